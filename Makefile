@@ -1,0 +1,71 @@
+# Two commands on a fresh machine: `make demo`, then `make test`. They need python3 (3.11 or newer) and make; everything is
+# installed into .venv. `make` alone lists the targets.
+#
+#   make demo PYTHON=python3.12                                 another interpreter
+#   make demo TORCH_INDEX=<address>                             torch from that index first (a smaller CPU file, another CUDA): take the
+#                                                               address from the install selector on PyTorch's own site
+#   make demo CONSTRAINTS="-c constraints/tested.txt"           exactly the versions we tested with
+#   make test ARGS="-k street"                                  ARGS goes to the command that is run
+
+PYTHON      ?= python3
+VENV        ?= .venv
+BIN         := $(VENV)/bin
+TORCH_INDEX ?=
+ARGS        ?=
+# With an NVIDIA driver: whatever torch the registry offers. Without: a version that is tested on the CPU.
+CONSTRAINTS ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,-c constraints/cpu.txt)
+NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb))
+
+UV := $(shell command -v uv 2>/dev/null)
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+endif
+
+ifneq ($(UV),)
+# without PYTHON=... uv picks (or fetches) an interpreter that is new enough
+VENV_NEW = $(UV) venv -q --allow-existing --python $(if $(filter file,$(origin PYTHON)),'>=3.11',$(PYTHON)) $(VENV)
+VENV_OK  = test -x $(BIN)/python
+INSTALL  = $(UV) pip install -q --python $(BIN)/python
+else
+VENV_NEW = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+    || { echo "hinas_lab needs Python 3.11 or newer, and $(PYTHON) is: $$($(PYTHON) --version 2>&1 | head -1). Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }; \
+  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+    || { echo "$(PYTHON) comes without venv; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }; \
+  $(PYTHON) -m venv $(VENV)
+VENV_OK  = $(BIN)/python -m pip --version >/dev/null 2>&1
+# -qq: no progress, no warnings about other indexes; errors are shown
+INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-notebooks lab notebooks
+
+help:                   ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
+
+demo: $(VENV)/.ok       ## search, decode, train, measure and restore on the built-in photographs
+	$(BIN)/python -m hinas_lab demo $(ARGS)
+
+test: $(VENV)/.ok       ## the fast tests (no network, no browser)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not notebook and not ui" $(ARGS)
+
+test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py $(ARGS)
+
+lab: $(VENV)/.lab       ## JupyterLab on notebooks/
+	$(BIN)/python -m jupyterlab notebooks/ $(ARGS)
+
+notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_PRESET, default classroom)
+	$(BIN)/python tools/store_notebooks.py $(NOTEBOOKS)
+
+$(VENV)/.ok: pyproject.toml $(wildcard constraints/*.txt)
+	@$(VENV_OK) || { $(VENV_NEW); }
+	@echo "Installing hinas_lab and what it needs into $(VENV) (1 to 3 minutes the first time) ..."
+	@$(if $(TORCH_INDEX),$(INSTALL) torch $(CONSTRAINTS) --index-url $(TORCH_INDEX))
+	@$(INSTALL) -e '.[dev]' $(CONSTRAINTS)
+	@touch $@
+
+$(VENV)/.lab: $(VENV)/.ok
+	@echo "Installing JupyterLab into $(VENV) ..."
+	@$(INSTALL) -e '.[lab]' $(CONSTRAINTS)
+	@touch $@

@@ -1,0 +1,358 @@
+"""What can be chosen: the search space, a search, a training; and the named presets.
+
+Everything is frozen, keyword-only and plain: a config is its JSON. A wrong value is a ``ValueError`` that names the field.
+Where the paper leaves a gap, the default is the reading that docs and METHOD call "ours"; the other reading is an option.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from hinas_lab.space.ops import OP_NAMES
+
+TASKS = ("denoise", "sr")
+
+
+def _need(ok: bool, name: str, value, wanted: str):
+    if not ok:
+        raise ValueError(f"{name} = {value!r}: {wanted}")
+
+
+def _one_of(name: str, value, allowed: tuple):
+    _need(value in allowed, name, value, "must be one of " + ", ".join(map(str, allowed)))
+
+
+def _whole(name: str, value, least: int):
+    _need(isinstance(value, int) and not isinstance(value, bool) and value >= least, name, value,
+          f"must be a whole number, at least {least}")
+
+
+def _number(name: str, value, low: float = 0.0, high: float = float("inf"), open_low: bool = False):
+    ok = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+    if open_low:
+        ok = ok and value > low
+    bound = f"{'above' if open_low else 'at least'} {low:g}" + ("" if high == float("inf") else f" and at most {high:g}")
+    _need(ok, name, value, f"must be a number {bound}")
+
+
+class Move(NamedTuple):
+    """A legal width move: into layer ``layer``, from width ``source`` of the layer before, to width ``target``."""
+
+    layer: int
+    source: int
+    target: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """The supernet's shape: what can be built (Sections 3.1, 3.2; Figure 2)."""
+
+    task: str = "denoise"
+    scale: int = 1
+    "upscaling factor S; 1 for denoising"
+    channels: int = 1
+    "image channels C, 1 (gray) or 3 (RGB)"
+    layers: int = 3
+    "L"
+    nodes: int = 4
+    "N nodes per cell"
+    width: int = 10
+    "base width W while searching, in channels"
+    width_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
+    "gamma; gamma_i * W channels per node of a cell of width i"
+    stem: int = 64
+    "channels of the first convolution of the start part and of the end part"
+    repeats: int = 2
+    "how often a separable convolution is applied"
+    lwas: bool = True
+    "layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers (Eq. 2 against Eq. 1)"
+    cell_sharing: str = "on"
+    "on: sum first, one cell (Eq. 5); off: a cell per incoming move, own weights; tied: the same weights applied to each (Eq. 6)"
+    residual: bool = True
+    "output = input (or its upscaling) + network"
+    beta_norm: str = "outgoing"
+    "softmax over the moves that leave a cell (a path is a probability) or over the moves that enter one (Eq. 5 as read)"
+    second_input: str = "layer"
+    "layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors' code)"
+    end: str = "conv"
+    "conv: two convolutions (the paper); aspp: dilated branches (the authors' code)"
+    sigmoid: bool = False
+    "sigmoid behind the supernet (the authors' code)"
+    upsampling: str = "bicubic"
+    "the SR skip while searching: bicubic (MATLAB kernel) or bilinear (the authors' code)"
+    fixed_path: tuple[int, ...] | None = None
+    "search operations only, on this width path: no beta"
+
+    def __post_init__(self):
+        _one_of("task", self.task, TASKS)
+        _one_of("scale", self.scale, (2, 3, 4) if self.task == "sr" else (1,))
+        _one_of("channels", self.channels, (1, 3))
+        for name, least in (("layers", 1), ("nodes", 1), ("width", 1), ("stem", 1), ("repeats", 1)):
+            _whole(name, getattr(self, name), least)
+        _need(len(self.width_factors) > 0, "width_factors", self.width_factors, "must name at least one factor")
+        object.__setattr__(self, "width_factors", tuple(float(g) for g in self.width_factors))
+        for g in self.width_factors:
+            _need(g > 0 and (g * self.width) == int(g * self.width), "width_factors", g,
+                  f"times width {self.width} must be a whole number of channels")
+        _one_of("cell_sharing", self.cell_sharing, ("on", "off", "tied"))
+        _one_of("beta_norm", self.beta_norm, ("outgoing", "incoming"))
+        _one_of("second_input", self.second_input, ("layer", "mixed"))
+        _one_of("end", self.end, ("conv", "aspp"))
+        _one_of("upsampling", self.upsampling, ("bicubic", "bilinear"))
+        if self.fixed_path is not None:
+            object.__setattr__(self, "fixed_path", tuple(self.fixed_path))
+            check_path(self.fixed_path, self.layers, len(self.width_factors), "fixed_path")
+
+    @cached_property
+    def edges(self) -> tuple[tuple[int, int], ...]:
+        """(source, node) pairs: sources 0 = h_{l-1}, 1 = h_{l-2}, 2.. = earlier nodes."""
+        return tuple((j, i) for i in range(self.nodes) for j in range(i + 2))
+
+    @cached_property
+    def cells(self) -> tuple[tuple[int, ...], ...]:
+        """Per layer, the width indices that exist: widths grow by at most one step a layer."""
+        if self.fixed_path is not None:
+            return tuple((w,) for w in self.fixed_path)
+        top = len(self.width_factors) - 1
+        return tuple(tuple(range(min(l + 1, top) + 1)) for l in range(self.layers))
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """The legal moves, in beta's order (14 for the paper's denoising supernet)."""
+        before = ((0,),) + self.cells[:-1]
+        return tuple(Move(l, k, i) for l in range(self.layers) for i in self.cells[l] for k in before[l] if abs(i - k) <= 1)
+
+    def node_channels(self, width_index: int) -> int:
+        """gamma_i * W."""
+        return int(self.width_factors[width_index] * self.width)
+
+    @property
+    def alpha_shape(self) -> tuple[int, ...]:
+        inner = (len(self.edges), len(OP_NAMES))
+        return (self.layers, *inner) if self.lwas else inner
+
+
+def check_path(path, layers: int, widths: int, name: str = "path"):
+    """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most one, from width 0."""
+    ok = len(path) == layers and all(isinstance(i, int) and 0 <= i < widths for i in path)
+    _need(ok, name, path, f"must hold {layers} width indices from 0 to {widths - 1}")
+    _need(all(abs(b - a) <= 1 for a, b in zip((0, *path), path)), name, path,
+          "no legal width path: it starts beside width 0 and changes by at most one step a layer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """Eq. 7: pixel loss + lam * l_ssim."""
+
+    lam: float = 0.6
+    "lambda, the weight of l_ssim = log10(1 / SSIM)"
+    pixel: str = "mse"
+    "mse, or l1 (the authors' super-resolution)"
+    reduction: str = "mean"
+    "of the pixel loss: mean over pixels, or sum (the norm as printed in Eq. 7, averaged over the batch)"
+    average_terms: bool = False
+    "divide by the number of terms (the authors' code)"
+
+    def __post_init__(self):
+        _number("loss.lam", self.lam)
+        _one_of("loss.pixel", self.pixel, ("mse", "l1"))
+        _one_of("loss.reduction", self.reduction, ("mean", "sum"))
+
+
+def _check_common(c):
+    _need(len(c.sigmas) > 0, "sigmas", c.sigmas, "must name at least one noise level")
+    object.__setattr__(c, "sigmas", tuple(float(s) if isinstance(s, (int, float)) else s for s in c.sigmas))
+    for s in c.sigmas:
+        _number("sigma", s, 0.0, 255.0)
+    for name in ("batch", "patch"):
+        _whole(name, getattr(c, name), 1)
+    _need(c.patch >= 11 or c.loss.lam == 0, "patch", c.patch, "must be at least 11 pixels, the window of SSIM")
+    _one_of("optimizer", c.optimizer, ("sgd", "adam"))
+    _number("lr", c.lr, open_low=True)
+    if c.grad_clip is not None:
+        _number("grad_clip", c.grad_clip, open_low=True)
+    for name in ("lr_min", "weight_decay"):
+        _number(name, getattr(c, name))
+    _number("momentum", c.momentum, 0.0, 1.0)
+    _whole("seed", c.seed, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """How a search runs (Sections 3.3, 4.1)."""
+
+    sigmas: tuple[float, ...] = (30.0, 50.0, 70.0)
+    "noise levels on the 0-255 scale, one drawn per patch; unused by super-resolution"
+    batch: int = 8
+    patch: int = 64
+    "patch size in pixels of the network's input (super-resolution: of the LR image)"
+    epochs: int = 100
+    crops_per_image: int = 1
+    "random crops of each Train-W image in one epoch"
+    warmup_epochs: int = 20
+    "epochs in which only weights train"
+    validate_from: int = 61
+    "first epoch (counted from 1) after which V is scored"
+    share: float = 0.02
+    "share of the training images kept for V"
+    validate_crop: int | None = None
+    "V images are cut to a centred square of at most this many pixels of the network's input; None: whole images"
+    score: str = "ssim+psnr/100"
+    "what picks the best supernet; or psnr"
+    loss: Loss = field(default_factory=Loss)
+    optimizer: str = "sgd"
+    "of the weights"
+    lr: float = 0.025
+    lr_min: float = 0.001
+    schedule: str = "cosine"
+    "cosine: one, over all epochs; restart: every 10 epochs with a decay (the authors' code)"
+    momentum: float = 0.9
+    "of SGD; beta1 of Adam"
+    weight_decay: float = 3e-4
+    grad_clip: float | None = None
+    "largest gradient norm of the weights; None: no limit"
+    arch_lr: float = 1e-3
+    "Adam on alpha and beta"
+    arch_beta1: float = 0.9
+    arch_weight_decay: float = 1e-3
+    seed: int = 0
+
+    def __post_init__(self):
+        _check_common(self)
+        for name, least in (("epochs", 1), ("crops_per_image", 1), ("warmup_epochs", 0), ("validate_from", 1)):
+            _whole(name, getattr(self, name), least)
+        _number("share", self.share, 0.0, 0.5, open_low=True)
+        if self.validate_crop is not None:
+            _whole("validate_crop", self.validate_crop, 11)
+        _one_of("score", self.score, ("ssim+psnr/100", "psnr"))
+        _one_of("schedule", self.schedule, ("cosine", "restart"))
+        _number("arch_lr", self.arch_lr)
+        _number("arch_beta1", self.arch_beta1, 0.0, 1.0)
+        _number("arch_weight_decay", self.arch_weight_decay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """How a decoded network is trained (Section 4.1)."""
+
+    width: int = 20
+    "base width W of the compact network"
+    stem: int = 64
+    end: str = "conv"
+    repeats: int = 2
+    sigmas: tuple[float, ...] = (50.0,)
+    batch: int = 24
+    patch: int = 64
+    iterations: int = 400_000
+    loss: Loss = field(default_factory=Loss)
+    optimizer: str = "sgd"
+    lr: float = 0.05
+    lr_min: float = 0.0
+    warmup: int = 0
+    "iterations over which the learning rate rises linearly to lr; then one cosine to lr_min"
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    grad_clip: float | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        _check_common(self)
+        for name, least in (("width", 1), ("stem", 1), ("repeats", 1), ("iterations", 1), ("warmup", 0)):
+            _whole(name, getattr(self, name), least)
+        _one_of("end", self.end, ("conv", "aspp"))
+
+
+def to_dict(config) -> dict:
+    """A config as plain JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls, values: dict):
+    """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError, never ignored."""
+    _need(isinstance(values, dict), cls.__name__, values, "must be a JSON object")
+    known = {f.name for f in fields(cls)}
+    for name in values:
+        _need(name in known, name, values[name], f"is not a field of {cls.__name__}")
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    if "loss" in values:
+        values["loss"] = from_dict(Loss, values["loss"])
+    return cls(**values)
+
+
+def config_hash(*configs) -> str:
+    """Twelve hex digits that change with any field."""
+    text = json.dumps([c if isinstance(c, (dict, str, type(None))) else to_dict(c) for c in configs], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+class Preset(NamedTuple):
+    """A named, full configuration."""
+
+    name: str
+    space: SearchSpace
+    search: SearchConfig
+    train: TrainConfig
+
+
+def _paper(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:
+    """The text of the paper; base widths are not in it and taken from the authors' code."""
+    if task == "denoise":
+        return SearchSpace(), SearchConfig(), TrainConfig()
+    space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)
+    return space, SearchConfig(batch=24), TrainConfig(width=16, iterations=600_000)
+
+
+def _authors(task: str, scale: int):
+    space, search, train = _paper(task, scale)
+    space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
+    search = replace(search, schedule="restart", loss=Loss(lam=0.5, average_terms=True), batch=6)
+    train = replace(train, end="aspp", iterations=600_000, loss=Loss(average_terms=True))
+    if task == "sr":
+        l1 = Loss(pixel="l1", average_terms=True)
+        space = replace(space, upsampling="bilinear")
+        search, train = replace(search, batch=24, share=0.05, loss=l1), replace(train, batch=16, loss=l1)
+    return space, search, train
+
+
+def _tiny(task: str, scale: int):
+    """For tests: everything once, in seconds, on one core."""
+    space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=2, stem=4)
+    search = SearchConfig(sigmas=(50.0,), batch=2, patch=16, epochs=3, warmup_epochs=1, validate_from=2, share=0.1, validate_crop=32,
+                          optimizer="adam", lr=3e-3, lr_min=1e-4, weight_decay=0.0, arch_lr=0.02, arch_beta1=0.5)
+    train = TrainConfig(width=4, stem=8, sigmas=(50.0,), batch=4, patch=16, iterations=20, optimizer="adam", lr=3e-3,
+                        weight_decay=0.0)
+    return space, search, train
+
+
+def _classroom(task: str, scale: int):
+    """A laptop CPU, minutes: Adam and a small space, so that alpha and beta move while one watches (not the paper's setting)."""
+    space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=4, stem=16)
+    search = SearchConfig(sigmas=(50.0,), batch=8, patch=24, epochs=30, crops_per_image=8, warmup_epochs=10, validate_from=11, share=0.15,
+                          validate_crop=96,
+                          optimizer="adam", lr=5e-3, lr_min=5e-4, weight_decay=0.0, arch_lr=0.02, arch_beta1=0.5,
+                          arch_weight_decay=0.0)
+    train = TrainConfig(width=12, stem=24, sigmas=(50.0,), batch=16, patch=40, iterations=1500, optimizer="adam", lr=4e-3, warmup=100,
+                        weight_decay=0.0, loss=Loss(lam=0.006))
+    return space, search, train
+
+
+def _study(task: str, scale: int):
+    """Many small runs: about 30 s a search or a training on two cores."""
+    space, search, train = _classroom(task, scale)
+    return space, replace(search, epochs=15, warmup_epochs=5, validate_from=6), replace(train, iterations=250, width=8, stem=16)
+
+
+_PRESETS = {"tiny": _tiny, "classroom": _classroom, "study": _study, "paper": _paper, "authors": _authors}
+PRESETS = tuple(_PRESETS)
+
+
+def preset(name: str, task: str = "denoise", scale: int | None = None) -> Preset:
+    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and defaults to 4 for super-resolution."""
+    _one_of("preset", name, PRESETS)
+    _one_of("task", task, TASKS)
+    scale = scale if scale is not None else (4 if task == "sr" else 1)
+    _one_of("scale", scale, (2, 3, 4) if task == "sr" else (1,))
+    return Preset(name, *_PRESETS[name](task, scale))

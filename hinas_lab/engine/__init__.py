@@ -1,0 +1,1 @@
+"""How it learns: losses, search, training, evaluation, run folders."""

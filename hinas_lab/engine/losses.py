@@ -1,0 +1,37 @@
+"""The loss of Eq. 7: pixel error + lambda * log10(1 / SSIM), differentiable."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hinas_lab.config import Loss
+from hinas_lab.images.metrics import gaussian_window
+
+SSIM_FLOOR = 1e-3
+"below this SSIM the logarithm is cut: the loss stays finite, its gradient zero"
+
+
+def ssim(x: Tensor, y: Tensor) -> Tensor:
+    """Mean structural similarity per image, (B, C, H, W) twice -> (B,). The convention of ``images.metrics.ssim``, data range 1."""
+    b, c, height, width = x.shape
+    w = torch.as_tensor(gaussian_window(), dtype=x.dtype, device=x.device)
+    maps = torch.stack([x, y, x * x, y * y, x * y]).reshape(5 * b * c, 1, height, width)
+    maps = F.conv2d(F.conv2d(maps, w.view(1, 1, -1, 1)), w.view(1, 1, 1, -1))
+    mx, my, xx, yy, xy = maps.view(5, b, -1).unbind(0)
+    vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
+    c1, c2 = 0.01**2, 0.03**2
+    return ((2 * mx * my + c1) * (2 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean(1)
+
+
+def restoration_loss(output: Tensor, truth: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 7 -> (total, pixel term, l_ssim), scalars. Images (B, C, H, W) in [0, 1], at least 11x11 unless lambda is 0.
+
+    l_ssim = mean over images of -log10(max(SSIM, 1e-3)).
+    """
+    error = (output - truth).abs() if loss.pixel == "l1" else (output - truth).square()
+    pixel = error.mean() if loss.reduction == "mean" else error.sum() / len(output)
+    if loss.lam == 0:
+        return pixel, pixel, pixel.new_zeros(())
+    l_ssim = -ssim(output, truth).clamp_min(SSIM_FLOOR).log10().mean()
+    total = pixel + loss.lam * l_ssim
+    return (total / 2 if loss.average_terms else total), pixel, l_ssim

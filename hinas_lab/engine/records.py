@@ -1,0 +1,129 @@
+"""What a search or a training tells: frozen records, and the columns they are stored in. numpy only, no pickle."""
+
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hinas_lab.space.genotype import Genotype
+
+KINDS = ("weight", "arch", "train")
+"step kinds; their number is stored"
+_STEP = {"kind": np.uint8, "epoch": np.int32, "loss": np.float32, "pixel": np.float32, "lssim": np.float32, "lr": np.float32,
+         "seconds": np.float32}
+_EPOCH = {"epoch": np.int32, "alpha": np.float32, "beta": np.float32, "beta_grad": np.float32, "score": np.float32, "psnr": np.float32,
+          "ssim": np.float32, "alpha_entropy": np.float32, "beta_entropy": np.float32, "skip_share": np.float32, "flips": np.int32,
+          "best": np.int32, "seconds": np.float32}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One weight or arch step of a search; of a training, the mean over the iterations since the last record."""
+
+    kind: str
+    epoch: int
+    "1-based; a training has one epoch"
+    iteration: int
+    "1-based, within the epoch"
+    loss: float
+    pixel: float
+    lssim: float
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """The state of a search after an epoch (0: before the first step)."""
+
+    epoch: int
+    alpha: np.ndarray
+    "logits (L, E, K) or (E, K)"
+    beta: np.ndarray
+    "logits (M,)"
+    beta_grad: np.ndarray
+    "mean |dL/dbeta| per move over the epoch's arch steps (M,); 0 in warm-up"
+    genotype: Genotype
+    score: float = float("nan")
+    "on V; nan when not validated"
+    psnr: float = float("nan")
+    ssim: float = float("nan")
+    alpha_entropy: float
+    beta_entropy: float
+    skip_share: float
+    flips: int
+    "decoded edges and widths changed since the epoch before"
+    best: int
+    "epoch of the best score so far, 0 when none"
+    seconds: float
+    preview: np.ndarray | None = field(default=None, repr=False)
+    "uint8 (2, C, P, P): one V patch restored by the soft supernet and by the decoded wiring"
+
+
+class Records:
+    """Columns of a run: ``add`` records, read them as a dict of arrays ``step/..`` and ``epoch/..``."""
+
+    def __init__(self):
+        self.steps: dict[str, list] = {name: [] for name in _STEP}
+        self.epochs: dict[str, list] = {name: [] for name in _EPOCH}
+        self.previews: dict[int, np.ndarray] = {}
+
+    def add(self, record: Step | Epoch):
+        if isinstance(record, Step):
+            for name, column in self.steps.items():
+                column.append(KINDS.index(record.kind) if name == "kind" else getattr(record, name))
+        else:
+            for name, column in self.epochs.items():
+                column.append(getattr(record, name))
+            if record.preview is not None:
+                self.previews[record.epoch] = record.preview
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """(step records, epoch records)."""
+        return len(self.steps["kind"]), len(self.epochs["epoch"])
+
+    def truncate(self, steps: int, epochs: int):
+        """Forget what came after a saved state."""
+        for columns, n in ((self.steps, steps), (self.epochs, epochs)):
+            for column in columns.values():
+                del column[n:]
+        known = set(self.epochs["epoch"])
+        self.previews = {e: p for e, p in self.previews.items() if e in known}
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        out = {f"step/{n}": np.asarray(c, dtype=_STEP[n]) for n, c in self.steps.items()}
+        out |= {f"epoch/{n}": np.asarray(c, dtype=_EPOCH[n]) for n, c in self.epochs.items()}
+        if self.previews:
+            out["preview/epoch"] = np.array(list(self.previews), dtype=np.int32)
+            out["preview/images"] = np.stack(list(self.previews.values()))
+        return out
+
+    def to_bytes(self) -> bytes:
+        """A compressed .npz."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **self.arrays())
+        return buffer.getvalue()
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Records":
+        records = cls()
+        for group, columns in (("step", records.steps), ("epoch", records.epochs)):
+            for name in columns:
+                columns[name] = list(arrays[f"{group}/{name}"])
+        if "preview/epoch" in arrays:
+            records.previews = dict(zip(arrays["preview/epoch"].tolist(), arrays["preview/images"]))
+        return records
+
+
+def read_records(run: str | Path) -> dict[str, np.ndarray]:
+    """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or damaged."""
+    path = Path(run) / "records.npz"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        raise ValueError(f"{run}: no records.npz, not a run folder (or nothing was recorded yet)") from None
+    except Exception as error:  # zipfile, zlib, numpy and OS errors all mean the same here
+        raise ValueError(f"{path}: damaged or not a records file ({type(error).__name__})") from None

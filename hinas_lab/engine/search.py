@@ -1,0 +1,205 @@
+"""The search: a generator of records (Section 3.3).
+
+    state = Search(space, config, patches)
+    for record in search(state):      # pause: ask later; stop: break; step: next()
+        ...
+
+The bilevel problem, solved by alternation (first order): weights minimise the loss on Train W, alpha and beta on Train A.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hinas_lab.config import SearchConfig, SearchSpace
+from hinas_lab.engine.losses import restoration_loss
+from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.records import Epoch, Step
+from hinas_lab.engine.scoring import calibrate, validate
+from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
+from hinas_lab.space.decode import decode, entropy, flips, skip_share
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.supernet import SuperNet, Weights
+
+PREVIEWS, PREVIEW_SIZE = 20, 48
+"at most so many previews a search, so many pixels wide"
+
+
+class Search:
+    """The mutable state of a search: supernet, optimisers, position and the best supernet so far."""
+
+    def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches):
+        self.space, self.config, self.patches = space, config, patches
+        patches.check_patch(config.patch)
+        self.split = split(len(patches), config.share, config.seed)
+        self.steps = config.crops_per_image * min(len(self.split.w), len(self.split.a)) // config.batch
+        if self.steps == 0:
+            raise ValueError(f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.a)} crops; "
+                             "lower batch or raise crops_per_image")
+        self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
+        self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
+        self.arch_optimizer = torch.optim.Adam(self.net.arch_parameters, lr=config.arch_lr, betas=(config.arch_beta1, 0.999),
+                                               weight_decay=config.arch_weight_decay)
+        self.epoch, self.iteration = 0, 0  # epochs finished (the record of epoch 0 not yet given: -1), iterations done in the next
+        self.started = False
+        self.best_epoch, self.best_score = 0, float("-inf")
+        self.best: dict[str, Tensor] = {}
+        self.genotype: Genotype = self.decode()
+        self.beta_grad = torch.zeros_like(self.net.beta)
+        self._orders: dict[tuple, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        return self.epoch == self.config.epochs
+
+    def decode(self) -> Genotype:
+        """The genotype that alpha and beta say now."""
+        return decode(self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy())
+
+    def batch(self, stream: int) -> tuple[Tensor, Tensor]:
+        """The batch of the present iteration from Train W or Train A: a pass over the set, ``crops_per_image`` crops of each image."""
+        key = (stream, self.epoch)
+        if key not in self._orders:
+            images = torch.tensor(self.split.w if stream == W else self.split.a).repeat(self.config.crops_per_image)
+            self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
+            self._orders[key] = images[torch.randperm(len(images), generator=generator(self.config.seed, stream, self.epoch))]
+        first = self.iteration * self.config.batch
+        rng = generator(self.config.seed, stream, self.epoch, 1 + self.iteration)
+        return self.patches.batch(self._orders[key][first:first + self.config.batch], self.config.patch, self.config.sigmas, rng)
+
+    def learning_rate(self) -> float:
+        """Of the weights, now: one cosine over all epochs, or one that restarts every 10 epochs from a linearly lower peak."""
+        c, t = self.config, self.epoch + self.iteration / self.steps
+        if c.schedule == "cosine":
+            peak, phase = c.lr, t / c.epochs
+        else:
+            cycle = int(t) // 10 * 10
+            peak, phase = c.lr * (1 - cycle / c.epochs), (t - cycle) / 10
+        return c.lr_min + max(0.0, peak - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything needed to continue, as tensors. Valid between iterations: after any record but one of kind ``arch``."""
+        place = torch.tensor([self.epoch, self.iteration, self.started, self.best_epoch])
+        out = {"place": place, "best_score": torch.tensor(self.best_score, dtype=torch.float64), "beta_grad": self.beta_grad}
+        out |= {f"net/{k}": v for k, v in self.net.state_dict().items()}
+        out |= {f"best/{k}": v for k, v in self.best.items()}
+        out["genotype"] = torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8)
+        return out | optimizer_tensors(self.weight_optimizer, "weight_optimizer") | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
+
+    def load(self, tensors: dict[str, Tensor]):
+        """Continue from ``tensors()`` of a search with the same space, config and images."""
+        part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
+        self.net.load_state_dict(part("net/"))
+        self.best = {k: v.clone() for k, v in part("best/").items()}
+        self.epoch, self.iteration, started, self.best_epoch = tensors["place"].tolist()
+        self.started, self.best_score = bool(started), tensors["best_score"].item()
+        self.beta_grad = tensors["beta_grad"].to(self.net.beta)
+        self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
+        load_optimizer(self.weight_optimizer, part("weight_optimizer/"))
+        load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
+
+    def result(self) -> tuple[dict[str, Tensor], Genotype]:
+        """The best supernet's state and its genotype; the present one's when none was validated (``best_epoch`` is then 0)."""
+        state = self.best or self.net.state_dict()
+        numbers = [state[name].detach().cpu().numpy() for name in ("alpha", "beta")]
+        return state, decode(self.space, *numbers)
+
+
+def arch_step(state: Search) -> Step:
+    """alpha, beta <- Adam on d L_A(w, alpha, beta) / d(alpha, beta), w held fixed. No gradient of a weight is computed."""
+    start = time.perf_counter()
+    degraded, clean = state.batch(A)
+    net, parameters = state.net.train(), state.net.arch_parameters
+    total, pixel, lssim = restoration_loss(net(degraded), clean, state.config.loss)
+    _check_finite(total, state, "arch")
+    for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
+        parameter.grad = gradient
+    if net.space.fixed_path is None:
+        state.beta_grad += net.beta.grad.abs()
+    state.arch_optimizer.step()
+    state.arch_optimizer.zero_grad()
+    return _step("arch", state, total, pixel, lssim, state.config.arch_lr, start)
+
+
+def weight_step(state: Search) -> Step:
+    """w <- SGD or Adam on d L_W(w, alpha, beta) / dw, alpha and beta held fixed."""
+    start = time.perf_counter()
+    degraded, clean = state.batch(W)
+    net, parameters, lr = state.net.train(), state.net.weight_parameters, state.learning_rate()
+    with torch.no_grad():
+        weights = net.weights()
+    total, pixel, lssim = restoration_loss(net(degraded, weights), clean, state.config.loss)
+    _check_finite(total, state, "weight")
+    gradients = torch.autograd.grad(total, parameters, allow_unused=True)  # unused: the cells no width path of this space reaches
+    for parameter, gradient in zip(parameters, gradients):
+        parameter.grad = gradient
+    if state.config.grad_clip is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, state.config.grad_clip)
+    state.weight_optimizer.param_groups[0]["lr"] = lr
+    state.weight_optimizer.step()
+    state.weight_optimizer.zero_grad()
+    record = _step("weight", state, total, pixel, lssim, lr, start)
+    state.iteration += 1
+    return record
+
+
+def search(state: Search) -> Iterator[Step | Epoch]:
+    """Run ``state`` to its end, one record per step and per epoch; the first is of epoch 0, before any step."""
+    if not state.started:
+        state.started = True
+        yield _epoch(state, time.perf_counter())
+    while not state.finished:
+        start = time.perf_counter()
+        while state.iteration < state.steps:
+            if state.epoch >= state.config.warmup_epochs:
+                yield arch_step(state)
+            yield weight_step(state)
+        state.epoch, state.iteration = state.epoch + 1, 0
+        record = _epoch(state, start)
+        state.beta_grad.zero_()
+        yield record
+
+
+def _epoch(state: Search, start: float) -> Epoch:
+    """Validate, keep the best supernet, and describe where alpha and beta are."""
+    c, net = state.config, state.net
+    scores = {}
+    if state.epoch >= c.validate_from:
+        scores = validate(net, state.patches, state.split.v, c)
+        if scores["score"] > state.best_score:
+            state.best_score, state.best_epoch = scores["score"], state.epoch
+            state.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
+    before, state.genotype = state.genotype, state.decode()
+    alpha, beta = net.alpha.detach().cpu().numpy().copy(), net.beta.detach().cpu().numpy().copy()
+    alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)
+    arch_steps = max(1, state.steps * (state.epoch > c.warmup_epochs))
+    preview = _preview(state) if state.epoch % max(1, math.ceil(c.epochs / (PREVIEWS - 1))) == 0 else None
+    return Epoch(epoch=state.epoch, alpha=alpha, beta=beta, beta_grad=(state.beta_grad / arch_steps).cpu().numpy(), genotype=state.genotype,
+                 alpha_entropy=alpha_entropy, beta_entropy=beta_entropy, skip_share=skip_share(state.genotype),
+                 flips=flips(before, state.genotype), best=state.best_epoch, seconds=time.perf_counter() - start, preview=preview, **scores)
+
+
+@torch.no_grad()
+def _preview(state: Search) -> np.ndarray:
+    """One V patch as restored by the soft supernet and by the decoded wiring, uint8 (2, C, P, P)."""
+    size = max(1, PREVIEW_SIZE // state.space.scale)
+    degraded, _ = state.patches.pair(state.split.v[0], state.config.sigmas[0], state.config.seed, size)
+    weights: list[Weights | None] = [None, state.net.restrict(state.genotype)]
+    with calibrate(state.net, state.patches, state.split.w, state.config, None):
+        pictures = [state.net(degraded[None], w)[0] for w in weights]
+    return torch.stack(pictures).mul(255).round().clamp(0, 255).byte().cpu().numpy()
+
+
+def _check_finite(loss: Tensor, state: Search, kind: str):
+    if not math.isfinite(loss.item()):
+        raise FloatingPointError(f"the loss became {loss.item()} in the {kind} step of epoch {state.epoch + 1}, iteration "
+                                 f"{state.iteration + 1}; no parameter was changed; lower the learning rate")
+
+
+def _step(kind: str, state: Search, total: Tensor, pixel: Tensor, lssim: Tensor, lr: float, start: float) -> Step:
+    return Step(kind=kind, epoch=state.epoch + 1, iteration=state.iteration + 1, loss=total.item(), pixel=pixel.item(), lssim=lssim.item(),
+                lr=lr, seconds=time.perf_counter() - start)

@@ -1,0 +1,102 @@
+"""Training of a decoded network: a generator of records, the same shape as a search."""
+
+import math
+import time
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from hinas_lab.config import TrainConfig
+from hinas_lab.engine.losses import restoration_loss
+from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.records import Step
+from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.network import Network
+
+RECORDS = 1000
+"records a training gives at most; each is the mean over the iterations since the last"
+
+
+class Training:
+    """The mutable state of a training: network, optimiser, position."""
+
+    def __init__(self, genotype: Genotype, config: TrainConfig, patches: Patches, residual: bool = True):
+        self.genotype, self.config, self.patches = genotype, config, patches
+        patches.check_patch(config.patch)
+        self.net = build_network(genotype, config, residual).to(patches.device)
+        self.parameters = list(self.net.parameters())
+        self.optimizer = make_optimizer(config, self.parameters)
+        self.iteration = 0
+        self.sums = torch.zeros(3, dtype=torch.float64, device=patches.device)  # of the losses since the last record
+
+    @property
+    def finished(self) -> bool:
+        return self.iteration == self.config.iterations
+
+    def learning_rate(self) -> float:
+        """A linear rise over ``warmup`` iterations, then one cosine to ``lr_min``."""
+        c, t = self.config, self.iteration
+        if t < c.warmup:
+            return c.lr * (t + 1) / c.warmup
+        phase = (t - c.warmup) / max(1, c.iterations - c.warmup)
+        return c.lr_min + (c.lr - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything needed to continue, as tensors; valid after any record."""
+        out = {"place": torch.tensor([self.iteration]), "sums": self.sums}
+        return out | {f"net/{k}": v for k, v in self.net.state_dict().items()} | optimizer_tensors(self.optimizer, "optimizer")
+
+    def load(self, tensors: dict[str, Tensor]):
+        """Continue from ``tensors()`` of a training with the same genotype, config and images."""
+        part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
+        self.net.load_state_dict(part("net/"))
+        self.iteration = int(tensors["place"][0])
+        self.sums = tensors["sums"].to(self.sums)
+        load_optimizer(self.optimizer, part("optimizer/"))
+
+    def result(self) -> tuple[dict[str, Tensor], Genotype]:
+        return self.net.state_dict(), self.genotype
+
+
+def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True) -> Network:
+    """The compact network of a training, with its first weights."""
+    return Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats, residual=residual,
+                   generator=generator(config.seed, INIT))
+
+
+def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
+    """One iteration: (total, pixel, l_ssim), detached. Raises FloatingPointError before a parameter changes when the loss is not finite."""
+    c, rng = state.config, generator(state.config.seed, TRAIN, state.iteration)
+    chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
+    degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
+    terms = restoration_loss(state.net.train()(degraded), clean, c.loss)
+    if not math.isfinite(terms[0].item()):
+        raise FloatingPointError(f"the loss became {terms[0].item()} in iteration {state.iteration + 1}; no parameter was changed; "
+                                 "lower the learning rate")
+    for parameter, gradient in zip(state.parameters, torch.autograd.grad(terms[0], state.parameters)):
+        parameter.grad = gradient
+    if c.grad_clip is not None:
+        torch.nn.utils.clip_grad_norm_(state.parameters, c.grad_clip)
+    state.optimizer.param_groups[0]["lr"] = state.learning_rate()
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+    state.iteration += 1
+    return tuple(t.detach() for t in terms)
+
+
+def train(state: Training) -> Iterator[Step]:
+    """Run ``state`` to its end: about a thousand records, each the mean of its iterations."""
+    every = max(1, state.config.iterations // RECORDS)
+    start, since = time.perf_counter(), state.iteration // every * every
+    while not state.finished:
+        state.sums += torch.stack(train_step(state)).double()
+        if state.iteration % every == 0 or state.finished:
+            n = state.iteration - since
+            loss, pixel, lssim = (state.sums / n).tolist()
+            state.sums.zero_()
+            now = time.perf_counter()
+            yield Step(kind="train", epoch=1, iteration=state.iteration, loss=loss, pixel=pixel, lssim=lssim, lr=state.learning_rate(),
+                       seconds=(now - start) / n)
+            start, since = now, state.iteration

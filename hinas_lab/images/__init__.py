@@ -1,0 +1,1 @@
+"""What it sees: data, degradation, patches, metrics, protocols."""

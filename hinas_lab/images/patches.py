@@ -1,0 +1,122 @@
+"""Batches of (degraded, clean) patches, and the W / A / V split.
+
+All images lie in one uint8 tensor on the device; a batch is one gather: crop, flip and rotation are arithmetic on its indices. Every random
+number is a function of (seed, stream, step), so a search resumes at any step without storing generator states.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hinas_lab.images.degrade import crop_to_multiple, downscale, noise_field
+
+W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
+"random streams: one number each, so that no two uses share a sequence"
+
+
+def generator(seed: int, *names: int, device: str = "cpu") -> torch.Generator:
+    """A generator whose numbers depend on ``seed`` and ``names`` alone."""
+    state = int(np.random.SeedSequence([seed, *names]).generate_state(1, np.uint64)[0] >> 1)
+    return torch.Generator(device=device).manual_seed(state)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Disjoint image numbers: V picks the best supernet, W trains weights, A trains alpha and beta."""
+
+    w: tuple[int, ...]
+    a: tuple[int, ...]
+    v: tuple[int, ...]
+
+
+def split(n: int, share: float, seed: int) -> Split:
+    """V = max(1, round(share n)) images, W and A halves of the rest (W takes the odd one). ValueError for fewer than 3 images."""
+    if n < 3:
+        raise ValueError(f"{n} training images: the W / A / V split needs at least 3")
+    order = torch.randperm(n, generator=generator(seed, SPLIT)).tolist()
+    v = min(max(1, round(share * n)), n - 2)
+    half = v + (n - v + 1) // 2
+    return Split(w=tuple(order[v:half]), a=tuple(order[half:]), v=tuple(order[:v]))
+
+
+class Patches:
+    """All training images of one data set on one device; ``batch`` draws from any subset of them.
+
+    ``images``: name -> uint8 (H, W) or (H, W, 3). For super-resolution the LR images are made once, from the whole HR image, and rounded
+    to uint8 as LR files are.
+    """
+
+    def __init__(self, images: dict[str, np.ndarray], *, scale: int = 1, device: str = "cpu"):
+        self.names, self.scale, self.device = list(images), scale, device
+        self.clean = [crop_to_multiple(_channels_first(image), scale) for image in images.values()]
+        self._hr = _Flat(self.clean, device)
+        if scale > 1:
+            self.low = [np.rint(downscale(c.astype(np.float64), scale).clip(0, 255)).astype(np.uint8) for c in self.clean]
+            self._lr = _Flat(self.low, device)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def check_patch(self, patch: int):
+        """Raise ValueError when an image is smaller than a patch."""
+        for name, clean in zip(self.names, self.clean):
+            height, width = clean.shape[1] // self.scale, clean.shape[2] // self.scale
+            if min(height, width) < patch:
+                raise ValueError(f"image {name!r} of {height} x {width} pixels is smaller than a patch of {patch}; remove it or lower patch")
+
+    def batch(self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random crops of the images ``chosen`` (B,), each in one of 8 orientations -> degraded (B, C, P, P), clean (B, C, S*P, S*P).
+
+        float32 in [0, 1]; noise of a sigma drawn per patch from ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
+        """
+        n, flat = len(chosen), self._lr if self.scale > 1 else self._hr
+        u = torch.rand(2, n, generator=rng)
+        room = flat.sizes[chosen] - patch + 1
+        corner = (u.t() * room).long().clamp_(max=room - 1)  # (B, 2) top left
+        turn = torch.randint(8, (n,), generator=rng)
+        low = flat.crop(chosen, corner, patch, turn)
+        if self.scale > 1:
+            return low, self._hr.crop(chosen, corner * self.scale, patch * self.scale, turn)
+        level = torch.tensor(sigmas)[torch.randint(len(sigmas), (n,), generator=rng)] / 255
+        noise = torch.randn(low.shape, generator=rng).to(self.device)
+        return low + level.to(self.device)[:, None, None, None] * noise, low
+
+    def pair(self, index: int, sigma: float, seed: int, crop: int | None = None) -> tuple[Tensor, Tensor]:
+        """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed noise field: (C, H, W) degraded, clean."""
+        source = self.low[index] if self.scale > 1 else self.clean[index]
+        height, width = source.shape[1:]
+        h, w = (min(side, crop or side) for side in (height, width))
+        top, left = (height - h) // 2, (width - w) // 2
+        cut = lambda image, s: image[:, top * s:(top + h) * s, left * s:(left + w) * s].astype(np.float32) / 255  # noqa: E731
+        degraded, clean = cut(source, 1), cut(self.clean[index], self.scale)
+        if self.scale == 1:
+            degraded = degraded + np.float32(sigma / 255) * noise_field(degraded.shape, seed, V_NOISE, index, round(sigma * 1000))
+        return torch.from_numpy(degraded).to(self.device), torch.from_numpy(clean).to(self.device)
+
+
+class _Flat:
+    """Images of different sizes behind one another in one uint8 tensor (C, pixels)."""
+
+    def __init__(self, images: list[np.ndarray], device: str):
+        self.sizes = torch.tensor([image.shape[1:] for image in images])
+        pixels = self.sizes.prod(1)
+        self.offsets = torch.cat([pixels.new_zeros(1), pixels.cumsum(0)[:-1]])
+        self.data = torch.from_numpy(np.concatenate([image.reshape(image.shape[0], -1) for image in images], 1)).to(device)
+
+    def crop(self, chosen: Tensor, corner: Tensor, patch: int, turn: Tensor) -> Tensor:
+        """(B, C, P, P) float32 in [0, 1]; ``turn`` bits: transpose, flip vertically, flip horizontally."""
+        along = torch.arange(patch)
+        rows, columns = along.view(1, -1, 1), along.view(1, 1, -1)
+        bit = lambda b: (turn >> b & 1).bool().view(-1, 1, 1)  # noqa: E731
+        rows = torch.where(bit(1), patch - 1 - rows, rows)
+        columns = torch.where(bit(2), patch - 1 - columns, columns)
+        y = torch.where(bit(0), columns, rows) + corner[:, 0].view(-1, 1, 1)
+        x = torch.where(bit(0), rows, columns) + corner[:, 1].view(-1, 1, 1)
+        index = self.offsets[chosen].view(-1, 1, 1) + y * self.sizes[chosen, 1].view(-1, 1, 1) + x
+        return self.data[:, index.to(self.data.device)].transpose(0, 1).float() / 255
+
+
+def _channels_first(image: np.ndarray) -> np.ndarray:
+    return image[None] if image.ndim == 2 else image.transpose(2, 0, 1)

@@ -1,0 +1,1 @@
+"""What can be built: operations, cells, supernet, genotype, decoded network."""

@@ -1,0 +1,83 @@
+"""Parameters, multiply-accumulates and receptive radius of a genotype, by arithmetic alone: no weights, no torch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.ops import OPS
+
+ASPP_RATES = (2, 4, 6)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """One convolution of a net at the network's resolution: channels in and out, kernel, groups, bias, batch norm behind it."""
+
+    source: int
+    target: int
+    kernel: int
+    groups: int = 1
+    bias: bool = False
+    norm: bool = True
+
+    @property
+    def weights(self) -> int:
+        return self.source // self.groups * self.target * self.kernel**2
+
+    @property
+    def parameters(self) -> int:
+        return self.weights + self.bias * self.target + 2 * self.norm * self.target
+
+
+def convolutions(genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2) -> Iterator[Conv]:
+    """All convolutions of the compact network, start to end."""
+    g = genotype
+    node = [int(g.width_factors[i] * width) for i in g.path]
+    before, before2 = g.nodes * width, stem
+    yield Conv(g.channels, stem, 3)
+    yield Conv(stem, before, 3)
+    for cell, c in zip(g.cells, node):
+        yield Conv(before, c, 1)
+        yield Conv(before2, c, 1)
+        for op in (OPS[name] for edges in cell for name, _ in edges):
+            if op.kind == "conv":
+                yield Conv(c, c, op.kernel)
+            for _ in range(repeats if op.kind == "sep" else 0):
+                yield Conv(c, c, op.kernel, groups=c, norm=False)
+                yield Conv(c, c, 1)
+        before, before2 = g.nodes * c, before
+    out = g.channels * g.scale**2
+    if end == "conv":
+        yield Conv(before, stem, 3)
+    else:
+        part = max(1, stem // (len(ASPP_RATES) + 1))
+        merged = part * (len(ASPP_RATES) + 1)
+        yield Conv(before, stem, 1)
+        yield Conv(stem, part, 1)
+        yield from (Conv(stem, part, 3) for _ in ASPP_RATES)
+        yield Conv(stem, part, 1)
+        yield from (Conv(merged + part, merged + part, 3, groups=merged + part, norm=False), Conv(merged + part, stem, 1))
+        yield from (Conv(stem, stem, 3, groups=stem, norm=False), Conv(stem, stem, 1))
+    yield Conv(stem, out, 3, bias=True, norm=False)
+
+
+def parameters(genotype: Genotype, width: int, **shape) -> int:
+    """Trainable parameters of the compact network; ``shape`` as for ``convolutions``."""
+    return sum(c.parameters for c in convolutions(genotype, width, **shape))
+
+
+def macs(genotype: Genotype, width: int, height: int, breadth: int, **shape) -> int:
+    """Multiply-accumulates of the convolutions for an input of ``height`` x ``breadth`` pixels (the LR image for super-resolution)."""
+    return height * breadth * sum(c.weights for c in convolutions(genotype, width, **shape))
+
+
+def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2) -> int:
+    """How many input pixels to each side an output pixel can depend on: the longest path through start, cells, end, and the bicubic skip."""
+    h1, h2 = 2, 1  # behind the second and the first 3x3 convolution
+    for cell in genotype.cells:
+        reach = [h1, h2]
+        for edges in cell:
+            reach.append(max(reach[src] + OPS[op].reach(repeats) for op, src in edges))
+        h1, h2 = max(reach[2:]), h1
+    tail = 2 if end == "conv" else max(ASPP_RATES) + 3
+    return max(h1 + tail, 1 + tail, 3 if genotype.scale > 1 else 0)

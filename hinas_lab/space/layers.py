@@ -1,0 +1,137 @@
+"""The modules behind the table of operations, and the start and end parts. Used by the literal supernet and the decoded net.
+
+Every operation keeps height, width and channels. Tensors are (B, C, H, W). Batch norms are affine only when training a decoded net.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hinas_lab.images.degrade import upscale
+from hinas_lab.space.ops import OPS
+
+SLOPE = 0.2
+"of every LeakyReLU (the authors' code; the paper gives none)"
+
+
+def conv(source: int, target: int, kernel: int, dilation: int = 1, groups: int = 1, bias: bool = False) -> nn.Conv2d:
+    """A convolution that keeps height and width."""
+    return nn.Conv2d(source, target, kernel, padding=dilation * (kernel // 2), dilation=dilation, groups=groups, bias=bias)
+
+
+def conv_bn(source: int, target: int, kernel: int, affine: bool, activate: bool = False) -> nn.Sequential:
+    """convolution -> batch norm [-> LeakyReLU]."""
+    layers = [conv(source, target, kernel), nn.BatchNorm2d(target, affine=affine)]
+    return nn.Sequential(*layers, nn.LeakyReLU(SLOPE)) if activate else nn.Sequential(*layers)
+
+
+class Zero(nn.Module):
+    """``none``: no connection."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def make_op(name: str, channels: int, affine: bool, repeats: int = 2) -> nn.Module:
+    """The operation ``name``: LeakyReLU -> convolution -> batch norm (sep: depthwise, pointwise, batch norm; ``repeats`` times)."""
+    op = OPS[name]
+    if op.kind == "skip":
+        return nn.Identity()
+    if op.kind == "none":
+        return Zero()
+    if op.kind == "conv":
+        return nn.Sequential(nn.LeakyReLU(SLOPE), conv(channels, channels, op.kernel, op.dilation), nn.BatchNorm2d(channels, affine=affine))
+    stages = [
+        nn.Sequential(nn.LeakyReLU(SLOPE), conv(channels, channels, op.kernel, groups=channels), conv(channels, channels, 1),
+                      nn.BatchNorm2d(channels, affine=affine))
+        for _ in range(repeats)
+    ]
+    return nn.Sequential(*stages)
+
+
+class Start(nn.Module):
+    """The start part: (B, C, H, W) -> h_{-2} (B, stem, H, W), h_{-1} (B, N*W, H, W)."""
+
+    def __init__(self, channels: int, stem: int, width: int, affine: bool):
+        super().__init__()
+        self.first = conv_bn(channels, stem, 3, affine, activate=True)
+        self.second = conv_bn(stem, width, 3, affine)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        first = self.first(x)
+        return first, self.second(first)
+
+
+class ConvEnd(nn.Module):
+    """The end part of the paper: two 3x3 convolutions, then pixel shuffle when scale > 1."""
+
+    def __init__(self, source: int, stem: int, channels: int, scale: int, affine: bool):
+        super().__init__()
+        self.first = conv_bn(source, stem, 3, affine, activate=True)
+        self.last = conv(stem, channels * scale**2, 3, bias=True)
+        self.scale = scale
+
+    def forward(self, h: Tensor, low: Tensor) -> Tensor:
+        return F.pixel_shuffle(self.last(self.first(h)), self.scale)
+
+
+class AsppEnd(nn.Module):
+    """The end part after the authors' code: dilated branches side by side; decoded nets add a low-level skip and two separable convolutions.
+
+    ``rates``: (16,) in the supernet, (2, 4, 6) in a decoded net. No pooling branch.
+    """
+
+    def __init__(self, source: int, stem: int, channels: int, scale: int, affine: bool, rates: tuple[int, ...], low: int | None):
+        super().__init__()
+        self.reduce = conv_bn(source, stem, 1, affine, activate=True)
+        part = max(1, stem // (len(rates) + 1))
+        self.branches = nn.ModuleList([conv(stem, part, 1)] + [conv(stem, part, 3, dilation=r) for r in rates])
+        merged = part * len(self.branches)
+        self.norm = nn.Sequential(nn.BatchNorm2d(merged, affine=affine), nn.LeakyReLU(SLOPE))
+        self.low = conv_bn(low, part, 1, affine, activate=True) if low else None
+        merged += part if low else 0
+        sep = lambda a, b: [conv(a, a, 3, groups=a), conv(a, b, 1), nn.BatchNorm2d(b, affine=affine), nn.LeakyReLU(SLOPE)]  # noqa: E731
+        self.mix = nn.Sequential(*sep(merged, stem), *sep(stem, stem)) if low else conv_bn(merged, stem, 1, affine, activate=True)
+        self.last = conv(stem, channels * scale**2, 3, bias=True)
+        self.scale = scale
+
+    def forward(self, h: Tensor, low: Tensor) -> Tensor:
+        h = self.reduce(h)
+        h = self.norm(torch.cat([branch(h) for branch in self.branches], 1))
+        if self.low is not None:
+            h = torch.cat([h, self.low(low)], 1)
+        return F.pixel_shuffle(self.last(self.mix(h)), self.scale)
+
+
+SUPERNET_RATES, DECODED_RATES = (16,), (2, 4, 6)
+
+
+def make_end(kind: str, source: int, stem: int, channels: int, scale: int, *, decoded: bool) -> nn.Module:
+    """The end part ``kind`` of a supernet or of a decoded net."""
+    if kind == "conv":
+        return ConvEnd(source, stem, channels, scale, affine=decoded)
+    rates, low = (DECODED_RATES, stem) if decoded else (SUPERNET_RATES, None)
+    return AsppEnd(source, stem, channels, scale, decoded, rates, low)
+
+
+def global_skip(x: Tensor, scale: int, upsampling: str = "bicubic") -> Tensor:
+    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's kernel)."""
+    if scale == 1:
+        return x
+    if upsampling == "bilinear":
+        return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
+    return upscale(x, scale)
+
+
+@torch.no_grad()
+def initialise(module: nn.Module, generator: torch.Generator):
+    """Uniform +-1/sqrt(fan in) for every convolution, from ``generator``; biases 0. Stacked kernels count one output channel's fan in."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            bound = 1 / math.sqrt(parameter[0].numel())
+            parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
+    for name, parameter in module.named_parameters():
+        if parameter.ndim == 1 and name.endswith("bias"):
+            parameter.zero_()

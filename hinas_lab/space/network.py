@@ -1,0 +1,74 @@
+"""The compact network built from a genotype, and the one that inherits a supernet's weights."""
+
+import torch
+from torch import Tensor, nn
+
+from hinas_lab.space.cells import Cell
+from hinas_lab.space.cost import receptive_radius
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.layers import Start, conv_bn, global_skip, initialise, make_end
+from hinas_lab.space.supernet import SuperNet
+
+
+class Network(nn.Module):
+    """(B, C, H, W) in about [0, 1] -> the restored image (B, C, S*H, S*W), not clipped.
+
+    ``radius``: how many input pixels to each side an output pixel depends on.
+    """
+
+    def __init__(self, genotype: Genotype, *, width: int, stem: int = 64, end: str = "conv", repeats: int = 2, residual: bool = True,
+                 affine: bool = True, generator: torch.Generator | None = None):
+        super().__init__()
+        g = self.genotype = genotype
+        self.channels, self.scale, self.residual = g.channels, g.scale, residual
+        self.radius = receptive_radius(g, end=end, repeats=repeats)
+        node = []
+        for i in g.path:
+            if g.width_factors[i] * width != int(g.width_factors[i] * width):
+                raise ValueError(f"width = {width!r}: times the width factor {g.width_factors[i]:g} it must be a whole number of channels")
+            node.append(int(g.width_factors[i] * width))
+        out = [g.nodes * c for c in node]
+        self.start = Start(g.channels, stem, g.nodes * width, affine)
+        before, before2 = [g.nodes * width, *out], [stem, g.nodes * width, *out]
+        self.first = nn.ModuleList(conv_bn(before[l], node[l], 1, affine) for l in range(g.layers))
+        self.second = nn.ModuleList(conv_bn(before2[l], node[l], 1, affine) for l in range(g.layers))
+        self.cells = nn.ModuleList(Cell(cell, c, affine, repeats) for cell, c in zip(g.cells, node))
+        self.end = make_end(end, out[-1], stem, g.channels, g.scale, decoded=affine)
+        initialise(self, generator or torch.Generator().manual_seed(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        low, h1 = self.start(x)
+        h2 = low
+        for first, second, cell in zip(self.first, self.second, self.cells):
+            h1, h2 = cell(first(h1), second(h2)), h1
+        y = self.end(h1, low)
+        return y + global_skip(x, self.scale) if self.residual else y
+
+
+@torch.no_grad()
+def inherit(net: SuperNet, genotype: Genotype) -> Network:
+    """The decoded wiring with the supernet's own weights: equal to ``net(x, net.restrict(genotype))`` (see there). Plain cell sharing,
+    layer-wise second inputs and the convolutional end part only; else a ValueError."""
+    s = net.space
+    for name, need in (("cell_sharing", "on"), ("second_input", "layer"), ("end", "conv")):
+        if getattr(s, name) != need:
+            raise ValueError(f"{name} = {getattr(s, name)!r}: weights can be inherited only with {need!r}")
+    small = Network(genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False).to(net.alpha)
+    small.start.load_state_dict(net.start.state_dict())
+    path = (0, *genotype.path)
+    for l, i in enumerate(genotype.path):
+        projection = net.first[s.moves.index((l, path[l], i))]
+        small.first[l][0].load_state_dict(projection.conv.state_dict())
+        small.first[l][1].load_state_dict(projection.norm.state(), strict=False)
+        # The supernet's second input reads the cell of width i of layer l-2; the decoded net reads the path's. Same only on equal widths.
+        theirs, mine = net.second[f"{l}_{i}"], small.second[l]
+        if theirs[0].weight.shape == mine[0].weight.shape:
+            mine.load_state_dict(theirs.state_dict())
+        for n, (node, ops) in enumerate(zip(genotype.cells[l], small.cells[l].ops)):
+            for (op, src), module in zip(node, ops):
+                module.load_state_dict(net.cells[f"{l}_{i}"].edge_state(src, n, op), strict=False)
+    last = genotype.path[-1]
+    offset = sum(s.nodes * s.node_channels(i) for i in s.cells[-1] if i < last)
+    small.end.load_state_dict(net.end.state_dict() | {"first.0.weight": net.end.first[0].weight[:, offset:offset + s.nodes * s.node_channels(last)]})
+    return small

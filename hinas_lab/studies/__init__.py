@@ -1,0 +1,1 @@
+"""What we claim: one study a file."""

@@ -1,0 +1,1 @@
+"""What we show: plots, drawings. Reads records and genotypes, never torch."""
