@@ -35,7 +35,7 @@ def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_ce
     env = os.environ | {"HINAS_PRESET": preset, "HINAS_LIVE": "0", "IPYTHONDIR": str(Path(cwd) / ".ipython")}
     NotebookClient(
         nb, kernel_name="python3", timeout=seconds_per_cell, resources={"metadata": {"path": str(cwd)}},
-        coalesce_streams=True, record_timing=False, store_widget_state=False,
+        coalesce_streams=True, record_timing=False, store_widget_state=False, extra_arguments=["--log-level=ERROR"],
     ).execute(env=env)  # fmt: skip
 
 
@@ -48,6 +48,9 @@ def stamp(nb: nbformat.NotebookNode, preset: str) -> None:
     })
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            # dead without its kernel, and its id is drawn anew each time; the text beside it stays
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def store(path: Path, preset: str) -> None:

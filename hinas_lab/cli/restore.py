@@ -20,7 +20,7 @@ def add(subparsers) -> None:
                              "images need a folder, made if missing")
     parser.add_argument("--tile", type=int, metavar="N",
                         help="side of a tile in pixels: less memory, the same values (default: whole if small)")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run_command=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,7 +77,7 @@ def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path
 
 
 def _far(noise: float, sigmas: list[float]) -> str | None:
-    """What it means that the noise is outside 0.6 to 1.6 times every noise level of the training; None where it is not."""
+    """What it means that the noise is outside 0.6 to 1.6 times every noise level of the training; None if it is not."""
     if not sigmas or any(0.6 * sigma <= noise <= 1.6 * sigma for sigma in sigmas):
         return None
     nearest = min(sigmas, key=lambda sigma: abs(sigma - noise))

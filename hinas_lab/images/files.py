@@ -2,8 +2,8 @@
 
 Read: PNG, JPEG, TIFF, WebP, BMP, GIF and PPM, told by content. Kept: 8-bit gray and colour, 16-bit gray, transparency,
 EXIF, ICC profile. EXIF orientation is applied. Palettes become RGB, or gray where every colour is gray; 1-bit becomes
-8-bit gray. Refused in one line: 16-bit colour (Pillow would reduce it), CMYK (its colours mean nothing without a printer's
-profile), float, animated or multi-page files, bombs.
+8-bit gray. Refused in one line: 16-bit colour (Pillow would reduce it), CMYK (its colours mean nothing without a
+printer's profile), float, animated or multi-page files, bombs.
 """
 
 import io
@@ -112,7 +112,8 @@ def read_photo(path: str | Path) -> Photo:
         raise FileNotFoundError(f"{path}: no such image file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path}: is empty (0 bytes)")
-    with _one_line(path), Image.open(path, formats=READS) as image:
+    # From a stream: given a path, Pillow 13 maps the file and scrambles uncompressed TIFFs that lie on their side.
+    with _one_line(path), open(path, "rb") as stream, Image.open(stream, formats=READS) as image:
         frames, depth = getattr(image, "n_frames", 1), _depth(image)
         white_is_zero = image.format == "TIFF" and image.tag_v2.get(262) == 0
         image.load()
@@ -183,7 +184,7 @@ def check_output(path: str | Path, photo: Photo, scale: int = 1) -> Writer:
 
 
 def write_photo(path: str | Path, photo: Photo) -> None:
-    """Write by extension (WRITERS), whole or not at all: JPEG at quality 95, colour not subsampled; the others lossless.
+    """Write by extension (WRITERS), whole or not at all: JPEG at quality 95, colour unsubsampled; others lossless.
 
     Raises what ``check_output`` raises, and OSError in one line when the disk fails; an older file then stays.
     """

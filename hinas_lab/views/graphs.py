@@ -1,18 +1,18 @@
 """Drawings of a genotype: its cells, its width path, the difference to another one.
 
-A drawing is a value that shows itself in Jupyter and writes itself; one DOT text serves every backend. Rendering takes the
-``dot`` program where there is one, else Graphviz inside pygraphviz, else a small layered layout in matplotlib.
+A drawing is a value that shows itself in Jupyter and writes itself; one DOT text serves every backend. Rendering takes
+the ``dot`` program where there is one, else Graphviz inside pygraphviz, else a small layered layout in matplotlib.
 """
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from html import escape
 from pathlib import Path
@@ -24,6 +24,7 @@ from hinas_lab.views import style
 
 FORMATS = ("svg", "pdf", "png")
 FONT = "DejaVu Sans"  # matplotlib carries it, so drawings look alike on machines without fonts
+LINE, DIM = "#C4C4C4", "#767676"
 
 
 # ---------------------------------------------------------------- the value
@@ -37,7 +38,7 @@ class Node:
     label: str
     kind: str = "node"
     row: int | None = None
-    "fixed place from above, for trellises"
+    "place from above in a trellis"
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,22 @@ class Edge:
 
     @property
     def chip(self) -> str:
-        """Name of the node that carries the operation."""
-        return f"{self.tail} to {self.head}{'' if self.mark == 'plain' else f', {self.mark}'}"
+        """Id of the node that carries the operation."""
+        return f"{self.tail} to {self.head}" + ("" if self.mark == "plain" else f", {self.mark}")
+
+    @property
+    def text(self) -> str:
+        """``conv 3x3``, with the sign of a change."""
+        return {"new": "+ ", "old": "− "}.get(self.mark, "") + style.op_label(self.op)
+
+    @property
+    def colour(self) -> str:
+        return style.OP_COLOURS[self.op] if self.op else _LINES[self.mark].get("color", style.INK)
 
 
 @dataclass(frozen=True)
 class Group:
-    """A framed part of a drawing: one cell, or the width path."""
+    """A framed part of a drawing: one cell, or the width path. Nodes in topological order."""
 
     title: str
     nodes: tuple[Node, ...]
@@ -81,10 +91,11 @@ class Drawing:
     def svg(self) -> str:
         """SVG text with role, title and description; equal drawings give equal bytes on one machine."""
         text = render(self, "svg").decode("utf-8")
-        text = text[text.index("<svg"):]
-        start = text.index(">") + 1
-        head = text[:start].replace("<svg", f'<svg role="img" aria-label="{escape(self.title)}"', 1)
-        return f"{head}\n<title>{escape(self.title)}</title>\n<desc>{escape(self.alt)}</desc>{text[start:].rstrip()}\n"
+        text = text[text.index("<svg") + 4:]
+        head, body = text.split(">", 1)
+        title = escape(self.title)
+        return (f'<svg role="img" aria-label="{title}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
+                f"{body.rstrip()}\n")
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -108,91 +119,25 @@ class Drawing:
 # ---------------------------------------------------------------- what is drawn
 
 
-def _channels(genotype: Genotype, layer: int) -> str:
-    return f"{genotype.width_factors[genotype.path[layer]]:g}·W"
-
-
-def _sources(nodes: int) -> tuple[str, ...]:
-    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(nodes)))
-
-
-def _cell_group(genotype: Genotype, layer: int, edges: list[tuple[int, int, str, str]], note: str = "") -> Group:
-    """edges: (source, node, operation, mark)."""
-    factor, n, w = genotype.width_factors[genotype.path[layer]], genotype.nodes, _channels(genotype, layer)
-    ids = [f"layer {layer} {name}" for name in _sources(n)]
-    before = [f"layer {layer - k}" if layer >= k else ("start", "first convolution")[k - layer - 1] for k in (1, 2)]
-    nodes = [Node(ids[k], f"h(l-{k + 1})\n{before[k]}", "input") for k in range(2)]
-    nodes += [Node(ids[2 + i], f"node {i}\n{w}") for i in range(n)]
-    out = f"layer {layer} output"
-    nodes.append(Node(out, f"output\n{n} × {w} = {n * factor:g}·W" if n > 1 else f"output\n{w}", "output"))
-    arrows = [Edge(ids[j], ids[2 + i], op, mark) for j, i, op, mark in edges]
-    arrows += [Edge(ids[2 + i], out, mark="faint") for i in range(n)]
-    return Group(f"cell of layer {layer}{note}", tuple(nodes), tuple(arrows))
-
-
-def _cell_edges(cell: Cell) -> list[tuple[int, int, str, str]]:
-    return [(j, i, op, "plain") for i, node in enumerate(cell) for op, j in node]
-
-
-def _path_group(genotype: Genotype, marks: dict[tuple[int, int, int], str], note: str = "") -> Group:
-    """marks: (layer, source width, target width) -> mark; all other legal moves are faint."""
-    factors = genotype.width_factors
-    space = SearchSpace(layers=genotype.layers, width_factors=(1.0,) * len(factors))  # for its moves alone
-    used = {(l - 1, k) for l, k, _ in marks} | {(l, i) for l, _, i in marks}
-    name = lambda l, i: f"{'start' if l < 0 else f'layer {l}'} width {i}"  # noqa: E731
-    nodes = []
-    for l, widths in enumerate(((0,), *space.cells), start=-1):
-        for i in widths:
-            where = "start" if l < 0 else f"layer {l}"
-            kind = "node" if (l, i) in used else "unused"
-            nodes.append(Node(name(l, i), f"{where}\n{factors[i]:g}·W", kind, row=len(factors) - 1 - i))
-    edges = tuple(Edge(name(m.layer - 1, m.source), name(m.layer, m.target), mark=marks.get(tuple(m), "faint")) for m in space.moves)
-    return Group(f"width path {'-'.join(map(str, genotype.path))}{note}", tuple(nodes), edges)
-
-
-def _path_moves(genotype: Genotype) -> list[tuple[int, int, int]]:
-    return list(zip(range(genotype.layers), (0, *genotype.path[:-1]), genotype.path))
-
-
-def _score_note(genotype: Genotype) -> str:
-    return "" if genotype.path_score is None else f" (Viterbi value {genotype.path_score:.3g})"
-
-
-def _cell_words(genotype: Genotype, layer: int) -> str:
-    names = _sources(genotype.nodes)
-    nodes = (f"node {i} = " + " + ".join(f"{style.op_label(op)} of {names[j]}" for op, j in node)
-             for i, node in enumerate(genotype.cells[layer]))
-    return f"Layer {layer}, {_channels(genotype, layer)} channels per node: {', '.join(nodes)}."
-
-
-def _path_words(genotype: Genotype) -> str:
-    return "Width path: start, " + ", ".join(_channels(genotype, l) for l in range(genotype.layers)) + "."
-
-
-def _name(genotype: Genotype) -> str:
-    return "denoising" if genotype.task == "denoise" else f"super-resolution x{genotype.scale}"
-
-
 def draw_genotype(genotype: Genotype, *, title: str | None = None) -> Drawing:
     """The width path and all cells in one picture."""
-    groups = [_path_group(genotype, dict.fromkeys(_path_moves(genotype), "path"), _score_note(genotype))]
-    groups += [_cell_group(genotype, l, _cell_edges(cell)) for l, cell in enumerate(genotype.cells)]
+    groups = [_path_group(genotype), *(_cell_group(genotype, l, _edges(c)) for l, c in enumerate(genotype.cells))]
     words = [_path_words(genotype), *(_cell_words(genotype, l) for l in range(genotype.layers))]
-    return Drawing(title or f"genotype for {_name(genotype)}, {genotype.hash}", " ".join(words), tuple(groups))
+    return Drawing(title or f"genotype for {_task(genotype)}, {genotype.hash}", " ".join(words), tuple(groups))
 
 
 def draw_cell(genotype: Genotype, layer: int) -> Drawing:
     """The cell of one layer, counted from 0."""
     if not 0 <= layer < genotype.layers:
         raise ValueError(f"layer = {layer}: must be 0 to {genotype.layers - 1}")
-    group = _cell_group(genotype, layer, _cell_edges(genotype.cells[layer]))
-    return Drawing(f"{group.title}, {_name(genotype)}", _cell_words(genotype, layer), (group,))
+    group = _cell_group(genotype, layer, _edges(genotype.cells[layer]))
+    return Drawing(f"{group.title}, {_task(genotype)}", _cell_words(genotype, layer), (replace(group, title=""),))
 
 
 def draw_path(genotype: Genotype) -> Drawing:
     """The width path among all legal moves."""
-    group = _path_group(genotype, dict.fromkeys(_path_moves(genotype), "path"), _score_note(genotype))
-    return Drawing(f"{group.title}, {_name(genotype)}", _path_words(genotype), (group,))
+    group = _path_group(genotype)
+    return Drawing(f"{group.title}, {_task(genotype)}", _path_words(genotype), (replace(group, title=""),))
 
 
 def draw_difference(a: Genotype, b: Genotype, *, title: str | None = None) -> Drawing:
@@ -203,87 +148,157 @@ def draw_difference(a: Genotype, b: Genotype, *, title: str | None = None) -> Dr
     changes = diff(a, b)
     if a.width_factors != b.width_factors:
         raise ValueError(f"cannot compare: width_factors is {a.width_factors} and {b.width_factors}")
-    olds, news = _path_moves(a), _path_moves(b)
-    marks = {m: "old" for m in olds if m not in news} | {m: "path" if m in olds else "new" for m in news}
-    moved = sum(x != y for x, y in zip(a.path, b.path))
-    groups = [_path_group(b, marks, f", was {'-'.join(map(str, a.path))}" if moved else ", unchanged")]
+    groups = [_path_group(b, a)]
     for l in range(b.layers):
-        old, new = _cell_edges(a.cells[l]), _cell_edges(b.cells[l])
+        old, new = _edges(a.cells[l]), _edges(b.cells[l])
         edges = [(*e[:3], "plain" if e in old else "new") for e in new]
         edges += [(*e[:3], "old") for e in old if e not in new]
-        count = sum(e[3] == "new" for e in edges)
-        groups.append(_cell_group(b, l, sorted(edges), f", {count or 'no'} edge{'s' * (count != 1)} changed"))
-    title = title or f"from {a.hash} to {b.hash}: {len(changes)} change{'s' * (len(changes) != 1)} (+ new, bold; − old, dashed)"
+        count = len(edges) - len(old)
+        groups.append(_cell_group(b, l, sorted(edges), f", {_count(count, 'edge')} changed"))
+    title = title or f"from {a.hash} to {b.hash}: {_count(len(changes), 'change')} (+ new, bold; − old, dashed)"
     return Drawing(title, "; ".join(changes) + "." if changes else "No difference.", tuple(groups))
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n or 'no'} {what}{'' if n == 1 else 's'}"
+
+
+def _task(genotype: Genotype) -> str:
+    return "denoising" if genotype.task == "denoise" else f"super-resolution x{genotype.scale}"
+
+
+def _channels(genotype: Genotype, layer: int) -> str:
+    return f"{genotype.width_factors[genotype.path[layer]]:g}·W"
+
+
+def _names(genotype: Genotype) -> tuple[str, ...]:
+    """Of a cell's sources, in their order."""
+    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(genotype.nodes)))
+
+
+def _edges(cell: Cell) -> list[tuple[int, int, str, str]]:
+    """(source, node, operation, mark)."""
+    return [(j, i, op, "plain") for i, node in enumerate(cell) for op, j in node]
+
+
+def _moves(genotype: Genotype) -> list[tuple[int, int, int]]:
+    """(layer, source width, target width) along the path."""
+    return list(zip(range(genotype.layers), (0, *genotype.path[:-1]), genotype.path))
+
+
+def _cell_words(genotype: Genotype, layer: int) -> str:
+    names = _names(genotype)
+    nodes = (f"node {i} = " + " + ".join(f"{style.op_label(op)} of {names[j]}" for op, j in node)
+             for i, node in enumerate(genotype.cells[layer]))
+    return f"Layer {layer}, {_channels(genotype, layer)} channels per node: {', '.join(nodes)}."
+
+
+def _path_words(genotype: Genotype) -> str:
+    return "Width path: start, " + ", ".join(_channels(genotype, l) for l in range(genotype.layers)) + "."
+
+
+def _cell_group(genotype: Genotype, layer: int, edges: list[tuple[int, int, str, str]], note: str = "") -> Group:
+    """Inputs say which part of the network they are, nodes and the output their channels as multiples of W."""
+    n, w, factor = genotype.nodes, _channels(genotype, layer), genotype.width_factors[genotype.path[layer]]
+    ids = [f"layer {layer} {name}" for name in _names(genotype)]
+    before = [f"layer {l}" if l >= 0 else {-1: "start", -2: "first conv"}[l] for l in (layer - 1, layer - 2)]
+    nodes = [Node(ids[j], f"h(l-{j + 1})\n{before[j]}", "input") for j in range(2)]
+    nodes += [Node(ids[2 + i], f"node {i}\n{w}") for i in range(n)]
+    out = f"layer {layer} output"
+    nodes.append(Node(out, f"output\n{n} × {w} = {n * factor:g}·W", "output"))
+    arrows = [Edge(ids[j], ids[2 + i], op, mark) for j, i, op, mark in edges]
+    arrows += [Edge(ids[2 + i], out, mark="faint") for i in range(n)]
+    return Group(f"cell of layer {layer}{note}", tuple(nodes), tuple(arrows))
+
+
+def _path_group(genotype: Genotype, old: Genotype | None = None) -> Group:
+    """The path among all legal moves; with ``old``, what changed since."""
+    moves, past = _moves(genotype), _moves(old or genotype)
+    marks = dict.fromkeys(past, "old") | {m: "path" if m in past else "new" for m in moves}
+    used = {(-1, 0)} | {(l, i) for l, _, i in marks}
+    where = lambda l: f"layer {l}" if l >= 0 else "start"  # noqa: E731
+    name = lambda l, i: f"{where(l)} width {i}"  # noqa: E731
+    factors, top = genotype.width_factors, len(genotype.width_factors) - 1
+    space = SearchSpace(layers=genotype.layers, width_factors=(1.0,) * (top + 1))  # for its cells and moves alone
+    nodes = (
+        Node(name(l, i), f"{where(l)}\n{factors[i]:g}·W", "node" if (l, i) in used else "unused", top - i)
+        for l, widths in enumerate(((0,), *space.cells), start=-1) for i in widths
+    )
+    edges = (Edge(name(l - 1, k), name(l, i), mark=marks.get((l, k, i), "faint")) for l, k, i in space.moves)
+    title = f"width path {'-'.join(map(str, genotype.path))}"
+    if old:
+        title += ", unchanged" if old.path == genotype.path else f", was {'-'.join(map(str, old.path))}"
+    elif genotype.path_score is not None:
+        title += f" (Viterbi value {genotype.path_score:.3g})"
+    return Group(title, tuple(nodes), tuple(edges))
 
 
 # ---------------------------------------------------------------- DOT
 
-_BOX = {
+_BOXES = {
     "input": {"fillcolor": style.PALE},
     "output": {"fillcolor": style.PALE},
     "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
-    "unused": {"fillcolor": style.PAPER, "color": "#C4C4C4", "fontcolor": "#767676"},
+    "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
 }
-_LINE = {
+_LINES = {
     "plain": {"penwidth": "1.8"},
     "path": {"penwidth": "3", "color": style.FRAME},
     "new": {"penwidth": "4.5", "color": style.FRAME},
     "old": {"penwidth": "1.8", "color": style.FAINT, "style": "dashed"},
     "faint": {"penwidth": "0.9", "color": "#B0B0B0", "arrowsize": "0.5"},
 }
-_SIGN = {"new": "+ ", "old": "− "}
 
 
 def _chip(edge: Edge) -> str:
     """An HTML-like label: the letter code on the operation's colour, then its name, in a frame of that colour."""
-    colour, text = style.OP_COLOURS[edge.op], _SIGN.get(edge.mark, "") + style.op_label(edge.op)
-    if edge.mark == "new":
-        text = f"<b>{text}</b>"
     frame = {"new": 'border="3"', "old": 'border="1" style="dashed"'}.get(edge.mark, 'border="1"')
-    code = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[edge.op].code}</font></td>'
-    return f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="3" color="{colour}" bgcolor="{style.PAPER}"><tr>{code}<td>{text}</td></tr></table>>'
+    text = f"<b>{edge.text}</b>" if edge.mark == "new" else edge.text
+    code = f'<font color="{style.ink_on(edge.colour)}">{OPS[edge.op].code}</font>'
+    return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="3" color="{edge.colour}" '
+            f'bgcolor="{style.PAPER}"><tr><td bgcolor="{edge.colour}">{code}</td><td>{text}</td></tr></table>>')
 
 
 def _dot(drawing: Drawing) -> str:
     import graphviz
 
     graph = graphviz.Digraph("drawing")
-    graph.attr("graph", rankdir="LR", bgcolor=style.PAPER, fontname=FONT, fontsize="14", fontcolor=style.INK, nodesep="0.22",
-               ranksep="0.32", label=graphviz.escape(drawing.title), labelloc="t", pad="0.15")
-    graph.attr("node", shape="box", style="rounded,filled", fontname=FONT, fontsize="12", fontcolor=style.INK, color=style.INK,
-               margin="0.1,0.05", height="0.4")
+    font = {"fontname": FONT, "fontcolor": style.INK}
+    graph.attr("graph", rankdir="LR", bgcolor=style.PAPER, nodesep="0.22", ranksep="0.32", pad="0.15", labelloc="t",
+               label=graphviz.escape(drawing.title), fontsize="14", **font)
+    graph.attr("node", shape="box", style="rounded,filled", color=style.INK, margin="0.1,0.05", height="0.4",
+               fontsize="12", **font)
     graph.attr("edge", color=style.INK, arrowsize="0.7")
     # Left to right, dot stacks unconnected clusters from below: the last one first.
     for g, group in reversed(list(enumerate(drawing.groups))):
         rows = {node.id: node.row for node in group.nodes}
         with graph.subgraph(name=f"cluster_{g}") as sub:
-            sub.attr(label=graphviz.escape(group.title), labeljust="l", color="#C4C4C4", style="rounded", fontsize="13", margin="10")
+            sub.attr(label=graphviz.escape(group.title), labeljust="l", fontsize="13", color=LINE, style="rounded",
+                     margin="10")
             for node in group.nodes:
-                sub.node(node.id, node.label, **_BOX[node.kind])
+                sub.node(node.id, node.label, **_BOXES[node.kind])
             for edge in group.edges:
-                line = dict(_LINE[edge.mark])
-                if edge.op:
-                    # The operation is a node of its own on the arrow, so that no other arrow crosses its name.
-                    line["color"] = style.OP_COLOURS[edge.op]
+                line = _LINES[edge.mark] | {"color": edge.colour}
+                if edge.op:  # a node of its own on the arrow, so that no other arrow crosses the operation's name
                     sub.node(edge.chip, _chip(edge), shape="plain", style="", margin="0", height="0")
                     sub.edge(edge.tail, edge.chip, headport="w", arrowhead="none", **line)
                     sub.edge(edge.chip, edge.head, tailport="e", **line)
                 elif rows[edge.tail] is None:
                     sub.edge(edge.tail, edge.head, **line)
-                else:  # a trellis: columns two ranks apart, a heavy edge keeps its width in one row
-                    sub.edge(edge.tail, edge.head, minlen="2", weight="50" if rows[edge.tail] == rows[edge.head] else "1", **line)
+                else:  # a trellis: columns two ranks apart, heavy edges keep a width in one row
+                    weight = "50" if rows[edge.tail] == rows[edge.head] else "1"
+                    sub.edge(edge.tail, edge.head, minlen="2", weight=weight, **line)
     return graph.source
 
 
-# ---------------------------------------------------------------- backends
+# ---------------------------------------------------------------- Graphviz, as a program or in process
 
 
 def render(drawing: Drawing, fmt: str) -> bytes:
     """The drawing as svg, pdf or png, by the first backend that works here."""
     for backend in (_by_program, _by_pygraphviz):
         try:
-            data = backend(drawing.dot, fmt)
+            data = backend(drawing.dot, fmt, ["-Gdpi=144"] if fmt == "png" else [])
         except (ImportError, OSError, ValueError, subprocess.SubprocessError):  # absent, or built without this format
             continue
         # Equal drawings, equal bytes: a PDF carries no date.
@@ -291,141 +306,160 @@ def render(drawing: Drawing, fmt: str) -> bytes:
     return _by_matplotlib(drawing, fmt)
 
 
-@contextmanager
-def _fonts():
-    """Fontconfig sees matplotlib's fonts alone: layouts do not depend on the machine, and a machine without fonts can draw."""
-    import matplotlib
-
-    before = os.environ.get("FONTCONFIG_FILE")
-    with tempfile.TemporaryDirectory() as folder:
-        conf = Path(folder, "fonts.conf")
-        fonts = Path(matplotlib.get_data_path(), "fonts", "ttf")
-        conf.write_text(f"<fontconfig><dir>{escape(str(fonts))}</dir><cachedir>{escape(folder)}</cachedir></fontconfig>", encoding="utf-8")
-        os.environ["FONTCONFIG_FILE"] = str(conf)
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["FONTCONFIG_FILE"]
-            else:
-                os.environ["FONTCONFIG_FILE"] = before
-
-
-def _by_program(dot: str, fmt: str) -> bytes:
+def _by_program(dot: str, fmt: str, args: list[str]) -> bytes:
     program = shutil.which("dot")
     if program is None:
         raise FileNotFoundError("dot")
+    command = [program, f"-T{fmt}", *args]
     with _fonts():
-        return subprocess.run([program, f"-T{fmt}", *_dpi(fmt)], input=dot.encode("utf-8"), capture_output=True, check=True, timeout=60).stdout
+        return subprocess.run(command, input=dot.encode(), capture_output=True, check=True, timeout=60).stdout
 
 
 _LOCK = threading.Lock()  # Graphviz in process is not made for threads
 
 
-def _by_pygraphviz(dot: str, fmt: str) -> bytes:
+def _by_pygraphviz(dot: str, fmt: str, args: list[str]) -> bytes:
     with _LOCK:
-        return _agraph()(string=dot).draw(format=fmt, prog="dot", args=" ".join(_dpi(fmt)))
-
-
-def _dpi(fmt: str) -> list[str]:
-    return ["-Gdpi=144"] if fmt == "png" else []
+        return _agraph()(string=dot).draw(format=fmt, prog="dot", args=" ".join(args))
 
 
 @cache
-def _agraph() -> Callable:
-    """pygraphviz's graph class after a first drawing, in which Graphviz reads its fonts once and complains about the system's settings."""
+def _agraph() -> type:
+    """pygraphviz's AGraph after a first drawing, where Graphviz reads its fonts and may complain about the system's."""
     from pygraphviz import AGraph
 
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    stderr, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
         with _fonts():
             AGraph(string=f'digraph {{ a [fontname="{FONT}"] }}').draw(format="svg", prog="dot")
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr, 2)
+        os.close(stderr)
         os.close(nothing)
     return AGraph
 
 
-def _layers(group: Group) -> tuple[dict[str, tuple[float, float]], list[list[str]]]:
-    """Places (column, row) of all nodes, chips and bends of a group, and per edge its chain of places.
+@contextmanager
+def _fonts():
+    """Inside, fontconfig sees matplotlib's fonts alone: machines agree on a layout, and one without fonts can draw."""
+    import matplotlib
 
-    Columns are longest-path depths, two apart (the column between holds the chips); rows follow the mean of the neighbours.
+    before = os.environ.get("FONTCONFIG_FILE")
+    with tempfile.TemporaryDirectory() as folder:
+        fonts, conf = Path(matplotlib.get_data_path(), "fonts", "ttf"), Path(folder, "fonts.conf")
+        text = f"<fontconfig><dir>{escape(str(fonts))}</dir><cachedir>{escape(folder)}</cachedir></fontconfig>"
+        conf.write_text(text, encoding="utf-8")
+        os.environ["FONTCONFIG_FILE"] = str(conf)
+        try:
+            yield
+        finally:
+            del os.environ["FONTCONFIG_FILE"]
+            if before is not None:
+                os.environ["FONTCONFIG_FILE"] = before
+
+
+# ---------------------------------------------------------------- without Graphviz
+
+
+def _layout(group: Group) -> tuple[dict[str, tuple[float, float]], list[list[str]]]:
+    """Places (column, row) of the nodes, chips and bends of a group, and per edge its chain of places.
+
+    Columns are longest-path depths, two apart (the column between holds the chips). Rows are ordered by the mean of
+    their neighbours, then relaxed towards it. A trellis has its rows given and needs no bends.
     """
-    depth = {node.id: 0 for node in group.nodes}  # listed in topological order
+    depth = {node.id: 0 for node in group.nodes}
     for node in group.nodes:
         for edge in group.edges:
             if edge.tail == node.id:
                 depth[edge.head] = max(depth[edge.head], depth[node.id] + 2)
-    columns = {c: [n.id for n in group.nodes if depth[n.id] == c] for c in range(max(depth.values()) + 1)}
+    if group.nodes[0].row is not None:
+        return {n.id: (depth[n.id], n.row) for n in group.nodes}, [[edge.tail, edge.head] for edge in group.edges]
+
+    columns = [[n.id for n in group.nodes if depth[n.id] == c] for c in range(max(depth.values()) + 1)]
     chains, near = [], {}
     for n, edge in enumerate(group.edges):
-        chain = [edge.tail]
-        for c in range(depth[edge.tail] + 1, depth[edge.head]):
-            chain.append(edge.chip if edge.op and len(chain) == 1 else f"bend {n} {c}")
-            columns[c].append(chain[-1])
-        chains.append([*chain, edge.head])
+        between = range(depth[edge.tail] + 1, depth[edge.head])
+        inner = [edge.chip if edge.op and c == between[0] else f"bend {n} {c}" for c in between]
+        for c, k in zip(between, inner):
+            columns[c].append(k)
+        chains.append([edge.tail, *inner, edge.head])
         for x, y in zip(chains[-1], chains[-1][1:]):
             near.setdefault(x, []).append(y)
             near.setdefault(y, []).append(x)
-    place = lambda: {k: (c, i - (len(ids) - 1) / 2) for c, ids in columns.items() for i, k in enumerate(ids)}  # noqa: E731
-    for sweep in range(8):
-        for c in sorted(columns, reverse=bool(sweep % 2)):
-            rows = {k: row for k, (_, row) in place().items()}
-            columns[c].sort(key=lambda k: sum(rows[x] for x in near.get(k, [k])) / len(near.get(k, [k])))  # noqa: B023
-    places = place()
-    for node in group.nodes:
-        if node.row is not None:
-            places[node.id] = (depth[node.id], node.row)
-    if any(node.row is not None for node in group.nodes):
-        chains = [[chain[0], chain[-1]] for chain in chains]
-    return places, chains
+    rows = {k: i - (len(ids) - 1) / 2 for ids in columns for i, k in enumerate(ids)}
+    for sweep in range(24):
+        for ids in columns if sweep % 2 == 0 else reversed(columns):
+            wanted = {k: sum(rows[x] for x in near[k]) / len(near[k]) if k in near else rows[k] for k in ids}
+            if sweep < 8:
+                ids.sort(key=wanted.get)
+            for i, k in enumerate(ids):
+                room = 0.5 if i and k.startswith("bend") and ids[i - 1].startswith("bend") else 0.9
+                rows[k] = max(wanted[k], rows[ids[i - 1]] + room) if i else wanted[k]
+            drift = sum(rows[k] - wanted[k] for k in ids) / len(ids)
+            rows |= {k: rows[k] - drift for k in ids}
+    return {k: (c, rows[k]) for c, ids in enumerate(columns) for k in ids}, chains
 
 
 def _by_matplotlib(drawing: Drawing, fmt: str) -> bytes:
-    """A plain layered drawing: groups from top to bottom."""
-    import io
-
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    layouts = [_layers(group) for group in drawing.groups]
-    spans = [max(y for _, y in places.values()) - min(y for _, y in places.values()) + 1.6 for places, _ in layouts]
-    width = max(x for places, _ in layouts for x, _ in places.values()) + 1.6
+    out = io.BytesIO()
+    nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
+               "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
     with style.theme():
-        figure = Figure(figsize=(1.15 * width, 0.55 * sum(spans) + 0.5))
-        figure.suptitle(drawing.title, fontsize=11)
-        axes = figure.subplots(len(spans), squeeze=False, height_ratios=spans).ravel()
-        figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.55 / figure.get_figheight(), hspace=0.02)
-        for ax, group, (places, chains) in zip(axes, drawing.groups, layouts):
-            _draw_group(ax, group, places, chains)
-            low = min(y for _, y in places.values())
-            ax.set(xlim=(-0.8, width - 0.8), ylim=(max(y for _, y in places.values()) + 0.6, low - 1.0), xticks=[], yticks=[])
-            ax.spines[:].set(visible=True, color="#C4C4C4")
-        figure.draw_without_rendering()
-        out = io.BytesIO()
-        with matplotlib.rc_context({"svg.fonttype": "none"}):
-            figure.savefig(out, format=fmt, dpi=144, metadata={"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
-                                                               "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}[fmt])
+        _figure(drawing).savefig(out, format=fmt, dpi=144, metadata=nothing[fmt])
     return out.getvalue()
 
 
-def _draw_group(ax, group: Group, places: dict, chains: list[list[str]]):
-    ax.text(0.005, 0.985, group.title, transform=ax.transAxes, va="top", fontsize=10)
+def _figure(drawing: Drawing):
+    """A plain layered drawing, the groups from top to bottom, as a matplotlib figure."""
+    from matplotlib.figure import Figure
+
+    layouts = [_layout(group) for group in drawing.groups]
+    lows, highs = zip(*((min(rows), max(rows)) for rows in ([y for _, y in places.values()] for places, _ in layouts)))
+    spans = [high - low + 1.6 for low, high in zip(lows, highs)]
+    width = max(x for places, _ in layouts for x, _ in places.values()) + 1.6
+    figure = Figure(figsize=(1.15 * width, 0.55 * sum(spans) + 0.6))
+    figure.suptitle(drawing.title, fontsize=11, y=1 - 0.2 / figure.get_figheight(), va="center")
+    axes = figure.subplots(len(spans), squeeze=False, height_ratios=spans).ravel()
+    figure.subplots_adjust(0.01, 0.01, 0.99, 1 - 0.45 / figure.get_figheight(), hspace=0.02)
+    for ax, group, layout, low, high in zip(axes, drawing.groups, layouts, lows, highs):
+        _draw_group(ax, group, *layout)
+        ax.text(0.005, 0.985, group.title, transform=ax.transAxes, va="top", fontsize=10)
+        ax.set(xlim=(-0.8, width - 0.8), ylim=(high + 0.6, low - 1.0), xticks=[], yticks=[])
+        ax.spines[:].set(visible=True, color=LINE)
+    return figure
+
+
+def _draw_group(ax, group: Group, places: dict[str, tuple[float, float]], chains: list[list[str]]):
+    from matplotlib.patches import FancyArrowPatch
+
+    half = {node.id: 0.47 if node.kind == "output" else 0.25 for node in group.nodes}  # of a box's width
     for edge, chain in zip(group.edges, chains):
-        line = _LINE[edge.mark]
-        colour = style.OP_COLOURS[edge.op] if edge.op else line.get("color", style.INK)
-        look = {"color": colour, "linewidth": float(line["penwidth"]), "linestyle": line.get("style", "solid"), "zorder": 1}
-        x, y = zip(*(places[k] for k in chain))
-        ax.plot(x[:-1], y[:-1], **look)
-        ax.annotate("", (x[-1], y[-1]), (x[-2], y[-2]), arrowprops={"arrowstyle": "-|>", "shrinkA": 0, "shrinkB": 22, **look}, zorder=1)
+        line, bold = _LINES[edge.mark], edge.mark == "new"
+        look = {"linestyle": line.get("style", "solid"), "linewidth": float(line["penwidth"])}
+        rivals = sorted((c for c in chains if c[-1] == chain[-1]), key=lambda c: places[c[-2]][1])
+        lift = 0.5 * (rivals.index(chain) + 0.5) / len(rivals) - 0.25  # arrows arrive side by side
+        x, y = places[edge.head]
+        path = _curve([*(places[k] for k in chain[:-1]), (x - half[edge.head], y + lift)])
+        look |= {"color": edge.colour}
+        ax.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, shrinkB=0, **look))
         if edge.op:
-            ax.text(*places[edge.chip], f"{_SIGN.get(edge.mark, '')}{OPS[edge.op].code}  {style.op_label(edge.op)}", ha="center", va="center",
-                    fontsize=9, fontweight="bold" if edge.mark == "new" else "normal", color=style.ink_on(colour), zorder=3,
-                    bbox={"boxstyle": "square,pad=0.25", "facecolor": colour, "edgecolor": style.INK if edge.mark == "new" else colour,
-                          "linestyle": line.get("style", "solid"), "linewidth": 2 if edge.mark == "new" else 1})
+            box = {"boxstyle": "square,pad=0.25", "fc": edge.colour, "ec": style.INK if bold else edge.colour,
+                   "ls": look["linestyle"], "lw": 2 if bold else 1}
+            ax.text(*places[edge.chip], f"{OPS[edge.op].code}  {edge.text}", ha="center", va="center", fontsize=9,
+                    color=style.ink_on(edge.colour), fontweight="bold" if bold else "normal", zorder=3, bbox=box)
     for node in group.nodes:
-        box = _BOX[node.kind]
-        ax.text(*places[node.id], node.label, ha="center", va="center", fontsize=9, color=box.get("fontcolor", style.INK), zorder=4,
-                bbox={"boxstyle": "round,pad=0.35", "facecolor": box["fillcolor"], "edgecolor": box.get("color", style.INK)})
+        box = {"color": style.INK, "fontcolor": style.INK} | _BOXES[node.kind]
+        ax.text(*places[node.id], node.label, ha="center", va="center", fontsize=9, color=box["fontcolor"], zorder=4,
+                bbox={"boxstyle": "round,pad=0.35", "fc": box["fillcolor"], "ec": box["color"]})
+
+
+def _curve(points: list[tuple[float, float]]):
+    """A smooth path through the points, level at each of them."""
+    from matplotlib.path import Path as Curve
+
+    vertices, codes = [points[0]], [Curve.MOVETO]
+    for (x0, y0), (x1, y1) in zip(points, points[1:]):
+        vertices += [((x0 + x1) / 2, y0), ((x0 + x1) / 2, y1), (x1, y1)]
+        codes += [Curve.CURVE4] * 3
+    return Curve(vertices, codes)

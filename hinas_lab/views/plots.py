@@ -1,6 +1,6 @@
 """Pictures of a search and of restored images. Numbers in, artists out: nothing is shown, saved or themed here.
 
-``plot_x(data, *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure (no pyplot anywhere).
+``plot_x(data, *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure (no pyplot).
 Wrap calls in ``style.theme()`` for the house style. Letters: T epochs, L layers, E edges, K operations, M width moves.
 """
 
@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.decode import decode_cell, normalise_beta, per_layer, softmax, viterbi
+from hinas_lab.space.decode import decode_cell, normalise_beta, softmax, viterbi
 from hinas_lab.space.ops import OP_NAMES, OPS
 from hinas_lab.views import style
 
 Records = Mapping[str, np.ndarray]
-"what records.npz holds: ``step/...`` one row per step, ``epoch/...`` one per epoch; epoch 0 is the state before the first step"
+"what records.npz holds: ``step/...`` a row per step, ``epoch/...`` a row per epoch; epoch 0 is before the first step"
 Box = tuple[int, int, int]
 "(y, x, size): a square of pixels, its top left corner and its side"
 
@@ -90,8 +90,8 @@ def zoom_box(image: np.ndarray, size: int | None = None) -> Box:
 def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: float = 1.0) -> Axes:
     """Heat map of one layer's operations. Axes-level.
 
-    alpha_layer: (E, K), logits or probabilities; vmax: the probability of the brightest colour. The edges that the decoder
-    keeps are framed, the operation it takes carries its letter code. White lines part the nodes.
+    alpha_layer: (E, K), logits or probabilities; vmax: the probability of the brightest colour. The edges that the
+    decoder keeps are framed, the operation it takes carries its letter code. White lines part the nodes.
     """
     p = probabilities(alpha_layer)
     ax.imshow(p, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
@@ -116,8 +116,9 @@ def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: f
 def plot_beta(space: SearchSpace, beta: np.ndarray, *, ax: Axes) -> Axes:
     """The width trellis. Axes-level.
 
-    beta: (M,) logits, one per legal move. Columns: the start and the layers, rows: the widths. An arrow's thickness and number
-    are the move's normalised weight; the Viterbi path is coloured and bold, its probability (incoming beta: score) in the title.
+    beta: (M,) logits, one per legal move. Columns: the start and the layers, rows: the widths. An arrow's thickness and
+    number are the move's normalised weight; the Viterbi path is coloured and bold, the title says its probability
+    (with incoming beta: score).
     """
     weights = normalise_beta(space, beta)
     path, value = viterbi(space, beta)
@@ -126,19 +127,19 @@ def plot_beta(space: SearchSpace, beta: np.ndarray, *, ax: Axes) -> Axes:
         kept = tuple(move) in on_path
         colour = style.FRAME if kept else style.FAINT
         tail, head = np.array([move.layer, move.source]), np.array([move.layer + 1, move.target])
-        ax.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9 + 5 * weight, shrinkA=20, shrinkB=21, color=colour,
-                                     linewidth=0.6 + 4.5 * weight, zorder=2 if kept else 1))
+        ax.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9 + 5 * weight, shrinkA=20,
+                                     shrinkB=21, color=colour, linewidth=0.6 + 4.5 * weight, zorder=1 + kept))
         x, y = tail + (0.5 if move.source == move.target else 0.33) * (head - tail)  # diagonals cross in the middle
         ax.text(x, y, f"{weight:.2f}", ha="center", va="center", fontsize=8.5, color=style.INK, zorder=4,
-                fontweight="bold" if kept else "normal", bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 0.8})
+                fontweight="bold" if kept else "normal", bbox={"fc": style.PAPER, "ec": "none", "pad": 0.8})
     cells = ((0,), *space.cells)
     for column, widths in enumerate(cells):
         for i in widths:
             kept = i == (0, *path)[column]
-            ax.text(column, i, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=9, color=style.INK, zorder=5,
-                    fontweight="bold" if kept else "normal",
-                    bbox={"boxstyle": "round,pad=0.4", "facecolor": style.PAPER if kept else style.PALE, "linewidth": 2 if kept else 0.8,
-                          "edgecolor": style.FRAME if kept else style.FAINT})
+            fill, edge, line = (style.PAPER, style.FRAME, 2) if kept else (style.PALE, style.FAINT, 0.8)
+            ax.text(column, i, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=9, color=style.INK,
+                    fontweight="bold" if kept else "normal", zorder=5,
+                    bbox={"boxstyle": "round,pad=0.4", "fc": fill, "ec": edge, "lw": line})
     rows = sorted({i for widths in cells for i in widths})
     ax.set_xticks(range(len(cells)), ["start", *(f"layer {l}" for l in range(space.layers))])
     ax.set_yticks([])
@@ -167,18 +168,22 @@ def _epoch_axis(records: Records, ax: Axes) -> Axes:
 
 def _legend(ax: Axes):
     """Below the axes, where no curve is."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False, handlelength=1.8, columnspacing=1.2)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False, handlelength=1.8,
+              columnspacing=1.2)
 
 
 def plot_losses(records: Records, *, ax: Axes, what: str = "loss") -> Axes:
-    """Losses of weight steps (Train W) and architecture steps (Train A): every step thin, the mean of each epoch bold. Axes-level.
+    """Losses of weight steps (Train W) and architecture steps (Train A). Axes-level.
 
+    Every step is a point of a thin line, the mean of each epoch a mark on a bold one.
     what: ``loss`` (Eq. 7's sum), ``pixel`` or ``lssim`` (its terms).
     """
     _epoch_axis(records, ax)
-    epochs, kinds, values = records["step/epoch"], records["step/kind"], np.asarray(records[f"step/{what}"], dtype=np.float64)
+    epochs, kinds = records["step/epoch"], records["step/kind"]
+    values = np.asarray(records[f"step/{what}"], dtype=np.float64)
     times = step_times(epochs)
-    for kind, name, colour, marker in ((0, "weights, Train W", style.WEIGHT, "o"), (1, "architecture, Train A", style.ARCH, "s")):
+    for kind, name, colour, marker in ((0, "weights, Train W", style.WEIGHT, "o"),
+                                       (1, "architecture, Train A", style.ARCH, "s")):
         mine = kinds == kind
         if not mine.any():
             continue
@@ -199,22 +204,24 @@ def plot_scores(records: Records, *, ax: Axes, what: str = "score") -> Axes:
     _epoch_axis(records, ax)
     epochs, values = records["epoch/epoch"], np.asarray(records[f"epoch/{what}"], dtype=np.float64)
     known, best = np.isfinite(values), best_epoch(records)
-    ax.set(ylabel={"score": "score on V", "psnr": "PSNR on V (dB)", "ssim": "SSIM on V"}[what], title="validation of the supernet")
+    names = {"score": "score on V", "psnr": "PSNR on V (dB)", "ssim": "SSIM on V"}
+    ax.set(ylabel=names[what], title="validation of the supernet")
     if not known.any():
         ax.text(0.5, 0.5, "not validated yet", transform=ax.transAxes, ha="center", va="center", color=style.FAINT)
         ax.set_yticks([])
         return ax
     ax.plot(epochs[known], values[known], color=style.INK, linewidth=1.5, marker="o", markersize=3.5)
     at = known & (epochs == best)
-    ax.plot(epochs[at], values[at], color=style.BEST, marker="*", markersize=14, linestyle="none", markeredgecolor=style.PAPER)
+    ax.plot(epochs[at], values[at], color=style.BEST, marker="*", markersize=14, markeredgecolor=style.PAPER)
     _legend(ax)
     return ax
 
 
 def plot_entropy(records: Records, *, ax: Axes) -> Axes:
-    """How decided the search is: mean entropy of alpha and beta in nats, and the share of decoded edges that are skips. Axes-level.
+    """How decided the search is. Axes-level.
 
-    The dashed line is ln K, where all K operations are equally likely; a skip share of 1 is the collapse of Section 3.3.
+    Mean entropy of alpha and beta in nats, and the share of decoded edges that are skips (1 is the collapse of
+    Section 3.3). The dashed line is ln K, where all K operations are equally likely.
     """
     _epoch_axis(records, ax)
     top = np.log(len(OP_NAMES))
@@ -222,7 +229,8 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
     for key, name, colour, marker in (("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),
                                       ("beta_entropy", "β entropy (nats)", style.BETA, "s"),
                                       ("skip_share", "skip share", style.SKIP, "^")):
-        ax.plot(records["epoch/epoch"], records[f"epoch/{key}"], color=colour, linewidth=1.5, marker=marker, markersize=3, label=name)
+        ax.plot(records["epoch/epoch"], records[f"epoch/{key}"], color=colour, linewidth=1.5, marker=marker,
+                markersize=3, label=name)
     ax.set(ylabel="nats; share", ylim=(0, top * 1.06), title="entropy and skip share")
     _legend(ax)
     return ax
@@ -231,8 +239,8 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
 def figure_search(space: SearchSpace, records: Records) -> Figure:
     """The search in one picture. Figure-level.
 
-    One alpha heat map per layer (tied alpha: one for all) before the first step and at the best epoch (the last when none was
-    validated); then the width trellis of that epoch, entropy with skip share, and the scores on V.
+    One alpha heat map per layer (tied alpha: one for all) before the first step and at the best epoch (the last when
+    none was validated); then the width trellis of that epoch, entropy with skip share, and the scores on V.
     """
     epochs, best = records["epoch/epoch"], best_epoch(records)
     rows = np.flatnonzero(epochs == best) if best else []
@@ -264,7 +272,7 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
 
 
 def plot_restoration(image: np.ndarray, *, ax: Axes, title: str = "", zoom: Box | None = None) -> Axes:
-    """One image, gray (H, W) or RGB (H, W, 3) in [0, 1], with a magnified square in the corner farthest from it. Axes-level.
+    """One image, gray (H, W) or RGB (H, W, 3) in [0, 1], a square of it magnified in the farthest corner. Axes-level.
 
     Values outside [0, 1] are clipped, for showing only. zoom: (y, x, size) in this image's pixels; None: no inset.
     """
@@ -293,8 +301,8 @@ def figure_restoration(images: dict[str, np.ndarray], *, scores: Mapping[str, tu
     """The images side by side, each with the same square magnified. Figure-level.
 
     images: name -> gray (H, W) or RGB (H, W, 3) in [0, 1]; scores: name -> (PSNR in dB, SSIM), printed in the title.
-    zoom: (y, x, size) in pixels of the clean image, which is the one named ``clean``, else the first; None chooses the square
-    of highest gradient energy there. An image of another size (low resolution) gets the same square, rescaled.
+    zoom: (y, x, size) in pixels of the clean image, which is the one named ``clean``, else the first; None chooses the
+    square of highest gradient energy there. An image of another size (low resolution) gets the same square, rescaled.
     """
     if not images:
         raise ValueError("images: must hold at least one image")

@@ -1,0 +1,117 @@
+"""What several commands share: options, presets with changes, progress."""
+
+import argparse
+import json
+import sys
+from dataclasses import fields, replace
+
+from hinas_lab.config import PRESETS, TASKS, Loss, Preset, preset
+
+
+def add_run_options(parser: argparse.ArgumentParser):
+    """The options of ``search`` and ``train``."""
+    parser.add_argument("--preset", default="classroom", help=f"{', '.join(PRESETS)} (default: classroom)")
+    parser.add_argument("--data", default="builtin", metavar="NAME|DIR", help="builtin (photographs of scikit-image) or a folder of images")
+    parser.add_argument("--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
+                        help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
+    parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
+    add_machine_options(parser)
+
+
+def add_machine_options(parser: argparse.ArgumentParser):
+    """Seed, device and threads."""
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
+
+
+def task_options(parser: argparse.ArgumentParser):
+    """Task and scale."""
+    parser.add_argument("--task", default="denoise", help=f"{' or '.join(TASKS)} (default: denoise)")
+    parser.add_argument("--scale", type=int, help="upscaling factor of sr: 2, 3 or 4")
+
+
+def resolve(args: argparse.Namespace, task: str, scale: int | None) -> Preset:
+    """The preset with the command line's changes; ValueError names what is wrong."""
+    from hinas_lab.engine.runs import with_seed
+
+    chosen = with_seed(preset(args.preset, task, scale), args.seed)
+    if args.sigma:
+        if task == "sr":
+            raise ValueError("sigma: super-resolution adds no noise; leave --sigma out")
+        sigmas = tuple(args.sigma)
+        chosen = chosen._replace(search=replace(chosen.search, sigmas=sigmas), train=replace(chosen.train, sigmas=sigmas))
+    for change in args.set:
+        chosen = _change(chosen, change)
+    return chosen
+
+
+def _change(chosen: Preset, change: str) -> Preset:
+    name, eq, text = change.partition("=")
+    part, _, field = name.partition(".")
+    if not eq or part not in ("space", "search", "train") or not field:
+        raise ValueError(f"--set {change}: write space.FIELD=VALUE, search.FIELD=VALUE or train.FIELD=VALUE")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text
+    config, value = getattr(chosen, part), tuple(value) if isinstance(value, list) else value
+    loss, _, inner = field.partition(".")
+    cls, key = (Loss, inner) if loss == "loss" else (type(config), field)
+    if key not in {f.name for f in fields(cls)}:
+        raise ValueError(f"--set {change}: {part} has no field {field}")
+    changed = {"loss": replace(config.loss, **{inner: value})} if loss == "loss" else {key: value}
+    try:
+        return chosen._replace(name=chosen.name if chosen.name.endswith("*") else f"{chosen.name}*", **{part: replace(config, **changed)})
+    except TypeError:
+        raise ValueError(f"--set {change}: this value does not fit {part}.{field}") from None
+
+
+def use_machine(args: argparse.Namespace) -> str:
+    """Set the threads; the device as torch names it. ValueError when it is not there."""
+    import torch
+
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ValueError(f"threads = {args.threads}: must be at least 1")
+        torch.set_num_threads(args.threads)
+    if args.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError, NotImplementedError):
+        raise ValueError(f"device = {args.device!r}: not available here; try --device cpu") from None
+    return args.device
+
+
+def follow(run, title: str, quiet: bool = False):
+    """Step ``run`` to its end behind a progress bar with the time left; yields its records."""
+    from tqdm import tqdm
+
+    from hinas_lab.engine.records import Epoch
+    from hinas_lab.engine.search import Search
+
+    state = run.state
+    if state is None:
+        return
+    if isinstance(state, Search):
+        done = state.epoch * state.steps + state.iteration
+        total = state.config.epochs * state.steps
+    else:
+        done, total = state.iteration, state.config.iterations
+    note = ""
+    with tqdm(total=total, initial=done, desc=title, unit="it", dynamic_ncols=True, disable=quiet, file=sys.stderr, mininterval=0.2) as bar:
+        for record in run.steps():
+            if isinstance(record, Epoch):
+                phase = "warm-up" if record.epoch < state.config.warmup_epochs else "alternating"
+                score = f", V {record.psnr:.2f} dB" if record.psnr == record.psnr else ""
+                note = f"epoch {record.epoch}/{state.config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
+            elif record.kind == "train":
+                bar.update(record.iteration - bar.n)
+                note = f"loss {record.loss:.4f}"
+            elif record.kind == "weight":
+                bar.update()
+            bar.set_postfix_str(note, refresh=False)
+            yield record

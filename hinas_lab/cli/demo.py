@@ -1,0 +1,171 @@
+"""``hinas-lab demo`` (``make demo``): search, decode, train, measure and restore on the photographs inside the scikit-image wheel."""
+
+import time
+from pathlib import Path
+
+from hinas_lab.cli.common import add_machine_options, follow, use_machine
+from hinas_lab.cli.search import summary
+
+SIGMA = 50.0
+RANDOM = 20
+
+
+def add(commands):
+    parser = commands.add_parser("demo", help="the whole road in about five minutes, on built-in photographs")
+    parser.add_argument("--preset", default="classroom", help="tiny (seconds, shows nothing but that it runs) or classroom (default)")
+    parser.add_argument("--run", default="runs/demo", metavar="DIR", help="folder of the run (default: runs/demo); continued if it is there")
+    add_machine_options(parser)
+    parser.set_defaults(run_command=run)
+
+
+def run(args) -> int:
+    from hinas_lab.config import preset
+    from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed, write_atomic
+
+    start, folder = time.perf_counter(), Path(args.run)
+    chosen = with_seed(preset(args.preset), args.seed)
+    device = use_machine(args)
+
+    print(f"1. Search: alpha (operations) and beta (widths) learn on Train A while weights learn on Train W; preset {chosen.name}")
+    search = open_search(folder / "search", chosen, device=device, resume=True)
+    for _ in follow(search, "search"):
+        pass
+    print(_indent(summary(search)))
+    genotype = load_genotype(folder / "search")
+    print(_indent(f"decoded: {genotype}"))
+
+    print(f"2. Is it worth something? Its score inside the supernet among {RANDOM} random genotypes (same weights, V images)")
+    net, config, _ = load_supernet(folder / "search", device)
+    print(_indent(_among_random(net, config, genotype)))
+    write_atomic(folder / "genotype.svg", draw(genotype))
+
+    print("3. Train the decoded network from scratch")
+    training = open_training(folder, genotype, chosen, device=device, resume=True)
+    for _ in follow(training, "train"):
+        pass
+
+    print(f"4. Measure on camera, chelsea and coffee (never trained on), sigma {SIGMA:g}; the others are tuned on training photographs")
+    rows, parameters = _measure(folder, device)
+    records = (search.records.arrays(), training.records.arrays())
+    seconds = _seconds(*records) | {"total": time.perf_counter() - start}
+    totals = _write_summary(folder, chosen, args.seed, rows, parameters, seconds)
+    _print_table(totals, parameters)
+    print(f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}; search {seconds['search']:.0f} s, "
+          f"training {seconds['train']:.0f} s")
+
+    print("5. Look")
+    _pictures(folder, chosen.space, records[0], rows)
+    for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"), ("search.png", "alpha and beta, before and after"),
+                       ("before_after.png", "noisy, restored, clean, with a zoom"), ("summary.json", "all numbers")):
+        print(f"   {folder / name}: {what}")
+    print(f"Your own photo: hinas-lab restore PHOTO --run {folder} --out restored.png")
+    return 0
+
+
+def draw(genotype) -> bytes:
+    from hinas_lab.views.graphs import draw_genotype
+
+    return draw_genotype(genotype).svg().encode()
+
+
+def _among_random(net, config, genotype) -> str:
+    from tqdm import tqdm
+
+    from hinas_lab.images.catalog import load_images
+    from hinas_lab.images.patches import Patches
+    from hinas_lab.studies.random_search import percentile, shared_weight_percentile
+
+    patches = Patches(load_images("builtin", net.space.channels), device=str(net.alpha.device))
+    for ours, theirs in tqdm(shared_weight_percentile(net, genotype, patches, config, RANDOM), total=RANDOM, desc="random genotypes",
+                             leave=False, disable=None):
+        pass
+    scores = sorted(t["score"] for t in theirs)
+    rank = percentile(ours["score"], scores)
+    verdict = "above" if rank > 50 else "not above"
+    return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100; {ours['psnr']:.2f} dB), batch norm recomputed; without: "
+            f"{ours['raw']:.4f}\npercentile {rank:.0f} among random ones, {verdict} their median {(scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2:.4f}")
+
+
+def _measure(folder: Path, device: str):
+    """Rows of every method on the test photographs, and our parameters."""
+    from tqdm import tqdm
+
+    from hinas_lab.engine.baselines import METHODS, tuned
+    from hinas_lab.engine.evaluate import evaluate
+    from hinas_lab.engine.restore import restore_array
+    from hinas_lab.engine.runs import load_network
+    from hinas_lab.images.catalog import load_images
+    from hinas_lab.images.protocol import protocol
+
+    net, info = load_network(folder, device)
+    images, rows = load_images("builtin", 1, "test"), []
+    with tqdm(total=len(images) * (len(METHODS) + 2), desc="measure", leave=False, disable=None) as bar:
+        for method in ("noisy", *METHODS, "ours"):
+            bar.set_postfix_str(method)
+            restore = {"noisy": lambda x: x, "ours": lambda x: restore_array(net, x, device=device)}.get(method) or tuned(method, SIGMA)
+            for row in evaluate(method, restore, images, SIGMA, protocol("whole")):
+                rows.append(row)
+                bar.update()
+    return rows, info["parameters"]
+
+
+def _seconds(search, training) -> dict[str, float]:
+    """Wall seconds of the search (its epochs) and the training (mean per iteration times iterations), as recorded."""
+    import numpy as np
+
+    per_record = np.diff(training["step/iteration"], prepend=0)
+    return {"search": float(search["epoch/seconds"].sum()), "train": float((training["step/seconds"] * per_record).sum())}
+
+
+def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, seconds) -> dict:
+    """summary.json, as CONTRACT.md has it; returns the means per method."""
+    from hinas_lab.engine.evaluate import mean
+    from hinas_lab.engine.runs import write_json
+
+    methods = list(dict.fromkeys(r.method for r in rows))
+    totals = {m: mean([r for r in rows if r.method == m]) for m in methods}
+    two = lambda d: {k: d[k] for k in ("psnr", "ssim")}  # noqa: E731
+    images: dict[str, dict] = {}
+    for r in rows:
+        images.setdefault(r.image, {})[r.method] = {"psnr": r.psnr, "ssim": r.ssim}
+    write_json(folder / "summary.json", {
+        "sigma": SIGMA, "preset": chosen.name, "protocol": "whole", "seed": seed, "parameters": parameters, "seconds": seconds,
+        "mean": {m: two(t) for m, t in totals.items()}, "images": images})
+    return totals
+
+
+def _print_table(totals: dict, parameters: int):
+    print(f"\n   {'method':<10} {'PSNR dB':>8} {'SSIM':>7} {'s/image':>8} {'parameters':>11}")
+    for method, t in totals.items():
+        count = f"{parameters:,}" if method == "ours" else "-"
+        took = "-" if method == "noisy" else f"{t['seconds']:.2f}"
+        print(f"   {method:<10} {t['psnr']:>8.2f} {t['ssim']:>7.4f} {took:>8} {count:>11}")
+    best = max(t["psnr"] for m, t in totals.items() if m not in ("noisy", "ours"))
+    print(f"   ours is {totals['ours']['psnr'] - totals['noisy']['psnr']:+.2f} dB over noisy, {totals['ours']['psnr'] - best:+.2f} dB over the "
+          f"best classical method\n")
+
+
+def _pictures(folder: Path, space, records, rows):
+    from hinas_lab.engine.runs import write_atomic
+    from hinas_lab.images.catalog import load_images
+    from hinas_lab.views.plots import figure_restoration, figure_search
+    from hinas_lab.views.style import theme
+
+    import io
+
+    clean = load_images("builtin", 1, "test")["chelsea"] / 255
+    shown = {r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")}
+    with theme():
+        pictures = {
+            "search.png": figure_search(space, records),
+            "before_after.png": figure_restoration({n: r.restored for n, r in shown.items()} | {"clean": clean},
+                                                   scores={n: (r.psnr, r.ssim) for n, r in shown.items()}),
+        }
+        for name, figure in pictures.items():
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format="png", dpi=110)
+            write_atomic(folder / name, buffer.getvalue())
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"   {line}" for line in text.splitlines())

@@ -1,0 +1,53 @@
+"""``hinas-lab``: parses the command line, runs one command, turns errors into one line.
+
+Exit codes: 0 done; 1 a check found something; 2 bad input or usage; 130 interrupted (the run folder is valid).
+"""
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+import hinas_lab
+
+COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "study")
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors in one line."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="hinas-lab", description="Differentiable architecture search for image restoration (HiNAS).")
+    parser.add_argument("--version", action="version", version=f"hinas_lab {hinas_lab.__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    for name in COMMANDS:
+        import_module(f"hinas_lab.cli.{name}").add(commands)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in argv
+    args = build_parser().parse_args([a for a in argv if a != "--debug"])
+    try:
+        return args.run_command(args)
+    except KeyboardInterrupt:
+        where = f"; continue with: hinas-lab {args.command} ... --resume" if getattr(args, "run", None) and hasattr(args, "resume") else ""
+        print(f"hinas-lab: interrupted{where}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError, MemoryError) as error:
+        if debug:
+            raise
+        line = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, ModuleNotFoundError):
+            line = f"the package {error.name!r} is not installed: pip install {error.name}"
+        print(f"hinas-lab: error: {line}", file=sys.stderr)
+        return 2

@@ -1,0 +1,320 @@
+"""A run is a folder: it is written whole or not at all, continues bit for bit after a kill, and nothing in it can execute code.
+
+config.json, env.json   what was asked, and where it ran
+state.safetensors       everything needed to continue, replaced atomically
+records.npz             the records so far (never behind the state)
+genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it marks a finished run
+"""
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+import hinas_lab
+from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
+from hinas_lab.engine.records import Epoch, Records, Step, read_records
+from hinas_lab.engine.search import Search, search
+from hinas_lab.engine.train import Training, build_network, train
+from hinas_lab.images.catalog import load_images
+from hinas_lab.images.patches import Patches
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.network import Network
+from hinas_lab.space.supernet import SuperNet
+
+FORMAT = 1
+SAVE_SECONDS = 15.0
+"at most so much work is lost by a kill"
+
+
+def write_atomic(path: Path, data: bytes):
+    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line on a full disk."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(name)
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
+        raise OSError(f"{path}: cannot be written, {why}; the run is as it was saved last") from None
+
+
+def write_json(path: Path, values: dict):
+    """Indented JSON, atomically."""
+    write_atomic(path, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def environment(seed: int, device: str) -> dict:
+    """Versions, device, threads, seed and commit: what a number needs to be made again."""
+    versions = {}
+    for name in ("torch", "numpy", "scikit-image", "scipy", "pillow"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
+            "device_name": name, "threads": torch.get_num_threads(), "seed": seed, "commit": commit.stdout.strip() or None}
+
+
+class Run:
+    """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run has nothing left to do."""
+
+    def __init__(self, folder: Path, header: dict, state: Search | Training | None, records: Records):
+        self.folder, self.header, self.state, self.records = folder, header, state, records
+
+    @property
+    def finished(self) -> bool:
+        return self.state is None
+
+    def steps(self, save_seconds: float = SAVE_SECONDS) -> Iterator[Step | Epoch]:
+        """The records still to come. The state is saved every ``save_seconds``, at the end, and when the caller stops.
+
+        Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is raised. A second one stops at once.
+        """
+        if self.state is None:
+            return
+        saved, consistent = time.monotonic(), True
+        with _deferred_interrupt() as interrupted:
+            try:
+                for record in (search if isinstance(self.state, Search) else train)(self.state):
+                    self.records.add(record)
+                    consistent = not (isinstance(record, Step) and record.kind == "arch")  # an iteration ends with its weight step
+                    if consistent and (interrupted() or time.monotonic() - saved >= save_seconds):
+                        self.save()
+                        saved = time.monotonic()
+                        if interrupted():
+                            raise KeyboardInterrupt
+                    yield record
+            except GeneratorExit:  # the caller stopped asking
+                if consistent:
+                    self.save()
+                raise
+            self.save()
+            self._write_result()
+
+    def save(self):
+        """Records first, then the state that counts them."""
+        write_atomic(self.folder / "records.npz", self.records.to_bytes())
+        tensors = {k: v.detach().cpu().contiguous() for k, v in self.state.tensors().items()}
+        tensors["records"] = torch.tensor(self.records.counts)
+        write_atomic(self.folder / "state.safetensors", safetensors.torch.save(tensors))
+
+    def _write_result(self):
+        weights, genotype = self.state.result()
+        write_atomic(self.folder / "genotype.json", genotype.to_json().encode())
+        weights = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
+        write_atomic(self.folder / "best.safetensors", safetensors.torch.save(weights))
+        self.state = None
+
+
+def open_search(folder: str | Path, preset: Preset, *, data: str = "builtin", device: str = "cpu", resume: bool = False) -> Run:
+    """A search run in ``folder``, new or (``resume``) continued. ValueError when the folder holds something else."""
+    patches = _patches(data, preset.space.channels, preset.space.scale, device)
+    header = {"format": FORMAT, "kind": "search", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
+              "space": to_dict(preset.space), "search": to_dict(preset.search)}
+    return _open(Path(folder), header, preset.search.seed, device, resume, lambda: Search(preset.space, preset.search, patches))
+
+
+def open_training(folder: str | Path, genotype: Genotype, preset: Preset, *, data: str = "builtin", device: str = "cpu",
+                  resume: bool = False) -> Run:
+    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ValueError when the folder holds something else."""
+    patches = _patches(data, genotype.channels, genotype.scale, device)
+    header = {"format": FORMAT, "kind": "train", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
+              "genotype": json.loads(genotype.to_json()), "residual": preset.space.residual, "train": to_dict(preset.train)}
+    return _open(Path(folder), header, preset.train.seed, device, resume,
+                 lambda: Training(genotype, preset.train, patches, preset.space.residual))
+
+
+def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
+    return Patches(load_images(data, channels), scale=scale, device=device)
+
+
+def data_hash(patches: Patches) -> str:
+    """Twelve hex digits of the names and pixels of the training images."""
+    digest = hashlib.blake2b()
+    for name, image in zip(patches.names, patches.clean):
+        digest.update(f"{name} {image.shape}".encode())
+        digest.update(np.ascontiguousarray(image))
+    return digest.hexdigest()[:12]
+
+
+def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make_state: Callable[[], Search | Training]) -> Run:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder}: is a file; name a folder for the run")
+    new = not (folder / "config.json").exists()
+    if new and folder.exists() and any(p for p in folder.iterdir() if not p.name.startswith(".") and not p.is_dir()):
+        raise ValueError(f"{folder}: holds files but no config.json, so it is not a run; choose another folder")
+    if not new:
+        if not resume:
+            raise ValueError(f"{folder}: a run is already there; continue it with --resume or choose another folder")
+        _check_same(folder, read_header(folder), header)
+        if (folder / "best.safetensors").exists():
+            return Run(folder, header, None, Records.from_arrays(read_records(folder)))
+    state, records, here = make_state(), Records(), environment(seed, device)
+    if new:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "env.json", here)
+        write_json(folder / "config.json", header)
+    elif (folder / "state.safetensors").exists():
+        tensors = load_tensors(folder / "state.safetensors")
+        records = Records.from_arrays(read_records(folder))
+        try:
+            records.truncate(*tensors.pop("records").tolist())
+            state.load(tensors)
+        except (KeyError, RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(f"{folder / 'state.safetensors'}: does not belong to this run ({type(error).__name__}); "
+                             "delete the folder and start again") from None
+        _note_resumed(folder, here)
+    return Run(folder, header, state, records)
+
+
+def _note_resumed(folder: Path, here: dict):
+    """Another machine or version may end with other bits: env.json says so."""
+    there = _read_json(folder / "env.json")
+    last = there.get("resumed", [there])[-1]
+    if any(last.get(k) != v for k, v in here.items()):
+        write_json(folder / "env.json", there | {"resumed": [*there.get("resumed", []), here]})
+
+
+def _check_same(folder: Path, there: dict, here: dict):
+    if there["kind"] != here["kind"]:
+        raise ValueError(f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder")
+    flat = lambda d, p="": {k: v for key, value in d.items() for k, v in  # noqa: E731
+                            (flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}).items()}
+    a, b = flat(there), flat(json.loads(json.dumps(here)))
+    for name in sorted(set(a) | set(b)):
+        if a.get(name) != b.get(name):
+            raise ValueError(f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder")
+
+
+def read_header(folder: str | Path) -> dict:
+    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer version, or damaged."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder}: no such run folder")
+    if not (folder / "config.json").exists():
+        raise ValueError(f"{folder}: not a run folder (no config.json)")
+    header = _read_json(folder / "config.json")
+    if header.get("format") != FORMAT or header.get("kind") not in ("search", "train"):
+        raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
+    return header
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: damaged or unreadable ({type(error).__name__})") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: damaged (not a JSON object)")
+    return values
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is anything else."""
+    try:
+        return safetensors.torch.load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ValueError(f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded") from None
+
+
+def load_genotype(path: str | Path) -> Genotype:
+    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
+    path = Path(path)
+    if path.is_dir():
+        read_header(path)
+        path = path / "genotype.json"
+        if not path.exists():
+            raise ValueError(f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume")
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as a genotype ({type(error).__name__})") from None
+    try:
+        return Genotype.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
+    """The trained network of a finished training run, in eval mode, and what it was trained for: ``task, scale, channels, sigmas``
+    (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
+    header = read_header(folder)
+    if header["kind"] == "search":
+        raise ValueError(f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER")
+    genotype = load_genotype(folder)
+    config = from_dict(TrainConfig, header["train"])
+    net = build_network(genotype, config, header["residual"])
+    load_weights(net, Path(folder) / "best.safetensors")
+    sigmas = list(config.sigmas) if genotype.task == "denoise" else []
+    info = {"task": genotype.task, "scale": genotype.scale, "channels": genotype.channels, "sigmas": sigmas, "preset": header["preset"],
+            "seed": config.seed, "parameters": sum(p.numel() for p in net.parameters()), "data": header["data"]}
+    return net.to(device).eval(), info
+
+
+def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, SearchConfig, dict]:
+    """The best supernet of a finished search run, its search config, and the run's header."""
+    header = read_header(folder)
+    if header["kind"] != "search":
+        raise ValueError(f"{folder}: is a training run; a search run is needed")
+    net = SuperNet(from_dict(SearchSpace, header["space"]))
+    load_weights(net, Path(folder) / "best.safetensors")
+    return net.to(device).eval(), from_dict(SearchConfig, header["search"]), header
+
+
+def load_weights(net: torch.nn.Module, path: Path):
+    """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to another net."""
+    if not path.exists():
+        raise ValueError(f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume")
+    try:
+        net.load_state_dict(load_tensors(path))
+    except RuntimeError:
+        raise ValueError(f"{path}: holds the weights of another network") from None
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as usual. Main thread only."""
+    hit = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield hit.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(signum, frame):
+        hit.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield hit.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def with_seed(preset: Preset, seed: int) -> Preset:
+    """The same preset with another seed for search and training."""
+    return preset._replace(search=replace(preset.search, seed=seed), train=replace(preset.train, seed=seed))

@@ -1,0 +1,222 @@
+"""Drawings: DOT text, SVG text and placed boxes, never pixels; every backend, with the others disabled."""
+
+import random
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import pytest
+
+from hinas_lab.config import SearchSpace
+from hinas_lab.space.genotype import diff, make, neighbours, sample
+from hinas_lab.space.ops import OPS
+from hinas_lab.views import graphs, style
+
+SPACE = SearchSpace()
+CELL = ((("conv_3x3", 0), ("sep_5x5", 1)), (("skip", 0), ("dil_3x3", 2)))
+SMALL = make(SearchSpace(layers=2, nodes=2), (CELL, CELL), (0, 1), path_score=0.25)
+EDITED = replace(SMALL, path=(1, 1), cells=(((("conv_3x3", 0), ("skip", 1)), CELL[1]), CELL))
+
+
+def use(monkeypatch, backend: str):
+    """Leave only one backend standing."""
+    monkeypatch.setattr(graphs.shutil, "which", lambda name: None)
+    if backend == "matplotlib":
+        monkeypatch.setitem(sys.modules, "pygraphviz", None)
+        graphs._agraph.cache_clear()
+    else:
+        pytest.importorskip("pygraphviz")
+
+
+@pytest.fixture(params=["pygraphviz", "matplotlib"])
+def backend(request, monkeypatch):
+    use(monkeypatch, request.param)
+    return request.param
+
+
+# ---------------------------------------------------------------- what is drawn
+
+
+def test_genotype_has_the_path_and_all_cells():
+    drawing = graphs.draw_genotype(SMALL)
+    titles = [g.title for g in drawing.groups]
+    assert titles == ["width path 0-1 (Viterbi value 0.25)", "cell of layer 0", "cell of layer 1"]
+    assert drawing.title == f"genotype for denoising, {SMALL.hash}"
+    assert graphs.draw_genotype(SMALL, title="mine").title == "mine"
+    assert "node 1 = skip of h(l-1) + dil 3x3 of node 0" in drawing.alt and "start, 1·W, 1.5·W" in drawing.alt
+
+
+def test_cell_labels_inputs_nodes_and_channels():
+    labels = [[n.label for n in g.nodes] for g in graphs.draw_genotype(SMALL).groups[1:]]
+    assert labels == [
+        ["h(l-1)\nstart", "h(l-2)\nfirst conv", "node 0\n1·W", "node 1\n1·W", "output\n2 × 1·W = 2·W"],
+        ["h(l-1)\nlayer 0", "h(l-2)\nstart", "node 0\n1.5·W", "node 1\n1.5·W", "output\n2 × 1.5·W = 3·W"],
+    ]
+    drawn = {(e.tail, e.head, e.op) for e in graphs.draw_cell(SMALL, 1).groups[0].edges if e.op}
+    assert ("layer 1 node 0", "layer 1 node 1", "dil_3x3") in drawn and len(drawn) == 4
+    with pytest.raises(ValueError, match="layer = 2"):
+        graphs.draw_cell(SMALL, 2)
+
+
+def test_path_shows_all_legal_moves():
+    group = graphs.draw_path(sample(SPACE, random.Random(0))).groups[0]
+    assert len(group.edges) == 14 and len(group.nodes) == 9
+    assert sum(e.mark == "path" for e in group.edges) == 3
+    assert sum(n.kind == "node" for n in group.nodes) == 4
+
+
+def test_path_of_one_width_and_of_other_factors():
+    one = make(SearchSpace(layers=3, nodes=1, width_factors=(4.0,)), ((CELL[0],),) * 3, (0, 0, 0))
+    assert [n.label for n in graphs.draw_path(one).groups[0].nodes][1] == "layer 0\n4·W"
+    assert "node 0" in graphs.draw_genotype(one).svg()
+
+
+def test_difference_marks_changes_by_more_than_colour():
+    drawing = graphs.draw_difference(SMALL, EDITED)
+    path, first, second = drawing.groups
+    assert [e.mark for e in path.edges].count("new") == 2 and path.title == "width path 1-1, was 0-1"
+    marks = {(e.mark, e.op) for e in first.edges if e.mark in ("new", "old")}
+    assert marks == {("new", "skip"), ("old", "sep_5x5")} and first.title == "cell of layer 0, 1 edge changed"
+    assert second.title == "cell of layer 1, no edges changed"
+    assert "2 changes" in drawing.title and drawing.alt == "; ".join(diff(SMALL, EDITED)) + "."
+    assert "<b>+ skip</b>" in drawing.dot and "− sep 5x5" in drawing.dot
+    assert re.search(r"style=dashed", drawing.dot) and "penwidth=4.5" in drawing.dot
+
+
+def test_difference_of_equals_and_of_strangers():
+    same = graphs.draw_difference(SMALL, SMALL)
+    assert same.alt == "No difference." and "no changes" in same.title and "style=dashed" not in same.dot
+    with pytest.raises(ValueError, match="cannot compare: nodes"):
+        graphs.draw_difference(SMALL, sample(SPACE, random.Random(0)))
+    with pytest.raises(ValueError, match="width_factors"):
+        graphs.draw_difference(SMALL, replace(SMALL, width_factors=(1.0, 2.0, 3.0)))
+
+
+# ---------------------------------------------------------------- DOT
+
+
+def test_dot_text_names_operations_with_code_and_colour():
+    dot = graphs.draw_genotype(SMALL).dot
+    for name in ("conv_3x3", "sep_5x5", "dil_3x3", "skip"):
+        colour = style.OP_COLOURS[name]
+        chip = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[name].code}</font></td>'
+        assert chip + f"<td>{name.replace('_', ' ')}</td>" in dot
+    assert "rankdir=LR" in dot and 'bgcolor="#FFFFFF"' in dot and dot.count("subgraph cluster_") == 3
+    assert '"layer 0 h(l-1)" -> "layer 0 h(l-1) to layer 0 node 0"' in dot
+
+
+def test_equal_genotypes_give_equal_dot():
+    assert graphs.draw_genotype(SMALL).dot == graphs.draw_genotype(replace(SMALL)).dot
+    assert graphs.draw_genotype(SMALL) == graphs.draw_genotype(replace(SMALL))
+
+
+def test_titles_are_escaped(backend):
+    svg = graphs.draw_genotype(SMALL, title='a<b & "c" \\N').svg()
+    assert ET.fromstring(svg).find("{*}title").text == 'a<b & "c" \\N'
+
+
+# ---------------------------------------------------------------- rendering
+
+
+def test_svg_describes_itself(backend):
+    drawing = graphs.draw_genotype(SMALL)
+    svg = drawing._repr_svg_()
+    root = ET.fromstring(svg)
+    assert svg.startswith("<svg") and root.get("role") == "img" and root.get("aria-label") == drawing.title
+    assert root.find("{*}title").text == drawing.title and root.find("{*}desc").text == drawing.alt
+    words = " ".join(root.itertext())
+    for text in ("conv 3x3", "sep 5x5", "dil 3x3", "skip", "c3", "h(l-1)", "2 × 1.5·W = 3·W", "width path 0-1"):
+        assert text in words
+    assert "#ffffff" in svg.lower()
+
+
+def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
+    for fmt, magic in (("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
+        a = graphs.draw_cell(SMALL, 0).save(tmp_path / f"a.{fmt}")
+        b = graphs.draw_cell(SMALL, 0).save(str(tmp_path / f"b.{fmt}"))
+        assert a.read_bytes().startswith(magic) and a.read_bytes() == b.read_bytes()
+        assert not re.search(rb"\(D:(?!1970)\d", a.read_bytes())
+    assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="must end in .svg, .pdf, .png"):
+        graphs.draw_path(SMALL).save(tmp_path / "a.gif")
+    monkeypatch.setattr(graphs, "render", lambda drawing, fmt: b"<svg>new</svg>")
+    target = tmp_path / "a.svg"
+    target.write_text("old")
+
+    def fail(a, b):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(graphs.os, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        graphs.draw_path(SMALL).save(target)
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+
+
+def test_groups_stand_in_order(backend):
+    """dot stacks unconnected clusters from below; a version that did not would turn the picture over."""
+    for seed in range(12 if backend == "pygraphviz" else 2):
+        genotype = sample(SPACE, random.Random(seed))
+        other = random.Random(seed).choice(list(neighbours(genotype)))[1]
+        for drawing in (graphs.draw_genotype(genotype), graphs.draw_difference(genotype, other)):
+            if backend == "matplotlib":
+                figure = graphs._figure(drawing)
+                tops = [-ax.get_position().y0 for ax in figure.axes]
+            else:
+                root = ET.fromstring(drawing.svg())
+                heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter("{*}text") if t.get("y")}
+                tops = [heights[group.title] for group in drawing.groups]
+            assert tops == sorted(tops) and len(set(tops)) == 4
+
+
+def test_fallback_boxes_do_not_overlap():
+    for seed in range(10):
+        genotype = sample(SPACE, random.Random(seed))
+        for group in graphs.draw_genotype(genotype).groups:
+            places, chains = graphs._layout(group)
+            named = [p for k, p in places.items() if not k.startswith("bend")]
+            assert all(a[0] != b[0] or abs(a[1] - b[1]) > 0.85 for i, a in enumerate(named) for b in named[:i])
+            assert all(places[x][0] < places[y][0] for chain in chains for x, y in zip(chain, chain[1:]))
+
+
+def test_fallback_draws_every_operation_and_mark():
+    with style.theme():
+        figure = graphs._figure(graphs.draw_difference(SMALL, EDITED))
+        figure.draw_without_rendering()
+    shown = [t for ax in figure.axes for t in ax.texts]
+    words = [t.get_text() for t in shown]
+    assert "c3  conv 3x3" in words and "id  + skip" in words and "s5  − sep 5x5" in words
+    assert next(t for t in shown if t.get_text() == "id  + skip").get_fontweight() == "bold"
+    styles = {p.get_linestyle() for ax in figure.axes for p in ax.patches}
+    assert "dashed" in styles or "--" in styles
+
+
+def test_the_dot_program_comes_first(monkeypatch, tmp_path):
+    program = tmp_path / "dot"
+    say = "print('<svg><text>', sys.argv[1], sys.stdin.read().startswith('digraph'), '</text></svg>')"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{say}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(graphs.shutil, "which", lambda name: str(program))
+    assert "-Tsvg True" in graphs.draw_path(SMALL).svg()
+    program.write_text("#!/bin/sh\nexit 3\n")  # broken: the next backend takes over
+    assert "width path" in graphs.draw_path(SMALL).svg()
+
+
+def test_drawing_needs_no_graphviz_package(monkeypatch):
+    use(monkeypatch, "matplotlib")
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    assert "conv 3x3" in graphs.draw_cell(SMALL, 0).svg()
+
+
+def test_drawing_is_silent_and_never_loads_torch():
+    code = ("import os, random, sys; from hinas_lab.space.genotype import sample; from hinas_lab.config import SearchSpace;"
+            "from hinas_lab.views import graphs, plots, style;"
+            "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
+            "assert 'FONTCONFIG_FILE' not in os.environ;"
+            "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")

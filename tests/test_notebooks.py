@@ -1,0 +1,81 @@
+"""Notebooks are thin, carry the outputs of their own cells, and run from top to bottom in a real kernel."""
+
+import ast
+import runpy
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import hinas_lab
+
+ROOT = Path(__file__).parent.parent
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TOOL = runpy.run_path(str(ROOT / "tools" / "store_notebooks.py"))
+
+MOST_CODE_LINES = 80
+MOST_BYTES = 1_500_000
+
+each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def plain_python(source: str) -> str:
+    """A cell without the lines that only IPython understands (``%pip``, ``!git``, ``?``)."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return TransformerManager().transform_cell(source)
+
+
+def test_the_reading_order_has_a_start():
+    assert [path.name for path in PATHS][:1] == ["00_start_here.ipynb"]
+
+
+@each_notebook
+def test_format(path):
+    nb = nbformat.read(path, as_version=4)
+    nbformat.validate(nb)
+    assert nb.metadata.kernelspec.name == "python3"
+    assert path.stat().st_size <= MOST_BYTES
+    assert nb.cells[0].cell_type == "markdown", "a notebook opens with its question"
+
+
+@each_notebook
+def test_thin(path):
+    """Logic lives in the package: no definitions, few lines."""
+    cells = code_cells(path)
+    lines = [line.strip() for cell in cells for line in cell.source.splitlines()]
+    assert len([line for line in lines if line and not line.startswith("#")]) <= MOST_CODE_LINES
+    definitions = [
+        node.name
+        for cell in cells
+        for node in ast.walk(ast.parse(plain_python(cell.source)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    assert not definitions
+
+
+@each_notebook
+def test_stored_outputs_belong_to_the_cells(path):
+    nb = nbformat.read(path, as_version=4)
+    kept = nb.metadata.get("hinas_lab", {})
+    asked = {"version": hinas_lab.__version__, "cells": TOOL["cells_hash"](nb)}
+    assert {key: kept.get(key) for key in asked} == asked, "edited since it was run: make notebooks"
+    assert kept["preset"] != "tiny", "the numbers of preset tiny mean nothing: make notebooks"
+    cells = [cell for cell in code_cells(path) if cell.source.strip()]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+
+
+@pytest.mark.notebook
+@each_notebook
+def test_runs(path, tmp_path, monkeypatch):
+    """Top to bottom at preset tiny, offline, in an empty folder; a failing cell raises with its traceback."""
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    nb = nbformat.read(path, as_version=4)
+    TOOL["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
+    assert all(cell.execution_count for cell in nb.cells if cell.cell_type == "code" and cell.source.strip())
