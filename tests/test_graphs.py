@@ -168,7 +168,7 @@ def test_groups_stand_in_order(backend):
                 tops = [-ax.get_position().y0 for ax in figure.axes]
             else:
                 root = ET.fromstring(drawing.svg())
-                heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter("{*}text") if t.get("y")}
+                heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")}
                 tops = [heights[group.title] for group in drawing.groups]
             assert tops == sorted(tops) and len(set(tops)) == 4
 
@@ -213,8 +213,8 @@ def test_drawing_needs_no_graphviz_package(monkeypatch):
 
 
 def test_drawing_is_silent_and_never_loads_torch():
-    code = ("import os, random, sys; from hinas_lab.space.genotype import sample; from hinas_lab.config import SearchSpace;"
-            "from hinas_lab.views import graphs, plots, style;"
+    code = ("import os, random, sys; from hinas_lab.space.genotype import sample;"
+            "from hinas_lab.config import SearchSpace; from hinas_lab.views import graphs, plots, style;"
             "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
             "assert 'FONTCONFIG_FILE' not in os.environ;"
             "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])")

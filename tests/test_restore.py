@@ -174,7 +174,7 @@ def hinas(monkeypatch, tmp_path):
         parser = argparse.ArgumentParser()
         command.add(parser.add_subparsers())
         args = parser.parse_args(["restore", "--run", "runs/x", *map(str, arguments)])
-        return args.run(args)
+        return args.run_command(args)
 
     def load_network(run_dir, device):
         assert (str(run_dir), device) == ("runs/x", "cpu")

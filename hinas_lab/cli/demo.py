@@ -21,6 +21,7 @@ def add(commands):
 def run(args) -> int:
     from hinas_lab.config import preset
     from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed, write_atomic
+    from hinas_lab.views.graphs import draw_genotype
 
     start, folder = time.perf_counter(), Path(args.run)
     chosen = with_seed(preset(args.preset), args.seed)
@@ -37,7 +38,6 @@ def run(args) -> int:
     print(f"2. Is it worth something? Its score inside the supernet among {RANDOM} random genotypes (same weights, V images)")
     net, config, _ = load_supernet(folder / "search", device)
     print(_indent(_among_random(net, config, genotype)))
-    write_atomic(folder / "genotype.svg", draw(genotype))
 
     print("3. Train the decoded network from scratch")
     training = open_training(folder, genotype, chosen, device=device, resume=True)
@@ -54,18 +54,13 @@ def run(args) -> int:
           f"training {seconds['train']:.0f} s")
 
     print("5. Look")
+    write_atomic(folder / "genotype.svg", draw_genotype(genotype).svg().encode())
     _pictures(folder, chosen.space, records[0], rows)
     for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"), ("search.png", "alpha and beta, before and after"),
                        ("before_after.png", "noisy, restored, clean, with a zoom"), ("summary.json", "all numbers")):
         print(f"   {folder / name}: {what}")
     print(f"Your own photo: hinas-lab restore PHOTO --run {folder} --out restored.png")
     return 0
-
-
-def draw(genotype) -> bytes:
-    from hinas_lab.views.graphs import draw_genotype
-
-    return draw_genotype(genotype).svg().encode()
 
 
 def _among_random(net, config, genotype) -> str:
@@ -146,12 +141,12 @@ def _print_table(totals: dict, parameters: int):
 
 
 def _pictures(folder: Path, space, records, rows):
+    import io
+
     from hinas_lab.engine.runs import write_atomic
     from hinas_lab.images.catalog import load_images
     from hinas_lab.views.plots import figure_restoration, figure_search
     from hinas_lab.views.style import theme
-
-    import io
 
     clean = load_images("builtin", 1, "test")["chelsea"] / 255
     shown = {r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")}

@@ -14,7 +14,7 @@ def add(subparsers) -> None:
                     "when it is far from what the net was trained for. Gray, colour and 16-bit gray of any size; EXIF "
                     "and transparency are kept.")
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, TIFF, WebP, BMP, GIF or PPM")
-    parser.add_argument("--run", required=True, type=Path, dest="run_dir", metavar="RUN", help="a training run")
+    parser.add_argument("--run", required=True, type=Path, metavar="RUN", help="a training run")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE|DIR",
                         help="a file (.png, .jpg, .tif, .webp), or a folder that gets a NAME.png per image; several "
                              "images need a folder, made if missing")
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.tile is not None and args.tile < 1:
         raise ValueError(f"--tile {args.tile}: must be 1 or more pixels")
-    net, info = load_network(args.run_dir, device="cpu")
+    net, info = load_network(args.run, device="cpu")
     for source, target in _checked(args.images, args.out, net.scale):
         photo = read_photo(source)
         noise = estimate_noise(photo.pixels)
