@@ -127,11 +127,14 @@ def global_skip(x: Tensor, scale: int, upsampling: str = "bicubic") -> Tensor:
 
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator):
-    """Uniform +-1/sqrt(fan in) for every convolution, from ``generator``; biases 0. Stacked kernels count one output channel's fan in."""
+    """Uniform +-1/sqrt(fan in) for every convolution, from ``generator``; biases 0. Stacked kernels count one output channel's fan in.
+
+    The last convolution of an end part starts at zero, so that a residual net starts as its skip: the noisy image itself.
+    """
     for parameter in module.parameters():
         if parameter.ndim == 4:
             bound = 1 / math.sqrt(parameter[0].numel())
             parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
     for name, parameter in module.named_parameters():
-        if parameter.ndim == 1 and name.endswith("bias"):
+        if name.endswith("bias") or name == "end.last.weight":
             parameter.zero_()

@@ -24,6 +24,7 @@ from hinas_lab.views import style
 
 FORMATS = ("svg", "pdf", "png")
 FONT = "DejaVu Sans"  # matplotlib carries it, so drawings look alike on machines without fonts
+FONTS = "Verdana, sans-serif"  # for a reader of an SVG who does not have it: as wide
 LINE, DIM = "#C4C4C4", "#767676"
 
 
@@ -93,6 +94,7 @@ class Drawing:
         text = render(self, "svg").decode("utf-8")
         text = text[text.index("<svg") + 4:]
         head, body = text.split(">", 1)
+        body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(f"'{FONT}'", f"'{FONT}', {FONTS}")
         title = escape(self.title)
         return (f'<svg role="img" aria-label="{title}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
                 f"{body.rstrip()}\n")
