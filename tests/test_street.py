@@ -127,11 +127,7 @@ print(json.dumps(report))
 
 WITHOUT_OPTIONAL = f"""
 import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {OPTIONAL}:
-            raise ModuleNotFoundError("No module named " + repr(name), name=name)
-sys.meta_path.insert(0, Absent())
+sys.modules.update(dict.fromkeys({OPTIONAL}))  # None: `import` raises ModuleNotFoundError, find_spec answers None, as if not installed
 """
 
 

@@ -21,6 +21,7 @@ def add(commands):
 def run(args) -> int:
     from hinas_lab.config import preset
     from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed, write_atomic
+    from hinas_lab.studies.comparison import table
     from hinas_lab.views.graphs import draw_genotype
 
     start, folder = time.perf_counter(), Path(args.run)
@@ -48,8 +49,11 @@ def run(args) -> int:
     rows, parameters = _measure(folder, device)
     records = (search.records.arrays(), training.records.arrays())
     seconds = _seconds(*records) | {"total": time.perf_counter() - start}
-    totals = _write_summary(folder, chosen, args.seed, rows, parameters, seconds)
-    _print_table(totals, parameters)
+    means = _write_summary(folder, chosen, args.seed, rows, parameters, seconds)
+    best = max(t["psnr"] for m, t in means.items() if m not in ("noisy", "ours"))
+    print(_indent(table(rows, parameters)))
+    print(f"   ours: {means['ours']['psnr'] - means['noisy']['psnr']:+.2f} dB over noisy, "
+          f"{means['ours']['psnr'] - best:+.2f} dB over the best classical method")
     print(f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}; search {seconds['search']:.0f} s, "
           f"training {seconds['train']:.0f} s")
 
@@ -85,22 +89,12 @@ def _measure(folder: Path, device: str):
     """Rows of every method on the test photographs, and our parameters."""
     from tqdm import tqdm
 
-    from hinas_lab.engine.baselines import METHODS, tuned
-    from hinas_lab.engine.evaluate import evaluate
-    from hinas_lab.engine.restore import restore_array
     from hinas_lab.engine.runs import load_network
-    from hinas_lab.images.catalog import load_images
     from hinas_lab.images.protocol import protocol
+    from hinas_lab.studies.comparison import COMPARED, compare
 
     net, info = load_network(folder, device)
-    images, rows = load_images("builtin", 1, "test"), []
-    with tqdm(total=len(images) * (len(METHODS) + 2), desc="measure", leave=False, disable=None) as bar:
-        for method in ("noisy", *METHODS, "ours"):
-            bar.set_postfix_str(method)
-            restore = {"noisy": lambda x: x, "ours": lambda x: restore_array(net, x, device=device)}.get(method) or tuned(method, SIGMA)
-            for row in evaluate(method, restore, images, SIGMA, protocol("whole")):
-                rows.append(row)
-                bar.update()
+    rows = list(tqdm(compare(net, SIGMA, protocol("whole"), device=device), total=3 * len(COMPARED), desc="measure", leave=False, disable=None))
     return rows, info["parameters"]
 
 
@@ -114,30 +108,18 @@ def _seconds(search, training) -> dict[str, float]:
 
 def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, seconds) -> dict:
     """summary.json, as CONTRACT.md has it; returns the means per method."""
-    from hinas_lab.engine.evaluate import mean
     from hinas_lab.engine.runs import write_json
+    from hinas_lab.studies.comparison import totals
 
-    methods = list(dict.fromkeys(r.method for r in rows))
-    totals = {m: mean([r for r in rows if r.method == m]) for m in methods}
+    means = totals(rows)
     two = lambda d: {k: d[k] for k in ("psnr", "ssim")}  # noqa: E731
     images: dict[str, dict] = {}
     for r in rows:
         images.setdefault(r.image, {})[r.method] = {"psnr": r.psnr, "ssim": r.ssim}
     write_json(folder / "summary.json", {
         "sigma": SIGMA, "preset": chosen.name, "protocol": "whole", "seed": seed, "parameters": parameters, "seconds": seconds,
-        "mean": {m: two(t) for m, t in totals.items()}, "images": images})
-    return totals
-
-
-def _print_table(totals: dict, parameters: int):
-    print(f"\n   {'method':<10} {'PSNR dB':>8} {'SSIM':>7} {'s/image':>8} {'parameters':>11}")
-    for method, t in totals.items():
-        count = f"{parameters:,}" if method == "ours" else "-"
-        took = "-" if method == "noisy" else f"{t['seconds']:.2f}"
-        print(f"   {method:<10} {t['psnr']:>8.2f} {t['ssim']:>7.4f} {took:>8} {count:>11}")
-    best = max(t["psnr"] for m, t in totals.items() if m not in ("noisy", "ours"))
-    print(f"   ours is {totals['ours']['psnr'] - totals['noisy']['psnr']:+.2f} dB over noisy, {totals['ours']['psnr'] - best:+.2f} dB over the "
-          f"best classical method\n")
+        "mean": {m: two(t) for m, t in means.items()}, "images": images})
+    return means
 
 
 def _pictures(folder: Path, space, records, rows):

@@ -1,6 +1,5 @@
 """``hinas-lab evaluate``: PSNR and SSIM of a run or a classical method on a data set, under a named protocol."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 

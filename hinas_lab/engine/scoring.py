@@ -5,12 +5,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from torch import nn
 
 from hinas_lab.config import SearchConfig
 from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import CALIBRATE, Patches, generator
-from hinas_lab.space.cells import ScaledNorm
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import SuperNet, Weights
 
@@ -53,7 +51,7 @@ def _tiles(image: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
 def calibrate(net: SuperNet, patches: Patches, w: tuple[int, ...], config: SearchConfig, weights: Weights | None):
     """Inside: ``net`` in eval mode with batch-norm statistics of 256 fixed Train-W patches under ``weights``. Afterwards as before."""
     training, kept = net.training, {k: v.clone() for k, v in net.state_dict().items() if "running" in k}
-    norms = [m for m in net.modules() if isinstance(m, ScaledNorm | nn.BatchNorm2d)]
+    norms = [m for m in net.modules() if hasattr(m, "momentum")]
     rng = generator(config.seed, CALIBRATE)
     chosen = torch.tensor(w)[torch.randint(len(w), (CALIBRATION_PATCHES,), generator=rng)]
     degraded, _ = patches.batch(chosen, config.patch, config.sigmas, rng)

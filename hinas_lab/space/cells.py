@@ -55,7 +55,7 @@ class Source(nn.Module):
         self.repeats = repeats
 
     def forward(self, x: Tensor, alpha: Tensor, active: frozenset[str]) -> Tensor:
-        """``alpha`` (D, K) on the simplex; operations outside ``active`` have zero weight and are not computed."""
+        """``alpha`` (D, K) on the simplex; operations outside ``active`` (names) have zero weight and are not computed."""
         scale = alpha.t().repeat_interleave(self.channels, 1).unbind(0)  # K of (D*C,)
         a = F.leaky_relu(x, SLOPE)
         terms = []

@@ -72,7 +72,7 @@ def macs(genotype: Genotype, width: int, height: int, breadth: int, **shape) -> 
 
 
 def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2) -> int:
-    """How many input pixels to each side an output pixel can depend on: the longest path through start, cells, end, and the bicubic skip."""
+    """How many input pixels to each side an output pixel can depend on: the longest path through start, cells and end."""
     h1, h2 = 2, 1  # behind the second and the first 3x3 convolution
     for cell in genotype.cells:
         reach = [h1, h2]

@@ -16,6 +16,14 @@ SLOPE = 0.2
 "of every LeakyReLU (the authors' code; the paper gives none)"
 
 
+def channels_last(x: Tensor) -> Tensor:
+    """``x`` with channels-last strides, so that everything behind it follows. One channel lies both ways; only its strides tell torch."""
+    if x.shape[1] == 1:
+        _, _, height, width = x.shape
+        return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
+    return x.contiguous(memory_format=torch.channels_last)
+
+
 def conv(source: int, target: int, kernel: int, dilation: int = 1, groups: int = 1, bias: bool = False) -> nn.Conv2d:
     """A convolution that keeps height and width."""
     return nn.Conv2d(source, target, kernel, padding=dilation * (kernel // 2), dilation=dilation, groups=groups, bias=bias)
@@ -78,7 +86,7 @@ class ConvEnd(nn.Module):
 
 
 class AsppEnd(nn.Module):
-    """The end part after the authors' code: dilated branches side by side; decoded nets add a low-level skip and two separable convolutions.
+    """The end part after the authors' code: dilated branches; decoded nets add a low-level skip and two separable convolutions.
 
     ``rates``: (16,) in the supernet, (2, 4, 6) in a decoded net. No pooling branch.
     """

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from hinas_lab.space.cells import Cell
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.layers import Start, conv_bn, global_skip, initialise, make_end
+from hinas_lab.space.layers import Start, channels_last, conv_bn, global_skip, initialise, make_end
 from hinas_lab.space.supernet import SuperNet
 
 
@@ -37,8 +37,7 @@ class Network(nn.Module):
         initialise(self, generator or torch.Generator().manual_seed(0))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=torch.channels_last)
-        low, h1 = self.start(x)
+        low, h1 = self.start(channels_last(x))
         h2 = low
         for first, second, cell in zip(self.first, self.second, self.cells):
             h1, h2 = cell(first(h1), second(h2)), h1
@@ -70,5 +69,6 @@ def inherit(net: SuperNet, genotype: Genotype) -> Network:
                 module.load_state_dict(net.cells[f"{l}_{i}"].edge_state(src, n, op), strict=False)
     last = genotype.path[-1]
     offset = sum(s.nodes * s.node_channels(i) for i in s.cells[-1] if i < last)
-    small.end.load_state_dict(net.end.state_dict() | {"first.0.weight": net.end.first[0].weight[:, offset:offset + s.nodes * s.node_channels(last)]})
+    part = net.end.first[0].weight[:, offset:offset + s.nodes * s.node_channels(last)]
+    small.end.load_state_dict(net.end.state_dict() | {"first.0.weight": part})
     return small

@@ -9,8 +9,8 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.space.cells import ScaledNorm, SuperCell
 from hinas_lab.space.decode import beta_groups
 from hinas_lab.space.genotype import Genotype, check_fits
-from hinas_lab.space.layers import Start, conv, conv_bn, global_skip, initialise, make_end
-from hinas_lab.space.ops import OP_NAMES
+from hinas_lab.space.layers import Start, channels_last, conv, conv_bn, global_skip, initialise, make_end
+from hinas_lab.space.ops import CHOICES, OP_NAMES
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,6 @@ class SuperNet(nn.Module):
         sources = {l: sorted({m.source for m in s.moves if m.layer == l}) for l in range(s.layers)}
         self._incoming = {(l, i): [(k, m) for m, (ml, k, mi) in enumerate(s.moves) if (ml, mi) == (l, i)]
                           for l in sources for i in s.cells[l]}
-        relaxed = frozenset(OP_NAMES) - {"none"}  # `none` adds exactly zero
-        self._relaxed = [relaxed] * (nodes + 1)
 
     def _second_source(self, l: int, i: int) -> int:
         """Width of the cell of layer l-2 that cell i of layer l hears: i, or the widest that layer has."""
@@ -121,14 +119,13 @@ class SuperNet(nn.Module):
 
     def _active(self, weights: Weights, l: int) -> list[frozenset[str]]:
         if weights.genotype is None:
-            return self._relaxed
+            return [frozenset(CHOICES)] * (self.space.nodes + 1)  # `none` adds exactly zero
         edges = [edge for node in weights.genotype.cells[l] for edge in node]
         return [frozenset(op for op, src in edges if src == j) for j in range(self.space.nodes + 1)]
 
     def forward(self, x: Tensor, weights: Weights | None = None) -> Tensor:
         s, w = self.space, weights or self.weights()
-        x = x.contiguous(memory_format=torch.channels_last)
-        low, h = self.start(x)
+        low, h = self.start(channels_last(x))
         before2, before, mixed = low, {0: h}, {}
         for l, needed in enumerate(self._needed(w.genotype)):
             active, now, mixed_now = self._active(w, l), {}, {}

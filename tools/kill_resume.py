@@ -1,0 +1,123 @@
+"""Kill searches and trainings at random moments, resume them, and compare their results with those of runs nobody disturbed.
+
+    python tools/kill_resume.py --kills 100
+
+Each attempt is a process of its own, stopped by SIGKILL or left to finish. Every run saves after every iteration, so that many kills
+land while a file is written. Compared: genotype.json and best.safetensors byte for byte, and the records, all but the seconds.
+Prints one line; exit code 1 when a result differs. Needs os.fork (Linux, macOS).
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from hinas_lab.config import preset
+from hinas_lab.engine.records import read_records
+from hinas_lab.engine.runs import load_genotype, open_search, open_training
+
+
+def search_to_end(folder: Path, *, data: str, epochs: int, crops: int):
+    """Preset ``tiny``, saved after every iteration, from wherever the folder stands."""
+    tiny = preset("tiny")
+    tiny = tiny._replace(search=replace(tiny.search, epochs=epochs, crops_per_image=crops))
+    for _ in open_search(folder, tiny, data=data, resume=True).steps(save_seconds=0.0):
+        pass
+
+
+def train_to_end(folder: Path, *, data: str, genotype: Path, iterations: int):
+    """As ``search_to_end``."""
+    tiny = preset("tiny")
+    tiny = tiny._replace(train=replace(tiny.train, iterations=iterations))
+    for _ in open_training(folder, load_genotype(genotype), tiny, data=data, resume=True).steps(save_seconds=0.0):
+        pass
+
+
+def attempt(work: Callable[[], None], delay: float | None = None) -> bool:
+    """``work`` in a child process: True when it was killed (after ``delay`` seconds, or by its own hand), False when it finished."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    end = time.monotonic() + (float("inf") if delay is None else delay)
+    while not (done := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() >= end:
+            os.kill(child, signal.SIGKILL)  # not waited for yet, so the number is still the child's
+            done = os.waitpid(child, 0)
+            break
+        time.sleep(0.001)
+    if os.WIFSIGNALED(done[1]):
+        return True
+    if done[1]:
+        raise RuntimeError("an attempt failed, see above")
+    return False
+
+
+def result(folder: Path) -> dict[str, bytes]:
+    """What must be the same, by name."""
+    records = read_records(folder)
+    files = {name: (folder / name).read_bytes() for name in ("genotype.json", "best.safetensors")}
+    return files | {name: column.tobytes() for name, column in records.items() if not name.endswith("/seconds")}
+
+
+def differences(a: dict[str, bytes], b: dict[str, bytes]) -> list[str]:
+    return [name for name in sorted(a | b) if a.get(name) != b.get(name)]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--data", default="builtin", metavar="NAME|DIR")
+    parser.add_argument("--epochs", type=int, default=3, help="of a search")
+    parser.add_argument("--crops", type=int, default=4, help="of each image in an epoch of a search")
+    parser.add_argument("--iterations", type=int, default=60, help="of a training")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    rng, kills, writing, wrong = random.Random(args.seed), 0, 0, 0
+    with tempfile.TemporaryDirectory() as name:
+        base = Path(name)
+        works = {"search": partial(search_to_end, data=args.data, epochs=args.epochs, crops=args.crops),
+                 "train": partial(train_to_end, data=args.data, genotype=base / "search", iterations=args.iterations)}
+        expected, seconds, runs = {}, {}, dict.fromkeys(works, 0)
+        for kind, work in works.items():  # nobody disturbs these
+            start = time.monotonic()
+            attempt(partial(work, base / kind))
+            seconds[kind], expected[kind] = time.monotonic() - start, result(base / kind)
+        while kills < args.kills:
+            kind = min(runs, key=runs.get)
+            work, folder = partial(works[kind], base / "killed"), base / "killed"
+            left = min(rng.randint(1, 4), args.kills - kills)
+            while True:
+                before = set(folder.glob(".*"))
+                if not attempt(work, rng.uniform(0, seconds[kind]) if left else None):
+                    break
+                left, kills = left - 1, kills + 1
+                writing += bool(set(folder.glob(".*")) - before)
+            runs[kind] += 1
+            if odd := differences(expected[kind], result(folder)):
+                wrong += 1
+                print(f"{kind} run {runs[kind]}: {', '.join(odd)} differ", file=sys.stderr)
+            shutil.rmtree(folder)
+    print(f"kills {kills} ({writing} while a file was written), runs {sum(runs.values())} ({runs['search']} searches, "
+          f"{runs['train']} trainings), identical {'yes' if not wrong else f'no ({wrong} differ)'}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
