@@ -7,6 +7,7 @@ Where the paper leaves a gap, the default is the reading that docs and METHOD ca
 import dataclasses
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -349,8 +350,12 @@ _PRESETS = {"tiny": _tiny, "classroom": _classroom, "study": _study, "paper": _p
 PRESETS = tuple(_PRESETS)
 
 
-def preset(name: str, task: str = "denoise", scale: int | None = None) -> Preset:
-    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and defaults to 4 for super-resolution."""
+def preset(name: str | None = None, task: str = "denoise", scale: int | None = None) -> Preset:
+    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and defaults to 4 for super-resolution.
+
+    Without a name: the environment's HINAS_PRESET, else ``classroom`` (how notebooks and their tests choose).
+    """
+    name = name or os.environ.get("HINAS_PRESET") or "classroom"
     _one_of("preset", name, PRESETS)
     _one_of("task", task, TASKS)
     scale = scale if scale is not None else (4 if task == "sr" else 1)

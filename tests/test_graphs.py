@@ -12,7 +12,8 @@ import pytest
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.genotype import diff, make, neighbours, sample
 from hinas_lab.space.ops import OPS
-from hinas_lab.views import graphs, style
+from hinas_lab.views import drawing as values
+from hinas_lab.views import graphs, layered, style
 
 SPACE = SearchSpace()
 CELL = ((("conv_3x3", 0), ("sep_5x5", 1)), (("skip", 0), ("dil_3x3", 2)))
@@ -22,10 +23,10 @@ EDITED = replace(SMALL, path=(1, 1), cells=(((("conv_3x3", 0), ("skip", 1)), CEL
 
 def use(monkeypatch, backend: str):
     """Leave only one backend standing."""
-    monkeypatch.setattr(graphs.shutil, "which", lambda name: None)
+    monkeypatch.setattr(values.shutil, "which", lambda name: None)
     if backend == "matplotlib":
         monkeypatch.setitem(sys.modules, "pygraphviz", None)
-        graphs._agraph.cache_clear()
+        values._agraph.cache_clear()
     else:
         pytest.importorskip("pygraphviz")
 
@@ -151,7 +152,7 @@ def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, mo
     def fail(a, b):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(graphs.os, "replace", fail)
+    monkeypatch.setattr(values.os, "replace", fail)
     with pytest.raises(OSError, match="No space"):
         graphs.draw_path(SMALL).save(target)
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
@@ -164,7 +165,7 @@ def test_groups_stand_in_order(backend):
         other = random.Random(seed).choice(list(neighbours(genotype)))[1]
         for drawing in (graphs.draw_genotype(genotype), graphs.draw_difference(genotype, other)):
             if backend == "matplotlib":
-                figure = graphs._figure(drawing)
+                figure = layered._figure(drawing)
                 tops = [-ax.get_position().y0 for ax in figure.axes]
             else:
                 root = ET.fromstring(drawing.svg())
@@ -177,7 +178,7 @@ def test_fallback_boxes_do_not_overlap():
     for seed in range(10):
         genotype = sample(SPACE, random.Random(seed))
         for group in graphs.draw_genotype(genotype).groups:
-            places, chains = graphs._layout(group)
+            places, chains = layered._layout(group)
             named = [p for k, p in places.items() if not k.startswith("bend")]
             assert all(a[0] != b[0] or abs(a[1] - b[1]) > 0.85 for i, a in enumerate(named) for b in named[:i])
             assert all(places[x][0] < places[y][0] for chain in chains for x, y in zip(chain, chain[1:]))
@@ -185,7 +186,7 @@ def test_fallback_boxes_do_not_overlap():
 
 def test_fallback_draws_every_operation_and_mark():
     with style.theme():
-        figure = graphs._figure(graphs.draw_difference(SMALL, EDITED))
+        figure = layered._figure(graphs.draw_difference(SMALL, EDITED))
         figure.draw_without_rendering()
     shown = [t for ax in figure.axes for t in ax.texts]
     words = [t.get_text() for t in shown]
@@ -200,7 +201,7 @@ def test_the_dot_program_comes_first(monkeypatch, tmp_path):
     say = "print('<svg><text>', sys.argv[1], sys.stdin.read().startswith('digraph'), '</text></svg>')"
     program.write_text(f"#!{sys.executable}\nimport sys\n{say}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(graphs.shutil, "which", lambda name: str(program))
+    monkeypatch.setattr(values.shutil, "which", lambda name: str(program))
     assert "-Tsvg True" in graphs.draw_path(SMALL).svg()
     program.write_text("#!/bin/sh\nexit 3\n")  # broken: the next backend takes over
     assert "width path" in graphs.draw_path(SMALL).svg()

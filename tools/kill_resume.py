@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -27,9 +28,12 @@ from hinas_lab.config import preset
 from hinas_lab.engine.records import read_records
 from hinas_lab.engine.runs import load_genotype, open_search, open_training
 
+Work = Callable[[Path], None]
+"runs a folder to its end, from wherever it stands"
+
 
 def search_to_end(folder: Path, *, data: str, epochs: int, crops: int):
-    """Preset ``tiny``, saved after every iteration, from wherever the folder stands."""
+    """Preset ``tiny``, saved after every iteration."""
     tiny = preset("tiny")
     tiny = tiny._replace(search=replace(tiny.search, epochs=epochs, crops_per_image=crops))
     for _ in open_search(folder, tiny, data=data, resume=True).steps(save_seconds=0.0):
@@ -79,6 +83,52 @@ def differences(a: dict[str, bytes], b: dict[str, bytes]) -> list[str]:
     return [name for name in sorted(a | b) if a.get(name) != b.get(name)]
 
 
+class Undisturbed(NamedTuple):
+    """What a run gives when nobody kills it."""
+
+    result: dict[str, bytes]
+    seconds: float
+
+
+class Counts(NamedTuple):
+    """What ``disturb`` did. ``runs``: finished, by kind; ``wrong``: of these, how many ended with something else."""
+
+    kills: int
+    writing: int
+    "kills that left a half-written file"
+    runs: dict[str, int]
+    wrong: int
+
+
+def undisturbed(works: dict[str, Work], base: Path) -> dict[str, Undisturbed]:
+    """Run each of ``works`` in a folder of its name."""
+    out = {}
+    for kind, work in works.items():
+        start = time.monotonic()
+        attempt(partial(work, base / kind))
+        out[kind] = Undisturbed(result(base / kind), time.monotonic() - start)
+    return out
+
+
+def disturb(works: dict[str, Work], expected: dict[str, Undisturbed], base: Path, kills: int, rng: random.Random) -> Counts:
+    """Run ``works`` in turns, each killed one to four times, until ``kills`` are done."""
+    done, writing, wrong, runs, folder = 0, 0, 0, dict.fromkeys(works, 0), base / "killed"
+    while done < kills:
+        kind = min(runs, key=runs.get)
+        left = min(rng.randint(1, 4), kills - done)
+        while True:
+            before = set(folder.glob(".*"))
+            if not attempt(partial(works[kind], folder), rng.uniform(0, 0.7 * expected[kind].seconds) if left else None):
+                break
+            left, done, writing = left - 1, done + 1, writing + bool(set(folder.glob(".*")) - before)
+        runs[kind] += 1
+        if odd := differences(expected[kind].result, result(folder)):
+            wrong += 1
+            print(f"{kind} run {runs[kind]}: {', '.join(odd)} differ", file=sys.stderr)
+        shutil.rmtree(folder)
+    return Counts(done, writing, runs, wrong)
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
@@ -89,34 +139,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--iterations", type=int, default=60, help="of a training")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
-    rng, kills, writing, wrong = random.Random(args.seed), 0, 0, 0
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
         works = {"search": partial(search_to_end, data=args.data, epochs=args.epochs, crops=args.crops),
                  "train": partial(train_to_end, data=args.data, genotype=base / "search", iterations=args.iterations)}
-        expected, seconds, runs = {}, {}, dict.fromkeys(works, 0)
-        for kind, work in works.items():  # nobody disturbs these
-            start = time.monotonic()
-            attempt(partial(work, base / kind))
-            seconds[kind], expected[kind] = time.monotonic() - start, result(base / kind)
-        while kills < args.kills:
-            kind = min(runs, key=runs.get)
-            work, folder = partial(works[kind], base / "killed"), base / "killed"
-            left = min(rng.randint(1, 4), args.kills - kills)
-            while True:
-                before = set(folder.glob(".*"))
-                if not attempt(work, rng.uniform(0, seconds[kind]) if left else None):
-                    break
-                left, kills = left - 1, kills + 1
-                writing += bool(set(folder.glob(".*")) - before)
-            runs[kind] += 1
-            if odd := differences(expected[kind], result(folder)):
-                wrong += 1
-                print(f"{kind} run {runs[kind]}: {', '.join(odd)} differ", file=sys.stderr)
-            shutil.rmtree(folder)
-    print(f"kills {kills} ({writing} while a file was written), runs {sum(runs.values())} ({runs['search']} searches, "
-          f"{runs['train']} trainings), identical {'yes' if not wrong else f'no ({wrong} differ)'}")
-    return 1 if wrong else 0
+        counts = disturb(works, undisturbed(works, base), base, args.kills, random.Random(args.seed))
+    print(f"kills {counts.kills} ({counts.writing} while a file was written), runs {sum(counts.runs.values())} "
+          f"({counts.runs['search']} searches, {counts.runs['train']} trainings), "
+          f"identical {f'no ({counts.wrong} differ)' if counts.wrong else 'yes'}")
+    return 1 if counts.wrong else 0
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ RANDOM = 20
 def add(commands):
     parser = commands.add_parser("demo", help="the whole road in about five minutes, on built-in photographs")
     parser.add_argument("--preset", default="classroom", help="tiny (seconds, shows nothing but that it runs) or classroom (default)")
-    parser.add_argument("--run", default="runs/demo", metavar="DIR", help="folder of the run (default: runs/demo); continued if it is there")
+    parser.add_argument("--run", default="runs/demo", metavar="DIR", help="folder of the run (default: runs/demo); continued if there")
     add_machine_options(parser)
     parser.set_defaults(run_command=run)
 
@@ -54,14 +54,14 @@ def run(args) -> int:
     print(_indent(table(rows, parameters)))
     print(f"   ours: {means['ours']['psnr'] - means['noisy']['psnr']:+.2f} dB over noisy, "
           f"{means['ours']['psnr'] - best:+.2f} dB over the best classical method")
-    print(f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}; search {seconds['search']:.0f} s, "
-          f"training {seconds['train']:.0f} s")
+    print(f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}\n"
+          f"   search {seconds['search']:.0f} s, training {seconds['train']:.0f} s, all {seconds['total']:.0f} s")
 
     print("5. Look")
     write_atomic(folder / "genotype.svg", draw_genotype(genotype).svg().encode())
     _pictures(folder, chosen.space, records[0], rows)
-    for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"), ("search.png", "alpha and beta, before and after"),
-                       ("before_after.png", "noisy, restored, clean, with a zoom"), ("summary.json", "all numbers")):
+    for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"),
+                       ("search.png", "alpha and beta, before and after"), ("before_after.png", "noisy, restored, clean, with a zoom"), ("summary.json", "all numbers")):
         print(f"   {folder / name}: {what}")
     print(f"Your own photo: hinas-lab restore PHOTO --run {folder} --out restored.png")
     return 0
@@ -81,8 +81,9 @@ def _among_random(net, config, genotype) -> str:
     scores = sorted(t["score"] for t in theirs)
     rank = percentile(ours["score"], scores)
     verdict = "above" if rank > 50 else "not above"
-    return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100; {ours['psnr']:.2f} dB), batch norm recomputed; without: "
-            f"{ours['raw']:.4f}\npercentile {rank:.0f} among random ones, {verdict} their median {(scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2:.4f}")
+    median = (scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2
+    return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
+            f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}")
 
 
 def _measure(folder: Path, device: str):
@@ -94,7 +95,8 @@ def _measure(folder: Path, device: str):
     from hinas_lab.studies.comparison import COMPARED, compare
 
     net, info = load_network(folder, device)
-    rows = list(tqdm(compare(net, SIGMA, protocol("whole"), device=device), total=3 * len(COMPARED), desc="measure", leave=False, disable=None))
+    rows = compare(net, SIGMA, protocol("whole"), device=device)
+    rows = list(tqdm(rows, total=3 * len(COMPARED), desc="measure", leave=False, disable=None))
     return rows, info["parameters"]
 
 

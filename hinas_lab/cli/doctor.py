@@ -30,8 +30,8 @@ def run(args) -> int:
     if importlib.util.find_spec("torch"):
         import torch
 
-        gpu = f"{torch.cuda.get_device_name()}" if torch.cuda.is_available() else "none: searches run on the CPU (presets tiny, classroom, study)"
-        print(f"GPU         {gpu}")
+        none = "none: searches run on the CPU (presets tiny, classroom, study)"
+        print(f"GPU         {torch.cuda.get_device_name() if torch.cuda.is_available() else none}")
         print(f"threads     {torch.get_num_threads()}")
     print(f"dot program {shutil.which('dot') or 'not there (not needed: pygraphviz or matplotlib draw)'}")
     return 1 if missing else 0

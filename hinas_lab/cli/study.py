@@ -50,7 +50,8 @@ def run(args) -> int:
     verdict = "resolved" if low > 0 or high < 0 else "unresolved"
     print(f"searched - random: {gap:+.3f} dB, 95 % interval {low:+.3f} to {high:+.3f} ({verdict}); "
           f"percentiles of the searched: {', '.join(f'{r:.0f}' for r in ranks)}")
-    print(f"sigma {presets[0].train.sigmas[0]:g}, protocol whole, preset {args.preset}, device cpu, one thread a net, seeds 0 to {args.seeds - 1}")
+    print(f"sigma {presets[0].train.sigmas[0]:g}, protocol whole, preset {args.preset}, device cpu, one thread a net, "
+          f"seeds 0 to {args.seeds - 1}")
     rows = [asdict(n) for n in sorted(nets, key=lambda n: (n.arm, n.genotype))]
     write_json(folder / "study.json", {"study": args.name, "preset": args.preset, "protocol": "whole", "seeds": args.seeds,
                                        "env": environment(0, "cpu"), "difference_db": [gap, low, high], "rows": rows})

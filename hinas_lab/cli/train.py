@@ -28,6 +28,7 @@ def run(args) -> int:
     for _ in follow(work, "train"):
         pass
     _, info = load_network(args.run)
-    print(f"trained {info['parameters']:,} parameters (preset {chosen.name}, seed {args.seed}); last loss {work.records.steps['loss'][-1]:.4f}")
+    print(f"trained {info['parameters']:,} parameters (preset {chosen.name}, seed {args.seed}); "
+          f"last loss {work.records.steps['loss'][-1]:.4f}")
     print(f"next: hinas-lab restore PHOTO --run {args.run} --out restored.png")
     return 0

@@ -10,8 +10,8 @@ from hinas_lab.space.genotype import Genotype
 
 KINDS = ("weight", "arch", "train")
 "step kinds; their number is stored"
-_STEP = {"kind": np.uint8, "epoch": np.int32, "iteration": np.int32, "loss": np.float32, "pixel": np.float32, "lssim": np.float32, "lr": np.float32,
-         "seconds": np.float32}
+_STEP = {"kind": np.uint8, "epoch": np.int32, "iteration": np.int32, "loss": np.float32, "pixel": np.float32, "lssim": np.float32,
+         "lr": np.float32, "seconds": np.float32}
 _EPOCH = {"epoch": np.int32, "alpha": np.float32, "beta": np.float32, "beta_grad": np.float32, "score": np.float32, "psnr": np.float32,
           "ssim": np.float32, "alpha_entropy": np.float32, "beta_entropy": np.float32, "skip_share": np.float32, "flips": np.int32,
           "best": np.int32, "seconds": np.float32}

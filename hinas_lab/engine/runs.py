@@ -44,7 +44,7 @@ SAVE_SECONDS = 15.0
 
 
 def write_atomic(path: Path, data: bytes):
-    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line on a full disk."""
+    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line otherwise."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -64,7 +64,8 @@ class Patches:
         for name, clean in zip(self.names, self.clean):
             height, width = clean.shape[1] // self.scale, clean.shape[2] // self.scale
             if min(height, width) < patch:
-                raise ValueError(f"image {name!r} of {height} x {width} pixels is smaller than a patch of {patch}; remove it or lower patch")
+                raise ValueError(f"image {name!r} of {height} x {width} pixels is smaller than a patch of {patch}; "
+                                 "remove it or lower patch")
 
     def batch(self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """Random crops of the images ``chosen`` (B,), each in one of 8 orientations -> degraded (B, C, P, P), clean (B, C, S*P, S*P).

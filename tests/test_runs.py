@@ -1,0 +1,497 @@
+"""Run folders: their files, the same bytes after kills, interrupts and full disks, and nothing touched that should not be.
+
+What ``test_cli.py`` and ``test_bad_input.py`` need too stands first: the commands in this process, a finished search, a finished training.
+"""
+
+import contextlib
+import errno
+import gc
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hinas_lab.cli.common import resolve
+from hinas_lab.cli.main import build_parser, main
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, preset
+from hinas_lab.engine.records import Epoch, Records, Step
+from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training
+from hinas_lab.images.catalog import load_images
+
+ROOT = Path(__file__).parent.parent
+FILES = {"config.json", "env.json", "state.safetensors", "records.npz", "genotype.json", "best.safetensors"}
+RESULT = ("genotype.json", "best.safetensors")
+
+# One cell of one node, 12 weight steps and 6 arch steps on eight photographs of 48 x 48 pixels: 0.3 s.
+SPACE = {"space.layers": 1, "space.nodes": 1, "space.stem": 2, "space.repeats": 1}
+SEARCH = SPACE | {"search.epochs": 2, "search.crops_per_image": 4, "search.patch": 11, "search.validate_crop": 24}
+TRAIN = {"train.stem": 2, "train.repeats": 1, "train.iterations": 12, "train.patch": 11}
+
+
+class Result(NamedTuple):
+    """What a command gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+def hinas(*argv) -> Result:
+    """``hinas-lab`` in this process. An exception that the user would see as a traceback is raised."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(a) for a in argv])
+        except SystemExit as stop:  # argparse
+            code = stop.code
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+def refused(result: Result, *fragments: str):
+    """Exit 2, one line on stderr that holds all ``fragments``, nothing on stdout."""
+    code, out, err = result
+    assert (code, out) == (2, "") and err.endswith("\n") and len(err.splitlines()) == 1, result
+    assert "internal error" not in err and all(f in err for f in fragments), err
+
+
+def setting(values: dict) -> list[str]:
+    """``--set`` options."""
+    return [x for name, value in values.items() for x in ("--set", f"{name}={json.dumps(value)}")]
+
+
+def write_photos(folder: Path, n: int = 8, side: int = 48) -> Path:
+    """The middles of ``n`` photographs of scikit-image."""
+    folder.mkdir()
+    for name, image in list(load_images("builtin", 3).items())[:n]:
+        top, left = image.shape[0] // 2, image.shape[1] // 2
+        Image.fromarray(image[top:top + side, left:left + side]).save(folder / f"{name}.png")
+    return folder
+
+
+def tiny_runs(base: Path) -> SimpleNamespace:
+    """``photos``, and the finished runs ``search`` and ``train``, made once a session below ``base``; ``argv[kind]`` made them (without
+    ``--run``). Not to be changed: tests that damage a run take ``copy(kind, folder)``."""
+    photos, folders = base / "photos", {kind: base / f"tiny-{kind}" for kind in ("search", "train")}
+    argv = {"search": ["search", "--preset", "tiny", "--data", photos, *setting(SEARCH)],
+            "train": ["train", "--preset", "tiny", "--data", photos, "--genotype", folders["search"], *setting(TRAIN)]}
+    if not photos.exists():
+        write_photos(photos)
+        for kind, command in argv.items():
+            assert hinas(*command, "--run", folders[kind]).code == 0
+    return SimpleNamespace(photos=photos, argv=argv, copy=lambda kind, to: Path(shutil.copytree(folders[kind], to)), **folders)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    return tiny_runs(tmp_path_factory.getbasetemp())
+
+
+def open_run(*argv) -> Run:
+    """The run that the command line ``argv`` works on, before its first step."""
+    args = build_parser().parse_args([str(a) for a in argv])
+    if args.command == "search":
+        return open_search(args.run, resolve(args, args.task, args.scale), data=args.data, resume=args.resume)
+    genotype = load_genotype(args.genotype)
+    return open_training(args.run, genotype, resolve(args, genotype.task, None), data=args.data, resume=args.resume)
+
+
+def start_run(argv: list, folder: Path, records: int = 6) -> Path:
+    """A run in ``folder`` that was stopped after some records."""
+    steps = open_run(*argv, "--run", folder).steps()
+    for _ in range(records):
+        next(steps)
+    steps.close()
+    return folder
+
+
+def snapshot(folder: Path) -> dict:
+    """Bytes, time and inode of every file below."""
+    return {p.relative_to(folder): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino) for p in folder.rglob("*") if p.is_file()}
+
+
+def same_result(a: Path, b: Path):
+    for name in RESULT:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+def process(script: str, *argv) -> subprocess.CompletedProcess:
+    """A fresh interpreter that runs ``script``."""
+    env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    return subprocess.run([sys.executable, "-c", script, *map(str, argv)], capture_output=True, text=True, env=env, cwd=ROOT, timeout=120)
+
+
+both = pytest.mark.parametrize("kind", ["search", "train"])
+
+
+# What is in the folder
+
+
+@both
+def test_files_of_the_contract(tiny, kind):
+    folder = getattr(tiny, kind)
+    assert {p.name for p in folder.iterdir()} == FILES
+    config, env = (json.loads((folder / name).read_text()) for name in ("config.json", "env.json"))
+    chosen = open_run(*tiny.argv[kind], "--run", folder, "--resume").header
+    assert config == chosen and config["kind"] == kind and config["preset"] == "tiny*" and config["data"] == str(tiny.photos)
+    assert env["seed"] == 0 and env["threads"] == 1 and env["device"] == "cpu" and {"torch", "numpy"} <= set(env["versions"])
+    if kind == "search":
+        assert from_dict(SearchSpace, config["space"]).layers == 1 and from_dict(SearchConfig, config["search"]).epochs == 2
+    else:
+        assert from_dict(TrainConfig, config["train"]).iterations == 12 and config["genotype"]["schema"] == 1
+    header = (folder / "best.safetensors").read_bytes()
+    names = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
+    assert len(names.get("__metadata__", {})) <= 1, "safetensors writes metadata in random order"
+
+
+def test_records_need_neither_torch_nor_pickle(tiny):
+    done = process("""
+import sys
+import numpy as np
+with np.load(sys.argv[1] + "/records.npz", allow_pickle=False) as stored:
+    plain = {name: stored[name] for name in stored.files}
+from hinas_lab.engine.records import read_records
+ours = read_records(sys.argv[1])
+assert plain.keys() == ours.keys() and all(np.array_equal(plain[k], ours[k], equal_nan=True) for k in plain)
+assert "torch" not in sys.modules
+print(*sorted(plain))
+""", tiny.search)
+    assert done.returncode == 0, done.stderr
+    told = {"step/kind", "step/loss", "step/pixel", "step/lssim", "step/seconds", "epoch/alpha", "epoch/beta", "epoch/score", "epoch/psnr",
+            "epoch/ssim", "epoch/alpha_entropy", "epoch/beta_entropy", "epoch/skip_share", "epoch/flips", "preview/images"}
+    assert told <= set(done.stdout.split())
+
+
+def test_records_tell_every_step_and_epoch(tiny):
+    told = open_run(*tiny.argv["search"], "--run", tiny.search, "--resume").records.arrays()
+    weight, arch = [0] * 6, [1, 0] * 6
+    assert told["step/kind"].tolist() == weight + arch  # one epoch of warm-up: alpha and beta wait
+    assert told["step/epoch"].tolist() == [1] * 6 + [2] * 12
+    assert told["epoch/epoch"].tolist() == [0, 1, 2] and told["epoch/alpha"].shape == (3, 1, 2, 7) and told["epoch/beta"].shape == (3, 2)
+    assert (told["epoch/alpha"][1] == told["epoch/alpha"][0]).all() and (told["epoch/alpha"][2] != told["epoch/alpha"][1]).any()
+    assert np.isnan(told["epoch/score"]).tolist() == [True, True, False] and told["epoch/best"].tolist() == [0, 0, 2]
+    trained = open_run(*tiny.argv["train"], "--run", tiny.train, "--resume").records.arrays()
+    assert set(trained["step/kind"]) == {2} and len(trained["step/loss"]) == 12 and np.isfinite(trained["step/loss"]).all()
+
+
+@pytest.mark.parametrize(("task", "steps"), [("denoise", 24), ("sr", 31)])
+def test_records_of_100_epochs_stay_small(task, steps):
+    """Of a search with the paper's shapes: 300 KB. Every float is random, the previews are photographs with some noise."""
+    space, rng, records = preset("paper", task).space, np.random.default_rng(0), Records()
+    photographs = list(load_images("builtin", space.channels).values())
+    for epoch in range(101):
+        for step in range(steps * (epoch > 0)):
+            for kind in ("weight", "arch")[: 1 + (epoch > 20)]:
+                loss, pixel, lssim, lr, seconds = rng.random(5)
+                records.add(Step(kind=kind, epoch=epoch, iteration=step + 1, loss=loss, pixel=pixel, lssim=lssim, lr=lr, seconds=seconds))
+        alpha, beta, preview = rng.normal(size=space.alpha_shape), rng.normal(size=(2, len(space.moves))), None
+        if epoch % 6 == 0:
+            image = photographs[epoch // 6 % len(photographs)][:48, :48].reshape(48, 48, -1).transpose(2, 0, 1)
+            preview = (image + rng.normal(0, 3, (2, *image.shape))).clip(0, 255).astype(np.uint8)
+        score, psnr, ssim, *entropies, seconds = rng.random(6)
+        records.add(Epoch(epoch=epoch, alpha=alpha, beta=beta[0], beta_grad=beta[1], genotype=None, score=score, psnr=psnr, ssim=ssim,
+                          alpha_entropy=entropies[0], beta_entropy=entropies[1], skip_share=0.1, flips=epoch % 3, best=epoch,
+                          seconds=seconds, preview=preview))
+    assert len(records.to_bytes()) <= 300_000
+
+
+# The same bytes
+
+
+@both
+def test_same_seed_same_bytes(tiny, tmp_path, kind):
+    """``--resume`` on a folder that is not there starts."""
+    again, other = tmp_path / "deep" / "again", tmp_path / "other"
+    assert hinas(*tiny.argv[kind], "--run", again, "--resume").code == 0
+    same_result(again, getattr(tiny, kind))
+    assert hinas(*tiny.argv[kind], "--run", other, "--seed", 1).code == 0
+    assert (other / "best.safetensors").read_bytes() != (again / "best.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(("kind", "records"), [*(("search", n) for n in (1, 2, 7, 9, 10, 20)), ("train", 1), ("train", 12)])
+def test_stopping_saves(tiny, tmp_path, kind, records):
+    """The caller stops asking, also between an arch step and its weight step (9); the next one goes on from there."""
+    folder = start_run(tiny.argv[kind], tmp_path / "run", records)
+    assert {p.name for p in folder.iterdir()} == FILES - set(RESULT)
+    rest = open_run(*tiny.argv[kind], "--run", folder, "--resume")
+    assert sum(rest.records.counts) >= records - 1, "more than the half iteration was lost"
+    total = {"search": 21, "train": 12}[kind]
+    assert sum(rest.records.counts) + sum(1 for _ in rest.steps()) == sum(rest.records.counts) == total
+    same_result(folder, getattr(tiny, kind))
+
+
+def test_dropped_generator_saves(tiny, tmp_path):
+    """A loop that ends by ``break`` or by an error, as in a notebook."""
+    for number in range(4):
+        with contextlib.suppress(RuntimeError):
+            for _ in open_run(*tiny.argv["search"], "--run", tmp_path / "run", "--resume").steps():
+                if number % 2:
+                    raise RuntimeError
+                break
+        gc.collect()
+    assert hinas(*tiny.argv["search"], "--run", tmp_path / "run", "--resume").code == 0
+    same_result(tmp_path / "run", tiny.search)
+
+
+# Kills. The driver kills forks of itself, so that torch is loaded once: at every file of a run, before and after it is replaced; and
+# at random moments (tools/kill_resume.py does that a hundred times).
+
+DRIVER = """
+import json, os, random, signal, sys
+from functools import partial
+from pathlib import Path
+import torch
+sys.path[:0] = [sys.argv[1] + "/tools", sys.argv[1] + "/tests"]
+import kill_resume
+import test_runs
+
+torch.set_num_threads(1)
+base, argv = Path(sys.argv[2]), json.loads(sys.argv[3])
+
+def to_end(kind, folder):
+    for _ in test_runs.open_run(*argv[kind], "--run", folder, "--resume").steps(save_seconds=0.0):
+        pass
+
+def killed_at(work, name, number, when):
+    real, seen = os.replace, 0
+    def replace(source, target):
+        nonlocal seen
+        seen += Path(target).name == name
+        hit = Path(target).name == name and seen == number
+        if hit and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(source, target)
+        if hit:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.replace = replace
+    work()
+
+works = {kind: partial(to_end, kind) for kind in argv}
+expected = kill_resume.undisturbed(works, base)
+report = {}
+for kind, name, number, when in json.loads(sys.argv[4]):
+    folder = base / f"{kind}-{name}-{number}-{when}"
+    died = kill_resume.attempt(partial(killed_at, partial(works[kind], folder), name, number, when))
+    try:
+        kill_resume.attempt(partial(works[kind], folder))
+        wrong = kill_resume.differences(expected[kind].result, kill_resume.result(folder))
+    except RuntimeError as error:
+        wrong = [str(error)]
+    report[folder.name] = {"died": died, "wrong": wrong, "files": sorted(os.listdir(folder))}
+report["random"] = kill_resume.disturb(works, expected, base, 4, random.Random(0))._asdict()
+print(json.dumps(report))
+"""
+MOMENTS = [(kind, name, number, when)
+           for name, number in [("env.json", 1), ("config.json", 1), ("records.npz", 1), ("records.npz", 3), ("state.safetensors", 1),
+                                ("state.safetensors", 8), ("genotype.json", 1), ("best.safetensors", 1)]
+           for kind, when in [("search", "before"), ("train", "before"), ("train", "after")]]
+
+
+@pytest.fixture(scope="module")
+def kills(tiny, tmp_path_factory):
+    done = process(DRIVER, ROOT, tmp_path_factory.mktemp("kills"), json.dumps(tiny.argv, default=str), json.dumps(MOMENTS))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) | {"stderr": done.stderr}
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: "-".join(map(str, m)))
+def test_killed_around_a_file(kills, moment):
+    """The next process ends with what an undisturbed one gives, and clears what the dead one left."""
+    found = kills["-".join(map(str, moment))]
+    assert found == {"died": True, "wrong": [], "files": sorted(FILES)}, kills["stderr"]
+
+
+def test_killed_at_random_moments(kills):
+    found = kills["random"]
+    assert found["kills"] == 4 and found["wrong"] == 0 and found["runs"]["search"] >= 1 <= found["runs"]["train"], kills["stderr"]
+
+
+# Ctrl-C
+
+INTERRUPT = """
+import os, signal, sys
+from hinas_lab.cli.main import main
+from hinas_lab.engine import search
+real, presses = search.weight_step, int(sys.argv.pop(1))
+def weight_step(state):
+    record = real(state)
+    if (state.epoch, state.iteration) == (1, 2):
+        for _ in range(presses):
+            os.kill(os.getpid(), signal.SIGINT)
+    return record
+search.weight_step = weight_step
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_interrupt(tiny, tmp_path, presses):
+    """The first is taken when the state is saved, the second at once. A real process, a real signal."""
+    folder = tmp_path / "run"
+    done = process(INTERRUPT, presses, *tiny.argv["search"], "--run", folder)
+    assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("hinas-lab: interrupted") and "--resume" in last
+    saved = {p.name for p in folder.iterdir()}
+    assert saved == ({"config.json", "env.json", "state.safetensors", "records.npz"} if presses == 1 else {"config.json", "env.json"})
+    if presses == 1:
+        assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 4
+    assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
+    same_result(folder, tiny.search)
+
+
+def test_paused_run_leaves_ctrl_c_alone(tiny, tmp_path):
+    """Pause is not asking for the next record: what the caller does meanwhile can be interrupted as ever."""
+    steps = open_run(*tiny.argv["search"], "--run", tmp_path / "run").steps()
+    next(steps)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    steps.close()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+# A full disk
+
+
+def fill_disk(monkeypatch, write: int):
+    """The ``write``-th file that is written from now on does not fit."""
+    real, seen = os.fsync, 0
+
+    def fsync(handle):
+        nonlocal seen
+        seen += 1
+        if seen == write:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@both
+@pytest.mark.parametrize("write", range(1, 7), ids=["env", "config", "records", "state", "genotype", "best"])
+def test_full_disk(tiny, tmp_path, monkeypatch, kind, write):
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        fill_disk(patch, write)
+        refused(hinas(*tiny.argv[kind], "--run", folder), str(folder), "disk is full")
+    assert not [p.name for p in folder.iterdir() if p.name not in FILES]
+    assert len(list(folder.iterdir())) == write - 1
+    assert hinas(*tiny.argv[kind], "--run", folder, "--resume").code == 0
+    same_result(folder, getattr(tiny, kind))
+
+
+@pytest.mark.parametrize("write", [1, 2], ids=["records", "state"])
+def test_full_disk_keeps_the_old_state(tiny, tmp_path, monkeypatch, write):
+    folder = start_run(tiny.argv["search"], tmp_path / "run")
+    before = snapshot(folder)
+    with monkeypatch.context() as patch:
+        fill_disk(patch, write)
+        refused(hinas(*tiny.argv["search"], "--run", folder, "--resume"), str(folder), "disk is full")
+    after = snapshot(folder)
+    assert after.keys() == before.keys() and after[Path("state.safetensors")] == before[Path("state.safetensors")]
+    assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
+    same_result(folder, tiny.search)
+
+
+# What must not be touched
+
+
+@both
+def test_finished_run_stays_as_it_is(tiny, kind):
+    folder = getattr(tiny, kind)
+    before = snapshot(folder)
+    code, out, err = hinas(*tiny.argv[kind], "--run", folder, "--resume")
+    assert code == 0 and "finished" in out and not err
+    assert snapshot(folder) == before
+
+
+@both
+@pytest.mark.parametrize("finished", [True, False])
+def test_existing_run_needs_resume(tiny, tmp_path, kind, finished):
+    folder = tiny.copy(kind, tmp_path / "run") if finished else start_run(tiny.argv[kind], tmp_path / "run")
+    before = snapshot(folder)
+    refused(hinas(*tiny.argv[kind], "--run", folder), str(folder), "--resume")
+    assert snapshot(folder) == before
+
+
+@pytest.mark.parametrize(("kind", "change", "field"), [
+    ("search", ["--seed", 3], "search.seed = 0, asked is 3"),
+    ("search", ["--sigma", 25], "search.sigmas = [50.0], asked is [25.0]"),
+    ("search", ["--set", "search.lr=0.5"], "search.lr = 0.003, asked is 0.5"),
+    ("search", ["--set", "search.loss.lam=0.1"], "search.loss.lam = 0.6, asked is 0.1"),
+    ("search", ["--set", "space.lwas=false"], "space.lwas = True, asked is False"),
+    ("search", ["--set", "space.nodes=2"], "space.nodes = 1, asked is 2"),
+    ("search", ["--data", "{other}"], "data"),
+    ("train", ["--seed", 3], "train.seed = 0, asked is 3"),
+    ("train", ["--set", "train.iterations=13"], "train.iterations = 12, asked is 13"),
+    ("train", ["--set", "space.residual=false"], "residual = True, asked is False"),
+    ("train", ["--genotype", "{genotype}"], "genotype.cells"),
+])
+@pytest.mark.parametrize("finished", [True, False])
+def test_other_config_is_refused(tiny, tmp_path, kind, change, field, finished):
+    other = write_photos(tmp_path / "other", n=7)
+    genotype = json.loads((tiny.search / "genotype.json").read_text())
+    genotype["cells"][0][0][0][0] = "skip" if genotype["cells"][0][0][0][0] != "skip" else "conv_3x3"
+    (tmp_path / "g.json").write_text(json.dumps(genotype))
+    change = [str(c).format(other=other, genotype=tmp_path / "g.json") for c in change]
+    folder = tiny.copy(kind, tmp_path / "run") if finished else start_run(tiny.argv[kind], tmp_path / "run")
+    before = snapshot(folder)
+    refused(hinas(*tiny.argv[kind], *change, "--run", folder, "--resume"), str(folder), field)
+    assert snapshot(folder) == before
+
+
+def test_changed_pictures_are_noticed(tiny, tmp_path):
+    """The folder's name is the same, one pixel is not."""
+    photos = Path(shutil.copytree(tiny.photos, tmp_path / "photos"))
+    argv = [*tiny.argv["search"], "--data", photos, "--run", tmp_path / "run"]
+    start_run(argv[:-2], tmp_path / "run")
+    image = np.array(Image.open(photos / "coins.png"))
+    image[0, 0] ^= 64
+    Image.fromarray(image).save(photos / "coins.png")
+    refused(hinas(*argv, "--resume"), "data_hash")
+
+
+@pytest.mark.parametrize("resume", [[], ["--resume"]])
+def test_places_that_are_no_run(tiny, tmp_path, resume):
+    (tmp_path / "file").write_text("kept")
+    for name in ("notes", "photos"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "thesis.txt").write_text("kept")
+    before = snapshot(tmp_path)
+    for name, why in (("file", "file"), ("file/run", "file"), ("notes", "not a run"), ("photos", "not a run")):
+        refused(hinas(*tiny.argv["search"], "--run", tmp_path / name, *resume), str(tmp_path / name.split("/")[0]), why)
+    assert snapshot(tmp_path) == before
+
+
+def test_search_below_a_training(tiny, tmp_path):
+    """As ``runs/demo/search``: a folder that holds only folders, or hidden files, may become a run."""
+    (tmp_path / "run" / "search").mkdir(parents=True)
+    (tmp_path / "run" / ".DS_Store").write_text("")
+    assert hinas(*tiny.argv["train"], "--run", tmp_path / "run").code == 0
+    same_result(tmp_path / "run", tiny.train)
+
+
+def test_machine_without_git(tiny, tmp_path, monkeypatch):
+    """A cluster node: the commit is unknown, the run starts."""
+    monkeypatch.setenv("PATH", "")
+    assert hinas(*tiny.argv["train"], "--run", tmp_path / "run").code == 0
+    assert json.loads((tmp_path / "run" / "env.json").read_text())["commit"] is None
+
+
+def test_another_machine_is_noted(tiny, tmp_path):
+    """Other versions may end with other bits: env.json keeps both."""
+    folder = start_run(tiny.argv["train"], tmp_path / "run")
+    first = json.loads((folder / "env.json").read_text())
+    (folder / "env.json").write_text(json.dumps(first | {"threads": 64}))
+    start_again = hinas(*tiny.argv["train"], "--run", folder, "--resume")
+    env = json.loads((folder / "env.json").read_text())
+    assert start_again.code == 0 and env["threads"] == 64 and [e["threads"] for e in env["resumed"]] == [1]
