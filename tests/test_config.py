@@ -1,4 +1,4 @@
-"""Configs: frozen, plain JSON, presets as METHOD.md and DESIGN.md give them; a wrong value is one line that names its field."""
+"""Configs are frozen and plain JSON, presets as METHOD.md and DESIGN.md say; a wrong value is one line naming it."""
 
 import json
 from dataclasses import FrozenInstanceError, fields, replace
@@ -25,17 +25,19 @@ SR = {"task": "sr", "scale": 4}
 # For every field another legal value (and what else must change with it).
 OTHER = {
     SearchSpace: {
-        "task": SR, "scale": SR | {"scale": 2}, "channels": 3, "layers": 2, "nodes": 3, "width": 20, "width_factors": (1.0, 2.0), "stem": 32,
-        "repeats": 1, "lwas": False, "cell_sharing": "off", "residual": False, "beta_norm": "incoming", "second_input": "mixed",
-        "end": "aspp", "sigmoid": True, "upsampling": "bilinear", "fixed_path": (0, 1, 2)},
+        "task": SR, "scale": SR | {"scale": 2}, "channels": 3, "layers": 2, "nodes": 3, "width": 20,
+        "width_factors": (1.0, 2.0), "stem": 32, "repeats": 1, "lwas": False, "cell_sharing": "off", "residual": False,
+        "beta_norm": "incoming", "second_input": "mixed", "end": "aspp", "sigmoid": True, "upsampling": "bilinear",
+        "fixed_path": (0, 1, 2)},
     SearchConfig: {
-        "sigmas": (50.0,), "batch": 4, "patch": 32, "epochs": 7, "crops_per_image": 3, "warmup_epochs": 0, "validate_from": 1, "share": 0.5,
-        "validate_crop": 64, "score": "psnr", "loss": Loss(lam=0), "optimizer": "adam", "lr": 1, "lr_min": 0, "schedule": "restart",
-        "momentum": 0, "weight_decay": 0, "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "seed": 2**40},
+        "sigmas": (50.0,), "batch": 4, "patch": 32, "epochs": 7, "crops_per_image": 3, "warmup_epochs": 0,
+        "validate_from": 1, "share": 0.5, "validate_crop": 64, "score": "psnr", "loss": Loss(lam=0),
+        "optimizer": "adam", "lr": 1, "lr_min": 0, "schedule": "restart", "momentum": 0, "weight_decay": 0,
+        "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "seed": 2**40},
     TrainConfig: {
-        "width": 16, "stem": 32, "end": "aspp", "repeats": 1, "sigmas": (30.0, 70.0), "batch": 4, "patch": 32, "iterations": 5,
-        "loss": Loss(pixel="l1"), "optimizer": "adam", "lr": 1e-3, "lr_min": 1e-5, "warmup": 2, "momentum": 0.5, "weight_decay": 0,
-        "grad_clip": 1.0, "seed": 1},
+        "width": 16, "stem": 32, "end": "aspp", "repeats": 1, "sigmas": (30.0, 70.0), "batch": 4, "patch": 32,
+        "iterations": 5, "loss": Loss(pixel="l1"), "optimizer": "adam", "lr": 1e-3, "lr_min": 1e-5, "warmup": 2,
+        "momentum": 0.5, "weight_decay": 0, "grad_clip": 1.0, "seed": 1},
     Loss: {"lam": 0.5, "pixel": "l1", "reduction": "sum", "average_terms": True},
 }  # fmt: skip
 CHANGES = [pytest.param(cls, name, v if isinstance(v, dict) else {name: v}, id=f"{cls.__name__}-{name}")
@@ -45,21 +47,24 @@ WHOLE = (0, -1, 1.5, 2.0, "3", True, None, NAN)
 NUMBER = (-1, "1", True, None, NAN, INF, [1])
 WRONG = {
     SearchSpace: {
-        "task": ("blur", None, ["sr"]), "scale": (2, 0, True, 1.0, "1"), "channels": (2, True, 3.0, "3"), "layers": WHOLE, "nodes": WHOLE,
-        "width": WHOLE, "stem": WHOLE, "repeats": WHOLE,
+        "task": ("blur", None, ["sr"]), "scale": (2, 0, True, 1.0, "1"), "channels": (2, True, 3.0, "3"),
+        "layers": WHOLE, "nodes": WHOLE, "width": WHOLE, "stem": WHOLE, "repeats": WHOLE,
         "width_factors": ((), (1.25,), (0.0,), (-1.0,), ("1",), (NAN,), (INF,), (True,), ((1,),), 1.5, None, "12", {}),
-        "lwas": ("no", 1, None), "residual": ("yes", 0), "sigmoid": ("no", None), "cell_sharing": (True, "both"), "beta_norm": ("both",),
-        "second_input": ("first",), "end": ("pool",), "upsampling": ("nearest",),
-        "fixed_path": ((0, 0), (2, 1, 0), (0, 2, 2), (0, 1, 3), (0, -1, 0), (0, True, 1), (0, 1.0, 1), ("0", "1", "2"), 5, "012")},
+        "lwas": ("no", 1, None), "residual": ("yes", 0), "sigmoid": ("no", None), "cell_sharing": (True, "both"),
+        "beta_norm": ("both",), "second_input": ("first",), "end": ("pool",), "upsampling": ("nearest",),
+        "fixed_path": ((0, 0), (2, 1, 0), (0, 2, 2), (0, 1, 3), (0, -1, 0), (0, True, 1), (0, 1.0, 1),
+                       ("0", "1", "2"), 5, "012")},
     SearchConfig: {
-        "sigmas": ((), (-1.0,), (256.0,), ("fifty",), (True,), (NAN,), 50.0, None, "50"), "batch": WHOLE, "patch": (*WHOLE, 10),
-        "epochs": WHOLE, "crops_per_image": WHOLE, "warmup_epochs": WHOLE[1:], "validate_from": WHOLE, "share": (*NUMBER, 0, 0.6),
-        "validate_crop": (10, 20.0, "32", True), "score": ("ssim",), "loss": (None, 0.6, "mse", {"lam": 1}), "optimizer": ("rmsprop",),
-        "lr": (*NUMBER, 0), "lr_min": NUMBER, "schedule": ("step",), "momentum": (*NUMBER, 1, 1.1), "weight_decay": NUMBER,
-        "grad_clip": (0, -1, "1", NAN, INF, True), "arch_lr": NUMBER, "arch_beta1": (*NUMBER, 1), "arch_weight_decay": NUMBER,
-        "seed": WHOLE[1:]},
-    TrainConfig: {"width": WHOLE, "stem": WHOLE, "repeats": WHOLE, "iterations": WHOLE, "warmup": WHOLE[1:], "end": ("pool",), "patch": (10,),
-                  "sigmas": (("x",), 50), "loss": (None,)},
+        "sigmas": ((), (-1.0,), (256.0,), ("fifty",), (True,), (NAN,), 50.0, None, "50"), "batch": WHOLE,
+        "patch": (*WHOLE, 10), "epochs": WHOLE, "crops_per_image": WHOLE, "warmup_epochs": WHOLE[1:],
+        "validate_from": WHOLE, "share": (*NUMBER, 0, 0.6), "validate_crop": (10, 20.0, "32", True), "score": ("ssim",),
+        "loss": (None, 0.6, "mse", {"lam": 1}), "optimizer": ("rmsprop",), "lr": (*NUMBER, 0), "lr_min": NUMBER,
+        "schedule": ("step",), "momentum": (*NUMBER, 1, 1.1), "weight_decay": NUMBER,
+        "grad_clip": (0, -1, "1", NAN, INF, True), "arch_lr": NUMBER, "arch_beta1": (*NUMBER, 1),
+        "arch_weight_decay": NUMBER, "seed": WHOLE[1:]},
+    TrainConfig: {
+        "width": WHOLE, "stem": WHOLE, "repeats": WHOLE, "iterations": WHOLE, "warmup": WHOLE[1:], "end": ("pool",),
+        "patch": (10,), "sigmas": (("x",), 50), "loss": (None,)},
     Loss: {"lam": NUMBER, "pixel": ("l2", None), "reduction": ("max",), "average_terms": ("no", 1)},
 }  # fmt: skip
 WRONG_VALUES = [pytest.param(cls, name, v, id=f"{cls.__name__}-{name}={v!r}")
@@ -97,7 +102,8 @@ def test_frozen_and_keyword_only(cls):
 
 
 @pytest.mark.parametrize("cls, values, wanted", [
-    (SearchSpace, {"depth": 3}, "depth"), (SearchConfig, {"loss": {"lambda": 1}}, "lambda"), (TrainConfig, [1], "TrainConfig"),
+    (SearchSpace, {"depth": 3}, "depth"), (SearchConfig, {"loss": {"lambda": 1}}, "lambda"),
+    (TrainConfig, [1], "TrainConfig"),
     (SearchConfig, {"loss": 3}, "Loss"),
 ])  # fmt: skip
 def test_unknown_fields_are_refused_never_ignored(cls, values, wanted):
@@ -168,19 +174,23 @@ def test_no_two_presets_are_the_same():
 
 STATED = {
     ("paper", "denoise"): (
-        {"layers": 3, "nodes": 4, "width": 10, "channels": 1, "end": "conv", "second_input": "layer", "beta_norm": "outgoing",
+        {"layers": 3, "nodes": 4, "width": 10, "channels": 1, "end": "conv", "second_input": "layer",
+         "beta_norm": "outgoing",
          "sigmoid": False},
-        {"sigmas": (30.0, 50.0, 70.0), "batch": 8, "patch": 64, "epochs": 100, "warmup_epochs": 20, "validate_from": 61, "share": 0.02,
+        {"sigmas": (30.0, 50.0, 70.0), "batch": 8, "patch": 64, "epochs": 100, "warmup_epochs": 20, "validate_from": 61,
+         "share": 0.02,
          "optimizer": "sgd", "lr": 0.025, "lr_min": 0.001, "momentum": 0.9, "weight_decay": 3e-4, "schedule": "cosine",
          "arch_lr": 1e-3, "arch_weight_decay": 1e-3, "loss": Loss(lam=0.6)},
-        {"width": 20, "iterations": 400_000, "batch": 24, "lr": 0.05, "momentum": 0.9, "optimizer": "sgd", "end": "conv"}),
+        {"width": 20, "iterations": 400_000, "batch": 24, "lr": 0.05, "momentum": 0.9, "optimizer": "sgd",
+         "end": "conv"}),
     ("paper", "sr"): ({"layers": 2, "nodes": 3, "width": 8, "channels": 3, "scale": 4}, {"batch": 24, "share": 0.02},
                       {"width": 16, "iterations": 600_000, "batch": 24}),
     ("authors", "denoise"): (
         {"end": "aspp", "second_input": "mixed", "sigmoid": True},
         {"batch": 6, "loss": Loss(lam=0.5, average_terms=True), "schedule": "restart", "share": 0.02},
         {"end": "aspp", "iterations": 600_000}),
-    ("authors", "sr"): ({"upsampling": "bilinear", "end": "aspp", "width": 8}, {"share": 0.05, "loss": Loss(pixel="l1", average_terms=True)},
+    ("authors", "sr"): ({"upsampling": "bilinear", "end": "aspp", "width": 8},
+                        {"share": 0.05, "loss": Loss(pixel="l1", average_terms=True)},
                         {"batch": 16, "width": 16, "loss": Loss(pixel="l1", average_terms=True)}),
 }  # fmt: skip
 
@@ -192,7 +202,8 @@ def test_presets_say_what_the_paper_and_the_authors_code_say(which):
 
 
 @pytest.mark.parametrize("arguments, wanted", [
-    (("huge",), "preset = 'huge'"), (("tiny", "blur"), "task = 'blur'"), (("tiny", "sr", 5), "scale = 5"), (("tiny", "denoise", 2), "scale = 2"),
+    (("huge",), "preset = 'huge'"), (("tiny", "blur"), "task = 'blur'"), (("tiny", "sr", 5), "scale = 5"),
+    (("tiny", "denoise", 2), "scale = 2"),
 ])  # fmt: skip
 def test_an_unknown_preset_is_refused(arguments, wanted):
     with pytest.raises(ValueError, match=wanted):

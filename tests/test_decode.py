@@ -41,7 +41,8 @@ def every_path(space: SearchSpace, beta) -> dict[tuple[int, ...], float]:
 @st.composite
 def spaces_with_beta(draw):
     widths = draw(st.integers(1, 4))
-    space = SearchSpace(layers=draw(st.integers(1, 6 if widths < 4 else 5)), width_factors=(1.0, 1.5, 2.0, 2.5)[:widths],
+    space = SearchSpace(layers=draw(st.integers(1, 6 if widths < 4 else 5)),
+                        width_factors=(1.0, 1.5, 2.0, 2.5)[:widths],
                         beta_norm=draw(st.sampled_from(NORMS)))  # fmt: skip
     size = st.floats(-20, 20) | st.integers(-2, 2).map(float)  # integers: many ties
     return space, np.array(draw(st.lists(size, min_size=len(space.moves), max_size=len(space.moves))))
@@ -80,7 +81,7 @@ def test_extreme_beta_stays_finite(norm):
 
 
 def test_two_layers_with_incoming_beta_always_decode_to_the_widening_path():
-    """Every cell on the path 1-2 has one incoming move, of weight 1 whatever beta says: a consequence of that reading of Eq. 5."""
+    """Each cell of the path 1-2 has one incoming move, of weight 1 whatever beta says: so Eq. 5 as read means."""
     space = SearchSpace(layers=2, beta_norm="incoming")
     for seed in range(20):
         assert viterbi(space, 5 * np.random.default_rng(seed).standard_normal(len(space.moves))) == ((1, 2), 1.0)
@@ -144,7 +145,8 @@ def test_none_is_never_decoded_but_weakens_its_edge():
     alpha[..., 6] = 9.0  # none wins everywhere ...
     alpha[0, 3:, 6] = 0.0  # ... but on the edges 1 -> 1 and 2 -> 1
     alpha[0, :, 2] = 0.1
-    assert decode(space, alpha, np.zeros(2)).cells == (((("sep_5x5", 0), ("sep_5x5", 1)), (("sep_5x5", 1), ("sep_5x5", 2))),)
+    cell, = decode(space, alpha, np.zeros(2)).cells
+    assert cell == ((("sep_5x5", 0), ("sep_5x5", 1)), (("sep_5x5", 1), ("sep_5x5", 2)))
 
 
 def test_edges_compete_by_probability_not_by_logit():

@@ -14,8 +14,9 @@ from hinas_lab.config import SearchSpace, preset
 from hinas_lab.space.genotype import Genotype, check_fits, diff, legal_paths, make, neighbours, sample
 
 SPACES = {
-    "denoise": SearchSpace(), "sr": preset("paper", "sr").space, "tied": SearchSpace(lwas=False), "one": SearchSpace(layers=1, nodes=1),
-    "fixed": SearchSpace(fixed_path=(1, 1, 2)), "four widths": SearchSpace(layers=5, nodes=2, width_factors=(1, 1.5, 2, 3)),
+    "denoise": SearchSpace(), "sr": preset("paper", "sr").space, "tied": SearchSpace(lwas=False),
+    "one": SearchSpace(layers=1, nodes=1), "fixed": SearchSpace(fixed_path=(1, 1, 2)),
+    "four widths": SearchSpace(layers=5, nodes=2, width_factors=(1, 1.5, 2, 3)),
 }  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 SMALL = SearchSpace(layers=2, nodes=2)
@@ -47,8 +48,8 @@ def test_json_round_trip_is_byte_identical(space):
 
 def test_json_is_canonical():
     text = draw().to_json()
-    keys = re.findall(r'"(\w+)":', text)
-    assert keys == sorted(keys) and set(keys) == {"cells", "channels", "nodes", "path", "path_score", "scale", "schema", "task", "width_factors"}
+    keys = ["cells", "channels", "nodes", "path", "path_score", "scale", "schema", "task", "width_factors"]
+    assert re.findall(r'"(\w+)":', text) == keys
     assert text.endswith("}\n") and text.count("\n") == 1
     lists = json.loads(text)  # lists where tuples were, integers where floats were: the same bytes
     del lists["schema"]
@@ -65,14 +66,15 @@ def test_hash_is_of_the_architecture_alone():
     g = draw()
     assert re.fullmatch("[0-9a-f]{12}", g.hash)
     assert g.hash == replace(g, path_score=0.5).hash
-    hashes = [h.hash for _, h in neighbours(g)] + [replace(g, channels=3).hash, replace(g, width_factors=(1, 1.5, 3)).hash]
+    others = [n for _, n in neighbours(g)] + [replace(g, channels=3), replace(g, width_factors=(1, 1.5, 3))]
+    hashes = [other.hash for other in others]
     assert g.hash not in hashes and len(set(hashes)) == len(hashes)
 
 
 NODE = [["skip", 0], ["conv_3x3", 1]]
 CELLS = [[NODE, NODE], [NODE, NODE]]
-GOOD = {"schema": 1, "task": "denoise", "scale": 1, "channels": 1, "nodes": 2, "width_factors": [1.0, 1.5, 2.0], "path": [0, 1],
-        "cells": CELLS, "path_score": None}  # fmt: skip
+GOOD = {"schema": 1, "task": "denoise", "scale": 1, "channels": 1, "nodes": 2, "width_factors": [1.0, 1.5, 2.0],
+        "path": [0, 1], "cells": CELLS, "path_score": None}  # fmt: skip
 
 
 def cells(*node):
@@ -150,8 +152,10 @@ def test_a_missing_field_is_refused(name):
     assert name in refusal(lambda: Genotype.from_json(json.dumps({k: v for k, v in GOOD.items() if k != name})))
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", '"x"', "{}", '{"schema": 1}', b"\xff\xfe\x00", "[" * 100_000, "1" * 10_000],
-                         ids=["empty", "cut", "null", "list", "number", "word", "object", "bare", "bytes", "deep", "digits"])  # fmt: skip
+@pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", '"x"', "{}", '{"schema": 1}', b"\xff\xfe\x00",
+                                  "[" * 100_000, "1" * 10_000],
+                         ids=["empty", "cut", "null", "list", "number", "word", "object", "bare", "bytes", "deep",
+                              "digits"])  # fmt: skip
 def test_what_is_not_even_an_object_is_refused(text):
     refusal(lambda: Genotype.from_json(text))
 
@@ -160,8 +164,10 @@ def test_wrong_types_are_refused_without_json_too():
     refusal(lambda: Genotype(**{k: v for k, v in GOOD.items() if k != "schema"} | {"cells": None}))
 
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 5), st.floats(), st.text(max_size=3), st.just(10**400), st.just("skip"))
-garbage = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2), max_leaves=8)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 5), st.floats(), st.text(max_size=3), st.just(10**400),
+                    st.just("skip"))
+containers = lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)  # noqa: E731
+garbage = st.recursive(scalars, containers, max_leaves=8)
 
 
 def planted(data, tree):
@@ -183,7 +189,8 @@ def test_garbage_anywhere_is_refused_or_round_trips(data):
     except ValueError as error:
         assert str(error).startswith("genotype") and "\n" not in str(error)
     else:
-        assert Genotype.from_json(g.to_json()).to_json() == g.to_json() and "NaN" not in g.to_json() and "true" not in g.to_json()
+        again = g.to_json()
+        assert Genotype.from_json(again).to_json() == again and "NaN" not in again and "true" not in again
 
 
 # ---- paths, samples, fit ---------------------------------------------------------------------------------------------
@@ -201,11 +208,13 @@ def test_samples_are_valid_and_uniform():
     drawn = [sample(space, rng) for _ in range(n)]
     for g in drawn:
         check_fits(g, space)
-    for counts in (Counter(g.path for g in drawn), Counter(op for g in drawn for c in g.cells for node in c for op, _ in node),
-                   Counter(tuple(s for _, s in g.cells[1][1]) for g in drawn)):  # fmt: skip
+    paths = Counter(g.path for g in drawn)
+    ops = Counter(op for g in drawn for cell in g.cells for node in cell for op, _ in node)
+    sources = Counter(tuple(s for _, s in g.cells[1][1]) for g in drawn)
+    for counts in (paths, ops, sources):
         mean = counts.total() / len(counts)
         assert all(abs(c - mean) < 5 * mean**0.5 for c in counts.values()), counts
-    assert len(counts) == 3 and all(a < b for a, b in counts)  # node 1: each pair of its three sources, in order
+    assert len(sources) == 3 and all(a < b for a, b in sources)  # node 1: each pair of its three sources, in order
 
 
 @each_space
@@ -223,8 +232,10 @@ def test_sampling_is_of_the_generator_alone_and_can_be_limited():
 
 
 @pytest.mark.parametrize("space, wanted", [
-    (SearchSpace(layers=2, nodes=3), "nodes"), (SearchSpace(layers=3, nodes=2), "layers"), (SearchSpace(layers=2, nodes=2, channels=3), "channels"),
-    (SearchSpace(layers=2, nodes=2, task="sr", scale=2), "task"), (SearchSpace(layers=2, nodes=2, width_factors=(1, 2, 3)), "width_factors"),
+    (SearchSpace(layers=2, nodes=3), "nodes"), (SearchSpace(layers=3, nodes=2), "layers"),
+    (SearchSpace(layers=2, nodes=2, channels=3), "channels"),
+    (SearchSpace(layers=2, nodes=2, task="sr", scale=2), "task"),
+    (SearchSpace(layers=2, nodes=2, width_factors=(1, 2, 3)), "width_factors"),
     (SearchSpace(layers=2, nodes=2, fixed_path=(1, 2)), "path"),
 ])  # fmt: skip
 def test_a_genotype_of_another_space_does_not_fit(space, wanted):
@@ -248,7 +259,7 @@ def test_neighbours_are_valid_distinct_and_one_edit_away(space):
 
 @pytest.mark.parametrize("path, widths", [((0, 0), 2), ((0, 1), 2), ((1, 0), 2), ((1, 1), 3), ((1, 2), 1)])
 def test_number_of_neighbours(path, widths):
-    """L = N = 2: 8 edges x 5 other operations, 2 x 2 edges with one free source (44 edits of edges), and the legal width moves."""
+    """L = N = 2: 8 edges x 5 other operations, 2 x 2 edges with a free source (44 edits); the legal width moves."""
     kinds = Counter(what.split(":")[0] for what, _ in neighbours(make(SMALL, draw().cells, path)))
     assert kinds == {"operation": 40, "source": 4, "width": widths}
 
@@ -262,7 +273,8 @@ def test_diff_is_symmetric_and_counts_edges_and_widths():
     a = make(SMALL, [[[("skip", 0), ("conv_3x3", 1)]] * 2] * 2, (0, 0))
     b = make(SMALL, [[[("skip", 0), ("conv_3x3", 1)], [("conv_3x3", 1), ("skip", 2)]]] * 2, (0, 1))
     assert diff(a, a) == []
-    assert diff(a, b) == ["width of layer 1: 0 -> 1", "layer 0, node 1: skip from 0 -> skip from 2", "layer 1, node 1: skip from 0 -> skip from 2"]
+    assert diff(a, b) == ["width of layer 1: 0 -> 1", "layer 0, node 1: skip from 0 -> skip from 2",
+                          "layer 1, node 1: skip from 0 -> skip from 2"]
     turned = [re.sub(r"(skip from \d|\b\d) -> (.*)$", r"\2 -> \1", line) for line in diff(b, a)]
     assert turned == diff(a, b)
 
@@ -273,7 +285,8 @@ def test_diff_has_as_many_lines_both_ways(seeds):
     assert len(diff(a, b)) == len(diff(b, a)) and (diff(a, b) == []) == (a == b)
 
 
-@pytest.mark.parametrize("other", [draw(SearchSpace(layers=3, nodes=2)), draw(SearchSpace(layers=2, nodes=3)), draw(SearchSpace(task="sr", scale=2,
+@pytest.mark.parametrize("other", [draw(SearchSpace(layers=3, nodes=2)), draw(SearchSpace(layers=2, nodes=3)),
+                                   draw(SearchSpace(task="sr", scale=2,
                          layers=2, nodes=2)), replace(draw(), channels=3), replace(draw(), width_factors=(1, 2, 3))],
                          ids=["layers", "nodes", "task", "channels", "width_factors"])  # fmt: skip
 def test_genotypes_of_different_shapes_cannot_be_compared(other, request):

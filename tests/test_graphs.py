@@ -145,7 +145,7 @@ def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
 def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must end in .svg, .pdf, .png"):
         graphs.draw_path(SMALL).save(tmp_path / "a.gif")
-    monkeypatch.setattr(graphs, "render", lambda drawing, fmt: b"<svg>new</svg>")
+    monkeypatch.setattr(values, "render", lambda drawing, fmt: b"<svg>new</svg>")
     target = tmp_path / "a.svg"
     target.write_text("old")
 

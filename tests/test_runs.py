@@ -1,6 +1,7 @@
-"""Run folders: their files, the same bytes after kills, interrupts and full disks, and nothing touched that should not be.
+"""Run folders: their files; the same bytes after kills, interrupts and full disks; nothing touched that should not be.
 
-What ``test_cli.py`` and ``test_bad_input.py`` need too stands first: the commands in this process, a finished search, a finished training.
+What ``test_cli.py`` and ``test_bad_input.py`` need too stands first: the commands in this process, a finished search, a
+finished training.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from PIL import Image
 from hinas_lab.cli.common import resolve
 from hinas_lab.cli.main import build_parser, main
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, preset
+from hinas_lab.engine import search as engine_search
 from hinas_lab.engine.records import Epoch, Records, Step
 from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training
 from hinas_lab.images.catalog import load_images
@@ -79,8 +81,10 @@ def write_photos(folder: Path, n: int = 8, side: int = 48) -> Path:
 
 
 def tiny_runs(base: Path) -> SimpleNamespace:
-    """``photos``, and the finished runs ``search`` and ``train``, made once a session below ``base``; ``argv[kind]`` made them (without
-    ``--run``). Not to be changed: tests that damage a run take ``copy(kind, folder)``."""
+    """``photos`` and the finished runs ``search`` and ``train``, made once a session below ``base``.
+
+    ``argv[kind]`` made them, with ``--run``. They are not to be changed: ``copy(kind, folder)`` gives one to damage.
+    """
     photos, folders = base / "photos", {kind: base / f"tiny-{kind}" for kind in ("search", "train")}
     argv = {"search": ["search", "--preset", "tiny", "--data", photos, *setting(SEARCH)],
             "train": ["train", "--preset", "tiny", "--data", photos, "--genotype", folders["search"], *setting(TRAIN)]}
@@ -88,7 +92,8 @@ def tiny_runs(base: Path) -> SimpleNamespace:
         write_photos(photos)
         for kind, command in argv.items():
             assert hinas(*command, "--run", folders[kind]).code == 0
-    return SimpleNamespace(photos=photos, argv=argv, copy=lambda kind, to: Path(shutil.copytree(folders[kind], to)), **folders)
+    copy = lambda kind, to: Path(shutil.copytree(folders[kind], to))  # noqa: E731
+    return SimpleNamespace(photos=photos, argv=argv, copy=copy, **folders)
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +121,8 @@ def start_run(argv: list, folder: Path, records: int = 6) -> Path:
 
 def snapshot(folder: Path) -> dict:
     """Bytes, time and inode of every file below."""
-    return {p.relative_to(folder): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino) for p in folder.rglob("*") if p.is_file()}
+    files = [p for p in folder.rglob("*") if p.is_file()]
+    return {p.relative_to(folder): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino) for p in files}
 
 
 def same_result(a: Path, b: Path):
@@ -124,10 +130,11 @@ def same_result(a: Path, b: Path):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
-def process(script: str, *argv) -> subprocess.CompletedProcess:
-    """A fresh interpreter that runs ``script``."""
+def python(*argv, **options) -> subprocess.CompletedProcess:
+    """A fresh interpreter."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
-    return subprocess.run([sys.executable, "-c", script, *map(str, argv)], capture_output=True, text=True, env=env, cwd=ROOT, timeout=120)
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.run([sys.executable, *map(str, argv)], text=True, env=env, cwd=ROOT, timeout=120, **options)
 
 
 both = pytest.mark.parametrize("kind", ["search", "train"])
@@ -141,11 +148,12 @@ def test_files_of_the_contract(tiny, kind):
     folder = getattr(tiny, kind)
     assert {p.name for p in folder.iterdir()} == FILES
     config, env = (json.loads((folder / name).read_text()) for name in ("config.json", "env.json"))
-    chosen = open_run(*tiny.argv[kind], "--run", folder, "--resume").header
-    assert config == chosen and config["kind"] == kind and config["preset"] == "tiny*" and config["data"] == str(tiny.photos)
-    assert env["seed"] == 0 and env["threads"] == 1 and env["device"] == "cpu" and {"torch", "numpy"} <= set(env["versions"])
+    assert config == open_run(*tiny.argv[kind], "--run", folder, "--resume").header
+    assert (config["kind"], config["preset"], config["data"]) == (kind, "tiny*", str(tiny.photos))
+    assert (env["seed"], env["threads"], env["device"]) == (0, 1, "cpu") and {"torch", "numpy"} <= set(env["versions"])
     if kind == "search":
-        assert from_dict(SearchSpace, config["space"]).layers == 1 and from_dict(SearchConfig, config["search"]).epochs == 2
+        assert from_dict(SearchSpace, config["space"]).layers == 1
+        assert from_dict(SearchConfig, config["search"]).epochs == 2
     else:
         assert from_dict(TrainConfig, config["train"]).iterations == 12 and config["genotype"]["schema"] == 1
     header = (folder / "best.safetensors").read_bytes()
@@ -154,7 +162,7 @@ def test_files_of_the_contract(tiny, kind):
 
 
 def test_records_need_neither_torch_nor_pickle(tiny):
-    done = process("""
+    done = python("-c", """
 import sys
 import numpy as np
 with np.load(sys.argv[1] + "/records.npz", allow_pickle=False) as stored:
@@ -166,8 +174,9 @@ assert "torch" not in sys.modules
 print(*sorted(plain))
 """, tiny.search)
     assert done.returncode == 0, done.stderr
-    told = {"step/kind", "step/loss", "step/pixel", "step/lssim", "step/seconds", "epoch/alpha", "epoch/beta", "epoch/score", "epoch/psnr",
-            "epoch/ssim", "epoch/alpha_entropy", "epoch/beta_entropy", "epoch/skip_share", "epoch/flips", "preview/images"}
+    told = {"step/kind", "step/loss", "step/pixel", "step/lssim", "step/seconds", "epoch/alpha", "epoch/beta",
+            "epoch/score", "epoch/psnr", "epoch/ssim", "epoch/alpha_entropy", "epoch/beta_entropy", "epoch/skip_share",
+            "epoch/flips", "preview/images"}
     assert told <= set(done.stdout.split())
 
 
@@ -176,31 +185,35 @@ def test_records_tell_every_step_and_epoch(tiny):
     weight, arch = [0] * 6, [1, 0] * 6
     assert told["step/kind"].tolist() == weight + arch  # one epoch of warm-up: alpha and beta wait
     assert told["step/epoch"].tolist() == [1] * 6 + [2] * 12
-    assert told["epoch/epoch"].tolist() == [0, 1, 2] and told["epoch/alpha"].shape == (3, 1, 2, 7) and told["epoch/beta"].shape == (3, 2)
-    assert (told["epoch/alpha"][1] == told["epoch/alpha"][0]).all() and (told["epoch/alpha"][2] != told["epoch/alpha"][1]).any()
+    assert told["epoch/epoch"].tolist() == [0, 1, 2] and told["epoch/beta"].shape == (3, 2)
+    first, warm, last = told["epoch/alpha"]
+    assert first.shape == (1, 2, 7) and (warm == first).all() and (last != warm).any()
     assert np.isnan(told["epoch/score"]).tolist() == [True, True, False] and told["epoch/best"].tolist() == [0, 0, 2]
     trained = open_run(*tiny.argv["train"], "--run", tiny.train, "--resume").records.arrays()
-    assert set(trained["step/kind"]) == {2} and len(trained["step/loss"]) == 12 and np.isfinite(trained["step/loss"]).all()
+    assert trained["step/kind"].tolist() == [2] * 12 and np.isfinite(trained["step/loss"]).all()
 
 
 @pytest.mark.parametrize(("task", "steps"), [("denoise", 24), ("sr", 31)])
-def test_records_of_100_epochs_stay_small(task, steps):
-    """Of a search with the paper's shapes: 300 KB. Every float is random, the previews are photographs with some noise."""
+def test_records_of_100_epochs_stay_small(tiny, tmp_path, task, steps):
+    """Of a search with the paper's shapes: 300 KB. All floats are random, the previews photographs with some noise."""
     space, rng, records = preset("paper", task).space, np.random.default_rng(0), Records()
+    argv = ["search", "--task", task, "--preset", "tiny", "--data", tiny.photos, "--run", tmp_path / "run"]
+    changes = SEARCH | {"space.channels": space.channels}
+    shape = next(iter(open_run(*argv, *setting(changes)).steps())).preview.shape
     photographs = list(load_images("builtin", space.channels).values())
     for epoch in range(101):
-        for step in range(steps * (epoch > 0)):
+        for iteration in range(steps * (epoch > 0)):
             for kind in ("weight", "arch")[: 1 + (epoch > 20)]:
-                loss, pixel, lssim, lr, seconds = rng.random(5)
-                records.add(Step(kind=kind, epoch=epoch, iteration=step + 1, loss=loss, pixel=pixel, lssim=lssim, lr=lr, seconds=seconds))
-        alpha, beta, preview = rng.normal(size=space.alpha_shape), rng.normal(size=(2, len(space.moves))), None
+                losses = dict(zip(("loss", "pixel", "lssim", "lr", "seconds"), rng.random(5)))
+                records.add(Step(kind=kind, epoch=epoch, iteration=iteration, **losses))
+        alpha, (beta, grad), preview = rng.normal(size=space.alpha_shape), rng.normal(size=(2, len(space.moves))), None
         if epoch % 6 == 0:
-            image = photographs[epoch // 6 % len(photographs)][:48, :48].reshape(48, 48, -1).transpose(2, 0, 1)
-            preview = (image + rng.normal(0, 3, (2, *image.shape))).clip(0, 255).astype(np.uint8)
-        score, psnr, ssim, *entropies, seconds = rng.random(6)
-        records.add(Epoch(epoch=epoch, alpha=alpha, beta=beta[0], beta_grad=beta[1], genotype=None, score=score, psnr=psnr, ssim=ssim,
-                          alpha_entropy=entropies[0], beta_entropy=entropies[1], skip_share=0.1, flips=epoch % 3, best=epoch,
-                          seconds=seconds, preview=preview))
+            image = photographs[epoch // 6 % len(photographs)][:shape[2], :shape[3]]
+            image = image.reshape(*shape[2:], -1).transpose(2, 0, 1)
+            preview = (image + rng.normal(0, 3, shape)).clip(0, 255).astype(np.uint8)
+        names = ("score", "psnr", "ssim", "alpha_entropy", "beta_entropy", "skip_share", "seconds")
+        records.add(Epoch(epoch=epoch, alpha=alpha, beta=beta, beta_grad=grad, genotype=None, flips=epoch % 3,
+                          best=epoch, preview=preview, **dict(zip(names, rng.random(7)))))
     assert len(records.to_bytes()) <= 300_000
 
 
@@ -217,7 +230,10 @@ def test_same_seed_same_bytes(tiny, tmp_path, kind):
     assert (other / "best.safetensors").read_bytes() != (again / "best.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "records"), [*(("search", n) for n in (1, 2, 7, 9, 10, 20)), ("train", 1), ("train", 12)])
+STOPS = [*(("search", n) for n in (1, 2, 7, 9, 10, 20)), ("train", 1), ("train", 12)]
+
+
+@pytest.mark.parametrize(("kind", "records"), STOPS)
 def test_stopping_saves(tiny, tmp_path, kind, records):
     """The caller stops asking, also between an arch step and its weight step (9); the next one goes on from there."""
     folder = start_run(tiny.argv[kind], tmp_path / "run", records)
@@ -242,8 +258,8 @@ def test_dropped_generator_saves(tiny, tmp_path):
     same_result(tmp_path / "run", tiny.search)
 
 
-# Kills. The driver kills forks of itself, so that torch is loaded once: at every file of a run, before and after it is replaced; and
-# at random moments (tools/kill_resume.py does that a hundred times).
+# Kills. The driver kills forks of itself, so that torch is loaded once: at every file of a run, before and after it is
+# replaced; and at random moments (tools/kill_resume.py does that a hundred times).
 
 DRIVER = """
 import json, os, random, signal, sys
@@ -257,8 +273,8 @@ import test_runs
 torch.set_num_threads(1)
 base, argv = Path(sys.argv[2]), json.loads(sys.argv[3])
 
-def to_end(kind, folder):
-    for _ in test_runs.open_run(*argv[kind], "--run", folder, "--resume").steps(save_seconds=0.0):
+def to_end(kind, folder, save_seconds=0.0):
+    for _ in test_runs.open_run(*argv[kind], "--run", folder, "--resume").steps(save_seconds):
         pass
 
 def killed_at(work, name, number, when):
@@ -282,37 +298,40 @@ for kind, name, number, when in json.loads(sys.argv[4]):
     folder = base / f"{kind}-{name}-{number}-{when}"
     died = kill_resume.attempt(partial(killed_at, partial(works[kind], folder), name, number, when))
     try:
-        kill_resume.attempt(partial(works[kind], folder))
+        kill_resume.attempt(partial(works[kind], folder, 15.0))
         wrong = kill_resume.differences(expected[kind].result, kill_resume.result(folder))
     except RuntimeError as error:
-        wrong = [str(error)]
+        wrong = str(error).splitlines()[-1:]
     report[folder.name] = {"died": died, "wrong": wrong, "files": sorted(os.listdir(folder))}
 report["random"] = kill_resume.disturb(works, expected, base, 4, random.Random(0))._asdict()
 print(json.dumps(report))
 """
-MOMENTS = [(kind, name, number, when)
-           for name, number in [("env.json", 1), ("config.json", 1), ("records.npz", 1), ("records.npz", 3), ("state.safetensors", 1),
-                                ("state.safetensors", 8), ("genotype.json", 1), ("best.safetensors", 1)]
-           for kind, when in [("search", "before"), ("train", "before"), ("train", "after")]]
+MOMENTS = [  # kind of run, file, which writing of it, when
+    *(("train", name, 1, when) for name in ("env.json", "config.json") for when in ("before", "after")),
+    ("train", "state.safetensors", 1, "before"),
+    *((kind, name, number, when) for kind, when in (("train", "after"), ("search", "before"))
+      for name, number in (("records.npz", 3), ("state.safetensors", 8), ("genotype.json", 1), ("best.safetensors", 1))),
+]
 
 
 @pytest.fixture(scope="module")
 def kills(tiny, tmp_path_factory):
-    done = process(DRIVER, ROOT, tmp_path_factory.mktemp("kills"), json.dumps(tiny.argv, default=str), json.dumps(MOMENTS))
+    base, argv = tmp_path_factory.mktemp("kills"), json.dumps(tiny.argv, default=str)
+    done = python("-c", DRIVER, ROOT, base, argv, json.dumps(MOMENTS))
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout) | {"stderr": done.stderr}
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: "-".join(map(str, m)))
 def test_killed_around_a_file(kills, moment):
     """The next process ends with what an undisturbed one gives, and clears what the dead one left."""
     found = kills["-".join(map(str, moment))]
-    assert found == {"died": True, "wrong": [], "files": sorted(FILES)}, kills["stderr"]
+    assert found == {"died": True, "wrong": [], "files": sorted(FILES)}
 
 
 def test_killed_at_random_moments(kills):
     found = kills["random"]
-    assert found["kills"] == 4 and found["wrong"] == 0 and found["runs"]["search"] >= 1 <= found["runs"]["train"], kills["stderr"]
+    assert found["kills"] == 4 and found["wrong"] == 0 and found["runs"]["search"] >= 1 <= found["runs"]["train"]
 
 
 # Ctrl-C
@@ -321,30 +340,44 @@ INTERRUPT = """
 import os, signal, sys
 from hinas_lab.cli.main import main
 from hinas_lab.engine import search
-real, presses = search.weight_step, int(sys.argv.pop(1))
+real = search.weight_step
 def weight_step(state):
     record = real(state)
     if (state.epoch, state.iteration) == (1, 2):
-        for _ in range(presses):
-            os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
     return record
 search.weight_step = weight_step
 sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("presses", [1, 2])
-def test_interrupt(tiny, tmp_path, presses):
-    """The first is taken when the state is saved, the second at once. A real process, a real signal."""
+def test_interrupt(tiny, tmp_path):
+    """The running iteration ends, the state is saved. A real process, a real signal."""
     folder = tmp_path / "run"
-    done = process(INTERRUPT, presses, *tiny.argv["search"], "--run", folder)
+    done = python("-c", INTERRUPT, *tiny.argv["search"], "--run", folder)
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith("hinas-lab: interrupted") and "--resume" in last
-    saved = {p.name for p in folder.iterdir()}
-    assert saved == ({"config.json", "env.json", "state.safetensors", "records.npz"} if presses == 1 else {"config.json", "env.json"})
-    if presses == 1:
-        assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 4
+    assert {p.name for p in folder.iterdir()} == FILES - set(RESULT)
+    assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 4
+    assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
+    same_result(folder, tiny.search)
+
+
+def test_second_interrupt_does_not_wait(tiny, tmp_path, monkeypatch):
+    """Two in one step: it stops inside, at what was saved before."""
+    def weight_step(state):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("not reached")
+
+    folder = start_run(tiny.argv["search"], tmp_path / "run")
+    before = (folder / "state.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_search, "weight_step", weight_step)
+        code, _, err = hinas(*tiny.argv["search"], "--run", folder, "--resume")
+    assert code == 130 and err.startswith("hinas-lab: interrupted")
+    assert (folder / "state.safetensors").read_bytes() == before
     assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
     same_result(folder, tiny.search)
 

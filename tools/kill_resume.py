@@ -1,10 +1,10 @@
-"""Kill searches and trainings at random moments, resume them, and compare their results with those of runs nobody disturbed.
+"""Kill searches and trainings at random moments, resume them, compare their results with those of undisturbed runs.
 
     python tools/kill_resume.py --kills 100
 
-Each attempt is a process of its own, stopped by SIGKILL or left to finish. Every run saves after every iteration, so that many kills
-land while a file is written. Compared: genotype.json and best.safetensors byte for byte, and the records, all but the seconds.
-Prints one line; exit code 1 when a result differs. Needs os.fork (Linux, macOS).
+Each attempt is a process of its own, stopped by SIGKILL or left to finish. Every run saves after every iteration, so
+that many kills land while a file is written. Compared: genotype.json and best.safetensors byte for byte, and the
+records, all but the seconds. Prints one line; exit code 1 when a result differs. Needs os.fork (Linux, macOS).
 """
 
 import argparse
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+import torch._dynamo  # the first optimiser would import it, in every process anew
 
 from hinas_lab.config import preset
 from hinas_lab.engine.records import read_records
@@ -49,27 +50,32 @@ def train_to_end(folder: Path, *, data: str, genotype: Path, iterations: int):
 
 
 def attempt(work: Callable[[], None], delay: float | None = None) -> bool:
-    """``work`` in a child process: True when it was killed (after ``delay`` seconds, or by its own hand), False when it finished."""
+    """``work`` in a child process: True when it was killed (after ``delay`` seconds, or by itself), else False.
+
+    RuntimeError, with its traceback, when it failed.
+    """
+    source, target = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             work()
         except BaseException:
-            traceback.print_exc()
+            os.write(target, traceback.format_exc().encode())
             os._exit(1)
         os._exit(0)
+    os.close(target)
     end = time.monotonic() + (float("inf") if delay is None else delay)
-    while not (done := os.waitpid(child, os.WNOHANG))[0]:
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
         if time.monotonic() >= end:
             os.kill(child, signal.SIGKILL)  # not waited for yet, so the number is still the child's
-            done = os.waitpid(child, 0)
+            ended = os.waitpid(child, 0)
             break
         time.sleep(0.001)
-    if os.WIFSIGNALED(done[1]):
-        return True
-    if done[1]:
-        raise RuntimeError("an attempt failed, see above")
-    return False
+    with open(source) as said:
+        error = said.read()
+    if error:
+        raise RuntimeError(error)
+    return os.WIFSIGNALED(ended[1])
 
 
 def result(folder: Path) -> dict[str, bytes]:
@@ -110,15 +116,17 @@ def undisturbed(works: dict[str, Work], base: Path) -> dict[str, Undisturbed]:
     return out
 
 
-def disturb(works: dict[str, Work], expected: dict[str, Undisturbed], base: Path, kills: int, rng: random.Random) -> Counts:
-    """Run ``works`` in turns, each killed one to four times, until ``kills`` are done."""
+def disturb(works: dict[str, Work], expected: dict[str, Undisturbed], base: Path, kills: int,
+            rng: random.Random) -> Counts:
+    """Run ``works`` in turns, each killed one to three times, until ``kills`` are done."""
     done, writing, wrong, runs, folder = 0, 0, 0, dict.fromkeys(works, 0), base / "killed"
     while done < kills:
         kind = min(runs, key=runs.get)
-        left = min(rng.randint(1, 4), kills - done)
+        left = min(rng.randint(1, 3), kills - done)
         while True:
             before = set(folder.glob(".*"))
-            if not attempt(partial(works[kind], folder), rng.uniform(0, 0.7 * expected[kind].seconds) if left else None):
+            delay = rng.uniform(0, 0.7 * expected[kind].seconds) if left else None
+            if not attempt(partial(works[kind], folder), delay):
                 break
             left, done, writing = left - 1, done + 1, writing + bool(set(folder.glob(".*")) - before)
         runs[kind] += 1

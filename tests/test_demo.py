@@ -1,0 +1,124 @@
+"""The main job, whole: ``hinas-lab demo`` at preset tiny, and the study behind its claim."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from hinas_lab.cli.main import main
+from hinas_lab.config import SearchSpace, preset
+from hinas_lab.engine.baselines import METHODS, tuned
+from hinas_lab.engine.evaluate import evaluate, mean
+from hinas_lab.engine.records import read_records
+from hinas_lab.engine.runs import load_genotype, load_network, with_seed
+from hinas_lab.images.catalog import TEST, TRAIN, load_images
+from hinas_lab.images.protocol import protocol
+from hinas_lab.studies.comparison import COMPARED, table, totals
+from hinas_lab.studies.random_search import Net, difference, percentile, random_genotypes, search_against_random
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo") / "run"
+    assert main(["demo", "--preset", "tiny", "--run", str(folder), "--device", "cpu"]) == 0
+    return folder
+
+
+def test_demo_writes_what_it_names(demo):
+    summary = json.loads((demo / "summary.json").read_text())
+    assert {"sigma", "preset", "protocol", "seed", "parameters", "seconds", "mean", "images"} == set(summary)
+    assert (summary["sigma"], summary["preset"], summary["protocol"], summary["seed"]) == (50.0, "tiny", "whole", 0)
+    assert set(summary["seconds"]) == {"search", "train", "total"}
+    assert set(summary["mean"]) == set(COMPARED) == {"noisy", "tv", "wavelet", "nl_means", "ours"}
+    assert set(summary["images"]) == {"camera", "chelsea", "coffee"}
+    for method, value in summary["mean"].items():
+        for metric in ("psnr", "ssim"):
+            assert value[metric] == pytest.approx(np.mean([image[method][metric] for image in summary["images"].values()]))
+    assert summary["mean"]["noisy"]["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=0.2)  # clipping gains a little at the ends
+    assert (demo / "genotype.svg").read_text().startswith("<svg")
+    for name in ("search.png", "before_after.png"):
+        with Image.open(demo / name) as picture:
+            assert min(picture.size) > 200
+    assert summary["parameters"] == sum(p.numel() for p in load_network(demo)[0].parameters())
+    assert load_genotype(demo) == load_genotype(demo / "search")
+
+
+def test_demo_again_only_measures(demo, capsys):
+    """A finished demo is not searched or trained again."""
+    before = {p: p.stat().st_mtime_ns for p in (demo / "best.safetensors", demo / "search" / "best.safetensors")}
+    assert main(["demo", "--preset", "tiny", "--run", str(demo), "--device", "cpu"]) == 0
+    assert before == {p: p.stat().st_mtime_ns for p in before}
+    out = capsys.readouterr().out
+    assert "entropy of alpha" in out and "percentile" in out and "protocol whole" in out
+
+
+def test_demo_fits_a_terminal(demo, capsys):
+    main(["demo", "--preset", "tiny", "--run", str(demo), "--device", "cpu"])
+    long = [line for line in capsys.readouterr().out.splitlines() if len(line) > 130 and "decoded:" not in line]
+    assert not long
+
+
+def test_test_photographs_are_never_trained_on():
+    assert not set(TEST) & set(TRAIN)
+    train, test = (load_images("builtin", 1, part) for part in ("train", "test"))
+    assert not any(np.array_equal(a, b) for a in train.values() for b in test.values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_classical_methods_denoise(method):
+    """Tuned on training photographs, each gains at least 8 dB at sigma 50; a method that only blurs everything would not."""
+    crop = {name: image[:160, :160] for name, image in load_images("builtin", 1, "test").items()}
+    rows = list(evaluate(method, tuned(method, 50.0), crop, 50.0, protocol("whole")))
+    noisy = list(evaluate("noisy", lambda x: x, crop, 50.0, protocol("whole")))
+    assert mean(rows)["psnr"] > mean(noisy)["psnr"] + 8
+    assert "parameters" in table([*noisy, *rows], 1) and list(totals([*noisy, *rows])) == ["noisy", method]
+
+
+def test_every_method_sees_the_same_noise():
+    seen = []
+    for _ in range(2):
+        list(evaluate("x", lambda x: seen.append(x) or x, {"a": np.full((16, 16), 128, np.uint8)}, 25.0, protocol("whole")))
+    assert np.array_equal(*seen) and seen[0].std() == pytest.approx(25 / 255, rel=0.2)
+
+
+def test_mean_and_standard_error():
+    images = {n: np.full((16, 16), v, np.uint8) for n, v in (("a", 60), ("b", 190))}
+    rows = list(evaluate("x", lambda x: x, images, 30.0, protocol("whole")))
+    total, values = mean(rows), [r.psnr for r in rows]
+    assert total["psnr"] == pytest.approx(np.mean(values)) and total["psnr_se"] == pytest.approx(stats.sem(values)) and total["n"] == 2
+    assert np.isnan(mean(rows[:1])["psnr_se"])
+
+
+def test_percentile_and_difference():
+    assert percentile(3.0, [1.0, 2.0, 3.0, 4.0]) == 62.5
+    assert percentile(0.0, [1.0]) == 0 and percentile(2.0, [1.0]) == 100
+    gap, low, high = difference([2.0, 2.1, 1.9], [1.0, 1.2, 0.8, 1.0])
+    assert gap == pytest.approx(1.0) and 0 < low < gap < high
+    assert difference([1.0, 1.1, 0.9], [1.0, 1.1, 0.9])[1] < 0 < difference([1.0, 1.1, 0.9], [1.0, 1.1, 0.9])[2]
+
+
+def test_random_genotypes_differ_and_repeat():
+    space = SearchSpace(layers=2, nodes=2, width=4)
+    one = random_genotypes(space, 20, 5)
+    assert len({g.hash for g in one}) == 20 and one == random_genotypes(space, 20, 5) != random_genotypes(space, 20, 6)
+
+
+def test_study_trains_equally_and_resumes(tmp_path):
+    """Searched and random nets get the same training; asked again, nothing is computed twice."""
+    tiny = preset("tiny")
+    tiny = tiny._replace(search=replace(tiny.search, epochs=2), train=replace(tiny.train, iterations=3))
+    presets = [with_seed(tiny, seed) for seed in (0, 1)]
+    with ThreadPoolExecutor(1) as executor:
+        nets = list(search_against_random(str(tmp_path), presets, 2, "builtin", executor))
+        stamps = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("best.safetensors")}
+        again = list(search_against_random(str(tmp_path), presets, 2, "builtin", executor))
+    assert sorted(n.arm for n in nets) == ["random", "random", "searched", "searched"]
+    assert all(isinstance(n, Net) and np.isfinite(n.psnr) for n in nets)
+    assert set(map(str, nets)) == set(map(str, again)) and stamps == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("best.safetensors")}
+    assert len(stamps) == 6  # two searches, four trainings
+    iterations = {tuple(read_records(p.parent)["step/iteration"]) for p in stamps if p.parent.name != "search"}
+    assert len(iterations) == 1

@@ -1,0 +1,140 @@
+"""PSNR, SSIM and Eq. 7 against scikit-image, against each other, and where they are delicate."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from hinas_lab.config import Loss
+from hinas_lab.engine.losses import restoration_loss
+from hinas_lab.engine.losses import ssim as torch_ssim
+from hinas_lab.images.metrics import psnr, ssim
+
+WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+rng = np.random.default_rng(0)
+PAIRS = {
+    "noise": (rng.random((31, 24)), rng.random((31, 24))),
+    "slightly noisy": ((image := rng.random((40, 33))) + 0.05 * rng.standard_normal(image.shape), image),
+    "photograph": ((photo := data.camera()[100:200, 180:291] / 255) + 0.2 * rng.standard_normal(photo.shape), photo),
+    "colour": ((cat := data.chelsea()[90:160, 150:201] / 255) * 0.7, cat),
+    "negative": (1 - photo, photo),
+    "smallest": (rng.random((11, 11)), rng.random((11, 11))),
+    "constant": (np.full((16, 16), 0.25), np.full((16, 16), 0.75)),
+}
+each_pair = pytest.mark.parametrize("x, y", PAIRS.values(), ids=PAIRS)
+
+
+def batch(image: np.ndarray, dtype=torch.float64) -> torch.Tensor:
+    """(H, W) or (H, W, 3) -> (1, C, H, W)."""
+    return torch.tensor(image if image.ndim == 3 else image[..., None], dtype=dtype).permute(2, 0, 1)[None]
+
+
+@each_pair
+def test_metrics_equal_scikit_images(x, y):
+    assert psnr(x, y) == pytest.approx(peak_signal_noise_ratio(y, x, data_range=1), rel=1e-12)
+    theirs = structural_similarity(x, y, data_range=1, channel_axis=2 if x.ndim == 3 else None, **WANG)
+    assert ssim(x, y) == pytest.approx(theirs, abs=1e-11)
+
+
+@each_pair
+def test_the_range_of_the_data_is_a_unit(x, y):
+    assert psnr(255 * x, 255 * y, data_range=255) == pytest.approx(psnr(x, y), rel=1e-12)
+    assert ssim(255 * x, 255 * y, data_range=255) == pytest.approx(ssim(x, y), abs=1e-12)
+
+
+@each_pair
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-11), (torch.float32, 2e-4)])
+def test_differentiable_ssim_equals_the_metric(x, y, dtype, tolerance):
+    assert torch_ssim(batch(x, dtype), batch(y, dtype)).item() == pytest.approx(ssim(x, y), abs=tolerance)
+
+
+def test_ssim_is_per_image():
+    images = torch.rand(3, 2, 15, 14, dtype=torch.float64), torch.rand(3, 2, 15, 14, dtype=torch.float64)
+    each = [ssim(*(i[n].permute(1, 2, 0).numpy() for i in images)) for n in range(3)]
+    assert torch_ssim(*images).tolist() == pytest.approx(each, abs=1e-11)
+
+
+def test_identical_images():
+    assert psnr(photo, photo) == math.inf and ssim(photo, photo) == pytest.approx(1, abs=1e-12)
+    total, pixel, lssim = restoration_loss(batch(photo), batch(photo), Loss())
+    assert pixel == 0 and abs(lssim) < 1e-12 and abs(total) < 1e-12
+
+
+@pytest.mark.parametrize("x, y, wanted", [
+    (np.zeros((10, 40)), np.zeros((10, 40)), "11 x 11"), (np.zeros((12, 12)), np.zeros((12, 13)), "shape"),
+    (np.zeros((12, 12)), np.zeros((12, 12, 1)), "shape"),
+])  # fmt: skip
+def test_images_that_cannot_be_compared_are_refused(x, y, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        ssim(x, y)
+
+
+# ---- Eq. 7 -----------------------------------------------------------------------------------------------------------
+
+
+def made(*shape, seed=0):
+    return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("loss", [
+    Loss(), Loss(lam=0), Loss(lam=2.5), Loss(reduction="sum"), Loss(pixel="l1"), Loss(average_terms=True),
+    Loss(pixel="l1", reduction="sum", lam=0), Loss(average_terms=True, lam=0),
+], ids=repr)  # fmt: skip
+def test_the_loss_is_equation_7(loss):
+    truth = made(4, 3, 14, 13)
+    output = truth + 0.1 * made(4, 3, 14, 13, seed=1)
+    total, pixel, lssim = (t.item() for t in restoration_loss(output, truth, loss))
+    error = (output - truth).numpy()
+    error = np.abs(error) if loss.pixel == "l1" else error**2
+    error = error.mean() if loss.reduction == "mean" else error.sum((1, 2, 3)).mean()
+    similar = [ssim(o.permute(1, 2, 0).numpy(), t.permute(1, 2, 0).numpy()) for o, t in zip(output, truth)]
+    l_ssim = np.mean([math.log10(1 / s) for s in similar]) if loss.lam else 0.0
+    terms = 2 if loss.average_terms and loss.lam else 1
+    assert (pixel, lssim, total) == pytest.approx((error, l_ssim, (error + loss.lam * l_ssim) / terms), rel=1e-9)
+
+
+@pytest.mark.parametrize("loss", [
+    Loss(), Loss(reduction="sum"), Loss(pixel="l1"), Loss(lam=0), Loss(average_terms=True),
+], ids=repr)  # fmt: skip
+def test_gradient_of_the_loss(loss):
+    truth = made(2, 1, 12, 13)
+    output = (truth + 0.2 * (made(2, 1, 12, 13, seed=1) - 0.5)).requires_grad_()
+    assert torch.autograd.gradcheck(lambda o: restoration_loss(o, truth, loss)[0], output)
+
+
+flat, texture = torch.full((1, 1, 16, 16), 0.5), made(1, 1, 16, 16).float()
+DELICATE = {
+    "negative": (1 - texture, texture), "constant and constant": (flat, 1.5 * flat),
+    "identical constants": (flat, flat), "black": (0 * flat, 0 * flat),
+    "constant output": (flat, texture), "constant truth": (texture, flat),
+    "far outside [0, 1]": (1e3 * (texture - 0.5), texture),
+    "minus": (-texture, texture), "identical": (texture, texture),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("output, truth", DELICATE.values(), ids=DELICATE)
+@pytest.mark.parametrize("loss", [Loss(), Loss(pixel="l1", reduction="sum")], ids=["mse", "l1"])
+def test_loss_and_gradient_stay_finite_in_float32(output, truth, loss):
+    output = output.clone().requires_grad_()
+    terms = restoration_loss(output, truth, loss)
+    assert all(t.isfinite() for t in terms) and -1e-5 <= terms[2] <= 3.0001
+    assert torch.autograd.grad(terms[0], output)[0].isfinite().all()
+
+
+def test_below_the_floor_only_the_pixel_term_has_a_gradient():
+    """SSIM of an image and its negative is negative: log10(1 / SSIM) does not exist, and is cut at SSIM = 1e-3."""
+    output = (1 - texture).requires_grad_()
+    assert torch_ssim(output, texture) < 0
+    _, pixel, lssim = restoration_loss(output, texture, Loss())
+    assert lssim.item() == pytest.approx(3) and not torch.autograd.grad(lssim, output, retain_graph=True)[0].any()
+    assert torch.autograd.grad(pixel, output)[0].any()
+
+
+def test_one_hopeless_image_does_not_silence_the_others():
+    output = torch.cat([1 - texture, texture + 0.1 * made(1, 1, 16, 16, seed=1).float()]).requires_grad_()
+    lssim = restoration_loss(output, torch.cat([texture, texture]), Loss())[2]
+    gradient = torch.autograd.grad(lssim, output)[0]
+    assert not gradient[0].any() and gradient[1].any()

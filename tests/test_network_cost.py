@@ -1,0 +1,109 @@
+"""Parameters, operations and receptive radius of a compact network: from its genotype alone, and as they are."""
+
+import random
+from statistics import median
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from hinas_lab.config import SearchSpace, preset
+from hinas_lab.images.patches import generator
+from hinas_lab.space.cost import macs, parameters, receptive_radius
+from hinas_lab.space.genotype import Genotype, make, sample
+from hinas_lab.space.network import Network
+from hinas_lab.space.ops import CHOICES
+
+DENOISE, SR = SearchSpace(), preset("paper", "sr").space
+SPACES = {"denoise": DENOISE, "rgb": SearchSpace(channels=3, layers=2, nodes=2), "sr x4": SR,
+          "sr x3": preset("paper", "sr", 3).space,
+          "one layer": SearchSpace(layers=1, nodes=1)}  # fmt: skip
+each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+shapes = pytest.mark.parametrize("shape", [{"end": e, "repeats": r} for e in ("conv", "aspp") for r in (1, 2)],
+                                 ids=lambda s: "-".join(map(str, s.values())))  # fmt: skip
+
+
+def draws(space: SearchSpace, n: int, choices=CHOICES) -> list[Genotype]:
+    return [sample(space, random.Random(seed), choices) for seed in range(n)]
+
+
+@each_space
+@shapes
+def test_parameters_are_those_of_the_network(space, shape):
+    for g in draws(space, 6):
+        net = Network(g, width=4, stem=12, **shape)
+        assert parameters(g, 4, stem=12, **shape) == sum(p.numel() for p in net.parameters())
+
+
+@each_space
+@shapes
+def test_macs_are_half_of_torchs_floating_point_operations(space, shape):
+    for g in draws(space, 2):
+        net = Network(g, width=4, stem=6, residual=False, **shape).eval()
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            net(torch.zeros(1, space.channels, 7, 5))
+        assert macs(g, 4, 7, 5, stem=6, **shape) == counter.get_total_flops() / 2
+
+
+@pytest.mark.parametrize("end", ["conv", "aspp"])
+def test_parameter_span_of_random_denoising_genotypes(end, capsys):
+    """Beside the authors' code (W = 20, its own end part): 0.207 to 0.512 M, median 0.311 M."""
+    found = sorted(parameters(g, 20, end=end) / 1e6 for g in draws(DENOISE, 200))
+    low, middle, high = found[0], median(found), found[-1]
+    with capsys.disabled():
+        print(f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, median {middle:.3f} M ", end="")
+    assert 0.1 < low < 0.207 < 0.45 < high < 0.6 and abs(middle - 0.311) < 0.07
+
+
+@pytest.mark.parametrize("wrong", [{"width": 5}, {"width": 3}])
+def test_a_width_that_is_no_whole_number_of_channels_is_refused(wrong):
+    g = make(DENOISE, draws(DENOISE, 1)[0].cells, (0, 1, 2))
+    for build in (lambda: Network(g, **wrong), lambda: parameters(g, **wrong)):
+        with pytest.raises(ValueError, match="width"):
+            build()
+
+
+def support(net: Network, side: int) -> tuple[int, int, int, int]:
+    """How far up, down, left and right the input reaches that the central pixel of the output depends on."""
+    middle, s = side // 2, net.scale
+    x = torch.rand(1, net.channels, side, side, dtype=torch.float64, generator=generator(0, 0)).requires_grad_()
+    block = net(x)[0, :, middle * s:(middle + 1) * s, middle * s:(middle + 1) * s]
+    weights = torch.rand(block.shape, dtype=torch.float64, generator=generator(1, 0))
+    rows, columns = torch.nonzero(torch.autograd.grad((block * weights).sum(), x)[0].abs().sum((0, 1)), as_tuple=True)
+    ends = middle - rows.min(), rows.max() - middle, middle - columns.min(), columns.max() - middle
+    return tuple(map(int, ends))
+
+
+@each_space
+@shapes
+@pytest.mark.parametrize("choices", [CHOICES, ("dil_5x5",), ("skip",)], ids=["any", "widest", "skip"])
+def test_receptive_radius_is_exact(space, shape, choices):
+    """No gradient outside, some at the rim on all four sides: the radius is neither too small nor too large."""
+    g = sample(space, random.Random(7), choices)
+    net = Network(g, width=2, stem=4, **shape).double().eval()
+    with torch.no_grad():
+        for p in net.parameters():
+            if p.ndim == 4:  # also what starts at zero
+                p.copy_(torch.rand(p.shape, generator=generator(2, 0)) + 0.1)
+    assert net.radius == receptive_radius(g, **shape)
+    assert support(net, 2 * net.radius + 5) == (net.radius,) * 4
+
+
+def test_known_receptive_radius():
+    """Two 3x3 convolutions before and behind, per cell of one node dil_5x5: 4 more pixels each."""
+    g = sample(SearchSpace(layers=3, nodes=1), random.Random(0), ("dil_5x5",))
+    assert receptive_radius(g) == 2 + 3 * 4 + 2
+    assert receptive_radius(g, end="aspp") == 2 + 3 * 4 + 6 + 2 + 1
+
+
+@pytest.mark.parametrize("residual", [True, False])
+@each_space
+def test_output_has_the_upscaled_size_and_starts_from_the_generator(space, residual):
+    g = draws(space, 1)[0]
+    x = torch.rand(2, space.channels, 13, 9)
+    nets = [Network(g, width=2, stem=4, residual=residual, generator=generator(seed, 0)) for seed in (0, 0, 1)]
+    outputs = [net(x) for net in nets]
+    assert outputs[0].shape == (2, space.channels, 13 * space.scale, 9 * space.scale)
+    assert torch.equal(outputs[0], outputs[1])
+    weights = [torch.cat([p.flatten() for p in net.parameters()]) for net in nets]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
