@@ -146,9 +146,9 @@ def test_weights_see_train_w_architecture_sees_train_a_and_nothing_sees_v(watche
 def test_the_gradient_of_beta_is_reported_per_move(watched):
     _, seen = watched
     for epoch in (0, 1, 2, 3):
-        of_kind = lambda name: [s for s in seen if kind(s["record"]) == name and s["record"].epoch == epoch]  # noqa: B023, E731
-        reported = of_kind("epoch")[0]["record"].beta_grad
-        grads = [s["grads"]["beta"] for s in of_kind("arch")]
+        of_epoch = [s for s in seen if s["record"].epoch == epoch]
+        reported, = (s["record"].beta_grad for s in of_epoch if kind(s["record"]) == "epoch")
+        grads = [s["grads"]["beta"] for s in of_epoch if kind(s["record"]) == "arch"]
         wanted = torch.stack(grads).mean(0).numpy() if grads else np.zeros(len(SPACE.moves))
         np.testing.assert_allclose(reported, wanted, rtol=1e-5)
         assert reported.shape == (len(SPACE.moves),) and bool(reported.any()) == (epoch > 1)
@@ -259,7 +259,8 @@ def test_the_shared_weight_score_uses_fresh_statistics_and_leaves_no_trace():
     before = bits(state.net.state_dict())
     arguments = state.net, state.genotype, PATCHES, state.split.w, state.split.v, state.config
     found = shared_weight_score(*arguments)
-    assert found == shared_weight_score(*arguments) and found["raw"] != found["score"] == found["ssim"] + found["psnr"] / 100
+    assert found == shared_weight_score(*arguments)
+    assert found["raw"] != found["score"] == found["ssim"] + found["psnr"] / 100
     assert bits(state.net.state_dict()) == before and state.net.training
 
 
@@ -351,7 +352,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_optimiser(step, name, bad):
 
 
 def small(**changes) -> Search:
-    return new(ONE, **{"epochs": 2} | changes)
+    return new(ONE, **{"epochs": 2, "validate_from": 1} | changes)
 
 
 def run(state, steps=None) -> list[dict]:
@@ -385,6 +386,7 @@ def test_a_resumed_search_continues_bit_for_bit(whole, after):
     stored = snapshot(first)
     for resumed in (small(), small()):
         resumed.load(stored)
+        assert bits(resumed.tensors()) == bits(stored)
         assert begun + run(resumed) == whole[0] and bits(resumed.tensors()) == whole[1]
 
 
