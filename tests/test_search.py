@@ -322,6 +322,17 @@ def test_records_and_optimisers_have_the_scheduled_rate(watched):
     assert torch.allclose(before - bias, record.lr * grads[0], rtol=1e-5) and grads[0].any()
 
 
+def test_optimisers_are_as_configured():
+    changes = {"momentum": 0.3, "weight_decay": 0.01, "arch_lr": 0.2, "arch_beta1": 0.4, "arch_weight_decay": 0.05}
+    sgd, adam = (new(ONE, optimizer=name, **changes) for name in ("sgd", "adam"))
+    group = sgd.weight_optimizer.param_groups[0]
+    assert (group["momentum"], group["weight_decay"]) == (0.3, 0.01)
+    group = adam.weight_optimizer.param_groups[0]
+    assert (group["betas"], group["weight_decay"]) == ((0.3, 0.999), 0.01)
+    group = sgd.arch_optimizer.param_groups[0]
+    assert (group["lr"], group["betas"], group["weight_decay"]) == (0.2, (0.4, 0.999), 0.05)
+
+
 def test_gradients_of_the_weights_can_be_clipped():
     state = new(ONE, optimizer="sgd", momentum=0.0, weight_decay=0.0, lr=1.0, grad_clip=1e-3)
     weights = lambda: torch.cat([p.detach().flatten() for p in state.net.weight_parameters])  # noqa: E731

@@ -8,6 +8,8 @@ from hinas_lab.cli.search import summary
 
 SIGMA = 50.0
 RANDOM = 20
+EYE = (78, 142, 60)
+"of chelsea: top, left and side of the zoomed square"
 
 
 def add(commands):
@@ -61,7 +63,8 @@ def run(args) -> int:
     write_atomic(folder / "genotype.svg", draw_genotype(genotype).svg().encode())
     _pictures(folder, chosen.space, records[0], rows)
     for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"),
-                       ("search.png", "alpha and beta, before and after"), ("before_after.png", "noisy, restored, clean, with a zoom"), ("summary.json", "all numbers")):
+                       ("search.png", "alpha and beta, before and after"), ("before_after.png", "noisy, restored, clean, with a zoom"),
+                       ("summary.json", "all numbers")):
         print(f"   {folder / name}: {what}")
     print(f"Your own photo: hinas-lab restore PHOTO --run {folder} --out restored.png")
     return 0
@@ -75,9 +78,8 @@ def _among_random(net, config, genotype) -> str:
     from hinas_lab.studies.random_search import percentile, shared_weight_percentile
 
     patches = Patches(load_images("builtin", net.space.channels), device=str(net.alpha.device))
-    for ours, theirs in tqdm(shared_weight_percentile(net, genotype, patches, config, RANDOM), total=RANDOM, desc="random genotypes",
-                             leave=False, disable=None):
-        pass
+    scored = shared_weight_percentile(net, genotype, patches, config, RANDOM)
+    *_, (ours, theirs) = tqdm(scored, total=RANDOM, desc="random genotypes", leave=False, disable=None)
     scores = sorted(t["score"] for t in theirs)
     rank = percentile(ours["score"], scores)
     verdict = "above" if rank > 50 else "not above"
@@ -138,7 +140,7 @@ def _pictures(folder: Path, space, records, rows):
         pictures = {
             "search.png": figure_search(space, records),
             "before_after.png": figure_restoration({n: r.restored for n, r in shown.items()} | {"clean": clean},
-                                                   scores={n: (r.psnr, r.ssim) for n, r in shown.items()}),
+                                                   scores={n: (r.psnr, r.ssim) for n, r in shown.items()}, zoom=EYE),
         }
         for name, figure in pictures.items():
             buffer = io.BytesIO()

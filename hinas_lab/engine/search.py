@@ -23,7 +23,7 @@ from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 from hinas_lab.space.decode import decode, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet
 
 PREVIEWS, PREVIEW_SIZE = 20, 48
 "at most so many previews a search, so many pixels wide"
@@ -36,16 +36,16 @@ class Search:
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
         self.split = split(len(patches), config.share, config.seed)
-        self.steps = config.crops_per_image * min(len(self.split.w), len(self.split.a)) // config.batch
+        self.steps = config.crops_per_image * len(self.split.w) // config.batch
         if self.steps == 0:
-            raise ValueError(f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.a)} crops; "
+            raise ValueError(f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.w)} crops; "
                              "lower batch or raise crops_per_image")
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
         self.arch_optimizer = torch.optim.Adam(self.net.arch_parameters, lr=config.arch_lr, betas=(config.arch_beta1, 0.999),
                                                weight_decay=config.arch_weight_decay)
-        self.epoch, self.iteration = 0, 0  # epochs finished (the record of epoch 0 not yet given: -1), iterations done in the next
-        self.started = False
+        self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
+        self.started = False  # the record of epoch 0 was given
         self.best_epoch, self.best_score = 0, float("-inf")
         self.best: dict[str, Tensor] = {}
         self.genotype: Genotype = self.decode()
@@ -61,15 +61,17 @@ class Search:
         return decode(self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy())
 
     def batch(self, stream: int) -> tuple[Tensor, Tensor]:
-        """The batch of the present iteration from Train W or Train A: a pass over the set, ``crops_per_image`` crops of each image."""
+        """The present iteration's batch from Train W or Train A: a pass over the set, ``crops_per_image`` crops of each image. A pass over
+        a smaller A starts again."""
         key = (stream, self.epoch)
         if key not in self._orders:
             images = torch.tensor(self.split.w if stream == W else self.split.a).repeat(self.config.crops_per_image)
             self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
             self._orders[key] = images[torch.randperm(len(images), generator=generator(self.config.seed, stream, self.epoch))]
-        first = self.iteration * self.config.batch
+        order = self._orders[key]
+        places = (self.iteration * self.config.batch + torch.arange(self.config.batch)) % len(order)
         rng = generator(self.config.seed, stream, self.epoch, 1 + self.iteration)
-        return self.patches.batch(self._orders[key][first:first + self.config.batch], self.config.patch, self.config.sigmas, rng)
+        return self.patches.batch(order[places], self.config.patch, self.config.sigmas, rng)
 
     def learning_rate(self) -> float:
         """Of the weights, now: one cosine over all epochs, or one that restarts every 10 epochs from a linearly lower peak."""
@@ -185,13 +187,14 @@ def _epoch(state: Search, start: float) -> Epoch:
 
 @torch.no_grad()
 def _preview(state: Search) -> np.ndarray:
-    """One V patch as restored by the soft supernet and by the decoded wiring, uint8 (2, C, P, P)."""
-    size = max(1, PREVIEW_SIZE // state.space.scale)
+    """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16 patches), uint8 (2, C, P, P)."""
+    net, size = state.net, max(1, PREVIEW_SIZE // state.space.scale)
     degraded, _ = state.patches.pair(state.split.v[0], state.config.sigmas[0], state.config.seed, size)
-    weights: list[Weights | None] = [None, state.net.restrict(state.genotype)]
-    with calibrate(state.net, state.patches, state.split.w, state.config, None):
-        pictures = [state.net(degraded[None], w)[0] for w in weights]
-    return torch.stack(pictures).mul(255).round().clamp(0, 255).byte().cpu().numpy()
+    soft = net.eval()(degraded[None])[0]
+    decoded = net.restrict(state.genotype)
+    with calibrate(net, state.patches, state.split.w, state.config, decoded, n=16):
+        wired = net(degraded[None], decoded)[0]
+    return torch.stack([soft, wired]).mul(255).round().clamp(0, 255).byte().cpu().numpy()
 
 
 def _check_finite(loss: Tensor, state: Search, kind: str):
