@@ -85,7 +85,9 @@ def _among_random(net, config, genotype) -> str:
     verdict = "above" if rank > 50 else "not above"
     median = (scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2
     return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
-            f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}")
+            f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}\n"
+            "That is the supernet's own opinion. Trained from scratch, searched and random nets of this small space\n"
+            "did not differ when we measured it (README): a minute of search decides little here. Try: hinas-lab study search")
 
 
 def _measure(folder: Path, device: str):

@@ -28,12 +28,16 @@ def run(args) -> int:
 
 
 def summary(work) -> str:
-    """Two lines: did alpha and beta move, and which supernet was kept."""
-    records = work.records.arrays()
+    """Three lines: did alpha and beta move, and which supernet was kept."""
+    from hinas_lab.config import SearchSpace, from_dict
+    from hinas_lab.space.decode import normalise_beta
+
+    records, space = work.records.arrays(), from_dict(SearchSpace, work.header["space"])
     best = int(records["epoch/best"][-1])
-    kept = best if best else int(records["epoch/epoch"][-1])
-    row = int((records["epoch/epoch"] == kept).argmax())
-    first, now = (tuple(float(records[f"epoch/{name}"][i]) for name in ("alpha_entropy", "beta_entropy")) for i in (0, row))
-    which = f"best on V: epoch {best}" if best else "none was validated: the last"
-    return (f"entropy of alpha {first[0]:.2f} -> {now[0]:.2f} (ln 7 = 1.95), of beta {first[1]:.2f} -> {now[1]:.2f}; "
-            f"skip share {records['epoch/skip_share'][row]:.0%}\nsupernet kept ({which}); path and operations decoded from it")
+    row = int((records["epoch/epoch"] == best).argmax()) if best else -1
+    first, now = ([float(records[f"epoch/{name}"][i]) for name in ("alpha_entropy", "beta_entropy")] for i in (0, row))
+    shift = abs(normalise_beta(space, records["epoch/beta"][row]) - normalise_beta(space, records["epoch/beta"][0])).max()
+    which = f"best on V, epoch {best}" if best else "none was validated: the last"
+    return (f"entropy of alpha {first[0]:.2f} -> {now[0]:.2f} (ln 7 = 1.95: undecided), of beta {first[1]:.2f} -> {now[1]:.2f}\n"
+            f"the width choice moved most by {shift:.2f} in probability; skip share {records['epoch/skip_share'][row]:.0%}\n"
+            f"supernet kept: {which}; operations and widths are decoded from it")
