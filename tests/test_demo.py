@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,8 @@ from hinas_lab.images.catalog import TEST, TRAIN, load_images
 from hinas_lab.images.protocol import protocol
 from hinas_lab.studies.comparison import COMPARED, table, totals
 from hinas_lab.studies.random_search import Net, difference, percentile, random_genotypes, search_against_random
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +125,15 @@ def test_study_trains_equally_and_resumes(tmp_path):
     assert len(stamps) == 6  # two searches, four trainings
     iterations = {tuple(read_records(p.parent)["step/iteration"]) for p in stamps if p.parent.name != "search"}
     assert len(iterations) == 1
+
+
+def test_readme_quotes_the_records():
+    """Numbers in the README are those of the committed records."""
+    readme = (ROOT / "README.md").read_text()
+    demo, study = (json.loads((ROOT / "data" / "studies" / name).read_text()) for name in ("demo.json", "search-study.json"))
+    for value in demo["mean"].values():
+        assert f"| {value['psnr']:.2f} | {value['ssim']:.4f} |" in readme
+    assert f"{demo['parameters']:,}" in readme
+    assert "{:+.3f} dB, 95 % interval {:+.3f} to {:+.3f}".format(*study["difference_db"]) in readme
+    arms = {arm: [row["psnr"] for row in study["rows"] if row["arm"] == arm] for arm in ("searched", "random")}
+    assert difference(arms["searched"], arms["random"]) == pytest.approx(tuple(study["difference_db"]))

@@ -86,8 +86,8 @@ def _among_random(net, config, genotype) -> str:
     median = (scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2
     return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
             f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}\n"
-            "That is the supernet's own opinion. Trained from scratch, searched and random nets of this small space\n"
-            "did not differ when we measured it (README): a minute of search decides little here. Try: hinas-lab study search")
+            "That is the supernet's own opinion. Trained from scratch, no difference between searched and random\n"
+            "nets of this small space was resolved (README): a minute of search decides little. Try: hinas-lab study search")
 
 
 def _measure(folder: Path, device: str):
