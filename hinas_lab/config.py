@@ -5,12 +5,12 @@ Where the paper leaves a gap, the default is the reading that docs and METHOD ca
 """
 
 import dataclasses
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import NamedTuple
+from types import UnionType
+from typing import NamedTuple, get_origin
 
 from hinas_lab.space.ops import OP_NAMES
 
@@ -22,21 +22,47 @@ def _need(ok: bool, name: str, value, wanted: str):
         raise ValueError(f"{name} = {value!r}: {wanted}")
 
 
+_WORDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a word"}
+
+
+def _check_types(config):
+    """Hold every field to its annotation; sequences become tuples, numbers of float fields floats. ValueError names the field."""
+    for f in fields(config):
+        kind, value, optional = f.type, getattr(config, f.name), False
+        if isinstance(kind, UnionType):  # X | None
+            kind, optional = kind.__args__[0], True
+        if value is None and optional:
+            continue
+        if get_origin(kind) is tuple:
+            item = kind.__args__[0]
+            ok = isinstance(value, tuple | list) and all(is_a(item, v) for v in value)
+            _need(ok, f.name, value, f"must be a list, each {_WORDS[item]}")
+            object.__setattr__(config, f.name, tuple(map(item, value)))
+        else:
+            _need(is_a(kind, value), f.name, value, f"must be {_WORDS.get(kind, f'a {kind.__name__}')}")
+
+
+def is_a(kind: type, value) -> bool:
+    """isinstance, but whole numbers are floats too, booleans are no numbers, and floats are finite."""
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+
+
 def _one_of(name: str, value, allowed: tuple):
     _need(value in allowed, name, value, "must be one of " + ", ".join(map(str, allowed)))
 
 
-def _whole(name: str, value, least: int):
-    _need(isinstance(value, int) and not isinstance(value, bool) and value >= least, name, value,
-          f"must be a whole number, at least {least}")
+def _least(name: str, value, least: float):
+    _need(value >= least, name, value, f"must be at least {least:g}")
 
 
-def _number(name: str, value, low: float = 0.0, high: float = float("inf"), open_low: bool = False):
-    ok = isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-    if open_low:
-        ok = ok and value > low
-    bound = f"{'above' if open_low else 'at least'} {low:g}" + ("" if high == float("inf") else f" and at most {high:g}")
-    _need(ok, name, value, f"must be a number {bound}")
+def _positive(name: str, value):
+    _need(value > 0, name, value, "must be above 0")
+
+
+def _share(name: str, value):
+    _need(0 <= value < 1, name, value, "must be at least 0 and below 1")
 
 
 class Move(NamedTuple):
@@ -88,13 +114,13 @@ class SearchSpace:
     "search operations only, on this width path: no beta"
 
     def __post_init__(self):
+        _check_types(self)
         _one_of("task", self.task, TASKS)
         _one_of("scale", self.scale, (2, 3, 4) if self.task == "sr" else (1,))
         _one_of("channels", self.channels, (1, 3))
         for name, least in (("layers", 1), ("nodes", 1), ("width", 1), ("stem", 1), ("repeats", 1)):
-            _whole(name, getattr(self, name), least)
+            _least(name, getattr(self, name), least)
         _need(len(self.width_factors) > 0, "width_factors", self.width_factors, "must name at least one factor")
-        object.__setattr__(self, "width_factors", tuple(float(g) for g in self.width_factors))
         for g in self.width_factors:
             _need(g > 0 and (g * self.width) == int(g * self.width), "width_factors", g,
                   f"times width {self.width} must be a whole number of channels")
@@ -104,7 +130,6 @@ class SearchSpace:
         _one_of("end", self.end, ("conv", "aspp"))
         _one_of("upsampling", self.upsampling, ("bicubic", "bilinear"))
         if self.fixed_path is not None:
-            object.__setattr__(self, "fixed_path", tuple(self.fixed_path))
             check_path(self.fixed_path, self.layers, len(self.width_factors), "fixed_path")
 
     @cached_property
@@ -138,7 +163,7 @@ class SearchSpace:
 
 def check_path(path, layers: int, widths: int, name: str = "path"):
     """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most one, from width 0."""
-    ok = len(path) == layers and all(isinstance(i, int) and 0 <= i < widths for i in path)
+    ok = len(path) == layers and all(is_a(int, i) and 0 <= i < widths for i in path)
     _need(ok, name, path, f"must hold {layers} width indices from 0 to {widths - 1}")
     _need(all(abs(b - a) <= 1 for a, b in zip((0, *path), path)), name, path,
           "no legal width path: it starts beside width 0 and changes by at most one step a layer")
@@ -158,27 +183,27 @@ class Loss:
     "divide by the number of terms (the authors' code)"
 
     def __post_init__(self):
-        _number("loss.lam", self.lam)
+        _check_types(self)
+        _least("loss.lam", self.lam, 0)
         _one_of("loss.pixel", self.pixel, ("mse", "l1"))
         _one_of("loss.reduction", self.reduction, ("mean", "sum"))
 
 
 def _check_common(c):
+    _check_types(c)
     _need(len(c.sigmas) > 0, "sigmas", c.sigmas, "must name at least one noise level")
-    object.__setattr__(c, "sigmas", tuple(float(s) if isinstance(s, (int, float)) else s for s in c.sigmas))
     for s in c.sigmas:
-        _number("sigma", s, 0.0, 255.0)
+        _need(0 <= s <= 255, "sigma", s, "must be from 0 to 255")
     for name in ("batch", "patch"):
-        _whole(name, getattr(c, name), 1)
+        _least(name, getattr(c, name), 1)
     _need(c.patch >= 11 or c.loss.lam == 0, "patch", c.patch, "must be at least 11 pixels, the window of SSIM")
     _one_of("optimizer", c.optimizer, ("sgd", "adam"))
-    _number("lr", c.lr, open_low=True)
+    _positive("lr", c.lr)
     if c.grad_clip is not None:
-        _number("grad_clip", c.grad_clip, open_low=True)
-    for name in ("lr_min", "weight_decay"):
-        _number(name, getattr(c, name))
-    _number("momentum", c.momentum, 0.0, 1.0)
-    _whole("seed", c.seed, 0)
+        _positive("grad_clip", c.grad_clip)
+    for name in ("lr_min", "weight_decay", "seed"):
+        _least(name, getattr(c, name), 0)
+    _share("momentum", c.momentum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,15 +249,15 @@ class SearchConfig:
     def __post_init__(self):
         _check_common(self)
         for name, least in (("epochs", 1), ("crops_per_image", 1), ("warmup_epochs", 0), ("validate_from", 1)):
-            _whole(name, getattr(self, name), least)
-        _number("share", self.share, 0.0, 0.5, open_low=True)
+            _least(name, getattr(self, name), least)
+        _need(0 < self.share <= 0.5, "share", self.share, "must be above 0 and at most 0.5")
         if self.validate_crop is not None:
-            _whole("validate_crop", self.validate_crop, 11)
+            _least("validate_crop", self.validate_crop, 11)
         _one_of("score", self.score, ("ssim+psnr/100", "psnr"))
         _one_of("schedule", self.schedule, ("cosine", "restart"))
-        _number("arch_lr", self.arch_lr)
-        _number("arch_beta1", self.arch_beta1, 0.0, 1.0)
-        _number("arch_weight_decay", self.arch_weight_decay)
+        _least("arch_lr", self.arch_lr, 0)
+        _share("arch_beta1", self.arch_beta1)
+        _least("arch_weight_decay", self.arch_weight_decay, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,7 +287,7 @@ class TrainConfig:
     def __post_init__(self):
         _check_common(self)
         for name, least in (("width", 1), ("stem", 1), ("repeats", 1), ("iterations", 1), ("warmup", 0)):
-            _whole(name, getattr(self, name), least)
+            _least(name, getattr(self, name), least)
         _one_of("end", self.end, ("conv", "aspp"))
 
 
@@ -277,16 +302,7 @@ def from_dict(cls, values: dict):
     known = {f.name for f in fields(cls)}
     for name in values:
         _need(name in known, name, values[name], f"is not a field of {cls.__name__}")
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    if "loss" in values:
-        values["loss"] = from_dict(Loss, values["loss"])
-    return cls(**values)
-
-
-def config_hash(*configs) -> str:
-    """Twelve hex digits that change with any field."""
-    text = json.dumps([c if isinstance(c, (dict, str, type(None))) else to_dict(c) for c in configs], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    return cls(**values | ({"loss": from_dict(Loss, values["loss"])} if "loss" in values else {}))
 
 
 class Preset(NamedTuple):

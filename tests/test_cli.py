@@ -4,7 +4,6 @@ import json
 import math
 import os
 import re
-import signal
 import sys
 from pathlib import Path
 
@@ -38,6 +37,10 @@ OPTIONS = {
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     return tiny_runs(tmp_path_factory.getbasetemp())
+
+
+def interrupt(args):
+    raise KeyboardInterrupt
 
 
 # Help, version, usage
@@ -133,7 +136,7 @@ def test_output_that_cannot_be_written(where):
 
 
 def test_interrupted_anywhere(monkeypatch):
-    monkeypatch.setattr("hinas_lab.cli.doctor.run", lambda args: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("hinas_lab.cli.doctor.run", interrupt)
     code, out, err = hinas("doctor")
     assert (code, out, err) == (130, "", "hinas-lab: interrupted\n")
 

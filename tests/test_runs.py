@@ -37,7 +37,7 @@ RESULT = ("genotype.json", "best.safetensors")
 
 # One cell of one node, 12 weight steps and 6 arch steps on eight photographs of 48 x 48 pixels: 0.3 s.
 SPACE = {"space.layers": 1, "space.nodes": 1, "space.stem": 2, "space.repeats": 1}
-SEARCH = SPACE | {"search.epochs": 2, "search.crops_per_image": 4, "search.patch": 11, "search.validate_crop": 24}
+SEARCH = SPACE | {"search.epochs": 2, "search.crops_per_image": 3, "search.patch": 11, "search.validate_crop": 24}
 TRAIN = {"train.stem": 2, "train.repeats": 1, "train.iterations": 12, "train.patch": 11}
 
 
@@ -347,30 +347,38 @@ INTERRUPT = """
 import os, signal, sys
 from hinas_lab.cli.main import main
 from hinas_lab.engine import search
-real = search.weight_step
-def weight_step(state):
-    record = real(state)
+real = search.arch_step
+def arch_step(state):
     if (state.epoch, state.iteration) == (1, 2):
         os.kill(os.getpid(), signal.SIGINT)
-    return record
-search.weight_step = weight_step
+    return real(state)
+search.arch_step = arch_step
 sys.exit(main())
 """
 
 
 def test_interrupt(tiny, tmp_path):
-    """The running iteration ends, the state is saved. A real process, a real signal."""
+    """In an arch step: the iteration ends with its weight step, the state is saved. A real process, a real signal."""
     folder = tmp_path / "run"
     done = python("-c", INTERRUPT, *tiny.argv["search"], "--run", folder)
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith("hinas-lab: interrupted") and "--resume" in last
     assert {p.name for p in folder.iterdir()} == FILES - set(RESULT)
-    assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 4
+    assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 3 * 2
     assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
     same_result(folder, tiny.search)
 
 
+@pytest.fixture
+def ctrl_c():
+    """SIGINT as in a terminal: in the background of a shell it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_second_interrupt_does_not_wait(tiny, tmp_path, monkeypatch):
     """Two in one step: it stops inside, at what was saved before."""
     def weight_step(state):
@@ -389,6 +397,7 @@ def test_second_interrupt_does_not_wait(tiny, tmp_path, monkeypatch):
     same_result(folder, tiny.search)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_paused_run_leaves_ctrl_c_alone(tiny, tmp_path):
     """Pause is not asking for the next record: what the caller does meanwhile can be interrupted as ever."""
     steps = open_run(*tiny.argv["search"], "--run", tmp_path / "run").steps()

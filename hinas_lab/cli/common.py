@@ -77,6 +77,7 @@ def use_machine(args: argparse.Namespace) -> str:
         if args.threads < 1:
             raise ValueError(f"threads = {args.threads}: must be at least 1")
         torch.set_num_threads(args.threads)
+    torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
     if args.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

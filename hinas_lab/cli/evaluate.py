@@ -26,6 +26,8 @@ def run(args) -> int:
         raise ValueError(f"sigma = {args.sigma}: must be from 0 to 255")
     if args.limit is not None and args.limit < 1:
         raise ValueError(f"limit = {args.limit}: must be at least 1")
+    if args.json and not args.json.resolve().parent.is_dir():
+        raise ValueError(f"--json {args.json}: its folder does not exist")
     chosen = protocol(args.protocol)
     restore, channels = _method(args.method, args.sigma)
     images = dict(list(load_images(args.dataset, channels, "test").items())[: args.limit])
@@ -37,7 +39,7 @@ def run(args) -> int:
         print(f"{row.image:<{width}}  {row.psnr:6.2f} dB  {row.ssim:.4f}  {row.seconds:7.2f} s")
     total = {"dataset": args.dataset, "method": args.method, "sigma": args.sigma, "protocol": chosen.name, **mean(rows)}
     print(f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  "
-          f"(n = {total['n']}, standard error {total['psnr_se']:.2f} dB)")
+          f"(n = {total['n']}, standard error {total['psnr_se']:.2f} dB)".replace("nan dB", "unknown"))
     print(f"protocol {chosen.name}: {chosen.text}; sigma {args.sigma:g}, noise seed {chosen.seed}")
     if args.json:
         from hinas_lab.engine.runs import write_json

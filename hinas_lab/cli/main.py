@@ -10,6 +10,7 @@ from importlib import import_module
 
 import hinas_lab
 
+PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
 COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "study")
 
 
@@ -43,11 +44,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError, MemoryError) as error:
-        if debug:
+    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError, MemoryError, RuntimeError) as error:
+        if debug or isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's out of memory is a RuntimeError
             raise
         line = " ".join(str(error).split()) or type(error).__name__
         if isinstance(error, ModuleNotFoundError):
-            line = f"the package {error.name!r} is not installed: pip install {error.name}"
+            line = f"the package {error.name!r} is not installed: pip install {PACKAGES.get(error.name, error.name)}"
         print(f"hinas-lab: error: {line}", file=sys.stderr)
         return 2

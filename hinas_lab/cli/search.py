@@ -23,7 +23,9 @@ def run(args) -> int:
     print(summary(work))
     print(f"genotype: {load_genotype(args.run)}")
     print(f"wrote {args.run}/genotype.json, best.safetensors, records.npz")
-    print(f"next: hinas-lab train --genotype {args.run} --preset {args.preset} --run NEW_FOLDER")
+    options = f" --data {args.data}" if args.data != "builtin" else ""
+    options += " --sigma " + " ".join(f"{s:g}" for s in args.sigma) if args.sigma else ""
+    print(f"next: hinas-lab train --genotype {args.run} --preset {args.preset}{options} --run NEW_FOLDER")
     return 0
 
 

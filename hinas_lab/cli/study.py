@@ -20,6 +20,7 @@ def add(commands):
 
 def run(args) -> int:
     from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     from tqdm import tqdm
@@ -40,8 +41,14 @@ def run(args) -> int:
     nets = []
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
         jobs = search_against_random(str(folder), presets, args.random, args.data, pool)
-        for net in tqdm(jobs, total=args.seeds + args.random, desc="nets", disable=None):
-            nets.append(net)
+        try:
+            for net in tqdm(jobs, total=args.seeds + args.random, desc="nets", disable=None):
+                nets.append(net)
+        except BrokenProcessPool:
+            raise OSError("a worker process died (out of memory?); run the same command again, finished nets are kept") from None
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
     arms = {arm: sorted(n.psnr for n in nets if n.arm == arm) for arm in ("searched", "random")}
     for arm, values in arms.items():
         print(f"{arm:<9} n = {len(values):2d}  mean {sum(values) / len(values):.3f} dB  min {values[0]:.3f}  max {values[-1]:.3f}")
@@ -54,6 +61,6 @@ def run(args) -> int:
           f"seeds 0 to {args.seeds - 1}")
     rows = [asdict(n) for n in sorted(nets, key=lambda n: (n.arm, n.genotype))]
     write_json(folder / "study.json", {"study": args.name, "preset": args.preset, "protocol": "whole", "seeds": args.seeds,
-                                       "env": environment(0, "cpu"), "difference_db": [gap, low, high], "rows": rows})
+                                       "env": environment(0, "cpu") | {"threads": 1}, "difference_db": [gap, low, high], "rows": rows})
     print(f"wrote {folder / 'study.json'}")
     return 0

@@ -1,5 +1,8 @@
 """``hinas-lab train``: train a decoded network."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from hinas_lab.cli.common import add_run_options, follow, resolve, use_machine
 
 
@@ -13,7 +16,7 @@ def add(commands):
 
 
 def run(args) -> int:
-    from hinas_lab.engine.runs import load_genotype, load_network, open_training
+    from hinas_lab.engine.runs import load_genotype, load_network, open_training, read_header
 
     genotype = load_genotype(args.genotype)
     for name in ("task", "scale"):
@@ -21,6 +24,10 @@ def run(args) -> int:
         if asked is not None and asked != getattr(genotype, name):
             raise ValueError(f"{name} = {asked!r}: the genotype is for {name} {getattr(genotype, name)!r}")
     chosen = resolve(args, genotype.task, genotype.scale if genotype.task == "sr" else None)
+    if Path(args.genotype).is_dir():  # residual learning as in the search
+        header = read_header(args.genotype)
+        residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]
+        chosen = chosen._replace(space=replace(chosen.space, residual=residual))
     work = open_training(args.run, genotype, chosen, data=args.data, device=use_machine(args), resume=args.resume)
     if work.finished:
         print(f"{args.run}: this training is finished")

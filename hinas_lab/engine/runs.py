@@ -9,6 +9,7 @@ genotype.json, best.safetensors    the result, written when the run ends; best.s
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import signal
@@ -39,14 +40,16 @@ from hinas_lab.space.network import Network
 from hinas_lab.space.supernet import SuperNet
 
 FORMAT = 1
+_FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
 
 
 def write_atomic(path: Path, data: bytes):
     """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line otherwise."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = ""
     try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -57,12 +60,20 @@ def write_atomic(path: Path, data: bytes):
         with suppress(OSError):
             os.unlink(name)
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
-        raise OSError(f"{path}: cannot be written, {why}; the run is as it was saved last") from None
+        raise OSError(f"{path}: cannot be written, {why}; what was there before is unchanged") from None
 
 
 def write_json(path: Path, values: dict):
-    """Indented JSON, atomically."""
-    write_atomic(path, (json.dumps(values, indent=1) + "\n").encode())
+    """Indented JSON, atomically; values that are no finite number become null."""
+    write_atomic(path, (json.dumps(_finite(values), indent=1, allow_nan=False) + "\n").encode())
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def environment(seed: int, device: str) -> dict:
@@ -71,10 +82,14 @@ def environment(seed: int, device: str) -> dict:
     for name in ("torch", "numpy", "scikit-image", "scipy", "pillow"):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    commit, root = None, Path(__file__).parents[2]
+    with suppress(OSError):  # no git on this machine
+        if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
+            done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+            commit = done.stdout.strip() or None
     name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
     return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
-            "device_name": name, "threads": torch.get_num_threads(), "seed": seed, "commit": commit.stdout.strip() or None}
+            "device_name": name, "threads": torch.get_num_threads(), "seed": seed, "commit": commit}
 
 
 class Run:
@@ -94,24 +109,24 @@ class Run:
         """
         if self.state is None:
             return
-        saved, consistent = time.monotonic(), True
+        saved = time.monotonic()
         with _deferred_interrupt() as interrupted:
             try:
                 for record in (search if isinstance(self.state, Search) else train)(self.state):
                     self.records.add(record)
-                    consistent = not (isinstance(record, Step) and record.kind == "arch")  # an iteration ends with its weight step
-                    if consistent and (interrupted() or time.monotonic() - saved >= save_seconds):
+                    if interrupted() or time.monotonic() - saved >= save_seconds:
                         self.save()
                         saved = time.monotonic()
                         if interrupted():
                             raise KeyboardInterrupt
                     yield record
             except GeneratorExit:  # the caller stopped asking
-                if consistent:
-                    self.save()
+                self.save()
                 raise
             self.save()
             self._write_result()
+            if interrupted():
+                raise KeyboardInterrupt
 
     def save(self):
         """Records first, then the state that counts them."""
@@ -163,7 +178,7 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; name a folder for the run")
     new = not (folder / "config.json").exists()
-    if new and folder.exists() and any(p for p in folder.iterdir() if not p.name.startswith(".") and not p.is_dir()):
+    if new and folder.exists() and any(not p.name.startswith(".") and p.name != "env.json" and not p.is_dir() for p in folder.iterdir()):
         raise ValueError(f"{folder}: holds files but no config.json, so it is not a run; choose another folder")
     if not new:
         if not resume:
@@ -216,7 +231,7 @@ def read_header(folder: str | Path) -> dict:
     if not (folder / "config.json").exists():
         raise ValueError(f"{folder}: not a run folder (no config.json)")
     header = _read_json(folder / "config.json")
-    if header.get("format") != FORMAT or header.get("kind") not in ("search", "train"):
+    if header.get("format") != FORMAT or not _FIELDS.get(header.get("kind"), {""}) <= set(header):
         raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
     return header
 

@@ -51,7 +51,7 @@ def _tiles(image: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
 def calibrate(net: SuperNet, patches: Patches, w: tuple[int, ...], config: SearchConfig, weights: Weights | None,
               n: int = CALIBRATION_PATCHES):
     """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before."""
-    training, kept = net.training, {k: v.clone() for k, v in net.state_dict().items() if "running" in k}
+    training, kept = net.training, {k: v.clone() for k, v in net.named_buffers()}
     norms = [m for m in net.modules() if hasattr(m, "momentum")]
     rng = generator(config.seed, CALIBRATE)
     chosen = torch.tensor(w)[torch.randint(len(w), (n,), generator=rng)]

@@ -25,8 +25,8 @@ from hinas_lab.space.decode import decode, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import SuperNet
 
-PREVIEWS, PREVIEW_SIZE = 20, 48
-"at most so many previews a search, so many pixels wide"
+PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
+"at most so many previews a search, so many pixels wide for gray and colour"
 
 
 class Search:
@@ -46,6 +46,7 @@ class Search:
                                                weight_decay=config.arch_weight_decay)
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
         self.started = False  # the record of epoch 0 was given
+        self.halfway = False  # this iteration's arch step is done, its weight step is not
         self.best_epoch, self.best_score = 0, float("-inf")
         self.best: dict[str, Tensor] = {}
         self.genotype: Genotype = self.decode()
@@ -84,8 +85,8 @@ class Search:
         return c.lr_min + max(0.0, peak - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything needed to continue, as tensors. Valid between iterations: after any record but one of kind ``arch``."""
-        place = torch.tensor([self.epoch, self.iteration, self.started, self.best_epoch])
+        """Everything needed to continue, as tensors; valid after any record."""
+        place = torch.tensor([self.epoch, self.iteration, self.started, self.halfway, self.best_epoch])
         out = {"place": place, "best_score": torch.tensor(self.best_score, dtype=torch.float64), "beta_grad": self.beta_grad}
         out |= {f"net/{k}": v for k, v in self.net.state_dict().items()}
         out |= {f"best/{k}": v for k, v in self.best.items()}
@@ -97,9 +98,9 @@ class Search:
         part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
         self.net.load_state_dict(part("net/"))
         self.best = {k: v.clone() for k, v in part("best/").items()}
-        self.epoch, self.iteration, started, self.best_epoch = tensors["place"].tolist()
-        self.started, self.best_score = bool(started), tensors["best_score"].item()
-        self.beta_grad = tensors["beta_grad"].to(self.net.beta)
+        self.epoch, self.iteration, started, halfway, self.best_epoch = tensors["place"].tolist()
+        self.started, self.halfway, self.best_score = bool(started), bool(halfway), tensors["best_score"].item()
+        self.beta_grad.copy_(tensors["beta_grad"])
         self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
         load_optimizer(self.weight_optimizer, part("weight_optimizer/"))
         load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
@@ -136,8 +137,7 @@ def weight_step(state: Search) -> Step:
         weights = net.weights()
     total, pixel, lssim = restoration_loss(net(degraded, weights), clean, state.config.loss)
     _check_finite(total, state, "weight")
-    gradients = torch.autograd.grad(total, parameters, allow_unused=True)  # unused: the cells no width path of this space reaches
-    for parameter, gradient in zip(parameters, gradients):
+    for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
         parameter.grad = gradient
     if state.config.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(parameters, state.config.grad_clip)
@@ -157,9 +157,11 @@ def search(state: Search) -> Iterator[Step | Epoch]:
     while not state.finished:
         start = time.perf_counter()
         while state.iteration < state.steps:
-            if state.epoch >= state.config.warmup_epochs:
-                yield arch_step(state)
-            yield weight_step(state)
+            if state.epoch >= state.config.warmup_epochs and not state.halfway:
+                record, state.halfway = arch_step(state), True
+                yield record
+            record, state.halfway = weight_step(state), False
+            yield record
         state.epoch, state.iteration = state.epoch + 1, 0
         record = _epoch(state, start)
         state.beta_grad.zero_()
@@ -188,7 +190,7 @@ def _epoch(state: Search, start: float) -> Epoch:
 @torch.no_grad()
 def _preview(state: Search) -> np.ndarray:
     """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16 patches), uint8 (2, C, P, P)."""
-    net, size = state.net, max(1, PREVIEW_SIZE // state.space.scale)
+    net, size = state.net, max(1, PREVIEW_SIZE[state.space.channels] // state.space.scale)
     degraded, _ = state.patches.pair(state.split.v[0], state.config.sigmas[0], state.config.seed, size)
     soft = net.eval()(degraded[None])[0]
     decoded = net.restrict(state.genotype)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,8 +16,8 @@ from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 
-RECORDS = 1000
-"records a training gives at most; each is the mean over the iterations since the last"
+RECORDS, RECORD_SECONDS = 1000, 15.0
+"a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
 
 
 class Training:
@@ -29,7 +30,6 @@ class Training:
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
         self.iteration = 0
-        self.sums = torch.zeros(3, dtype=torch.float64, device=patches.device)  # of the losses since the last record
 
     @property
     def finished(self) -> bool:
@@ -45,7 +45,7 @@ class Training:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
-        out = {"place": torch.tensor([self.iteration]), "sums": self.sums}
+        out = {"place": torch.tensor([self.iteration])}
         return out | {f"net/{k}": v for k, v in self.net.state_dict().items()} | optimizer_tensors(self.optimizer, "optimizer")
 
     def load(self, tensors: dict[str, Tensor]):
@@ -53,7 +53,6 @@ class Training:
         part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
         self.net.load_state_dict(part("net/"))
         self.iteration = int(tensors["place"][0])
-        self.sums = tensors["sums"].to(self.sums)
         load_optimizer(self.optimizer, part("optimizer/"))
 
     def result(self) -> tuple[dict[str, Tensor], Genotype]:
@@ -87,16 +86,14 @@ def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def train(state: Training) -> Iterator[Step]:
-    """Run ``state`` to its end: about a thousand records, each the mean of its iterations."""
-    every = max(1, state.config.iterations // RECORDS)
-    start, since = time.perf_counter(), state.iteration // every * every
+    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them, and one at least every 15 seconds."""
+    every = math.ceil(state.config.iterations / RECORDS)
+    start, sums, n = time.perf_counter(), np.zeros(3), 0
     while not state.finished:
-        state.sums += torch.stack(train_step(state)).double()
-        if state.iteration % every == 0 or state.finished:
-            n = state.iteration - since
-            loss, pixel, lssim = (state.sums / n).tolist()
-            state.sums.zero_()
-            now = time.perf_counter()
-            yield Step(kind="train", epoch=1, iteration=state.iteration, loss=loss, pixel=pixel, lssim=lssim, lr=state.learning_rate(),
-                       seconds=(now - start) / n)
-            start, since = now, state.iteration
+        sums, n = sums + torch.stack(train_step(state)).tolist(), n + 1
+        now = time.perf_counter()
+        if state.iteration % every == 0 or state.finished or now - start >= RECORD_SECONDS:
+            loss, pixel, lssim = (sums / n).tolist()
+            yield Step(kind="train", epoch=1, iteration=state.iteration, loss=loss, pixel=pixel, lssim=lssim,
+                       lr=state.optimizer.param_groups[0]["lr"], seconds=(now - start) / n)
+            start, sums, n = time.perf_counter(), np.zeros(3), 0

@@ -29,8 +29,8 @@ class Protocol:
 
 
 PROTOCOLS = {p.name: p for p in (
-    Protocol(name="whole", text="whole images, gray L, float noise unclipped, one field per image; output clipped; PSNR float; SSIM 11x11 "
-                                "Gaussian, valid windows"),
+    Protocol(name="whole", text="whole images (gray: PIL L), float noise unclipped, one field per image; output clipped; PSNR float; "
+                                "SSIM 11x11 Gaussian, valid windows"),
 )}
 
 

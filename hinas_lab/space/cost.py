@@ -29,10 +29,20 @@ class Conv:
         return self.weights + self.bias * self.target + 2 * self.norm * self.target
 
 
+def node_channels(genotype: Genotype, width: int) -> list[int]:
+    """gamma * W of each layer's cell. ValueError when a width factor makes it no whole number."""
+    channels = [genotype.width_factors[i] * width for i in genotype.path]
+    for i, c in zip(genotype.path, channels):
+        if c != int(c):
+            factor = genotype.width_factors[i]
+            raise ValueError(f"width = {width!r}: times the width factor {factor:g} it must be a whole number of channels")
+    return [int(c) for c in channels]
+
+
 def convolutions(genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2) -> Iterator[Conv]:
     """All convolutions of the compact network, start to end."""
     g = genotype
-    node = [int(g.width_factors[i] * width) for i in g.path]
+    node = node_channels(g, width)
     before, before2 = g.nodes * width, stem
     yield Conv(g.channels, stem, 3)
     yield Conv(stem, before, 3)
@@ -79,5 +89,4 @@ def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2)
         for edges in cell:
             reach.append(max(reach[src] + OPS[op].reach(repeats) for op, src in edges))
         h1, h2 = max(reach[2:]), h1
-    tail = 2 if end == "conv" else max(ASPP_RATES) + 3
-    return max(h1 + tail, 1 + tail, 3 if genotype.scale > 1 else 0)
+    return h1 + (2 if end == "conv" else max(ASPP_RATES) + 3)  # the bicubic skip reaches 2, h1 is never less

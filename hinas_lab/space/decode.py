@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.genotype import Cell, Genotype, legal_paths, make
+from hinas_lab.space.genotype import Cell, Genotype, diff, legal_paths, make
 from hinas_lab.space.ops import NONE, OP_NAMES, SKIP
 
 
@@ -102,7 +102,10 @@ def decode(space: SearchSpace, alpha: np.ndarray, beta: np.ndarray) -> Genotype:
 
 
 def encode(space: SearchSpace, genotype: Genotype, sharpness: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
-    """alpha, beta that decode to ``genotype``: the inverse of ``decode`` (float64, untied alpha)."""
+    """alpha, beta that decode to ``genotype``: the inverse of ``decode`` (float64, untied alpha).
+
+    Not so for ``incoming`` beta and fewer than three layers: the path that widens at once has score 1 whatever beta is.
+    """
     alpha = np.zeros((space.layers, len(space.edges), len(OP_NAMES)))
     alpha[:, :, NONE] = sharpness
     for l, cell in enumerate(genotype.cells):
@@ -133,5 +136,4 @@ def skip_share(genotype: Genotype) -> float:
 
 def flips(a: Genotype, b: Genotype) -> int:
     """How many decoded edges and widths differ between two genotypes of one space."""
-    edges = sum(set(m) != set(n) for c, d in zip(a.cells, b.cells) for m, n in zip(c, d))
-    return edges + sum(x != y for x, y in zip(a.path, b.path))
+    return len(diff(a, b))

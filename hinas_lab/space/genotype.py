@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from hinas_lab.config import SearchSpace, check_path
+from hinas_lab.config import SearchSpace, check_path, is_a
 from hinas_lab.space.ops import CHOICES
 
 SCHEMA = 1
@@ -34,32 +34,28 @@ class Genotype:
     "Viterbi value of the path: a probability (outgoing beta) or a score (incoming); None when not decoded"
 
     def __post_init__(self):
-        # SearchSpace knows which tasks, scales, channels and factors exist; the width that makes all factors whole is free here.
-        try:
-            SearchSpace(task=self.task, scale=self.scale, channels=self.channels, nodes=self.nodes, layers=max(1, len(self.path)))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"genotype: {error}") from None
         set_ = object.__setattr__
-        if not self.width_factors or not all(isinstance(g, (int, float)) and g > 0 for g in self.width_factors):
+        for name, kind in (("width_factors", float), ("path", int)):
+            values = getattr(self, name)
+            if not isinstance(values, tuple | list) or not all(is_a(kind, v) for v in values):
+                raise ValueError(f"genotype: {name} = {values!r}: must be a list of {'whole ' if kind is int else ''}numbers")
+            set_(self, name, tuple(map(kind, values)))
+        if not self.width_factors or min(self.width_factors) <= 0 or max(self.width_factors) > 1e6:
             raise ValueError(f"genotype: width_factors = {self.width_factors!r}: must be positive numbers")
-        set_(self, "width_factors", tuple(float(g) for g in self.width_factors))
-        set_(self, "path", tuple(self.path))
+        if self.path_score is not None and not (is_a(float, self.path_score) and self.path_score >= 0):
+            raise ValueError(f"genotype: path_score = {self.path_score!r}: must be a number, at least 0, or null")
+        set_(self, "cells", _freeze(self.cells))
+        # SearchSpace knows which tasks, scales, channels and nodes exist; the width that makes all factors whole is free here.
+        try:
+            SearchSpace(task=self.task, scale=self.scale, channels=self.channels, nodes=self.nodes, layers=len(self.cells))
+        except ValueError as error:
+            raise ValueError(f"genotype: {error}") from None
         check_path(self.path, len(self.cells), len(self.width_factors), "genotype: path")
-        set_(self, "cells", tuple(tuple(tuple((str(op), src) for op, src in node) for node in cell) for cell in self.cells))
         for l, cell in enumerate(self.cells):
             if len(cell) != self.nodes:
-                raise ValueError(f"genotype: layer {l} has {len(cell)} nodes, must have {self.nodes}")
+                raise ValueError(f"genotype: cells: layer {l} has {len(cell)} nodes, must have {self.nodes}")
             for i, node in enumerate(cell):
-                where = f"genotype: layer {l}, node {i}"
-                if len(node) != 2:
-                    raise ValueError(f"{where} has {len(node)} edges, must have 2")
-                for op, src in node:
-                    if op not in CHOICES:
-                        raise ValueError(f"{where}: unknown operation {op!r}; known are {', '.join(CHOICES)}")
-                    if not isinstance(src, int) or isinstance(src, bool) or not 0 <= src < i + 2:
-                        raise ValueError(f"{where}: source {src!r} is a forward edge or does not exist; must be 0 to {i + 1}")
-                if node[0][1] == node[1][1]:
-                    raise ValueError(f"{where}: both edges come from source {node[0][1]}; they must differ")
+                _check_node(node, i, f"genotype: cells: layer {l}, node {i}")
 
     @property
     def layers(self) -> int:
@@ -75,20 +71,18 @@ class Genotype:
         """Parse and validate. Raises ValueError in one line for anything that is not a genotype of a known schema."""
         try:
             values = json.loads(text)
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"genotype: not JSON ({error})") from None
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"genotype: not JSON ({type(error).__name__})") from None
         if not isinstance(values, dict) or "schema" not in values:
             raise ValueError("genotype: no schema field; this JSON is not a genotype")
-        if values.pop("schema") != SCHEMA:
+        schema = values.pop("schema")
+        if not is_a(int, schema) or schema != SCHEMA:
             raise ValueError(f"genotype: schema is not {SCHEMA}; it was written by another version, update hinas_lab")
         known = {f.name for f in fields(cls)}
         if set(values) != known:
-            odd = ", ".join(sorted(set(values) ^ known))
+            odd = ", ".join(repr(name) for name in sorted(set(values) ^ known))
             raise ValueError(f"genotype: missing or unknown fields: {odd}")
-        try:
-            return cls(**values)
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"genotype: malformed ({error})") from None
+        return cls(**values)
 
     @property
     def hash(self) -> str:
@@ -99,6 +93,31 @@ class Genotype:
         widths = "-".join(map(str, self.path))
         cells = "; ".join(" ".join("+".join(f"{op}({s})" for op, s in node) for node in cell) for cell in self.cells)
         return f"{self.task} path {widths}: {cells}"
+
+
+def _freeze(cells) -> tuple[Cell, ...]:
+    """Nested lists as tuples, each node's edges by source: the order in which they are written says nothing."""
+    edges = [edge for cell in cells for node in cell for edge in node] if _nested(cells, 3) else [None]
+    if not all(isinstance(e, tuple | list) and len(e) == 2 and isinstance(e[0], str) and is_a(int, e[1]) for e in edges):
+        raise ValueError("genotype: cells: must be per layer, per node a list of [operation, source]")
+    return tuple(tuple(tuple(sorted(((op, src) for op, src in node), key=lambda e: e[1])) for node in cell) for cell in cells)
+
+
+def _nested(values, depth: int) -> bool:
+    """Lists (or tuples) of lists, ``depth`` deep."""
+    return isinstance(values, tuple | list) and (depth == 1 or all(_nested(v, depth - 1) for v in values))
+
+
+def _check_node(node: tuple[Edge, ...], i: int, where: str):
+    if len(node) != 2:
+        raise ValueError(f"{where} has {len(node)} edges, must have 2")
+    for op, src in node:
+        if op not in CHOICES:
+            raise ValueError(f"{where}: unknown operation {op!r}; known are {', '.join(CHOICES)}")
+        if not 0 <= src < i + 2:
+            raise ValueError(f"{where}: source {src!r} is a forward edge or does not exist; must be 0 to {i + 1}")
+    if node[0][1] == node[1][1]:
+        raise ValueError(f"{where}: both edges come from source {node[0][1]}; they must differ")
 
 
 def sample(space: SearchSpace, rng: random.Random, choices: tuple[str, ...] = CHOICES) -> Genotype:
@@ -153,7 +172,7 @@ def neighbours(genotype: Genotype) -> Iterator[tuple[str, Genotype]]:
                     edges = list(node)
                     edges[e] = edge
                     cells = [[list(n) for n in c] for c in genotype.cells]
-                    cells[l][i] = sorted(edges, key=lambda x: x[1])
+                    cells[l][i] = edges
                     yield f"{kind}: layer {l}, node {i}, edge {e}", replace(genotype, cells=cells, path_score=None)
     for l, width in enumerate(genotype.path):
         for new in (width - 1, width + 1):
@@ -166,13 +185,13 @@ def neighbours(genotype: Genotype) -> Iterator[tuple[str, Genotype]]:
 
 def diff(a: Genotype, b: Genotype) -> list[str]:
     """What differs, in words, one line per edge or width. Raises ValueError when the two have different shapes."""
-    for name in ("task", "scale", "nodes", "layers"):
+    for name in ("task", "scale", "channels", "nodes", "layers", "width_factors"):
         if getattr(a, name) != getattr(b, name):
             raise ValueError(f"cannot compare: {name} is {getattr(a, name)!r} and {getattr(b, name)!r}")
     lines = [f"width of layer {l}: {x} -> {y}" for l, (x, y) in enumerate(zip(a.path, b.path)) if x != y]
     for l in range(a.layers):
         for i in range(a.nodes):
-            for (op, src), (new_op, new_src) in zip(a.cells[l][i], b.cells[l][i]):
-                if (op, src) != (new_op, new_src):
-                    lines.append(f"layer {l}, node {i}: {op} from {src} -> {new_op} from {new_src}")
+            before, after = a.cells[l][i], b.cells[l][i]
+            for (op, src), (new_op, new_src) in zip([e for e in before if e not in after], [e for e in after if e not in before]):
+                lines.append(f"layer {l}, node {i}: {op} from {src} -> {new_op} from {new_src}")
     return lines

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from hinas_lab.space.cells import Cell
-from hinas_lab.space.cost import receptive_radius
+from hinas_lab.space.cost import node_channels, receptive_radius
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.layers import Start, channels_last, conv_bn, global_skip, initialise, make_end
 from hinas_lab.space.supernet import SuperNet
@@ -22,11 +22,7 @@ class Network(nn.Module):
         g = self.genotype = genotype
         self.channels, self.scale, self.residual = g.channels, g.scale, residual
         self.radius = receptive_radius(g, end=end, repeats=repeats)
-        node = []
-        for i in g.path:
-            if g.width_factors[i] * width != int(g.width_factors[i] * width):
-                raise ValueError(f"width = {width!r}: times the width factor {g.width_factors[i]:g} it must be a whole number of channels")
-            node.append(int(g.width_factors[i] * width))
+        node = node_channels(g, width)
         out = [g.nodes * c for c in node]
         self.start = Start(g.channels, stem, g.nodes * width, affine)
         before, before2 = [g.nodes * width, *out], [stem, g.nodes * width, *out]
@@ -47,10 +43,10 @@ class Network(nn.Module):
 
 @torch.no_grad()
 def inherit(net: SuperNet, genotype: Genotype) -> Network:
-    """The decoded wiring with the supernet's own weights: equal to ``net(x, net.restrict(genotype))`` (see there). Plain cell sharing,
-    layer-wise second inputs and the convolutional end part only; else a ValueError."""
+    """The decoded wiring with the supernet's own weights: equal to ``net(x, net.restrict(genotype))`` (see there).
+    ValueError where the decoded net is built otherwise: cell sharing off, mixed second inputs, ASPP, sigmoid, bilinear upsampling."""
     s = net.space
-    for name, need in (("cell_sharing", "on"), ("second_input", "layer"), ("end", "conv")):
+    for name, need in (("cell_sharing", "on"), ("second_input", "layer"), ("end", "conv"), ("sigmoid", False), ("upsampling", "bicubic")):
         if getattr(s, name) != need:
             raise ValueError(f"{name} = {getattr(s, name)!r}: weights can be inherited only with {need!r}")
     small = Network(genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False).to(net.alpha)

@@ -67,9 +67,8 @@ class SuperNet(nn.Module):
         for group in beta_groups(s):
             same[[[m] for m in group], group] = 1
         self.register_buffer("_same", same, persistent=False)  # same[m, n] = 1: moves m, n share a softmax
-        sources = {l: sorted({m.source for m in s.moves if m.layer == l}) for l in range(s.layers)}
         self._incoming = {(l, i): [(k, m) for m, (ml, k, mi) in enumerate(s.moves) if (ml, mi) == (l, i)]
-                          for l in sources for i in s.cells[l]}
+                          for l, cells in enumerate(s.cells) for i in cells}
 
     def _second_source(self, l: int, i: int) -> int:
         """Width of the cell of layer l-2 that cell i of layer l hears: i, or the widest that layer has."""
