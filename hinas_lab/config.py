@@ -201,7 +201,8 @@ def _check_common(c):
     _positive("lr", c.lr)
     if c.grad_clip is not None:
         _positive("grad_clip", c.grad_clip)
-    for name in ("lr_min", "weight_decay", "seed"):
+    _need(0 <= c.seed < 2**63, "seed", c.seed, "must be at least 0 and below 2**63")
+    for name in ("lr_min", "weight_decay"):
         _least(name, getattr(c, name), 0)
     _share("momentum", c.momentum)
 
@@ -375,6 +376,7 @@ def preset(name: str | None = None, task: str = "denoise", scale: int | None = N
     name = name or os.environ.get("HINAS_PRESET") or "classroom"
     _one_of("preset", name, PRESETS)
     _one_of("task", task, TASKS)
+    _need(task == "sr" or scale in (None, 1), "scale", scale, "denoising keeps the size; for super-resolution add --task sr")
     scale = scale if scale is not None else (4 if task == "sr" else 1)
     _one_of("scale", scale, (2, 3, 4) if task == "sr" else (1,))
     return Preset(name, *_PRESETS[name](task, scale))

@@ -155,8 +155,8 @@ def test_search_and_train_say_what_comes_next(tiny, tmp_path, monkeypatch):
     assert code == 0 and "entropy of alpha" in out and "genotype: denoise path" in out
     assert not err, "a progress bar belongs on a terminal"
     command = re.search(r"next: hinas-lab (train .*) --run NEW_FOLDER", out)[1].split()
-    assert command == ["train", "--genotype", "s", "--preset", "tiny"]
-    code, out, err = hinas(*command, "--data", tiny.photos, *setting(TRAIN), "--run", "t")
+    assert command == ["train", "--genotype", "s", "--preset", "tiny", "--data", str(tiny.photos)]
+    code, out, err = hinas(*command, *setting(TRAIN), "--run", "t")
     parameters = load_network("t")[1]["parameters"]
     assert code == 0 and f"trained {parameters:,} parameters (preset tiny*, seed 0)" in out and not err
     assert "hinas-lab restore PHOTO --run t" in out

@@ -33,8 +33,8 @@ def task_options(parser: argparse.ArgumentParser):
     parser.add_argument("--scale", type=int, help="upscaling factor of sr: 2, 3 or 4")
 
 
-def resolve(args: argparse.Namespace, task: str, scale: int | None) -> Preset:
-    """The preset with the command line's changes; ValueError names what is wrong."""
+def resolve(args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]) -> Preset:
+    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError names what is wrong."""
     from hinas_lab.engine.runs import with_seed
 
     chosen = with_seed(preset(args.preset, task, scale), args.seed)
@@ -44,21 +44,21 @@ def resolve(args: argparse.Namespace, task: str, scale: int | None) -> Preset:
         sigmas = tuple(args.sigma)
         chosen = chosen._replace(search=replace(chosen.search, sigmas=sigmas), train=replace(chosen.train, sigmas=sigmas))
     for change in args.set:
-        chosen = _change(chosen, change)
+        chosen = _change(chosen, change, parts)
     return chosen
 
 
-def _change(chosen: Preset, change: str) -> Preset:
+def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
     name, eq, text = change.partition("=")
     part, _, field = name.partition(".")
-    if not eq or part not in ("space", "search", "train") or not field:
-        raise ValueError(f"--set {change}: write space.FIELD=VALUE, search.FIELD=VALUE or train.FIELD=VALUE")
+    if not eq or part not in parts or not field:
+        raise ValueError(f"--set {change}: write {' or '.join(f'{p}.FIELD=VALUE' for p in parts)}")
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
     config, value = getattr(chosen, part), tuple(value) if isinstance(value, list) else value
-    loss, _, inner = field.partition(".")
+    loss, _, inner = field.partition(".") if hasattr(config, "loss") else ("", "", "")
     cls, key = (Loss, inner) if loss == "loss" else (type(config), field)
     if key not in {f.name for f in fields(cls)}:
         raise ValueError(f"--set {change}: {part} has no field {field}")
@@ -74,20 +74,20 @@ def use_machine(args: argparse.Namespace) -> str:
     import torch
 
     if args.threads is not None:
-        if args.threads < 1:
-            raise ValueError(f"threads = {args.threads}: must be at least 1")
+        if not 1 <= args.threads <= 1024:
+            raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
     torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
     if args.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=args.device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+        torch.zeros(1, device=args.device).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
         raise ValueError(f"device = {args.device!r}: not available here; try --device cpu") from None
     return args.device
 
 
-def follow(run, title: str, quiet: bool = False):
+def follow(run, title: str):
     """Step ``run`` to its end behind a progress bar with the time left; yields its records."""
     from tqdm import tqdm
 
@@ -103,7 +103,7 @@ def follow(run, title: str, quiet: bool = False):
     else:
         done, total = state.iteration, state.config.iterations
     note = ""
-    with tqdm(total=total, initial=done, desc=title, unit="it", dynamic_ncols=True, disable=quiet, file=sys.stderr, mininterval=0.2) as bar:
+    with tqdm(total=total, initial=done, desc=title, unit="it", dynamic_ncols=True, disable=None, file=sys.stderr, mininterval=0.2) as bar:
         for record in run.steps():
             if isinstance(record, Epoch):
                 phase = "warm-up" if record.epoch < state.config.warmup_epochs else "alternating"

@@ -28,6 +28,8 @@ def run(args) -> int:
         raise ValueError(f"limit = {args.limit}: must be at least 1")
     if args.json and not args.json.resolve().parent.is_dir():
         raise ValueError(f"--json {args.json}: its folder does not exist")
+    if args.json and args.json.is_dir():
+        raise ValueError(f"--json {args.json}: is a folder; name a file")
     chosen = protocol(args.protocol)
     restore, channels = _method(args.method, args.sigma)
     images = dict(list(load_images(args.dataset, channels, "test").items())[: args.limit])

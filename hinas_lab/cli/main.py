@@ -33,22 +33,43 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in argv
-    args = build_parser().parse_args([a for a in argv if a != "--debug"])
+    debug, args = "--debug" in argv, None
     try:
-        return args.run_command(args)
+        try:
+            args = build_parser().parse_args([a for a in argv if a != "--debug"])
+            return args.run_command(args)
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
-        where = f"; continue with: hinas-lab {args.command} ... --resume" if getattr(args, "run", None) and hasattr(args, "resume") else ""
+        where = f"; continue with: hinas-lab {args.command} ... --resume" if hasattr(args, "resume") else ""
         print(f"hinas-lab: interrupted{where}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 0
-    except (ValueError, OSError, FloatingPointError, ModuleNotFoundError, MemoryError, RuntimeError) as error:
-        if debug or isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's out of memory is a RuntimeError
+    except Exception as error:
+        if debug:
             raise
-        line = " ".join(str(error).split()) or type(error).__name__
-        if isinstance(error, ModuleNotFoundError):
-            line = f"the package {error.name!r} is not installed: pip install {PACKAGES.get(error.name, error.name)}"
-        print(f"hinas-lab: error: {line}", file=sys.stderr)
+        _drop_stdout()
+        print(f"hinas-lab: error: {_line(error)}", file=sys.stderr)
         return 2
+
+
+def _line(error: Exception) -> str:
+    """What the user reads: one line."""
+    if isinstance(error, ModuleNotFoundError):
+        return f"the package {error.name!r} is not installed: pip install {PACKAGES.get(error.name, error.name)}"
+    line = " ".join(str(error).split())
+    if isinstance(error, RuntimeError | MemoryError) and ("memory" in line or not line):  # torch's is a RuntimeError
+        return "not enough memory; lower batch, patch or width, or restore in smaller tiles"
+    if isinstance(error, ValueError | OSError | FloatingPointError) and line:
+        return line
+    return f"internal error: {type(error).__name__}: {line} (please report it with the output of the same command and --debug)"
+
+
+def _drop_stdout():
+    """Where standard output cannot be written, do not try again at exit."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,7 +11,7 @@ def add(commands):
 
 
 def run(args) -> int:
-    chosen = resolve(args, args.task, args.scale)
+    chosen = resolve(args, args.task, args.scale, ("space", "search"))
     from hinas_lab.engine.runs import load_genotype, open_search
 
     work = open_search(args.run, chosen, data=args.data, device=use_machine(args), resume=args.resume)

@@ -23,7 +23,7 @@ def run(args) -> int:
         asked = getattr(args, name)
         if asked is not None and asked != getattr(genotype, name):
             raise ValueError(f"{name} = {asked!r}: the genotype is for {name} {getattr(genotype, name)!r}")
-    chosen = resolve(args, genotype.task, genotype.scale if genotype.task == "sr" else None)
+    chosen = resolve(args, genotype.task, genotype.scale if genotype.task == "sr" else None, ("train",))
     if Path(args.genotype).is_dir():  # residual learning as in the search
         header = read_header(args.genotype)
         residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]

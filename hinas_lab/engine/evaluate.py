@@ -33,7 +33,10 @@ def evaluate(method: str, restore: Callable[[np.ndarray], np.ndarray], images: d
         start = time.perf_counter()
         restored = restore(noisy)
         seconds = time.perf_counter() - start
-        p, s = protocol.measure(restored, clean)
+        try:
+            p, s = protocol.measure(restored, clean)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
         yield Row(method=method, image=name, sigma=sigma, protocol=protocol.name, psnr=p, ssim=s, seconds=seconds,
                   restored=np.clip(restored, 0, 1))
 

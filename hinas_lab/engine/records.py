@@ -121,9 +121,13 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
     """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or damaged."""
     path = Path(run) / "records.npz"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
+            columns = {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise ValueError(f"{run}: no records.npz, not a run folder (or nothing was recorded yet)") from None
     except Exception as error:  # zipfile, zlib, numpy and OS errors all mean the same here
         raise ValueError(f"{path}: damaged or not a records file ({type(error).__name__})") from None
+    missing = ({f"step/{n}" for n in _STEP} | {f"epoch/{n}" for n in _EPOCH}) - set(columns)
+    if missing:
+        raise ValueError(f"{path}: not a records file of this version (no column {min(missing)})")
+    return columns

@@ -40,6 +40,7 @@ from hinas_lab.space.network import Network
 from hinas_lab.space.supernet import SuperNet
 
 FORMAT = 1
+_FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
 _FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
@@ -109,24 +110,27 @@ class Run:
         """
         if self.state is None:
             return
-        saved = time.monotonic()
-        with _deferred_interrupt() as interrupted:
-            try:
-                for record in (search if isinstance(self.state, Search) else train)(self.state):
-                    self.records.add(record)
-                    if interrupted() or time.monotonic() - saved >= save_seconds:
+        records, saved = (search if isinstance(self.state, Search) else train)(self.state), time.monotonic()
+        try:
+            while self.state is not None:
+                with _deferred_interrupt() as interrupted:
+                    record = next(records, None)
+                    if record is None:
                         self.save()
-                        saved = time.monotonic()
-                        if interrupted():
-                            raise KeyboardInterrupt
+                        self._write_result()
+                    else:
+                        self.records.add(record)
+                        if interrupted() or time.monotonic() - saved >= save_seconds:
+                            self.save()
+                            saved = time.monotonic()
+                    stop = interrupted()
+                if stop:
+                    raise KeyboardInterrupt
+                if record is not None:
                     yield record
-            except GeneratorExit:  # the caller stopped asking
-                self.save()
-                raise
+        except GeneratorExit:  # the caller stopped asking
             self.save()
-            self._write_result()
-            if interrupted():
-                raise KeyboardInterrupt
+            raise
 
     def save(self):
         """Records first, then the state that counts them."""
@@ -186,6 +190,9 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
+    for stray in folder.glob(".*.*"):  # half-written files of a killed process
+        if stray.name.split(".", 1)[1].rpartition(".")[0] in _FILES:
+            stray.unlink()
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
         folder.mkdir(parents=True, exist_ok=True)
@@ -281,8 +288,11 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     if header["kind"] == "search":
         raise ValueError(f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER")
     genotype = load_genotype(folder)
-    config = from_dict(TrainConfig, header["train"])
-    net = build_network(genotype, config, header["residual"])
+    try:
+        config = from_dict(TrainConfig, header["train"])
+        net = build_network(genotype, config, header["residual"])
+    except ValueError as error:
+        raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
     load_weights(net, Path(folder) / "best.safetensors")
     sigmas = list(config.sigmas) if genotype.task == "denoise" else []
     info = {"task": genotype.task, "scale": genotype.scale, "channels": genotype.channels, "sigmas": sigmas, "preset": header["preset"],
