@@ -41,7 +41,8 @@ def test_demo_writes_what_it_names(demo):
     for method, value in summary["mean"].items():
         for metric in ("psnr", "ssim"):
             assert value[metric] == pytest.approx(np.mean([image[method][metric] for image in summary["images"].values()]))
-    assert summary["mean"]["noisy"]["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=0.2)  # clipping gains a little at the ends
+    unclipped = 20 * np.log10(255 / 50)  # clipping to [0, 1] before measuring gains some at the ends
+    assert unclipped < summary["mean"]["noisy"]["psnr"] < unclipped + 1
     assert (demo / "genotype.svg").read_text().startswith("<svg")
     for name in ("search.png", "before_after.png"):
         with Image.open(demo / name) as picture:
