@@ -52,7 +52,7 @@ def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
     name, eq, text = change.partition("=")
     part, _, field = name.partition(".")
     if not eq or part not in parts or not field:
-        raise ValueError(f"--set {change}: this command takes {' or '.join(f'{p}.FIELD=VALUE' for p in parts)}")
+        raise ValueError(f"--set {change}: write {' or '.join(f'{p}.FIELD=VALUE' for p in parts)}")
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
