@@ -120,11 +120,13 @@ class Run:
                         self._write_result()
                     else:
                         self.records.add(record)
-                        if interrupted() or time.monotonic() - saved >= save_seconds:
+                        if time.monotonic() - saved >= save_seconds:
                             self.save()
                             saved = time.monotonic()
                     stop = interrupted()
                 if stop:
+                    if self.state is not None:
+                        self.save()
                     raise KeyboardInterrupt
                 if record is not None:
                     yield record

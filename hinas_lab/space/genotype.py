@@ -98,8 +98,11 @@ class Genotype:
 def _freeze(cells) -> tuple[Cell, ...]:
     """Nested lists as tuples, each node's edges by source: the order in which they are written says nothing."""
     edges = [edge for cell in cells for node in cell for edge in node] if _nested(cells, 3) else [None]
-    if not all(isinstance(e, tuple | list) and len(e) == 2 and isinstance(e[0], str) and is_a(int, e[1]) for e in edges):
-        raise ValueError("genotype: cells: must be per layer, per node a list of [operation, source]")
+    for edge in edges:
+        if not (isinstance(edge, tuple | list) and len(edge) == 2 and isinstance(edge[0], str)):
+            raise ValueError("genotype: cells: must be per layer, per node a list of [operation, source]")
+        if not is_a(int, edge[1]):
+            raise ValueError(f"genotype: cells: source {edge[1]!r} is no whole number; an edge is [operation, source]")
     return tuple(tuple(tuple(sorted(((op, src) for op, src in node), key=lambda e: e[1])) for node in cell) for cell in cells)
 
 
