@@ -193,7 +193,8 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
     for stray in folder.glob(".*.*"):  # half-written files of a killed process
-        if stray.name.split(".", 1)[1].rpartition(".")[0] in _FILES:
+        name, _, tail = stray.name[1:].rpartition(".")
+        if name in _FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
             stray.unlink()
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
