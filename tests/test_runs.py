@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hinas_lab import storage
 from hinas_lab.cli.common import resolve
 from hinas_lab.cli.main import build_parser, main
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, preset
@@ -426,7 +427,8 @@ def fill_disk(monkeypatch, name: str):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(handle)
 
-    monkeypatch.setattr(runs, "write_atomic", noting_write)
+    for module in (runs, storage):
+        monkeypatch.setattr(module, "write_atomic", noting_write)
     monkeypatch.setattr(os, "fsync", full)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hinas_lab.cli.common import add_machine_options, follow, use_machine
 from hinas_lab.cli.search import summary
+from hinas_lab.storage import write_atomic, write_json
 
 SIGMA = 50.0
 RANDOM = 20
@@ -22,7 +23,7 @@ def add(commands):
 
 def run(args) -> int:
     from hinas_lab.config import preset
-    from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed, write_atomic
+    from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed
     from hinas_lab.studies.comparison import table
     from hinas_lab.views.graphs import draw_genotype
 
@@ -120,7 +121,6 @@ def _seconds(search, training) -> dict[str, float]:
 
 def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, seconds) -> dict:
     """summary.json, as CONTRACT.md has it; returns the means per method."""
-    from hinas_lab.engine.runs import write_json
     from hinas_lab.studies.comparison import totals
 
     means = totals(rows)
@@ -137,7 +137,6 @@ def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, secon
 def _pictures(folder: Path, space, records, rows):
     import io
 
-    from hinas_lab.engine.runs import write_atomic
     from hinas_lab.images.catalog import load_images
     from hinas_lab.views.plots import figure_restoration, figure_search
     from hinas_lab.views.style import theme

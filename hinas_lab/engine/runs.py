@@ -6,21 +6,14 @@ records.npz             the records so far (never behind the state)
 genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it marks a finished run
 """
 
-import errno
 import hashlib
 import json
-import math
-import os
-import platform
 import signal
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +21,6 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-import hinas_lab
 from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
 from hinas_lab.engine.records import Epoch, Records, Step, read_records
 from hinas_lab.engine.search import Search, search
@@ -38,59 +30,13 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 from hinas_lab.space.supernet import SuperNet
+from hinas_lab.storage import environment, write_atomic, write_json
 
 FORMAT = 1
 _FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
 _FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
-
-
-def write_atomic(path: Path, data: bytes):
-    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line otherwise."""
-    name = ""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(name)
-        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
-        raise OSError(f"{path}: cannot be written, {why}; what was there before is unchanged") from None
-
-
-def write_json(path: Path, values: dict):
-    """Indented JSON, atomically; values that are no finite number become null."""
-    write_atomic(path, (json.dumps(_finite(values), indent=1, allow_nan=False) + "\n").encode())
-
-
-def _finite(value):
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def environment(seed: int, device: str) -> dict:
-    """Versions, device, threads, seed and commit: what a number needs to be made again."""
-    versions = {}
-    for name in ("torch", "numpy", "scikit-image", "scipy", "pillow"):
-        with suppress(PackageNotFoundError):
-            versions[name] = version(name)
-    commit, root = None, Path(__file__).parents[2]
-    with suppress(OSError):  # no git on this machine
-        if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
-            done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-            commit = done.stdout.strip() or None
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
-    return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
-            "device_name": name, "threads": torch.get_num_threads(), "seed": seed, "commit": commit}
 
 
 class Run:

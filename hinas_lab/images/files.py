@@ -18,6 +18,8 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hinas_lab.storage import write_atomic
+
 READS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 GRAY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA", "RGBX", "YCbCr")
 MAX_PIXELS = 178_956_970
@@ -188,16 +190,9 @@ def write_photo(path: str | Path, photo: Photo) -> None:
 
     Raises what ``check_output`` raises, and OSError in one line when the disk fails; an older file then stays.
     """
-    path, writer = Path(path), check_output(path, photo)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "wb") as stream:
-            _save(photo, stream, writer)
-        os.replace(part, path)
-    except OSError as error:
-        raise OSError(f"{path}: not written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
+    writer, stream = check_output(path, photo), io.BytesIO()
+    _save(photo, stream, writer)
+    write_atomic(Path(path), stream.getvalue())
 
 
 def estimate_noise(pixels: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from html import escape
 from pathlib import Path
 
 from hinas_lab.space.ops import OPS
+from hinas_lab.storage import write_atomic
 from hinas_lab.views import style
 
 FORMATS = ("svg", "pdf", "png")
@@ -102,12 +103,7 @@ class Drawing:
         if fmt not in FORMATS:
             raise ValueError(f"path = {str(path)!r}: must end in .{', .'.join(FORMATS)}")
         data = self.svg().encode("utf-8") if fmt == "svg" else render(self, fmt)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            partial.write_bytes(data)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_atomic(path, data)
         return path
 
 

@@ -1,0 +1,63 @@
+"""Files that appear whole or not at all, and the stamp of where a number was made. No torch."""
+
+import errno
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import hinas_lab
+
+
+def write_atomic(path: Path, data: bytes):
+    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line otherwise."""
+    name = ""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(name)
+        why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
+        raise OSError(f"{path}: cannot be written, {why}; what was there before is unchanged") from None
+
+
+def write_json(path: Path, values: dict):
+    """Indented JSON, atomically; values that are no finite number become null."""
+    write_atomic(path, (json.dumps(_finite(values), indent=1, allow_nan=False) + "\n").encode())
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def environment(seed: int, device: str) -> dict:
+    """Versions, device, threads, seed and commit: what a number needs to be made again."""
+    versions = {}
+    for name in ("torch", "numpy", "scikit-image", "scipy", "pillow"):
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    commit, root = None, Path(__file__).parents[1]
+    with suppress(OSError):  # no git on this machine
+        if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
+            done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+            commit = done.stdout.strip() or None
+    torch = sys.modules.get("torch")  # not loaded: nothing here ran on it
+    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
+            "device_name": name, "threads": torch.get_num_threads() if torch else 1, "seed": seed, "commit": commit}
