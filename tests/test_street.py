@@ -14,6 +14,7 @@ PACKAGE = ROOT / "hinas_lab"
 # A module may import from its own level and from those below it.
 LEVELS = {
     "hinas_lab": 0,  # the version and the repository's address
+    "storage": 1,
     "config": 1,
     "space": 1,
     "images": 1,
@@ -29,8 +30,9 @@ NEVER = {"space": DRAWING, "images": DRAWING, "engine": DRAWING, "views": {"torc
 
 WITHOUT_TORCH = [
     "config", "space.genotype", "space.decode", "space.cost", "space.ops",
-    "images.catalog", "images.protocol", "images.metrics", "images.degrade", "images.files",
-    "engine.records",
+    "images.catalog", "images.sets", "images.verify", "images.unpack", "images.download", "images.audit", "images.colour",
+    "images.protocol", "images.metrics", "images.degrade", "images.files",
+    "storage", "engine.records", "engine.evaluate", "engine.unfinished", "engine.baselines",
 ]  # fmt: skip
 
 # What a bare checkout on a cluster node or a GPU machine may lack (CONTRACT.md, lean core).

@@ -11,7 +11,8 @@ from hinas_lab.config import PRESETS, TASKS, Loss, Preset, preset
 def add_run_options(parser: argparse.ArgumentParser):
     """The options of ``search`` and ``train``."""
     parser.add_argument("--preset", default="classroom", help=f"{', '.join(PRESETS)} (default: classroom)")
-    parser.add_argument("--data", default="builtin", metavar="NAME|DIR", help="builtin (photographs of scikit-image) or a folder of images")
+    parser.add_argument("--data", default="builtin", metavar="NAME|DIR",
+                        help="builtin (photographs of scikit-image), a set of 'hinas-lab data list', or a folder")
     parser.add_argument("--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
                         help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
@@ -20,9 +21,10 @@ def add_run_options(parser: argparse.ArgumentParser):
     add_machine_options(parser)
 
 
-def add_machine_options(parser: argparse.ArgumentParser):
+def add_machine_options(parser: argparse.ArgumentParser, seed: bool = True):
     """Seed, device and threads."""
-    parser.add_argument("--seed", type=int, default=0)
+    if seed:
+        parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
 

@@ -11,7 +11,7 @@ from importlib import import_module
 import hinas_lab
 
 PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
-COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "study")
+COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study")
 
 
 class Parser(argparse.ArgumentParser):
@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
-        where = f"; continue with: hinas-lab {args.command} ... --resume" if hasattr(args, "resume") else ""
+        how = f"continue with: hinas-lab {args.command} ... --resume" if hasattr(args, "resume") else getattr(args, "interrupted", "")
+        where = f"; {how}" if how else ""
         print(f"hinas-lab: interrupted{where}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output left
