@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-notebooks lab notebooks
+.PHONY: help demo test test-notebooks lab notebooks docs
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -57,6 +57,9 @@ lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 
 notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_PRESET, default classroom)
 	$(BIN)/python tools/store_notebooks.py $(NOTEBOOKS)
+
+docs: $(VENV)/.ok       ## the documents that are made from the code (docs/protocols.md)
+	$(BIN)/python tools/protocol_table.py
 
 $(VENV)/.ok: pyproject.toml $(wildcard constraints/*.txt)
 	@$(VENV_OK) || { $(VENV_NEW); }

@@ -15,19 +15,29 @@ from test_runs import FILES, ROOT, SEARCH, TRAIN, hinas, python, refused, settin
 
 from hinas_lab import __version__
 from hinas_lab.cli.main import COMMANDS, build_parser, main
+from hinas_lab.cli.study import STUDIES
 from hinas_lab.config import PRESETS
 from hinas_lab.engine.restore import restore_array
 from hinas_lab.engine.runs import load_network
 from hinas_lab.images.protocol import PROTOCOLS
 
-ROW = {"dataset", "method", "sigma", "protocol", "n", "psnr", "ssim", "psnr_se", "ssim_se", "seconds"}
+ROW = {"dataset", "method", "sigma", "protocol", "n", "psnr", "ssim", "psnr_se", "ssim_se", "seconds", "peak_mb"}
 RUN_OPTIONS = "--task --scale --preset --data --sigma --seed --device --threads --run --resume --set"
 OPTIONS = {
     "search": RUN_OPTIONS,
     "train": "--genotype " + RUN_OPTIONS,
-    "evaluate": "--method --dataset --sigma --protocol --limit --json",
+    "evaluate": "--method --dataset --sigma --scale --protocol --limit --json --save --device --threads",
     "restore": "--run --out --tile",
-    "study": "--preset --seeds",
+    "data": "",
+    "data list": "",
+    "data get": "",
+    "data verify": "",
+    "data where": "",
+    "data audit": "--train --test",
+    "study": "",
+    "study search": "--preset --seeds --random --data --run --workers",
+    "study protocol": "--method --dataset --sigma --scale --limit --strides --run --device --threads",
+    "study bicubic": "--json",
     "demo": "--run --seed",
     "doctor": "",
 }
@@ -46,7 +56,7 @@ def interrupt(args):
 # Help, version, usage
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("command", ["", *OPTIONS])
 def test_help(command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     code, out, err = hinas(*command.split(), "--help")
@@ -80,8 +90,8 @@ finally:
 
 
 def test_every_command_is_a_file():
-    files = {p.stem for p in (ROOT / "hinas_lab" / "cli").glob("*.py")} - {"__init__", "common", "main"}
-    assert files == set(COMMANDS)
+    files = {p.stem for p in (ROOT / "hinas_lab" / "cli").glob("*.py")} - {"__init__", "common", "main", "methods"}
+    assert files == set(COMMANDS) | {f"study_{name}" for name in STUDIES}
     assert {a.dest for a in build_parser()._actions} >= {"command", "debug"}
 
 
@@ -181,7 +191,7 @@ def rows(tiny, tmp_path_factory):
         for method in ("tv", tiny.train):
             argv = ["evaluate", "--method", method, "--dataset", tiny.photos, "--sigma", 25]
             code, text, err = hinas(*argv, "--json", folder / "e.json")
-            assert (code, err) == (0, "")
+            assert code == 0 and ("trained on 8 of the images" in err) == (method == tiny.train) == bool(err)
             out[str(method)] = strict_json(folder / "e.json"), text
     return out
 
@@ -203,7 +213,8 @@ def test_rows_add_up(tiny, rows, method):
     lines = text.splitlines()
     assert [f"{i['psnr']:.2f} dB" in line and i["image"] in line for i, line in zip(images, lines)] == [True] * 8
     assert f"{row['psnr']:.2f} dB" in lines[8] and "n = 8" in lines[8]
-    assert "protocol whole" in lines[9] and "sigma 25" in lines[9] and "seed 0" in lines[9]
+    assert "sigma 25" in lines[9] and "peak memory" in lines[9] and "protocol whole" in lines[10]
+    assert "seed 0" in text and max(map(len, lines[9:])) < 80 and told["protocol"]["name"] == "whole" and told["env"]["device"] == "cpu"
 
 
 def test_numbers_are_those_of_scikit_image(tiny, rows):
@@ -262,9 +273,11 @@ def test_from_search_to_picture(tiny, tmp_path, monkeypatch, task, space, shape)
     code, _, err = hinas("restore", "photo.png", "--run", "t", "--out", "out.png")
     assert code == 0 and np.asarray(Image.open("out.png")).shape == shape
     if info["task"] == "sr":
-        refused(hinas("evaluate", "--method", "t", "--dataset", tiny.photos), "super-resolution run")
+        code, out, err = hinas("evaluate", "--method", "t", "--dataset", tiny.photos, "--limit", 2)
+        assert code == 0 and "trained on" in err and "protocol sr-standard" in out and f"x{info['scale']}" in out
     else:
         assert hinas("evaluate", "--method", "t", "--dataset", tiny.photos, "--limit", 2).code == 0
+        assert "protocol whole-rgb" in hinas("evaluate", "--method", "t", "--dataset", tiny.photos, "--limit", 1).out
 
 
 def test_gray_net_takes_colour_as_gray(tiny):

@@ -12,7 +12,7 @@ from scipy import stats
 
 from hinas_lab.cli.main import main
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.engine.baselines import METHODS, tuned
+from hinas_lab.engine.baselines import METHODS, classical
 from hinas_lab.engine.evaluate import evaluate, mean
 from hinas_lab.engine.records import read_records
 from hinas_lab.engine.runs import load_genotype, load_network, with_seed
@@ -76,7 +76,7 @@ def test_test_photographs_are_never_trained_on():
 def test_classical_methods_denoise(method):
     """Tuned on training photographs, each gains at least 8 dB at sigma 50; a method that only blurs everything would not."""
     crop = {name: image[:160, :160] for name, image in load_images("builtin", 1, "test").items()}
-    rows = list(evaluate(method, tuned(method, 50.0), crop, 50.0, protocol("whole")))
+    rows = list(evaluate(method, classical(method, "denoise", 50.0), crop, 50.0, protocol("whole")))
     noisy = list(evaluate("noisy", lambda x: x, crop, 50.0, protocol("whole")))
     assert mean(rows)["psnr"] > mean(noisy)["psnr"] + 8
     assert "parameters" in table([*noisy, *rows], 1) and list(totals([*noisy, *rows])) == ["noisy", method]

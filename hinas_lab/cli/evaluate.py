@@ -1,65 +1,129 @@
 """``hinas-lab evaluate``: PSNR and SSIM of a run or a classical method on a data set, under a named protocol."""
 
-from dataclasses import asdict
+import sys
+import textwrap
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
+
+from hinas_lab.cli.common import add_machine_options
+
+LISTED = 25
+"images: above that, their rows are in the JSON only"
 
 
 def add(commands):
-    parser = commands.add_parser("evaluate", help="measure a run, or tv, wavelet, nl_means, on a data set")
-    parser.add_argument("--method", required=True, metavar="NAME|RUN", help="folder of a training run, or tv, wavelet, nl_means")
-    parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR", help="builtin (camera, chelsea, coffee) or a folder of images")
-    parser.add_argument("--sigma", type=float, default=50.0, help="noise level on the 0-255 scale (default: 50)")
-    parser.add_argument("--protocol", default="whole", help="how it is measured (default: whole)")
+    parser = commands.add_parser(
+        "evaluate", help="measure a run, or a classical method, on a data set",
+        description="PSNR and SSIM of every image, their mean and its standard error, under a protocol that is printed with them. With "
+                    "--json or --save, the same command continues where it was stopped.")
+    parser.add_argument("--method", required=True, metavar="NAME|RUN",
+                        help="folder of a training run; tv, wavelet, nl_means, noisy (nothing done); bicubic for --scale")
+    parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR",
+                        help="builtin, a set of 'hinas-lab data list', or a folder (default: builtin)")
+    parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
+    parser.add_argument("--scale", type=int, help="upscaling factor: 2, 3 or 4 (default: the run's)")
+    parser.add_argument("--protocol", metavar="NAME",
+                        help="how it is measured, with changes as in 'whole + border=4' (default: whole; whole-rgb for a colour net; "
+                             "sr-standard for super-resolution)")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and images as JSON")
-    parser.set_defaults(run_command=run)
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write the restored images there, as 8-bit PNG")
+    add_machine_options(parser, seed=False)
+    parser.set_defaults(run_command=run, interrupted="the same command continues, if it had --json or --save")
 
 
 def run(args) -> int:
     from tqdm import tqdm
 
-    from hinas_lab.engine.evaluate import evaluate, mean
-    from hinas_lab.images.catalog import load_images
+    from hinas_lab.cli.methods import level_of, method_of, pictures, trained_on_them
+    from hinas_lab.engine.evaluate import mean, measure
+    from hinas_lab.engine.unfinished import Unfinished, plain
+    from hinas_lab.images.catalog import named_files
+    from hinas_lab.images.files import Photo, write_photo
     from hinas_lab.images.protocol import protocol
+    from hinas_lab.storage import environment, write_json
 
-    if not 0 <= args.sigma <= 255:
-        raise ValueError(f"sigma = {args.sigma}: must be from 0 to 255")
-    if args.limit is not None and args.limit < 1:
-        raise ValueError(f"limit = {args.limit}: must be at least 1")
     if args.json and not args.json.resolve().parent.is_dir():
         raise ValueError(f"--json {args.json}: its folder does not exist")
     if args.json and args.json.is_dir():
         raise ValueError(f"--json {args.json}: is a folder; name a file")
-    chosen = protocol(args.protocol)
-    restore, channels = _method(args.method, args.sigma)
-    images = dict(list(load_images(args.dataset, channels, "test").items())[: args.limit])
-    rows = []
-    for row in tqdm(evaluate(args.method, restore, images, args.sigma, chosen), total=len(images), desc="evaluate", disable=None):
-        rows.append(row)
-    width = max(len(name) for name in images)
-    for row in rows:
-        print(f"{row.image:<{width}}  {row.psnr:6.2f} dB  {row.ssim:.4f}  {row.seconds:7.2f} s")
-    total = {"dataset": args.dataset, "method": args.method, "sigma": args.sigma, "protocol": chosen.name, **mean(rows)}
-    print(f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  "
-          f"(n = {total['n']}, standard error {total['psnr_se']:.2f} dB)".replace("nan dB", "unknown"))
-    print(f"protocol {chosen.name}: {chosen.text}; sigma {args.sigma:g}, noise seed {chosen.seed}")
+    method = method_of(args)
+    chosen = protocol(args.protocol or ("sr-standard" if method.task == "sr" else "whole-rgb" if method.channels == 3 else "whole"))
+    level = level_of(args, method, chosen)
+    images, digest = pictures(args.dataset, args.limit)
+    targets = _targets(args.save, images, named_files(args.dataset, "test").values())
+    beside = args.json or (args.save / "images" if args.save else None)
+    unfinished = Unfinished(beside and beside.with_name(f".{beside.name}.unfinished"), {
+        "method": args.method, **method.stamp, "protocol": chosen.name, "level": level, "dataset": args.dataset, "images": digest})
+    restore = method.restore(level)
+    rows, kept = [], 0
+    for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
+        row = unfinished.rows.get((chosen.name, name))
+        if row and (not targets or targets[name].exists()):
+            kept += 1
+        else:
+            row = measure(args.method, restore, name, images[name], number, level, chosen)
+            if targets:
+                write_photo(targets[name], Photo(row.restored))
+            unfinished.add(row)
+        rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
+    total = {"dataset": args.dataset, "method": args.method, chosen.level: level, "protocol": chosen.name, **mean(rows),
+             "peak_mb": _peak_mb(args.device)}
+    _print(rows, total, method, chosen, kept)
+    if seen := trained_on_them(method, args.dataset):
+        print(f"hinas-lab: warning: {args.method} was trained on {seen} of the images of {args.dataset}: these numbers say nothing about "
+              "other pictures", file=sys.stderr)
     if args.json:
-        from hinas_lab.engine.runs import write_json
-
-        write_json(args.json, {"rows": [total], "images": [{k: v for k, v in asdict(r).items() if k != "restored"} for r in rows]})
+        env = environment(chosen.seed, args.device)
+        write_json(args.json, {"rows": [total], "images": [plain(r) for r in rows],
+                               "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)}, "stamp": method.stamp, "env": env})
+    unfinished.finish()
     return 0
 
 
-def _method(name: str, sigma: float):
-    """(restore function, channels) of a run folder or a classical method."""
-    from hinas_lab.engine.baselines import METHODS, tuned
+def _targets(folder: Path | None, images: Iterable[str], sources: Iterable[Path]) -> dict[str, Path]:
+    """Image -> file to write; makes the folders. ValueError when two images, or an image and an input, would be one file."""
+    if folder is None:
+        return {}
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--save {folder}: is a file; name a folder")
+    inputs, owner, targets = {p.resolve() for p in sources}, {}, {}
+    for name in images:
+        target = folder / Path(name).with_suffix(".png")
+        if target.resolve() in inputs:
+            raise ValueError(f"--save {folder}: would overwrite the input {target}; choose another folder")
+        if owner.setdefault(target, name) != name:
+            raise ValueError(f"--save {folder}: {owner[target]} and {name} would both become {target}")
+        targets[name] = target
+    for target in targets.values():
+        target.parent.mkdir(parents=True, exist_ok=True)
+    return targets
 
-    if name in METHODS or not Path(name).exists():
-        return tuned(name, sigma), 1
-    from hinas_lab.engine.restore import restore_array
-    from hinas_lab.engine.runs import load_network
 
-    net, info = load_network(name)
-    if info["task"] != "denoise":
-        raise ValueError(f"{name}: is a super-resolution run; evaluate measures denoising so far")
-    return lambda noisy: restore_array(net, noisy), info["channels"]
+def _peak_mb(device: str) -> float | None:
+    """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not tell."""
+    if device.startswith("cuda"):
+        import torch
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    try:
+        from resource import RUSAGE_SELF, getrusage
+    except ImportError:  # Windows
+        return None
+    return getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def _print(rows, total: dict, method, chosen, kept: int):
+    width = max(len("mean"), *(len(r.image) for r in rows))
+    if len(rows) <= LISTED:
+        for row in rows:
+            print(f"{row.image:<{width}}  {row.psnr:6.2f} dB  {row.ssim:.4f}  {row.seconds:7.2f} s")
+    else:
+        width = len("mean")
+    error = f"standard error {total['psnr_se']:.2f} dB, {total['ssim_se']:.4f}" if len(rows) > 1 else "standard error unknown"
+    print(f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  (n = {total['n']}, {error})")
+    peak = f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else ""
+    level = f"sigma {total['sigma']:g}" if chosen.task == "denoise" else f"x{total['scale']}"
+    stamp = f"preset {method.stamp['preset']}, training seed {method.stamp['seed']}" if method.stamp else ""
+    print(", ".join(filter(None, [level, stamp, peak, f"{kept} of the images measured before" if kept else ""])))
+    print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))

@@ -1,6 +1,6 @@
-"""Classical denoisers of scikit-image, each tuned on training photographs for the noise level. No torch.
+"""Methods without training: bicubic upscaling, and classical denoisers of scikit-image, each tuned on training photographs. No torch.
 
-Each is ``f(noisy, sigma, strength)`` on gray float images (H, W), sigma on the 0-255 scale; the strength is what is tuned.
+A denoiser is ``f(noisy, sigma, strength)`` on gray float images (H, W), sigma on the 0-255 scale; the strength is what is tuned.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from hinas_lab.images.catalog import load_images
-from hinas_lab.images.degrade import add_noise
+from hinas_lab.images.degrade import add_noise, upscale
 from hinas_lab.images.metrics import psnr
+from hinas_lab.images.protocol import Restore, planes
 
 Denoiser = Callable[[np.ndarray, float, float], np.ndarray]
 TUNING_SEED, TUNING_CROP = 1, 256
@@ -40,6 +41,8 @@ METHODS: dict[str, tuple[Denoiser, tuple[float, ...]]] = {
     "nl_means": (_nl_means, (0.4, 0.5, 0.6, 0.7, 0.8)),
 }
 "method -> denoiser and the strengths tried"
+CLASSICAL = {"denoise": ("noisy", *METHODS), "sr": ("bicubic",)}
+"task -> methods that are not trained; noisy: nothing done"
 
 
 def tune(method: str, sigma: float, data: str = "builtin") -> float:
@@ -54,9 +57,25 @@ def tune(method: str, sigma: float, data: str = "builtin") -> float:
     return max(strengths, key=lambda k: np.mean([psnr(np.clip(denoise(n, sigma, k), 0, 1), c) for n, c in crops]))
 
 
-def tuned(method: str, sigma: float) -> Callable[[np.ndarray], np.ndarray]:
-    """``method`` for noise of ``sigma``, ready for images (H, W)."""
-    if method not in METHODS:
-        raise ValueError(f"method = {method!r}: neither a run folder nor one of {', '.join(METHODS)}")
-    denoise, strength = METHODS[method][0], tune(method, sigma)
-    return lambda noisy: denoise(noisy, sigma, strength)
+def classical(method: str, task: str, level: float) -> Restore:
+    """A method of CLASSICAL, ready for noise of sigma ``level`` or for the scale ``level``; colour images channel by channel.
+
+    Raises ValueError for a method that is not known, or not for this task.
+    """
+    for other, names in CLASSICAL.items():
+        if method in names and other != task:
+            raise ValueError(f"method = {method!r} is for {other}, the protocol for {task}; choose one of {', '.join(CLASSICAL[task])}")
+    if method not in CLASSICAL[task]:
+        raise ValueError(f"method = {method!r}: neither a run folder nor one of {', '.join(CLASSICAL[task])}")
+    if method == "noisy" or level == 0:
+        return lambda image: image
+    if method == "bicubic":
+        return lambda image: planes(upscale, image, int(level))
+    denoise, strength = METHODS[method][0], tune(method, level)
+    return lambda image: _each_channel(denoise, image, level, strength)
+
+
+def _each_channel(denoise: Denoiser, image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
+    if image.ndim == 2:
+        return denoise(image, sigma, strength)
+    return np.stack([denoise(channel, sigma, strength) for channel in np.moveaxis(image, 2, 0)], axis=2)

@@ -1,12 +1,12 @@
 """Numbers under a protocol: one row per image and method. Works without torch; a net is just a function."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from hinas_lab.images.protocol import Protocol
+from hinas_lab.images.protocol import Protocol, Restore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,35 +15,58 @@ class Row:
 
     method: str
     image: str
-    sigma: float
     protocol: str
+    "its name, changes included: rows share a table only when it is the same"
+    sigma: float | None = None
+    "of the noise, 0-255 scale; None for super-resolution"
+    scale: int | None = None
+    "of super-resolution; None for denoising"
     psnr: float
     ssim: float
     seconds: float
-    restored: np.ndarray
-    "(H, W) or (H, W, 3) in [0, 1], clipped"
+    restored: np.ndarray | None = field(default=None, repr=False)
+    "(H, W) or (H, W, 3) in [0, 1]"
 
 
-def evaluate(method: str, restore: Callable[[np.ndarray], np.ndarray], images: dict[str, np.ndarray], sigma: float,
-             protocol: Protocol) -> Iterator[Row]:
-    """Degrade, restore and measure each uint8 image; every method sees the same noise."""
-    for number, (name, image) in enumerate(images.items()):
-        clean = image.astype(np.float32) / 255
-        noisy = protocol.degrade(clean, sigma, number)
+def measure(method: str, restore: Restore, name: str, image: np.ndarray, number: int, level: float, protocol: Protocol) -> Row:
+    """Degrade, restore and measure one uint8 image, as stored.
+
+    ``number`` is its place in its data set, which its noise belongs to; ``level``: sigma on the 0-255 scale, or the scale of
+    super-resolution. Raises ValueError that names the image on which the protocol cannot work.
+    """
+    spent, scale = 0.0, int(level) if protocol.task == "sr" else 1
+
+    def timed(degraded: np.ndarray) -> np.ndarray:
+        nonlocal spent
         start = time.perf_counter()
-        restored = restore(noisy)
-        seconds = time.perf_counter() - start
-        try:
-            p, s = protocol.measure(restored, clean)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-        yield Row(method=method, image=name, sigma=sigma, protocol=protocol.name, psnr=p, ssim=s, seconds=seconds,
-                  restored=np.clip(restored, 0, 1))
+        restored = restore(degraded)
+        spent += time.perf_counter() - start
+        return restored
+
+    try:
+        clean = protocol.clean(image, scale)
+        restored = protocol.apply(timed, clean, level, number)
+        psnr, ssim = protocol.measure(restored, clean, scale)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    at = {protocol.level: level}
+    return Row(method=method, image=name, protocol=protocol.name, **at, psnr=psnr, ssim=ssim, seconds=spent, restored=restored)
+
+
+def evaluate(method: str, restore: Restore, images: Mapping[str, np.ndarray], level: float, protocol: Protocol) -> Iterator[Row]:
+    """``measure`` for each image; every method sees the same noise."""
+    for number, name in enumerate(images):
+        yield measure(method, restore, name, images[name], number, level, protocol)
 
 
 def mean(rows: list[Row]) -> dict[str, float]:
-    """Mean and standard error over images, per image first: psnr, ssim, psnr_se, ssim_se, seconds, n."""
+    """Mean and standard error over images, per image first: psnr, ssim, psnr_se, ssim_se, seconds, n. ValueError for rows of several
+    protocols or levels: such numbers have no common mean."""
+    kinds = {f"{r.protocol} at {r.sigma if r.scale is None else f'x{r.scale}'}" for r in rows}
+    if len(kinds) > 1:
+        raise ValueError(f"rows of different protocols or levels have no common mean: {', '.join(sorted(kinds))}")
     values = np.array([(r.psnr, r.ssim, r.seconds) for r in rows])
-    error = values.std(0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.full(3, np.nan)
+    with np.errstate(invalid="ignore"):  # identical images: an infinite PSNR has no spread
+        error = values.std(0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.full(3, np.nan)
     p, s, t = values.mean(0).tolist()
     return {"psnr": p, "ssim": s, "psnr_se": float(error[0]), "ssim_se": float(error[1]), "seconds": t, "n": len(rows)}

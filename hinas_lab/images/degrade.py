@@ -3,7 +3,9 @@
 Nothing here imports torch: the products work on numpy arrays and on torch tensors alike.
 """
 
+import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,42 +28,88 @@ def _cubic(x: np.ndarray) -> np.ndarray:
     return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))
 
 
+class Band(NamedTuple):
+    """Some consecutive output pixels of a resized axis, and what they are made of."""
+
+    out: slice
+    source: slice
+    weights: np.ndarray
+    "(output pixels, source pixels) float64; each row sums to one"
+
+
+BAND = 64
+"output pixels of a band: the matrices stay small, as most of the whole one is zero"
+
+
 @lru_cache(maxsize=256)
-def bicubic_matrix(size: int, out: int, scale: float) -> np.ndarray:
-    """(out, size) float64: row r holds the weights of output pixel r. Shrinking widens the kernel (antialias); borders are mirrored."""
+def bicubic_bands(size: int, out: int, scale: float) -> tuple[Band, ...]:
+    """How ``size`` pixels become ``out``. Shrinking widens the kernel (antialias); borders are mirrored, the edge pixel included."""
     stretch = min(scale, 1.0)
-    centre = (np.arange(out) + 0.5) / scale - 0.5
     reach = 2 / stretch
-    first = np.floor(centre - reach).astype(int)
-    taps = first[:, None] + np.arange(int(np.ceil(2 * reach)) + 2)
-    weights = stretch * _cubic(stretch * (centre[:, None] - taps))
-    weights /= weights.sum(1, keepdims=True)
-    mirrored = np.concatenate([np.arange(size), np.arange(size)[::-1]])[taps % (2 * size)]
-    matrix = np.zeros((out, size))
-    np.add.at(matrix, (np.arange(out)[:, None], mirrored), weights)
-    matrix.setflags(write=False)
-    return matrix
+    mirror = np.concatenate([np.arange(size), np.arange(size)[::-1]])
+    bands = []
+    for start in range(0, out, BAND):
+        pixels = np.arange(start, min(start + BAND, out))
+        centre = (pixels + 0.5) / scale - 0.5
+        taps = np.floor(centre - reach).astype(int)[:, None] + np.arange(int(np.ceil(2 * reach)) + 2)
+        weights = stretch * _cubic(stretch * (centre[:, None] - taps))
+        weights /= weights.sum(1, keepdims=True)
+        source = mirror[taps % (2 * size)]
+        first, last = source.min(), source.max() + 1
+        matrix = np.zeros((len(pixels), last - first))
+        np.add.at(matrix, (np.arange(len(pixels))[:, None], source - first), weights)
+        matrix.setflags(write=False)
+        bands.append(Band(slice(start, start + len(pixels)), slice(int(first), int(last)), matrix))
+    return tuple(bands)
 
 
-def _resize(x, out_h: int, out_w: int, scale: float):
-    rows, columns = bicubic_matrix(x.shape[-2], out_h, scale), bicubic_matrix(x.shape[-1], out_w, scale)
-    if isinstance(x, np.ndarray):
-        return (rows.astype(x.dtype) @ x) @ columns.T.astype(x.dtype)
-    rows, columns = (x.new_tensor(m) for m in (rows, columns))  # torch
-    return (rows @ x) @ columns.t()
+def _resize(x, size: tuple[int, int], scale: float):
+    """(..., H, W) -> (..., *size): rows, then columns. uint8 is rounded after each of them, as MATLAB does."""
+    for axis, out in zip((-2, -1), size):
+        x = _rounded(_resize_axis(x.astype(np.float64), axis, out, scale)) if x.dtype == np.uint8 else _resize_axis(x, axis, out, scale)
+    return x
+
+
+def _resize_axis(x, axis: int, out: int, scale: float):
+    shape = (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out)
+    numpy = isinstance(x, np.ndarray)
+    y = np.empty(shape, x.dtype) if numpy else x.new_empty(shape)
+    for band in bicubic_bands(x.shape[axis], out, scale):
+        weights = band.weights.astype(x.dtype) if numpy else x.new_tensor(band.weights)
+        if axis == -2:
+            y[..., band.out, :] = weights @ x[..., band.source, :]
+        else:
+            y[..., band.out] = x[..., band.source] @ weights.T
+    return y
+
+
+def _rounded(x: np.ndarray) -> np.ndarray:
+    """To uint8, halves up."""
+    return np.floor(x.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+def imresize(x, factor: float):
+    """(..., H, W) -> (..., ceil(factor H), ceil(factor W)): MATLAB's ``imresize(x, factor)``, bicubic with antialiasing.
+
+    numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is differentiable. ValueError for a factor <= 0.
+    """
+    if not factor > 0:
+        raise ValueError(f"factor = {factor}: must be above 0")
+    height, width = (math.ceil(round(side * factor, 9)) for side in x.shape[-2:])  # 255 * (1 / 3) is 85
+    return _resize(x, (height, width), float(factor))
 
 
 def upscale(x, scale: int):
-    """(..., H, W) float -> (..., S*H, S*W): bicubic, numpy or torch, differentiable in torch."""
-    return _resize(x, x.shape[-2] * scale, x.shape[-1] * scale, float(scale))
+    """(..., H, W) -> (..., S*H, S*W), as ``imresize``."""
+    return imresize(x, scale)
 
 
 def downscale(x, scale: int):
-    """(..., H, W) float, H and W divisible by ``scale`` -> (..., H/S, W/S): bicubic with antialiasing."""
+    """(..., H, W), H and W divisible by ``scale`` -> (..., H/S, W/S), as ``imresize``."""
     height, width = x.shape[-2:]
     if height % scale or width % scale:
         raise ValueError(f"image of {height} x {width} pixels: sides must be divisible by the scale {scale}; crop it first")
-    return _resize(x, height // scale, width // scale, 1.0 / scale)
+    return imresize(x, 1 / scale)
 
 
 def crop_to_multiple(x, scale: int):

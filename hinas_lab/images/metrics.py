@@ -5,10 +5,10 @@ from scipy.ndimage import correlate1d
 
 
 def psnr(image: np.ndarray, truth: np.ndarray, *, data_range: float = 1.0) -> float:
-    """10 log10(data_range^2 / MSE) over all pixels and channels; ``inf`` for identical images."""
+    """10 log10(data_range^2 / MSE) over all pixels and channels; ``inf`` for identical images, nan where a pixel is."""
     _same_shape(image, truth)
     error = np.mean((np.asarray(image, dtype=np.float64) - truth) ** 2)
-    return float(10 * np.log10(data_range**2 / error)) if error > 0 else float("inf")
+    return float(10 * np.log10(data_range**2 / error)) if error != 0 else float("inf")
 
 
 def gaussian_window(sigma: float = 1.5, radius: int = 5) -> np.ndarray:
@@ -17,20 +17,36 @@ def gaussian_window(sigma: float = 1.5, radius: int = 5) -> np.ndarray:
     return w / w.sum()
 
 
-def ssim(image: np.ndarray, truth: np.ndarray, *, data_range: float = 1.0) -> float:
-    """Structural similarity (Wang et al. 2004) of (H, W) or (H, W, C): 11x11 Gaussian window of sigma 1.5, valid windows only,
-    K = 0.01, 0.03, population covariance; channels averaged. 1 for identical images."""
+WINDOWS = {"gaussian": (gaussian_window(), 1.0), "uniform": (np.full(7, 1 / 7), 49 / 48)}
+"""name -> weights along an axis, factor on the covariances: Wang's 11x11 Gaussian of sigma 1.5 with population covariances; scikit-image's
+default, 7x7 uniform with sample covariances"""
+PADDINGS = {"valid": "reflect", "zero": "constant"}
+"how a window that leaves the image is treated (valid: not counted) -> scipy's mode"
+
+
+def ssim(image: np.ndarray, truth: np.ndarray, *, data_range: float = 1.0, window: str = "gaussian", padding: str = "valid") -> float:
+    """Structural similarity (Wang et al. 2004) of (H, W) or (H, W, C), K = 0.01, 0.03; channels averaged. 1 for identical images.
+
+    ``window``: of WINDOWS. ``padding``: ``valid`` averages over the windows that lie inside the image; ``zero`` over all, with zeros
+    around both images, as torch convolutions do. ValueError when the images differ in shape or hold no window.
+    """
     _same_shape(image, truth)
-    if min(image.shape[:2]) < 11:
-        raise ValueError(f"image of {image.shape[0]} x {image.shape[1]} pixels: SSIM needs at least 11 x 11")
+    (w, factor), mode = WINDOWS[window], PADDINGS[padding]
+    if min(image.shape[:2]) < len(w):
+        raise ValueError(f"image of {image.shape[0]} x {image.shape[1]} pixels: SSIM needs at least {len(w)} x {len(w)}")
     if image.ndim == 3:
-        return float(np.mean([ssim(image[..., c], truth[..., c], data_range=data_range) for c in range(image.shape[2])]))
-    x, y, w = np.asarray(image, dtype=np.float64), np.asarray(truth, dtype=np.float64), gaussian_window()
-    mean = lambda a: correlate1d(correlate1d(a, w, axis=0), w, axis=1)[5:-5, 5:-5]  # noqa: E731
+        image, truth = np.moveaxis(image, 2, 0), np.moveaxis(truth, 2, 0)
+    x, y = np.asarray(image, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    inside = slice(len(w) // 2, -(len(w) // 2)) if padding == "valid" else slice(None)
+
+    def mean(a: np.ndarray) -> np.ndarray:
+        return correlate1d(correlate1d(a, w, axis=-2, mode=mode)[..., inside, :], w, axis=-1, mode=mode)[..., inside]
+
     mx, my = mean(x), mean(y)
-    vx, vy, vxy = mean(x * x) - mx * mx, mean(y * y) - my * my, mean(x * y) - mx * my
+    square, product = mx * mx + my * my, mx * my
+    variance, covariance = factor * (mean(x * x + y * y) - square), factor * (mean(x * y) - product)  # var x + var y: one plane less
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    return float(np.mean((2 * mx * my + c1) * (2 * vxy + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
+    return float(np.mean((2 * product + c1) * (2 * covariance + c2) / ((square + c1) * (variance + c2))))
 
 
 def _same_shape(image: np.ndarray, truth: np.ndarray):

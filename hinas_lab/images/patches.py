@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hinas_lab.images.degrade import crop_to_multiple, downscale, noise_field
+from hinas_lab.images.degrade import crop_to_multiple, imresize, noise_field
 
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
 "random streams: one number each, so that no two uses share a sequence"
@@ -44,8 +44,8 @@ def split(n: int, share: float, seed: int) -> Split:
 class Patches:
     """All training images of one data set on one device; ``batch`` draws from any subset of them.
 
-    ``images``: name -> uint8 (H, W) or (H, W, 3). For super-resolution the LR images are made once, from the whole HR image, and rounded
-    to uint8 as LR files are.
+    ``images``: name -> uint8 (H, W) or (H, W, 3). For super-resolution the LR images are made once, from the whole HR image, in uint8
+    as LR files are (MATLAB's imresize).
     """
 
     def __init__(self, images: dict[str, np.ndarray], *, scale: int = 1, device: str = "cpu"):
@@ -53,7 +53,7 @@ class Patches:
         self.clean = [crop_to_multiple(_channels_first(image), scale) for image in images.values()]
         self._hr = _Flat(self.clean, device)
         if scale > 1:
-            self.low = [np.rint(downscale(c.astype(np.float64), scale).clip(0, 255)).astype(np.uint8) for c in self.clean]
+            self.low = [imresize(c, 1 / scale) for c in self.clean]
             self._lr = _Flat(self.low, device)
 
     def __len__(self) -> int:

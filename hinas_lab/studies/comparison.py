@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from hinas_lab.engine.baselines import METHODS, tuned
+from hinas_lab.engine.baselines import METHODS, classical
 from hinas_lab.engine.evaluate import Row, evaluate, mean
 from hinas_lab.engine.restore import restore_array
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.catalog import read_images
 from hinas_lab.images.protocol import Protocol
 from hinas_lab.space.network import Network
 
@@ -14,14 +14,17 @@ COMPARED = ("noisy", *METHODS, "ours")
 
 def compare(net: Network, sigma: float, protocol: Protocol, data: str = "builtin", device: str = "cpu") -> Iterator[Row]:
     """Rows of noisy, tv, wavelet, nl_means (each tuned on training photographs for ``sigma``, 0-255 scale) and ``net``, image by image."""
-    images = load_images(data, net.channels, "test")
+    images = read_images(data, "test")
     for method in COMPARED:
-        restore = {"noisy": lambda x: x, "ours": lambda x: restore_array(net, x, device=device)}.get(method) or tuned(method, sigma)
+        ours = method == "ours"
+        restore = (lambda image: restore_array(net, image, device=device)) if ours else classical(method, "denoise", sigma)
         yield from evaluate(method, restore, images, sigma, protocol)
 
 
 def totals(rows: list[Row]) -> dict[str, dict[str, float]]:
-    """Method -> means over images (``evaluate.mean``), in the order of the rows."""
+    """Method -> means over images (``evaluate.mean``), in the order of the rows. ValueError for rows of several protocols or levels: they
+    do not belong in one table."""
+    mean(rows)
     return {m: mean([r for r in rows if r.method == m]) for m in dict.fromkeys(r.method for r in rows)}
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from hinas_lab.config import Preset, SearchConfig
 from hinas_lab.engine.evaluate import evaluate, mean
 from hinas_lab.engine.scoring import shared_weight_score
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.catalog import read_images
 from hinas_lab.images.patches import Patches, split
 from hinas_lab.images.protocol import protocol
 from hinas_lab.space.genotype import Genotype, sample
@@ -76,7 +76,7 @@ def train_one(folder: str, arm: str, preset: Preset, genotype_json: str | None, 
     for _ in open_training(folder, genotype, preset, data=data, resume=True).steps():
         pass
     net, info = load_network(folder)
-    rows = list(evaluate(arm, lambda x: restore_array(net, x), load_images("builtin", 1, "test"), info["sigmas"][0], protocol("whole")))
+    rows = list(evaluate(arm, lambda x: restore_array(net, x), read_images("builtin", "test"), info["sigmas"][0], protocol("whole")))
     total = mean(rows)
     return Net(arm, preset.train.seed, total["psnr"], total["ssim"], info["parameters"], str(genotype))
 

@@ -1,0 +1,99 @@
+"""What is measured, and on which pictures: for ``evaluate`` and ``study protocol``."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hinas_lab.cli.common import use_machine
+from hinas_lab.engine.baselines import CLASSICAL, classical
+from hinas_lab.images.catalog import named_files, read_images
+from hinas_lab.images.protocol import Protocol, Restore
+
+
+class Method(NamedTuple):
+    """A trained run, or a method of ``engine.baselines``."""
+
+    name: str
+    task: str
+    trained_on: str = "builtin"
+    "data set; classical denoisers are tuned on the built-in photographs"
+    net: Restore | None = None
+    stamp: dict = {}
+    "preset, seed, parameters and the weights' digest of a run"
+    channels: int = 1
+    scale: int = 1
+    sigmas: tuple[float, ...] = ()
+
+    def restore(self, level: float) -> Restore:
+        """The method at a sigma or scale."""
+        return self.net or classical(self.name, self.task, level)
+
+
+def method_of(args) -> Method:
+    """The run in a folder, or a classical method. ``args.device`` becomes the device that is used."""
+    names = [n for some in CLASSICAL.values() for n in some]
+    if args.method in names:
+        args.device = "cpu"
+        return Method(args.method, "sr" if args.method in CLASSICAL["sr"] else "denoise")
+    if not Path(args.method).exists():
+        raise ValueError(f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}")
+    from hinas_lab.engine.restore import restore_array
+    from hinas_lab.engine.runs import load_network
+
+    args.device = use_machine(args)
+    net, info = load_network(args.method, args.device)
+    stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
+    stamp["weights"] = hashlib.sha256((Path(args.method) / "best.safetensors").read_bytes()).hexdigest()[:16]
+    return Method(args.method, info["task"], info["data"], lambda image: restore_array(net, image, device=args.device), stamp,
+                  info["channels"], net.scale, tuple(info["sigmas"]))
+
+
+def level_of(args, method: Method, protocol: Protocol) -> float | int:
+    """Sigma or scale, checked against the method and the protocol."""
+    if method.task != protocol.task:
+        raise ValueError(f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}")
+    if method.task == "denoise":
+        if args.scale is not None:
+            raise ValueError(f"--scale {args.scale}: {args.method} is for denoising; leave --scale out, or choose bicubic or a "
+                             "super-resolution run")
+        sigma = args.sigma if args.sigma is not None else method.sigmas[0] if len(method.sigmas) == 1 else 50.0
+        if not 0 <= sigma <= 255:
+            raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
+        return sigma
+    if args.sigma is not None:
+        raise ValueError(f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out")
+    if method.net is None and args.scale is None:
+        raise ValueError("--scale is missing: 2, 3 or 4")
+    scale = args.scale if args.scale is not None else method.scale
+    if scale not in (2, 3, 4):
+        raise ValueError(f"scale = {scale}: must be 2, 3 or 4")
+    if method.net is not None and scale != method.scale:
+        raise ValueError(f"--scale {scale}: the net of {args.method} upscales by {method.scale}")
+    return scale
+
+
+def trained_on_them(method: Method, dataset: str) -> int:
+    """How many test images of ``dataset`` are the very files that a run was trained on; 0 when its training data is no longer there.
+
+    Copies of them are found by ``hinas-lab data audit``.
+    """
+    try:
+        train = {f.resolve() for f in named_files(method.trained_on, "train").values()}
+    except (ValueError, OSError):
+        return 0
+    return sum(f.resolve() in train for f in named_files(dataset, "test").values())
+
+
+def pictures(dataset: str, limit: int | None) -> tuple[Mapping[str, np.ndarray], str]:
+    """The test images of a data set, the first ``limit`` of them; and a digest of the names, sizes and times of all its files: when it
+    changes, rows of an earlier stop no longer count."""
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit = {limit}: must be at least 1")
+    images, files = read_images(dataset, "test"), named_files(dataset, "test").values()
+    stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    if limit is not None:
+        images = {name: images[name] for name in list(images)[:limit]}
+    return images, hashlib.sha256(repr(stats).encode()).hexdigest()[:16]

@@ -1,0 +1,69 @@
+"""``hinas-lab study protocol``: one method under every protocol, with the paired differences."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from hinas_lab.cli.common import add_machine_options
+
+
+def add(studies):
+    parser = studies.add_parser("protocol", help="one method under every protocol: what a number owes to how it is measured")
+    parser.add_argument("--method", default="tv", metavar="NAME|RUN", help="as in evaluate (default: tv)")
+    parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR", help="as in evaluate (default: builtin)")
+    parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
+    parser.add_argument("--scale", type=int, help="upscaling factor of bicubic (default: the run's)")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    parser.add_argument("--strides", action="store_true", help="also authors-eval with strides from 64 to 16 (slow: 16 crops a pixel)")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="folder of the study (default: runs/study-protocol-METHOD-DATASET-LEVEL)")
+    add_machine_options(parser, seed=False)
+    parser.set_defaults(run_command=run, interrupted="the same command continues")
+
+
+def run(args) -> int:
+    from tqdm import tqdm
+
+    from hinas_lab.cli.methods import level_of, method_of, pictures
+    from hinas_lab.engine.evaluate import mean
+    from hinas_lab.engine.unfinished import Unfinished, plain
+    from hinas_lab.images.protocol import PROTOCOLS, protocol
+    from hinas_lab.storage import environment, write_json
+    from hinas_lab.studies.leaks import refuse_leaks
+    from hinas_lab.studies.protocols import BASE, STRIDES, differences, measure_under, protocols
+
+    method = method_of(args)
+    base, rows = BASE[method.task], []
+    level = level_of(args, method, protocol(base))
+    images, digest = pictures(args.dataset, args.limit)
+    refuse_leaks(method.trained_on, args.dataset)
+    names = protocols(method.task, STRIDES if args.strides and method.task == "denoise" else ())
+    tag = f"{Path(args.method).name}-{Path(args.dataset).name}-{level:g}"
+    folder = args.run or Path(f"runs/study-protocol-{tag}")
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = Unfinished(folder / ".rows.unfinished", {
+        "method": args.method, **method.stamp, "level": level, "dataset": args.dataset, "images": digest})
+    restore = method.restore(level)
+    bar = tqdm(measure_under(names, args.method, restore, images, level, unfinished.rows), total=len(names) * len(images),
+               desc="protocols", disable=None)
+    for row in bar:
+        unfinished.add(row)
+        rows.append(replace(row, restored=None))
+    rows = [r for n in names for r in rows if r.protocol == n]
+    means = {n: mean([r for r in rows if r.protocol == n]) for n in names}
+    gaps = differences(rows, base)
+    print(f"{'protocol':<34}{'PSNR':>7}{'gain':>8}   {'±':<4}{'SSIM':>7}{'gain':>9}  ±")
+    print(f"{base:<34}{means[base]['psnr']:>7.3f}{'':>15}{means[base]['ssim']:>7.4f}")
+    for g in gaps:
+        print(f"{g.protocol:<34}{means[g.protocol]['psnr']:>7.3f}{g.psnr:>+8.3f} {g.psnr_high - g.psnr:6.3f}"
+              f"{means[g.protocol]['ssim']:>7.4f}{g.ssim:>+9.4f} {g.ssim_high - g.ssim:6.4f}")
+    used = f"sigma {level:g}" if method.task == "denoise" else f"x{level}"
+    print(f"{args.method} on {args.dataset}, n = {len(images)}, {used}, device {args.device}\n"
+          f"gain: mean of the paired differences to {base}; ±: half of its 95 % t interval")
+    texts = {n: protocol(n).text for n in names}
+    write_json(folder / "study.json", {
+        "study": "protocol", "method": args.method, "stamp": method.stamp, "dataset": args.dataset, "n": len(images),
+        protocol(base).level: level, "base": base, "env": environment(PROTOCOLS[base].seed, args.device),
+        "means": [{"protocol": n, "text": texts[n], **m} for n, m in means.items()], "differences": [asdict(g) for g in gaps]})
+    write_json(folder / "rows.json", {"rows": [plain(r) for r in rows]})
+    unfinished.finish()
+    print(f"wrote {folder / 'study.json'} and rows.json")
+    return 0

@@ -1,0 +1,50 @@
+"""From a picture file's pixels to the one plane that is restored or measured: four formulas that papers call gray or Y. No torch."""
+
+import numpy as np
+
+SWAPPED = (24.966, 128.553, 65.481)
+"MATLAB's Y weights with red and blue exchanged, as in code that reads RGB and believes it BGR"
+Y = (65.481, 128.553, 24.966)
+RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
+
+
+def expand(image: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, 3) -> (H, W, 3)."""
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def pil_gray(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) -> uint8 (H, W): Pillow's ``convert('L')``, in its fixed-point arithmetic."""
+    r, g, b = np.moveaxis(image.astype(np.uint32), 2, 0)
+    return ((19595 * r + 38470 * g + 7471 * b + 32768) >> 16).astype(np.uint8)
+
+
+def rgb2gray(image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, 3) -> uint8 (H, W): MATLAB's ``rgb2gray``; differs from Pillow's by one level in a few pixels."""
+    return _levels(image @ np.array(RGB2GRAY))
+
+
+def luma(image: np.ndarray, weights: tuple[float, float, float] = Y) -> np.ndarray:
+    """(H, W, 3) on the 0-255 scale -> float64 (H, W) from 16 to 235: the Y of MATLAB's ``rgb2ycbcr``, not rounded."""
+    return 16 + image.astype(np.float64) @ (np.array(weights) / 255)
+
+
+def _levels(x: np.ndarray) -> np.ndarray:
+    """To uint8, halves up."""
+    return np.floor(x.clip(0, 255) + 0.5).astype(np.uint8)
+
+
+PLANES = {
+    "L": lambda image: image if image.ndim == 2 else pil_gray(image),
+    "rgb2gray": lambda image: image if image.ndim == 2 else rgb2gray(image),
+    "Y": lambda image: image if image.ndim == 2 else _levels(luma(image)),
+    "RGB": expand,
+}
+"name -> uint8 picture as stored, (H, W) or (H, W, 3), to the uint8 pixels a method works on"
+MEASURED = {
+    "same": lambda pixels: pixels,
+    "Y": lambda pixels: luma(expand(pixels)),
+    "Y rounded": lambda pixels: _levels(luma(expand(pixels))).astype(np.float64),
+    "Y swapped": lambda pixels: luma(expand(pixels), SWAPPED),
+}
+"name -> pixels a method gave, float on the 0-255 scale, to what is compared"

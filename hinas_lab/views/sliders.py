@@ -1,0 +1,33 @@
+"""A slider over pictures that are drawn beforehand: moving it shows another one at once."""
+
+import io
+import os
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+
+def slider(figures: Mapping[str, Figure], what: str):
+    """An ipywidgets box: a slider named ``what`` over the keys, and the picture of the key chosen.
+
+    With HINAS_LIVE=0, or without ipywidgets, the last picture alone. ValueError for no picture.
+    """
+    if not figures:
+        raise ValueError("slider: needs at least one picture")
+    try:
+        if os.environ.get("HINAS_LIVE") == "0":
+            raise ImportError
+        from ipywidgets import Image, SelectionSlider, VBox
+    except ImportError:
+        return list(figures.values())[-1]
+    drawn = {key: _png(figure) for key, figure in figures.items()}
+    picture = Image(value=next(iter(drawn.values())), format="png", layout={"max_width": "100%"})
+    chooser = SelectionSlider(options=list(drawn), description=what, layout={"width": "60%"})
+    chooser.observe(lambda change: setattr(picture, "value", drawn[change["new"]]), names="value")
+    return VBox([chooser, picture])
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
