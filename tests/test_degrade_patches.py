@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinas_lab.images import degrade
-from hinas_lab.images.degrade import add_noise, bicubic_bands, crop_to_multiple, downscale, noise_field, upscale
+from hinas_lab.images.degrade import add_noise, bicubic_bands, crop_to_multiple, noise_field, upscale
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 
 scales = pytest.mark.parametrize("scale", [2, 3, 4])
@@ -45,6 +45,10 @@ def imresize(image: np.ndarray, scale: float, rounded: bool = False) -> np.ndarr
     store = (lambda x: np.floor(x + 0.5).clip(0, 255)) if rounded else lambda x: x
     tall = store(np.array(imresize_line(list(image.astype(float)), height, scale)))
     return store(np.array(imresize_line(list(tall.T), width, scale)).T)
+
+
+def downscale(image, scale):
+    return degrade.imresize(image, 1 / scale)
 
 
 @scales
@@ -105,15 +109,10 @@ def test_factors_that_make_no_picture_are_refused(factor):
         degrade.imresize(np.zeros((8, 8)), factor)
 
 
-# BUG (hinas_lab/images/degrade.py, _resize_axis): the weights are cast to the integer type of the pixels, so these give zeros.
 @pytest.mark.parametrize("change", [np.int64, np.uint16, torch.from_numpy], ids=["int64", "uint16", "torch uint8"])
-def test_pixels_that_are_neither_float_nor_numpy_uint8_are_refused_or_right(change):
-    image = rng.integers(0, 256, (16, 12), dtype=np.uint8)
-    try:
-        small = degrade.imresize(change(image), 0.5)
-    except (TypeError, ValueError):
-        return
-    np.testing.assert_allclose(np.asarray(small, dtype=float), imresize(image, 0.5).clip(0, 255), atol=1)
+def test_pixels_that_are_neither_float_nor_numpy_uint8_are_refused(change):
+    with pytest.raises(ValueError, match="must be float, or numpy's uint8"):
+        degrade.imresize(change(np.zeros((16, 12), np.uint8)), 0.5)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 24, 37])
@@ -158,9 +157,7 @@ def test_upscaling_is_differentiable():
 
 
 @pytest.mark.parametrize("shape, scale", [((7, 8), 2), ((9, 8), 3), ((12, 10), 4)])
-def test_sides_that_cannot_be_divided_are_refused(shape, scale):
-    with pytest.raises(ValueError, match=f"{shape[0]} x {shape[1]} pixels.*scale {scale}"):
-        downscale(np.zeros(shape), scale)
+def test_sides_are_cut_to_multiples(shape, scale):
     cut = crop_to_multiple(np.arange(shape[0] * shape[1]).reshape(shape), scale)
     assert all(n % scale == 0 and m - n < scale for n, m in zip(cut.shape, shape)) and cut[0, 0] == 0
     assert downscale(cut.astype(float), scale).shape == tuple(n // scale for n in cut.shape)

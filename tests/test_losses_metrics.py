@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.signal import convolve2d
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -70,6 +71,68 @@ def test_identical_images():
 def test_images_that_cannot_be_compared_are_refused(x, y, wanted):
     with pytest.raises(ValueError, match=wanted):
         ssim(x, y)
+
+
+def zero_padded_ssim(x: np.ndarray, y: np.ndarray, data_range: float, window: np.ndarray, factor: float = 1.0) -> float:
+    """SSIM as a convolution with zeros around both images gives it, (H, W) planes; ``factor`` on the covariances."""
+    def mean(a):
+        return convolve2d(a, window, mode="same")
+
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = (factor * (mean(a * b) - ma * mb) for a, b, ma, mb in ((x, x, mx, mx), (y, y, my, my), (x, y, mx, my)))
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
+    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
+
+
+GAUSSIAN = np.exp(-np.add.outer(np.arange(-5, 6) ** 2, np.arange(-5, 6) ** 2) / (2 * 1.5**2))
+GAUSSIAN /= GAUSSIAN.sum()
+
+
+@each_pair
+@pytest.mark.parametrize("data_range", [1, 255])
+def test_every_window_and_padding(x, y, data_range):
+    """7 x 7 uniform windows against scikit-image's default; zeros around the images against a plain convolution."""
+    x, y = x * data_range, y * data_range
+    theirs = structural_similarity(x, y, data_range=data_range, channel_axis=2 if x.ndim == 3 else None)
+    assert ssim(x, y, data_range=data_range, window="uniform") == pytest.approx(theirs, abs=1e-10)
+    planes = [(x, y)] if x.ndim == 2 else [(x[..., c], y[..., c]) for c in range(3)]
+    for name, window, factor in (("gaussian", GAUSSIAN, 1), ("uniform", np.full((7, 7), 1 / 49), 49 / 48)):
+        wanted = np.mean([zero_padded_ssim(*pair, data_range, window, factor) for pair in planes])
+        assert ssim(x, y, data_range=data_range, window=name, padding="zero") == pytest.approx(wanted, abs=1e-10)
+
+
+def test_zeros_around_the_image_are_the_convolution_of_torch():
+    """As the authors' script: conv2d with padding 5."""
+    x, y, w = (torch.from_numpy(a)[None, None] for a in (*PAIRS["photograph"], GAUSSIAN))
+    mx, my, xx, yy, xy = (torch.nn.functional.conv2d(a, w, padding=5) for a in (x, y, x * x, y * y, x * y))
+    full = (2 * mx * my + 1e-4) * (2 * (xy - mx * my) + 9e-4) / ((mx**2 + my**2 + 1e-4) * (xx - mx**2 + yy - my**2 + 9e-4))
+    assert full.shape == x.shape and ssim(*PAIRS["photograph"], padding="zero") == pytest.approx(full.mean().item(), abs=1e-10)
+
+
+def test_psnr_of_a_known_error():
+    """Off by 1 of 255 everywhere: 20 log10(255) dB."""
+    image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
+    assert psnr(image + np.uint8(1), image, data_range=255) == pytest.approx(20 * math.log10(255), rel=1e-12)
+    assert psnr(image, image + np.uint8(1), data_range=255) == pytest.approx(48.1308036, abs=1e-6)
+
+
+@pytest.mark.parametrize("window", ["gaussian", "uniform"])
+@pytest.mark.parametrize("padding", ["valid", "zero"])
+def test_one_nan_is_not_hidden(window, padding):
+    x, y = (a.copy() for a in PAIRS["photograph"])
+    assert ssim(y, y, window=window, padding=padding) == pytest.approx(1, abs=1e-12)
+    x[20, 30] = np.nan
+    assert math.isnan(psnr(x, y)) and math.isnan(ssim(x, y, window=window, padding=padding))
+
+
+@pytest.mark.parametrize("window, least", [("gaussian", 11), ("uniform", 7)])
+@pytest.mark.parametrize("padding", ["valid", "zero"])
+def test_the_smallest_image_is_one_window(window, least, padding):
+    for shape in ((least, 40), (40, least), (least, least, 3)):
+        assert ssim(np.ones(shape), np.ones(shape), window=window, padding=padding) == pytest.approx(1)
+    for shape in ((least - 1, 40), (40, least - 1)):
+        with pytest.raises(ValueError, match=f"{shape[0]} x {shape[1]} pixels.*{least} x {least}"):
+            ssim(np.ones(shape), np.ones(shape), window=window, padding=padding)
 
 
 # ---- Eq. 7 -----------------------------------------------------------------------------------------------------------

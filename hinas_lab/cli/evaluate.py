@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
 
 LISTED = 25
@@ -36,26 +37,25 @@ def add(commands):
 def run(args) -> int:
     from tqdm import tqdm
 
-    from hinas_lab.cli.methods import level_of, method_of, pictures, trained_on_them
+    from hinas_lab.cli.methods import check_json, level_of, method_of, pictures, trained_on_them
     from hinas_lab.engine.evaluate import mean, measure
     from hinas_lab.engine.unfinished import Unfinished, plain
-    from hinas_lab.images.catalog import named_files
     from hinas_lab.images.files import Photo, write_photo
     from hinas_lab.images.protocol import protocol
     from hinas_lab.storage import environment, write_json
 
-    if args.json and not args.json.resolve().parent.is_dir():
-        raise ValueError(f"--json {args.json}: its folder does not exist")
-    if args.json and args.json.is_dir():
-        raise ValueError(f"--json {args.json}: is a folder; name a file")
+    check_json(args.json)
+    if args.json and args.save and args.json.resolve() == args.save.resolve():
+        raise ValueError(f"--json {args.json} and --save name the same place; give the pictures a folder of their own")
     method = method_of(args)
     chosen = protocol(args.protocol or ("sr-standard" if method.task == "sr" else "whole-rgb" if method.channels == 3 else "whole"))
     level = level_of(args, method, chosen)
     images, digest = pictures(args.dataset, args.limit)
-    targets = _targets(args.save, images, named_files(args.dataset, "test").values())
+    targets = _targets(args.save, images, args.dataset)
     beside = args.json or (args.save / "images" if args.save else None)
     unfinished = Unfinished(beside and beside.with_name(f".{beside.name}.unfinished"), {
-        "method": args.method, **method.stamp, "protocol": chosen.name, "level": level, "dataset": args.dataset, "images": digest})
+        "hinas_lab": __version__, "method": args.method, **method.stamp, "device": args.device, "protocol": chosen.name, "level": level,
+        "dataset": args.dataset, "images": digest, "save": str(args.save)})
     restore = method.restore(level)
     rows, kept = [], 0
     for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
@@ -82,20 +82,21 @@ def run(args) -> int:
     return 0
 
 
-def _targets(folder: Path | None, images: Iterable[str], sources: Iterable[Path]) -> dict[str, Path]:
-    """Image -> file to write; makes the folders. ValueError when two images, or an image and an input, would be one file."""
+def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
+    """Image -> file to write; makes the folders. ValueError when two images would be one file, or the pictures would join the data set."""
+    from hinas_lab.images.catalog import locate
+
     if folder is None:
         return {}
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--save {folder}: is a file; name a folder")
-    inputs, owner, targets = {p.resolve() for p in sources}, {}, {}
+    if folder.resolve().is_relative_to(locate(dataset).folder.resolve()):
+        raise ValueError(f"--save {folder}: lies in the data set {dataset}, whose images it would join; choose another folder")
+    owner, targets = {}, {}
     for name in images:
-        target = folder / Path(name).with_suffix(".png")
-        if target.resolve() in inputs:
-            raise ValueError(f"--save {folder}: would overwrite the input {target}; choose another folder")
-        if owner.setdefault(target, name) != name:
-            raise ValueError(f"--save {folder}: {owner[target]} and {name} would both become {target}")
-        targets[name] = target
+        targets[name] = folder / Path(name).with_suffix(".png")
+        if owner.setdefault(targets[name], name) != name:
+            raise ValueError(f"--save {folder}: {owner[targets[name]]} and {name} would both become {targets[name]}")
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
     return targets

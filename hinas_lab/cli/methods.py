@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hinas_lab.cli.common import use_machine
-from hinas_lab.engine.baselines import CLASSICAL, classical
+from hinas_lab.engine.baselines import CLASSICAL, METHODS, classical
 from hinas_lab.images.catalog import named_files, read_images
 from hinas_lab.images.protocol import Protocol, Restore
 
@@ -18,7 +18,7 @@ class Method(NamedTuple):
 
     name: str
     task: str
-    trained_on: str = "builtin"
+    trained_on: str | None = None
     "data set; classical denoisers are tuned on the built-in photographs"
     net: Restore | None = None
     stamp: dict = {}
@@ -37,7 +37,7 @@ def method_of(args) -> Method:
     names = [n for some in CLASSICAL.values() for n in some]
     if args.method in names:
         args.device = "cpu"
-        return Method(args.method, "sr" if args.method in CLASSICAL["sr"] else "denoise")
+        return Method(args.method, "sr" if args.method in CLASSICAL["sr"] else "denoise", "builtin" if args.method in METHODS else None)
     if not Path(args.method).exists():
         raise ValueError(f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}")
     from hinas_lab.engine.restore import restore_array
@@ -47,7 +47,7 @@ def method_of(args) -> Method:
     net, info = load_network(args.method, args.device)
     stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
     stamp["weights"] = hashlib.sha256((Path(args.method) / "best.safetensors").read_bytes()).hexdigest()[:16]
-    return Method(args.method, info["task"], info["data"], lambda image: restore_array(net, image, device=args.device), stamp,
+    return Method(args.method, info["task"], info["data"], lambda image: restore_array(net, image, clip=False, device=args.device), stamp,
                   info["channels"], net.scale, tuple(info["sigmas"]))
 
 
@@ -80,11 +80,21 @@ def trained_on_them(method: Method, dataset: str) -> int:
 
     Copies of them are found by ``hinas-lab data audit``.
     """
+    if method.trained_on is None:
+        return 0
     try:
         train = {f.resolve() for f in named_files(method.trained_on, "train").values()}
     except (ValueError, OSError):
         return 0
     return sum(f.resolve() in train for f in named_files(dataset, "test").values())
+
+
+def check_json(path: Path | None):
+    """ValueError when a JSON file could not be written there: ask before a long computation."""
+    if path and not path.resolve().parent.is_dir():
+        raise ValueError(f"--json {path}: its folder does not exist")
+    if path and path.is_dir():
+        raise ValueError(f"--json {path}: is a folder; name a file")
 
 
 def pictures(dataset: str, limit: int | None) -> tuple[Mapping[str, np.ndarray], str]:

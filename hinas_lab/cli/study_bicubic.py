@@ -12,6 +12,7 @@ def add(studies):
 def run(args) -> int:
     from tqdm import tqdm
 
+    from hinas_lab.cli.methods import check_json
     from hinas_lab.engine.baselines import classical
     from hinas_lab.engine.evaluate import evaluate, mean
     from hinas_lab.images.catalog import read_images
@@ -19,6 +20,7 @@ def run(args) -> int:
     from hinas_lab.storage import environment, write_json
     from hinas_lab.studies.published import BICUBIC
 
+    check_json(args.json)
     chosen, rows, absent = protocol("sr-bicubic"), [], []
     print(f"{'data set':<10}{'n':>4} {'scale':>5} {'PSNR dB':>9} {'published':>10} {'SSIM':>8} {'published':>10}")
     for name, scales in BICUBIC.items():

@@ -1,8 +1,10 @@
 """``hinas-lab study protocol``: one method under every protocol, with the paired differences."""
 
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
 
 
@@ -34,13 +36,17 @@ def run(args) -> int:
     base, rows = BASE[method.task], []
     level = level_of(args, method, protocol(base))
     images, digest = pictures(args.dataset, args.limit)
-    refuse_leaks(method.trained_on, args.dataset)
+    if method.trained_on is not None:
+        refuse_leaks(method.trained_on, args.dataset)
     names = protocols(method.task, STRIDES if args.strides and method.task == "denoise" else ())
-    tag = f"{Path(args.method).name}-{Path(args.dataset).name}-{level:g}"
+    tag = re.sub(r"[^\w.]+", "-", f"{args.method}-{args.dataset}-{level:g}")
     folder = args.run or Path(f"runs/study-protocol-{tag}")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"--run {folder}: is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = Unfinished(folder / ".rows.unfinished", {
-        "method": args.method, **method.stamp, "level": level, "dataset": args.dataset, "images": digest})
+        "hinas_lab": __version__, "method": args.method, **method.stamp, "device": args.device, "level": level, "dataset": args.dataset,
+        "images": digest})
     restore = method.restore(level)
     bar = tqdm(measure_under(names, args.method, restore, images, level, unfinished.rows), total=len(names) * len(images),
                desc="protocols", disable=None)
@@ -62,7 +68,9 @@ def run(args) -> int:
     write_json(folder / "study.json", {
         "study": "protocol", "method": args.method, "stamp": method.stamp, "dataset": args.dataset, "n": len(images),
         protocol(base).level: level, "base": base, "env": environment(PROTOCOLS[base].seed, args.device),
-        "means": [{"protocol": n, "text": texts[n], **m} for n, m in means.items()], "differences": [asdict(g) for g in gaps]})
+        # no seconds: protocols that differ only in what they compare share a restoration
+        "means": [{"protocol": n, "text": texts[n]} | {k: v for k, v in m.items() if k != "seconds"} for n, m in means.items()],
+        "differences": [asdict(g) for g in gaps]})
     write_json(folder / "rows.json", {"rows": [plain(r) for r in rows]})
     unfinished.finish()
     print(f"wrote {folder / 'study.json'} and rows.json")

@@ -19,9 +19,9 @@ Tile = tuple[int, int]
 "(top, left) in input pixels"
 
 
-def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None, device: str | torch.device = "cpu",
-                  progress: Callable[[list[Tile]], Iterable[Tile]] = iter) -> np.ndarray:
-    """Float32 (H, W) or (H, W, 3) in about [0, 1] -> float32 in [0, 1], scale times as high and wide.
+def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None, clip: bool = True,
+                  device: str | torch.device = "cpu", progress: Callable[[list[Tile]], Iterable[Tile]] = iter) -> np.ndarray:
+    """Float32 (H, W) or (H, W, 3) in about [0, 1] -> float32, scale times as high and wide, in [0, 1] unless ``clip`` is off.
 
     ``net`` maps (B, C, H, W) to (B, C, S*H, S*W) and carries ``channels`` C (1 or 3), ``scale`` S and ``radius``: how
     many input pixels to each side an output pixel depends on. A gray net takes a colour image channel by channel; a
@@ -50,7 +50,7 @@ def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None,
     finally:
         for module, training in modes:
             module.training = training
-    return out
+    return out.clip(0, 1, out=out) if clip else out
 
 
 @torch.inference_mode()
@@ -63,7 +63,7 @@ def _apply(net: nn.Module, image: np.ndarray, device: str | torch.device) -> np.
     else:
         y = net(x.expand(1, 3, -1, -1))
         y = y.mean(1, keepdim=True) if image.ndim == 2 else y
-    y = y[0].clamp(0, 1).permute(1, 2, 0).cpu().numpy()
+    y = y[0].permute(1, 2, 0).cpu().numpy()
     return y[..., 0] if image.ndim == 2 else y
 
 

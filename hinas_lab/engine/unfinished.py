@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from hinas_lab.engine.evaluate import Row
+from hinas_lab.storage import write_atomic
 
 
 class Unfinished:
@@ -15,26 +16,27 @@ class Unfinished:
     """
 
     def __init__(self, path: Path | None, header: dict):
-        self.path, self.rows, first = path, {}, json.dumps(header, sort_keys=True)
-        if path is None:
+        self.path, self.rows, self._kept = path, {}, [json.dumps(header, sort_keys=True)]
+        lines = path.read_text("utf-8", errors="replace").split("\n") if path and path.exists() else []
+        if lines[:1] != self._kept:
             return
-        lines = path.read_text("utf-8", errors="replace").split("\n") if path.exists() else [""]
-        kept = [first]
-        if lines[0] == first:
-            for line in lines[1:-1]:  # a whole line ends with a newline
-                try:
-                    row = Row(**json.loads(line))
-                except (ValueError, TypeError):
-                    break
-                self.rows[row.protocol, row.image] = row
-                kept.append(line)
-        path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+        for line in lines[1:-1]:  # a whole line ends with a newline
+            try:
+                row = Row(**json.loads(line))
+            except (ValueError, TypeError):
+                break
+            self.rows[row.protocol, row.image] = row
+            self._kept.append(line)
 
     def add(self, row: Row):
-        """Keep one more row."""
-        if self.path is not None and (row.protocol, row.image) not in self.rows:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps(plain(row)) + "\n")
+        """Keep one more row. The file is begun with the first."""
+        if self.path is None or (row.protocol, row.image) in self.rows:
+            return
+        if self._kept:
+            write_atomic(self.path, "".join(f"{line}\n" for line in self._kept).encode())
+            self._kept = []
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(plain(row)) + "\n")
 
     def finish(self):
         """All is measured and written: forget."""

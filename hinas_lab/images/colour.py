@@ -2,9 +2,10 @@
 
 import numpy as np
 
-SWAPPED = (24.966, 128.553, 65.481)
-"MATLAB's Y weights with red and blue exchanged, as in code that reads RGB and believes it BGR"
-Y = (65.481, 128.553, 24.966)
+Y = (65481, 128553, 24966)
+"MATLAB's weights, in thousandths: whole numbers, so that a Y of exactly n + 1/2 comes out as that"
+SWAPPED = Y[::-1]
+"red and blue exchanged, as in code that reads RGB and believes it BGR"
 RGB2GRAY = (0.298936021293775, 0.587043074451121, 0.114020904255103)
 
 
@@ -24,9 +25,10 @@ def rgb2gray(image: np.ndarray) -> np.ndarray:
     return _levels(image @ np.array(RGB2GRAY))
 
 
-def luma(image: np.ndarray, weights: tuple[float, float, float] = Y) -> np.ndarray:
+def luma(image: np.ndarray, weights: tuple[int, int, int] = Y) -> np.ndarray:
     """(H, W, 3) on the 0-255 scale -> float64 (H, W) from 16 to 235: the Y of MATLAB's ``rgb2ycbcr``, not rounded."""
-    return 16 + image.astype(np.float64) @ (np.array(weights) / 255)
+    red, green, blue = (w * channel for w, channel in zip(weights, np.moveaxis(image.astype(np.float64), 2, 0)))
+    return 16 + (red + green + blue) / 255000
 
 
 def _levels(x: np.ndarray) -> np.ndarray:

@@ -91,10 +91,13 @@ def _rounded(x: np.ndarray) -> np.ndarray:
 def imresize(x, factor: float):
     """(..., H, W) -> (..., ceil(factor H), ceil(factor W)): MATLAB's ``imresize(x, factor)``, bicubic with antialiasing.
 
-    numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is differentiable. ValueError for a factor <= 0.
+    numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is differentiable. ValueError for a factor <= 0,
+    and for other types of pixels.
     """
-    if not factor > 0:
-        raise ValueError(f"factor = {factor}: must be above 0")
+    if not 0 < factor < math.inf:
+        raise ValueError(f"factor = {factor}: must be above 0 and finite")
+    if not (x.dtype == np.uint8 or x.dtype.kind == "f" if isinstance(x, np.ndarray) else x.is_floating_point()):
+        raise ValueError(f"pixels of type {x.dtype}: must be float, or numpy's uint8")
     height, width = (math.ceil(round(side * factor, 9)) for side in x.shape[-2:])  # 255 * (1 / 3) is 85
     return _resize(x, (height, width), float(factor))
 
@@ -102,14 +105,6 @@ def imresize(x, factor: float):
 def upscale(x, scale: int):
     """(..., H, W) -> (..., S*H, S*W), as ``imresize``."""
     return imresize(x, scale)
-
-
-def downscale(x, scale: int):
-    """(..., H, W), H and W divisible by ``scale`` -> (..., H/S, W/S), as ``imresize``."""
-    height, width = x.shape[-2:]
-    if height % scale or width % scale:
-        raise ValueError(f"image of {height} x {width} pixels: sides must be divisible by the scale {scale}; crop it first")
-    return imresize(x, 1 / scale)
 
 
 def crop_to_multiple(x, scale: int):

@@ -4,6 +4,7 @@ A protocol is known by its values, not by a label: ``name`` is looked up, so a c
 (``whole + border=4``), and ``protocol(name)`` makes it again.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
@@ -68,14 +69,15 @@ class Protocol:
             if field.name in choices and value not in choices[field.name]:
                 raise ValueError(f"protocol: {field.name} = {value!r}: must be one of {', '.join(choices[field.name])}")
         wrong = {
-            f"border = {self.border!r}: must be none, scale or a number": not (self.border in ("none", "scale") or self.border.isdecimal()),
+            f"border = {self.border!r}: must be none, scale or a number above 0": not re.fullmatch("none|scale|[1-9][0-9]*", self.border),
             f"size_factor = {self.size_factor}: must be above 0 and at most 1": not 0 < self.size_factor <= 1,
             f"data_range = {self.data_range}: must be 1 or more": self.data_range < 1,
             f"seed = {self.seed}: must be 0 or more": self.seed < 0,
             f"tile = {self.tile}, stride = {self.stride}: tile must be 0 (then stride too) or more, stride from 1 to tile":
                 not (self.tile == self.stride == 0 or 1 <= self.stride <= self.tile),
             "noise = 'crop': needs tile and stride": self.noise == "crop" and not self.tile,
-            "noise and tiles are for denoising; super-resolution takes neither": self.task == "sr" and bool(self.tile),
+            "tiles and size_factor are for denoising": self.task == "sr" and (self.tile > 0 or self.size_factor != 1),
+            "border = 'scale': is for super-resolution": self.task == "denoise" and self.border == "scale",
             f"measured = {self.measured!r}: needs colour = 'RGB'": self.measured != "same" and self.colour != "RGB",
         }
         for message, holds in wrong.items():
@@ -238,8 +240,8 @@ def protocol(name: str) -> Protocol:
     types, values = {f.name: f.type for f in fields(Protocol)}, {}
     for change in changes:
         field, _, text = change.partition("=")
-        if field not in types:
-            raise ValueError(f"protocol: {change!r}: must be FIELD=VALUE with a field of {', '.join(types)}")
+        if field not in types or field in values:
+            raise ValueError(f"protocol: {change!r}: must be FIELD=VALUE, each field once, of {', '.join(types)}")
         try:
             values[field] = {"True": True, "False": False}[text] if types[field] is bool else types[field](text)
         except (ValueError, KeyError):

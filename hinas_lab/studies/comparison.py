@@ -17,7 +17,7 @@ def compare(net: Network, sigma: float, protocol: Protocol, data: str = "builtin
     images = read_images(data, "test")
     for method in COMPARED:
         ours = method == "ours"
-        restore = (lambda image: restore_array(net, image, device=device)) if ours else classical(method, "denoise", sigma)
+        restore = (lambda image: restore_array(net, image, clip=False, device=device)) if ours else classical(method, "denoise", sigma)
         yield from evaluate(method, restore, images, sigma, protocol)
 
 
