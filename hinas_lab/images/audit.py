@@ -3,12 +3,21 @@
 A leak hides behind another file format, a crop, another size, gray instead of colour, JPEG, noise, other light, a mirror or a quarter
 turn. Every image is therefore reduced once, to a gray picture of ``SIDE**2`` pixels and some hundred described points (blobs of a scale
 space, Lowe 2004). Points that look alike vote for a training picture and a placement; the best placements are then checked pixel by pixel.
+
+The line: the same photograph, not the same scene. Measured on BSDS500, 200 photographs changed in 18 ways (crops to a quarter, scales 1/4
+to 4, JPEG 50, noise of sigma 25, brightness and contrast of 1.3, turns, all together): 3597 of 3600 placed, and all of these correlate at
+0.86 or more. 1016 unrelated pairs at the best placement that even a single point proposes: 99 % below 0.28, the highest 0.57. The two views
+of scikit-image's stereo pair: 0.63, as every point has moved by its own amount. ``CORRELATION`` lies between. So another shot of a scene is
+not reported, unless its pixels agree as those of one photograph do. Half of the 200 chose the constants; the other half did no worse.
+
+Not found: overlaps smaller than ``OVERLAP`` and ``LEAST`` say, turns by other angles (3 degrees are too many), pictures of nearly nothing
+(too few points), stripes and checkerboards (every point is like every other).
 """
 
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +39,6 @@ VOTES = 3
 "distinct points that must agree on a placement"
 CANDIDATES = 6
 "placements worked out for a test picture"
-MOST = 400
-"votes heard for one of them, of the strongest points first"
 OVERLAP = 0.25
 "the part of the smaller of two pictures that must lie on the other one"
 LEAST = 0.1
@@ -42,8 +49,6 @@ CORRELATION = 0.8
 "what the aligned pixels must reach"
 FLAT = 2.0
 "gray levels of 255: what varies less has little to compare"
-NEAR = 0.02
-"how much less alike than the likest a point may be and still vote"
 TURNS = {  # of the test picture against the training picture
     (1, 0, 0, 1): "", (-1, 0, 0, 1): ", mirrored", (1, 0, 0, -1): ", upside down and mirrored", (-1, 0, 0, -1): ", upside down",
     (0, 1, -1, 0): ", turned right", (0, -1, 1, 0): ", turned left", (0, 1, 1, 0): ", turned right and mirrored",
@@ -73,6 +78,7 @@ class Match:
 @dataclass(frozen=True, eq=False)
 class _Picture:
     digest: bytes
+    "of the pixels"
     size: tuple[int, int]
     "of the file: width, height"
     gray: np.ndarray | None
@@ -103,13 +109,14 @@ class _Placement:
 def audit(train: dict[str, Path], test: dict[str, Path], *, progress: Callable[[list[str]], Iterable] = iter) -> list[Match]:
     """Every pair (training image, test image) that shows the same photograph, sorted by test and training name.
 
-    ``train``, ``test``: name -> file. ``progress`` wraps the list of names, once for each side, as ``tqdm`` does.
+    ``train``, ``test``: name -> file. ``progress`` wraps the list of names, once for each side, as ``tqdm`` does. The answer depends
+    neither on the order of the names nor on the threads. Images with a side below ``SMALLEST`` are compared exactly only.
 
     Raises ValueError when a side is empty, or in one line that names a file that cannot be read.
     """
     if not train or not test:
         raise ValueError(f"nothing to audit: {len(train)} training and {len(test)} test images")
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:  # each holds one decoded image; numpy, scipy and Pillow release the lock
         names = sorted(train)
         pictures = dict(zip(progress(names), pool.map(lambda name: _picture(train[name]), names)))
         index = _Index(pictures)
@@ -121,7 +128,7 @@ def audit(train: dict[str, Path], test: dict[str, Path], *, progress: Callable[[
 def _picture(path: Path) -> _Picture:
     pixels = load_image(path, 3)
     height, width = pixels.shape[:2]
-    digest = hashlib.sha256(f"{width} x {height}".encode() + pixels.tobytes()).digest()
+    digest = hashlib.sha256(np.ascontiguousarray(pixels)).digest()
     if min(width, height) < SMALLEST:
         return _Picture(digest, (width, height), None, np.zeros((0, 3)), np.zeros((0, 2, 2)), np.zeros((0, _LOW.sum()), np.float32))
     gray = Image.fromarray(pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
@@ -134,44 +141,29 @@ def _describe(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points, turns and codes of a picture: extrema of the difference of Gaussians whose patch lies inside the picture."""
     points, patches, strength = [np.zeros((0, 3))], [np.zeros((0, 8, 8))], [np.zeros(0)]
     image, pixel = gaussian_filter(gray, np.sqrt(_SIGMA**2 - 0.5**2)), 1
+    sigmas = _SIGMA * 2 ** (np.arange(_LEVELS + 3) / _LEVELS)
     for _ in range(_OCTAVES):
-        sigmas = _SIGMA * 2 ** (np.arange(_LEVELS + 3) / _LEVELS)
         stack = [image]
         for before, after in zip(sigmas, sigmas[1:]):
             stack.append(gaussian_filter(stack[-1], np.sqrt(after**2 - before**2)))
         stack = np.stack(stack)
-        blobs = np.diff(stack, axis=0)
-        height = np.abs(blobs)
-        peaks = (height == maximum_filter(height, 3)) & (height > 0.3)  # 0.3 of 255: below it is rounding
+        response = np.abs(np.diff(stack, axis=0))
+        peaks = (response == maximum_filter(response, 3)) & (response > 0.3)  # of 255: below it is rounding
         peaks[[0, -1]] = False
-        place = np.stack(np.nonzero(peaks))
-        reach = np.abs(_PATCH[0]) * sigmas[place[0]]
-        inside = [(reach <= at + 1) & (at + reach <= size) for at, size in zip(place[1:], image.shape)]
-        place = place[:, inside[0] & inside[1]]
-        level, y, x = place + _towards_peak(blobs, place)
-        sigma = _SIGMA * 2 ** (level / _LEVELS)
-        rows, columns = (at[:, None] + sigma[:, None] * _PATCH for at in (y, x))
-        where = np.broadcast_arrays(place[0][:, None, None], rows[:, :, None], columns[:, None, :])
-        points.append(np.stack([x * pixel + 0.5, y * pixel + 0.5, sigma * pixel], axis=1))
+        level, y, x = np.nonzero(peaks)
+        reach = np.abs(_PATCH[0]) * sigmas[level]
+        inside = np.logical_and.reduce([(reach <= at + 1) & (at + reach <= size) for at, size in zip((y, x), image.shape)])
+        level, y, x = level[inside], y[inside], x[inside]
+        rows, columns = (at[:, None] + sigmas[level, None] * _PATCH for at in (y, x))
+        where = np.broadcast_arrays(level[:, None, None], rows[:, :, None], columns[:, None, :])
+        points.append(np.column_stack([x * pixel + 0.5, y * pixel + 0.5, sigmas[level] * pixel]))
         patches.append(map_coordinates(stack, where, order=1, mode="nearest"))
-        strength.append(height[tuple(place)])
+        strength.append(response[level, y, x])
         image, pixel = stack[_LEVELS][::2, ::2], 2 * pixel
         if min(image.shape) < SMALLEST:
             break
     best = np.argsort(-np.concatenate(strength), kind="stable")[:POINTS]
     return np.concatenate(points)[best], *_standard_position(np.concatenate(patches)[best])
-
-
-def _towards_peak(blobs: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """(3, n): from the voxel of an extremum to the top of the parabola through it and its neighbours, in each direction."""
-    steps, here = [], blobs[tuple(place)]
-    for axis in range(3):
-        step = np.eye(3, dtype=int)[:, [axis]]
-        edge = np.array(blobs.shape)[:, None] - 1
-        left, right = blobs[tuple((place - step).clip(0))], blobs[tuple(np.minimum(place + step, edge))]
-        bend = left + right - 2 * here
-        steps.append(np.divide((left - right) / 2, bend, out=np.zeros_like(here), where=np.abs(bend) > 1e-6).clip(-0.5, 0.5))
-    return np.stack(steps)
 
 
 def _standard_position(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,45 +188,50 @@ class _Index:
         self.names = list(pictures)
         self.copies = defaultdict(list)
         for name, picture in pictures.items():
-            self.copies[picture.digest].append(name)
+            self.copies[picture.size, picture.digest].append(name)
         self.owner = np.repeat(np.arange(len(pictures)), [len(p.points) for p in pictures.values()])
         self.points, self.turns, self.codes = (
             np.concatenate([getattr(p, field) for p in pictures.values()]) for field in ("points", "turns", "codes")
         )
 
     def matches(self, name: str, test: _Picture) -> list[Match]:
-        same = self.copies.get(test.digest, [])
-        found = [Match(train=train, test=name, kind="exact", score=1.0, detail="same pixels") for train in same]
-        for train, placement in self.candidates(test):
-            if train not in same and (match := _confirm(self.pictures[train], test, placement)):
-                found.append(Match(train=train, test=name, kind="perceptual", score=match[0], detail=match[1]))
-        return found
+        same = self.copies.get((test.size, test.digest), [])
+        found = {train: Match(train=train, test=name, kind="exact", score=1.0, detail="same pixels") for train in same}
+        while True:  # a point votes for one training picture only: ask again without those found, as training may hold copies
+            more = {}
+            for train, placement in self.candidates(test, found):
+                if train not in more and (match := _confirm(self.pictures[train], test, placement)):
+                    more[train] = Match(train=train, test=name, kind="perceptual", score=match[0], detail=match[1])
+            if not more:
+                return list(found.values())
+            found |= more
 
-    def candidates(self, test: _Picture) -> Iterator[tuple[str, _Placement]]:
-        """Training names with the placement that most points agree on, likeliest first."""
-        if not len(self.codes) or not len(test.codes):
+    def candidates(self, test: _Picture, without: Container[str]) -> Iterator[tuple[str, _Placement]]:
+        """Training names with the placements that most points agree on, likeliest first."""
+        taken = np.flatnonzero(np.isin(self.owner, [i for i, name in enumerate(self.names) if name in without]))
+        if len(taken) == len(self.codes) or not len(test.codes):
             return
-        mine, theirs = self.alike(test.codes)
-        points, others = self.points[mine], test.points[theirs]
-        turns = self.turns[mine].transpose(0, 2, 1) @ test.turns[theirs]
+        mine = self.likest(test.codes, taken)
+        points, others = self.points[mine], test.points
+        turns = self.turns[mine].transpose(0, 2, 1) @ test.turns
         group = 81 * self.owner[mine] + (turns.reshape(-1, 4) @ [27, 9, 3, 1] + 40).astype(int)  # one number for a picture and a turn
         for which in _ranked(points, others, turns, group, test.frame / 2):
-            votes = np.flatnonzero(group == which)[:MOST]
-            if placement := _place(points[votes], others[votes], turns[votes[0]]):
+            votes = group == which
+            if placement := _place(points[votes], others[votes], turns[votes][0]):
                 yield self.names[which // 81], placement
 
-    def alike(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs (row of ``self.codes``, row of ``codes``): the likest, and those hardly less so, as training may hold copies."""
-        pairs = []
+    def likest(self, codes: np.ndarray, taken: np.ndarray) -> np.ndarray:
+        """For every one of ``codes`` the row of the likest training code that is not among the rows ``taken``."""
+        best = []
         rows = max(1, 8_000_000 // len(self.codes))  # 32 MB of products at a time
         for first in range(0, len(codes), rows):
             likeness = codes[first : first + rows] @ self.codes.T
-            theirs, mine = np.nonzero(likeness >= likeness.max(1, keepdims=True) - NEAR)
-            pairs.append((mine, theirs + first))
-        return tuple(np.concatenate(part) for part in zip(*pairs))
+            likeness[:, taken] = -2
+            best.append(likeness.argmax(1))
+        return np.concatenate(best)
 
 
-def _ranked(points, others, turns, group: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def _ranked(points: np.ndarray, others: np.ndarray, turns: np.ndarray, group: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The groups with most votes for one rough placement, at least ``VOTES``: a Hough transform over scale and shift."""
     scale = points[:, 2] / others[:, 2]
     shift = points[:, :2] / scale[:, None] - _turned(turns, others[:, :2] - centre)  # of the test picture's centre, in its pixels
@@ -297,37 +294,46 @@ def _confirm(train: _Picture, test: _Picture, placement: _Placement) -> tuple[fl
     areas = sorted([train.frame.prod(), (scale * test.frame).prod()])
     if nodes.prod() < SAMPLES or box.prod() < OVERLAP * areas[0] or box.prod() < LEAST * areas[1]:
         return None
-    xy = [from_ + (np.arange(n) + 0.5) * side / n for from_, n, side in zip(low, nodes, box)]
-    grid = np.stack(np.meshgrid(*xy), axis=-1)  # (rows, columns, 2)
-    centre = low + box / 2
-    mine = _sampled(gaussian_filter(train.gray, 0.8 * grain), grid)
-    blurred = gaussian_filter(test.gray, 0.8 * grain / scale.mean())
-    zoom, offset = 1 / scale, (centre - shift) / scale
+    score, placement = _align(train, test, placement, low, box, nodes)
+    if score < CORRELATION or not _same(*placement.scale):
+        return None
+    return min(score, 1.0), _detail(train, test, placement)
+
+
+def _align(
+    train: _Picture, test: _Picture, placement: _Placement, low: np.ndarray, box: np.ndarray, nodes: np.ndarray
+) -> tuple[float, _Placement]:
+    """The best correlation on a grid of ``nodes`` (across, down) in the box of the training picture, and the placement that has it:
+    Gauss-Newton for scale and shift along with gain and brightness (Lucas and Kanade 1981)."""
+    turn, centre, step = placement.turn, low + box / 2, box / nodes
+    grid = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * size + start for n, size, start in zip(nodes, step, low))), axis=-1)
+    mine = _sampled(gaussian_filter(train.gray, 0.8 * step.max()), grid)
+    blurred = gaussian_filter(test.gray, 0.8 * step.max() / placement.scale.mean())
+    zoom, offset = 1 / placement.scale, (centre - placement.shift) / placement.scale
     best = (0.0, zoom, offset)
-    for _ in range(12):  # Gauss-Newton for zoom and offset along with gain and brightness (Lucas and Kanade 1981)
+    for _ in range(10):
         theirs = _sampled(blurred, _turned(turn.T, zoom * (grid - centre) + offset))
-        if min(mine.std(), theirs.std()) < 0.1:
-            return None
-        best = max(best, (float(np.corrcoef(mine.ravel(), theirs.ravel())[0, 1]), zoom, offset), key=lambda b: b[0])
-        slopes = np.stack(np.gradient(theirs)[::-1], axis=-1) * nodes / box / zoom
+        if min(mine.std(), theirs.std()) < 0.1:  # flat, beside the 1 of a picture full of detail
+            break
+        best = max(best, (float(np.corrcoef(mine.ravel(), theirs.ravel())[0, 1]), zoom, offset), key=lambda found: found[0])
+        slopes = np.stack(np.gradient(theirs)[::-1], axis=-1) / step / zoom
         columns = [theirs[..., None], np.ones_like(theirs)[..., None], slopes, slopes * (grid - centre)]
         gain, _, *change = np.linalg.lstsq(np.concatenate(columns, axis=2).reshape(mine.size, 6), mine.ravel())[0]
         if gain < 0.05:
             break
         change = np.array(change) / gain
-        offset = offset + change[:2].clip(-2 * grain / scale, 2 * grain / scale)
+        limit = 2 * step / placement.scale
+        offset = offset + change[:2].clip(-limit, limit)
         zoom = zoom + change[2:].clip(-0.03 * zoom, 0.03 * zoom)
-        if np.abs(change[:2] * scale).max() < 0.02 * grain:
+        if (np.abs(change[:2]) < 0.01 * limit).all():
             break
     score, zoom, offset = best
-    if score < CORRELATION or not _same(zoom[0], zoom[1]):
-        return None
-    return min(score, 1.0), _detail(train, test, _Placement(1 / zoom, turn, centre - offset / zoom))
+    return score, _Placement(1 / zoom, turn, centre - offset / zoom)
 
 
 def _sampled(gray: np.ndarray, xy: np.ndarray) -> np.ndarray:
-    """(rows, columns) at the points (rows, columns, 2), less what is smooth, and of equal contrast everywhere: else one dark dog on snow
-    is every other dark blob."""
+    """(rows, columns) at the points (rows, columns, 2), less what is smooth, and of equal contrast everywhere: else one dark
+    dog on snow is every other dark blob."""
     values = map_coordinates(gray, [xy[..., 1] - 0.5, xy[..., 0] - 0.5], order=1, mode="nearest")
     values = values - gaussian_filter(values, 5)
     return values / np.sqrt(gaussian_filter(values**2, 5) + FLAT**2)
