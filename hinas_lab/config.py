@@ -198,6 +198,7 @@ def _check_common(c):
         _least(name, getattr(c, name), 1)
     _need(c.patch >= 11 or c.loss.lam == 0, "patch", c.patch, "must be at least 11 pixels, the window of SSIM")
     _one_of("optimizer", c.optimizer, ("sgd", "adam"))
+    _one_of("precision", c.precision, ("float32", "tf32", "bfloat16"))
     _positive("lr", c.lr)
     if c.grad_clip is not None:
         _positive("grad_clip", c.grad_clip)
@@ -245,6 +246,10 @@ class SearchConfig:
     "Adam on alpha and beta"
     arch_beta1: float = 0.9
     arch_weight_decay: float = 1e-3
+    precision: str = "float32"
+    "of the forward pass: float32, tf32 (NVIDIA GPUs), bfloat16 (autocast); parameters, statistics, loss and scores stay float32"
+    checkpoint: bool = False
+    "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
     seed: int = 0
 
     def __post_init__(self):
@@ -283,6 +288,8 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 3e-4
     grad_clip: float | None = None
+    precision: str = "float32"
+    "as in SearchConfig"
     seed: int = 0
 
     def __post_init__(self):

@@ -32,11 +32,12 @@ OTHER = {
         "sigmas": (50.0,), "batch": 4, "patch": 32, "epochs": 7, "crops_per_image": 3, "warmup_epochs": 0,
         "validate_from": 1, "share": 0.5, "validate_crop": 64, "score": "psnr", "loss": Loss(lam=0),
         "optimizer": "adam", "lr": 1, "lr_min": 0, "schedule": "restart", "momentum": 0, "weight_decay": 0,
-        "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "seed": 2**40},
+        "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "precision": "bfloat16", "checkpoint": True,
+        "seed": 2**40},
     TrainConfig: {
         "width": 16, "stem": 32, "end": "aspp", "repeats": 1, "sigmas": (30.0, 70.0), "batch": 4, "patch": 32,
         "iterations": 5, "loss": Loss(pixel="l1"), "optimizer": "adam", "lr": 1e-3, "lr_min": 1e-5, "warmup": 2,
-        "momentum": 0.5, "weight_decay": 0, "grad_clip": 1.0, "seed": 1},
+        "momentum": 0.5, "weight_decay": 0, "grad_clip": 1.0, "precision": "tf32", "seed": 1},
     Loss: {"lam": 0.5, "pixel": "l1", "reduction": "sum", "average_terms": True},
 }  # fmt: skip
 CHANGES = [pytest.param(cls, name, v if isinstance(v, dict) else {name: v}, id=f"{cls.__name__}-{name}")
@@ -60,10 +61,10 @@ WRONG = {
         "loss": (None, 0.6, "mse", {"lam": 1}), "optimizer": ("rmsprop",), "lr": (*NUMBER, 0), "lr_min": NUMBER,
         "schedule": ("step",), "momentum": (*NUMBER, 1, 1.1), "weight_decay": NUMBER,
         "grad_clip": (0, -1, "1", NAN, INF, True), "arch_lr": NUMBER, "arch_beta1": (*NUMBER, 1),
-        "arch_weight_decay": NUMBER, "seed": WHOLE[1:]},
+        "arch_weight_decay": NUMBER, "precision": ("float16", 32, None), "checkpoint": ("yes", 1), "seed": WHOLE[1:]},
     TrainConfig: {
         "width": WHOLE, "stem": WHOLE, "repeats": WHOLE, "iterations": WHOLE, "warmup": WHOLE[1:], "end": ("pool",),
-        "patch": (10,), "sigmas": (("x",), 50), "loss": (None,)},
+        "patch": (10,), "sigmas": (("x",), 50), "loss": (None,), "precision": ("half",)},
     Loss: {"lam": NUMBER, "pixel": ("l2", None), "reduction": ("max",), "average_terms": ("no", 1)},
 }  # fmt: skip
 WRONG_VALUES = [pytest.param(cls, name, v, id=f"{cls.__name__}-{name}={v!r}")

@@ -28,7 +28,7 @@ from hinas_lab.engine.train import Training, build_network, train
 from hinas_lab.images.catalog import load_images
 from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.network import Network
+from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import environment, write_atomic, write_json
 
@@ -231,7 +231,7 @@ def load_genotype(path: str | Path) -> Genotype:
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
-    """The trained network of a finished training run, in eval mode, and what it was trained for: ``task, scale, channels, sigmas``
+    """The trained network of a finished training run, batch norms folded, and what it was trained for: ``task, scale, channels, sigmas``
     (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
     header = read_header(folder)
     if header["kind"] == "search":
@@ -246,7 +246,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     sigmas = list(config.sigmas) if genotype.task == "denoise" else []
     info = {"task": genotype.task, "scale": genotype.scale, "channels": genotype.channels, "sigmas": sigmas, "preset": header["preset"],
             "seed": config.seed, "parameters": sum(p.numel() for p in net.parameters()), "data": header["data"]}
-    return net.to(device).eval(), info
+    return fold(net).to(device), info
 
 
 def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, SearchConfig, dict]:

@@ -18,12 +18,13 @@ from torch import Tensor
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.precision import precision
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 from hinas_lab.space.decode import decode, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet
+from hinas_lab.space.supernet import SuperNet, Weights
 
 PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
 "at most so many previews a search, so many pixels wide for gray and colour"
@@ -117,7 +118,7 @@ def arch_step(state: Search) -> Step:
     start = time.perf_counter()
     degraded, clean = state.batch(A)
     net, parameters = state.net.train(), state.net.arch_parameters
-    total, pixel, lssim = restoration_loss(net(degraded), clean, state.config.loss)
+    total, pixel, lssim = _loss(state, degraded, clean)
     _check_finite(total, state, "arch")
     for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
         parameter.grad = gradient
@@ -128,6 +129,12 @@ def arch_step(state: Search) -> Step:
     return _step("arch", state, total, pixel, lssim, state.config.arch_lr, start)
 
 
+def _loss(state: Search, degraded: Tensor, clean: Tensor, weights: Weights | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    with precision(state.config.precision, degraded.device):
+        output = state.net(degraded, weights, checkpoint=state.config.checkpoint)
+    return restoration_loss(output.float(), clean, state.config.loss)
+
+
 def weight_step(state: Search) -> Step:
     """w <- SGD or Adam on d L_W(w, alpha, beta) / dw, alpha and beta held fixed."""
     start = time.perf_counter()
@@ -135,7 +142,7 @@ def weight_step(state: Search) -> Step:
     net, parameters, lr = state.net.train(), state.net.weight_parameters, state.learning_rate()
     with torch.no_grad():
         weights = net.weights()
-    total, pixel, lssim = restoration_loss(net(degraded, weights), clean, state.config.loss)
+    total, pixel, lssim = _loss(state, degraded, clean, weights)
     _check_finite(total, state, "weight")
     for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
         parameter.grad = gradient

@@ -11,6 +11,7 @@ from torch import Tensor
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.precision import precision
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
@@ -70,7 +71,9 @@ def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
     c, rng = state.config, generator(state.config.seed, TRAIN, state.iteration)
     chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
     degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
-    terms = restoration_loss(state.net.train()(degraded), clean, c.loss)
+    with precision(c.precision, degraded.device):
+        output = state.net.train()(degraded)
+    terms = restoration_loss(output.float(), clean, c.loss)
     if not math.isfinite(terms[0].item()):
         raise FloatingPointError(f"the loss became {terms[0].item()} in iteration {state.iteration + 1}; no parameter was changed; "
                                  "lower the learning rate")

@@ -1,7 +1,10 @@
 """The compact network built from a genotype, and the one that inherits a supernet's weights."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from hinas_lab.space.cells import Cell
 from hinas_lab.space.cost import node_channels, receptive_radius
@@ -39,6 +42,20 @@ class Network(nn.Module):
             h1, h2 = cell(first(h1), second(h2)), h1
         y = self.end(h1, low)
         return y + global_skip(x, self.scale) if self.residual else y
+
+
+def fold(net: Network) -> Network:
+    """A copy for using it: a batch norm behind a convolution becomes part of its weights. Equal to ``net.eval()`` up to rounding."""
+    small = copy.deepcopy(net).eval()
+    for stage in [m for m in small.modules() if isinstance(m, nn.Sequential)]:
+        layers: list[nn.Module] = []
+        for layer in stage:
+            if isinstance(layer, nn.BatchNorm2d) and layers and isinstance(layers[-1], nn.Conv2d):
+                layers[-1] = fuse_conv_bn_eval(layers[-1], layer)
+            else:
+                layers.append(layer)
+        stage._modules = {str(i): layer for i, layer in enumerate(layers)}
+    return small
 
 
 @torch.no_grad()

@@ -1,8 +1,11 @@
 """The supernet: start part, L layers of super-cells of several widths routed by beta, end part (Section 3.2, Figure 2)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
+import torch.utils.checkpoint
 from torch import Tensor, nn
 
 from hinas_lab.config import SearchSpace
@@ -122,8 +125,10 @@ class SuperNet(nn.Module):
         edges = [edge for node in weights.genotype.cells[l] for edge in node]
         return [frozenset(op for op, src in edges if src == j) for j in range(self.space.nodes + 1)]
 
-    def forward(self, x: Tensor, weights: Weights | None = None) -> Tensor:
+    def forward(self, x: Tensor, weights: Weights | None = None, checkpoint: bool = False) -> Tensor:
+        """``checkpoint``: keep no tensor of a cell for the backward pass, compute them again there; statistics are updated once."""
         s, w = self.space, weights or self.weights()
+        run = again if checkpoint and torch.is_grad_enabled() else SuperCell.__call__
         low, h = self.start(channels_last(x))
         before2, before, mixed = low, {0: h}, {}
         for l, needed in enumerate(self._needed(w.genotype)):
@@ -134,11 +139,11 @@ class SuperNet(nn.Module):
                 second = self._second(l, i, before2, mixed)
                 if s.cell_sharing == "on":
                     f = _total((self.first[m](before[k], w.beta[m]) for k, m in moves), zero)
-                    now[i], mixed_now[i] = self.cells[f"{l}_{i}"](f, second, w.alpha[l], active), f  # Eq. 5
+                    now[i], mixed_now[i] = run(self.cells[f"{l}_{i}"], f, second, w.alpha[l], active), f  # Eq. 5
                 else:
                     fs = [(k, m, self.first[m](before[k], w.beta.new_ones(()))) for k, m in moves]
                     cell = {k: self.cells[f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"] for k, _, _ in fs}
-                    now[i] = _total((w.beta[m] * cell[k](f, second, w.alpha[l], active) for k, m, f in fs),
+                    now[i] = _total((w.beta[m] * run(cell[k], f, second, w.alpha[l], active) for k, m, f in fs),
                                     zero.repeat(1, s.nodes, 1, 1))  # Eq. 6
                     mixed_now[i] = _total((w.beta[m] * f for _, m, f in fs), zero)
             before2, before, mixed = before, now, mixed_now
@@ -173,6 +178,25 @@ class SuperNet(nn.Module):
         if self.space.second_input == "mixed":
             return mixed[i] if i in mixed else self.second[name](mixed[max(mixed)])
         return self.second[name](before2[self._second_source(l, i)] if l > 1 else before2[0])
+
+
+def again(cell: SuperCell, *inputs) -> Tensor:
+    """``cell(*inputs)`` without what the backward pass needs, which is computed a second time there, with the statistics held."""
+    return torch.utils.checkpoint.checkpoint(cell, *inputs, use_reentrant=False, preserve_rng_state=False,
+                                             context_fn=lambda: (nullcontext(), held(cell)))
+
+
+@contextmanager
+def held(module: nn.Module) -> Iterator[None]:
+    """Inside, batch norms use the statistics of their batch as always and do not remember them."""
+    norms = [(m, m.momentum) for m in module.modules() if isinstance(m, ScaledNorm)]
+    for norm, _ in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in norms:
+            norm.momentum = momentum
 
 
 def _total(terms, zero: Tensor) -> Tensor:

@@ -1,0 +1,124 @@
+"""What a step of a search or a training needs in memory, from its configuration alone.
+
+The forward pass runs on torch's fake tensors, which have shapes and no values: nothing is computed and no memory is taken, yet autograd
+keeps exactly what it would keep. ``kept_bytes`` on real tensors counts the same, and a test holds the two together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
+from hinas_lab.engine.losses import restoration_loss
+from hinas_lab.engine.precision import precision
+from hinas_lab.space.cells import SuperCell
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.network import Network
+from hinas_lab.space.ops import CHOICES
+from hinas_lab.space.supernet import SuperNet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Footprint:
+    """Bytes of one weight step. What torch, the images and a convolution's workspace take is not in it."""
+
+    parameters: int
+    "weights, alpha, beta and running statistics"
+    gradients: int
+    optimizer: int
+    "SGD's momentum, or Adam's two moments"
+    kept: int
+    "tensors of the forward pass that the backward pass reads"
+    again: int = 0
+    "checkpointing: what the largest cell keeps while it is computed again"
+
+    @property
+    def state(self) -> int:
+        """What stays from step to step."""
+        return self.parameters + self.gradients + self.optimizer
+
+    @property
+    def total(self) -> int:
+        return self.state + self.kept + self.again
+
+
+def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
+    """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without ``parameters``; each storage once."""
+    own = {p.untyped_storage()._cdata for p in parameters}
+    kept: dict[int, Tensor] = {}  # holding the tensors keeps their addresses from being given out again
+
+    def pack(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage()._cdata] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        _result = forward()
+    return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
+
+
+def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
+    """Of a weight step of a search, whose forward pass keeps what both kinds of step read."""
+    with FakeTensorMode():
+        net = SuperNet(space)
+        kept = kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))
+        again = max(cell_bytes(space, i, config) for i in space.cells[-1]) if config.checkpoint else 0
+        return _footprint(net, config, net.weight_parameters, kept, again)
+
+
+def train_step(genotype: Genotype, config: TrainConfig) -> Footprint:
+    """Of an iteration of the training of a decoded net."""
+    with FakeTensorMode():
+        net = Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats)
+        degraded, clean = batch(genotype.channels, genotype.scale, config)
+        kept = kept_bytes(lambda: loss(net, degraded, clean, config), list(net.parameters()))
+        return _footprint(net, config, list(net.parameters()), kept)
+
+
+def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
+    """The loss of one batch of noise, with alpha and beta in the graph."""
+    degraded, clean = batch(net.space.channels, net.space.scale, config)
+    return loss(lambda x: net(x, checkpoint=config.checkpoint), degraded, clean, config)
+
+
+def loss(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor, config: SearchConfig | TrainConfig) -> Tensor:
+    """Eq. 7 in the config's precision."""
+    with precision(config.precision, degraded.device):
+        output = net(degraded)
+    return restoration_loss(output.float(), clean, config.loss)[0]
+
+
+def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor]:
+    """Random (degraded, clean) of the config's size."""
+    side = config.patch
+    return torch.rand(config.batch, channels, side, side), torch.rand(config.batch, channels, scale * side, scale * side)
+
+
+def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
+    """What one super-cell of width index ``width`` keeps."""
+    channels = space.node_channels(width)
+    cell = SuperCell(space.nodes, channels, space.repeats)
+    alpha = torch.rand(len(space.edges), len(CHOICES) + 1, requires_grad=True)
+    inputs = [torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True) for _ in range(2)]
+    inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
+
+    def forward() -> Tensor:
+        with precision(config.precision, alpha.device):
+            return cell(*inputs, alpha, [frozenset(CHOICES)] * (space.nodes + 1))
+
+    return kept_bytes(forward, list(cell.parameters()))
+
+
+def _footprint(net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0) -> Footprint:
+    size = lambda tensors: sum(t.numel() * t.element_size() for t in tensors)  # noqa: E731
+    moments = 2 if config.optimizer == "adam" else int(config.momentum > 0)
+    return Footprint(parameters=size([*net.parameters(), *net.buffers()]), gradients=size(trained), optimizer=moments * size(trained),
+                     kept=kept, again=again)
+
+
+def largest_batch(space: SearchSpace, config: SearchConfig, limit: int) -> int:
+    """The largest batch whose weight step fits ``limit`` bytes, 0 when none does. A step's bytes are linear in the batch."""
+    one, two = (search_step(space, replace(config, batch=n)).total for n in (1, 2))
+    return max(0, (limit - one) // (two - one) + 1)

@@ -1,0 +1,178 @@
+"""What makes a step cheaper: the same numbers, or numbers as near as the format allows; and memory, predicted and counted."""
+
+import json
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+from test_cli import hinas
+from test_runs import refused
+from torch.testing import assert_close
+
+from hinas_lab.config import SearchSpace, preset
+from hinas_lab.engine import memory
+from hinas_lab.engine.precision import precision
+from hinas_lab.space import cells
+from hinas_lab.space.genotype import sample
+from hinas_lab.space.literal import LiteralSuperNet
+from hinas_lab.space.network import Network, fold
+from hinas_lab.space.supernet import SuperNet
+
+SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
+SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "tied": replace(SMALL, cell_sharing="tied"),
+          "aspp, x2, colour": replace(SMALL, task="sr", scale=2, channels=3, end="aspp")}
+each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+TINY = preset("tiny").search
+
+
+def made(space: SearchSpace, seed: int = 0) -> SuperNet:
+    net = SuperNet(space, torch.Generator().manual_seed(seed)).double()
+    torch.nn.init.normal_(net.end.last.weight, std=0.1, generator=torch.Generator().manual_seed(1))
+    return net
+
+
+def step(net, x, **options) -> tuple:
+    """Output, gradients and running statistics of one step."""
+    y = net.train()(x, **options)
+    gradients = torch.autograd.grad(y.square().mean(), list(net.parameters()), allow_unused=True)
+    return y, gradients, dict(net.named_buffers())
+
+
+def picture(space: SearchSpace, seed: int = 2) -> torch.Tensor:
+    return torch.rand(2, space.channels, 12, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@each_space
+def test_checkpointing_gives_the_same_bits_and_updates_statistics_once(space):
+    x = picture(space)
+    kept, again = (step(made(space), x, checkpoint=c) for c in (False, True))
+    for a, b in zip((kept[0], *kept[1], *kept[2].values()), (again[0], *again[1], *again[2].values())):
+        assert (a is None and b is None) or torch.equal(a, b)
+
+
+def test_checkpointing_keeps_less_and_learns_as_before():
+    net = made(SMALL)
+    x = picture(SMALL)
+    need = [memory.kept_bytes(lambda c=c: net(x, checkpoint=c), list(net.parameters())) for c in (False, True)]
+    assert need[1] < 0.4 * need[0]
+    assert {m.momentum for m in net.modules() if isinstance(m, cells.ScaledNorm)} == {0.1}
+    with torch.no_grad():
+        assert torch.equal(net(x, checkpoint=True), net(x))
+
+
+@pytest.mark.parametrize("composed", [0, 100])
+@each_space
+def test_separable_stages_in_one_convolution_or_two(space, composed, monkeypatch):
+    """Both ways are the literal net."""
+    monkeypatch.setattr(cells, "COMPOSED", composed)
+    net = made(space)
+    literal, x = LiteralSuperNet(net), picture(space)
+    mine, theirs = step(net, x), step(literal, x)
+    assert_close(mine[0], theirs[0], rtol=0, atol=1e-12)
+    for name in ("alpha", "beta"):
+        a, b = (torch.autograd.grad(n(x).square().mean(), getattr(n, name))[0] for n in (net, literal))
+        assert_close(a, b, rtol=0, atol=1e-12)
+    literal.load_from(net)
+    assert_close(net.eval()(x), literal.eval()(x), rtol=0, atol=1e-12)
+
+
+def test_bfloat16_is_near_and_leaves_float32_parameters():
+    net = made(SMALL).float()
+    x = picture(SMALL).float()
+    exact = step(net, x)
+    with precision("bfloat16", x.device):
+        low = net(x)
+    assert low.dtype == torch.float32 and not torch.equal(low, exact[0])  # the input itself is added in float32
+    assert (low - exact[0]).norm() / (exact[0] - x).norm() < 0.05
+    assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {torch.float32}
+    with precision("float32", x.device):
+        assert not torch.is_autocast_enabled("cpu")
+
+
+@pytest.mark.parametrize("levers", [{}, {"checkpoint": True}, {"precision": "bfloat16"}, {"checkpoint": True, "precision": "bfloat16"}],
+                         ids=lambda d: "+".join(d) or "plain")  # fmt: skip
+@each_space
+def test_predicted_bytes_are_those_counted(space, levers):
+    config = replace(TINY, **levers)
+    need = memory.search_step(space, config)
+    net = SuperNet(space)
+    counted = memory.kept_bytes(lambda: memory.supernet_loss(net, config), list(net.parameters()))
+    assert need.kept == pytest.approx(counted, rel=0.02)
+    assert need.gradients == 4 * sum(p.numel() for p in net.weight_parameters) and need.optimizer == 2 * need.gradients
+    assert (need.again > 0) == config.checkpoint and need.total > need.kept
+
+
+def test_bytes_of_a_training():
+    genotype = sample(SMALL, random.Random(0))
+    config = replace(preset("tiny").train, optimizer="sgd")
+    need = memory.train_step(genotype, config)
+    net = Network(genotype, width=config.width, stem=config.stem)
+    x, y = memory.batch(1, 1, config)
+    assert need.kept == memory.kept_bytes(lambda: memory.loss(net, x, y, config), list(net.parameters()))
+    assert need.optimizer == need.gradients == 4 * sum(p.numel() for p in net.parameters())
+
+
+def test_what_is_kept_once_counts_once_and_parameters_do_not():
+    w = torch.ones(1000, requires_grad=True)
+    x = torch.ones(1000)
+    assert memory.kept_bytes(lambda: (w * x).sum() + (w * x).sum(), [w]) == 4000
+    assert memory.kept_bytes(lambda: (w * x[:10].sum()).sum() + (w * 2).sum(), [w]) < 100
+    assert memory.kept_bytes(lambda: (w.exp() * x).sum(), [w]) == 8000
+
+
+def test_the_largest_batch_fits_and_one_more_does_not():
+    for limit in (2_000_000, 10_000_000):
+        n = memory.largest_batch(SMALL, TINY, limit)
+        need = [memory.search_step(SMALL, replace(TINY, batch=b)).total for b in (n, n + 1)]
+        assert need[0] <= limit < need[1]
+    assert memory.largest_batch(SMALL, TINY, 1000) == 0
+
+
+@pytest.mark.parametrize("end", ["conv", "aspp"])
+def test_folded_net_equals_the_trained_one(end):
+    for seed in range(4):
+        net = Network(sample(SearchSpace(), random.Random(seed)), width=4, stem=8, end=end)
+        for m in net.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.running_mean.normal_()
+                m.running_var.uniform_(0.2, 3)
+                m.weight.data.normal_()
+                m.bias.data.normal_()
+        torch.nn.init.normal_(net.end.last.weight)
+        small, x = fold(net), torch.rand(1, 1, 40, 33)
+        with torch.no_grad():
+            assert_close(small(x), net.eval()(x), rtol=1e-4, atol=1e-5 * net(x).abs().max().item())
+        norms = [m for m in small.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+        assert len(norms) == (1 if end == "aspp" else 0)  # behind the joined branches there is no one convolution
+        assert small.radius == net.radius and not small.training and any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+
+
+def test_memory_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = hinas("memory", "--preset", "tiny", "--measure", "--json", "m.json")
+    assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
+    rows = {r["what"]: r for r in json.loads((tmp_path / "m.json").read_text())["rows"]}
+    plain = rows["as configured"]
+    assert plain["kept"] == plain["counted"] and "predicted : counted = 1.0000" in out
+    assert rows["checkpoint"]["kept"] < plain["kept"] > rows["bfloat16"]["kept"] and rows["cell sharing off"]["kept"] > plain["kept"]
+    refused(hinas("memory", "--preset", "huge"), "preset = 'huge'")
+    refused(hinas("memory", "--fit", "-1"), "fit = -1.0")
+    refused(hinas("memory", "--set", "search.batch=0", "--preset", "tiny"), "batch = 0")
+
+
+def test_bench_command(tmp_path, monkeypatch):
+    """Every row is there, of both kinds, and says how it was measured; no test says how fast."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = hinas("bench", "--quick", "--threads", 1, "--json", "b.json")
+    assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
+    told = json.loads((tmp_path / "b.json").read_text())
+    rows = told["rows"]
+    assert told["quick"] and told["machine"]["device"] == "cpu" and {r["unit"] for r in rows} == {"s", "bytes", "calls"}
+    for r in rows:
+        assert r["threads"] == 1 and r["a"] > 0 < r["b"] and r["spread"] >= 0
+        assert r["unit"] == "s" or r["ratio"] == r["a"] / r["b"]
+    calls = next(r for r in rows if r["unit"] == "calls")
+    assert calls["a"] < 0.6 * calls["b"]
+    refused(hinas("bench", "--threads", 0), "threads = 0")
+    refused(hinas("bench", "--json", "nowhere/b.json"), "nowhere")
