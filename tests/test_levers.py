@@ -12,6 +12,7 @@ from torch.testing import assert_close
 
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.engine import memory
+from hinas_lab.engine.optim import make_optimizer, set_gradients
 from hinas_lab.engine.precision import precision
 from hinas_lab.space import cells
 from hinas_lab.space.genotype import sample
@@ -176,3 +177,21 @@ def test_bench_command(tmp_path, monkeypatch):
     assert calls["a"] < 0.6 * calls["b"]
     refused(hinas("bench", "--threads", 0), "threads = 0")
     refused(hinas("bench", "--json", "nowhere/b.json"), "nowhere")
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_fused_optimisers_get_gradients_in_the_layout_of_their_parameters(optimizer):
+    """Against a plain optimiser, with gradients as convolutions give them: channels-last for contiguous weights."""
+    config = replace(TINY, optimizer=optimizer, lr=0.1, weight_decay=0.01)
+    ours, plain = ([torch.nn.Parameter(torch.arange(72.0).view(2, 4, 3, 3) / 72)] for _ in range(2))
+    fused = make_optimizer(config, ours)
+    rest = {"lr": 0.1, "weight_decay": 0.01, "foreach": False}
+    other = torch.optim.SGD(plain, momentum=config.momentum, **rest) if optimizer == "sgd" else \
+        torch.optim.Adam(plain, betas=(config.momentum, 0.999), **rest)
+    for seed in range(3):
+        gradient = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(seed))
+        set_gradients(ours, (gradient.contiguous(memory_format=torch.channels_last),))
+        plain[0].grad = gradient
+        fused.step()
+        other.step()
+    assert_close(ours[0], plain[0], rtol=1e-5, atol=1e-6)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.losses import restoration_loss
-from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
 from hinas_lab.engine.precision import precision
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
@@ -43,8 +43,7 @@ class Search:
                              "lower batch or raise crops_per_image")
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
-        self.arch_optimizer = torch.optim.Adam(self.net.arch_parameters, lr=config.arch_lr, betas=(config.arch_beta1, 0.999),
-                                               weight_decay=config.arch_weight_decay)
+        self.arch_optimizer = adam(self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay)
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
         self.started = False  # the record of epoch 0 was given
         self.halfway = False  # this iteration's arch step is done, its weight step is not
@@ -118,15 +117,15 @@ def arch_step(state: Search) -> Step:
     start = time.perf_counter()
     degraded, clean = state.batch(A)
     net, parameters = state.net.train(), state.net.arch_parameters
-    total, pixel, lssim = _loss(state, degraded, clean)
-    _check_finite(total, state, "arch")
-    for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
-        parameter.grad = gradient
+    terms = _loss(state, degraded, clean)
+    gradients = torch.autograd.grad(terms[0], parameters)
+    values = _finite(terms, state, "arch")
+    set_gradients(parameters, gradients)
     if net.space.fixed_path is None:
         state.beta_grad += net.beta.grad.abs()
     state.arch_optimizer.step()
     state.arch_optimizer.zero_grad()
-    return _step("arch", state, total, pixel, lssim, state.config.arch_lr, start)
+    return _step("arch", state, values, state.config.arch_lr, start)
 
 
 def _loss(state: Search, degraded: Tensor, clean: Tensor, weights: Weights | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,16 +141,16 @@ def weight_step(state: Search) -> Step:
     net, parameters, lr = state.net.train(), state.net.weight_parameters, state.learning_rate()
     with torch.no_grad():
         weights = net.weights()
-    total, pixel, lssim = _loss(state, degraded, clean, weights)
-    _check_finite(total, state, "weight")
-    for parameter, gradient in zip(parameters, torch.autograd.grad(total, parameters)):
-        parameter.grad = gradient
+    terms = _loss(state, degraded, clean, weights)
+    gradients = torch.autograd.grad(terms[0], parameters)
+    values = _finite(terms, state, "weight")
+    set_gradients(parameters, gradients)
     if state.config.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(parameters, state.config.grad_clip)
     state.weight_optimizer.param_groups[0]["lr"] = lr
     state.weight_optimizer.step()
     state.weight_optimizer.zero_grad()
-    record = _step("weight", state, total, pixel, lssim, lr, start)
+    record = _step("weight", state, values, lr, start)
     state.iteration += 1
     return record
 
@@ -206,12 +205,16 @@ def _preview(state: Search) -> np.ndarray:
     return torch.stack([soft, wired]).mul(255).round().clamp(0, 255).byte().cpu().numpy()
 
 
-def _check_finite(loss: Tensor, state: Search, kind: str):
-    if not math.isfinite(loss.item()):
-        raise FloatingPointError(f"the loss became {loss.item()} in the {kind} step of epoch {state.epoch + 1}, iteration "
+def _finite(terms: tuple[Tensor, Tensor, Tensor], state: Search, kind: str) -> list[float]:
+    """The terms of the loss as numbers. The one moment of a step at which the CPU waits for a GPU: when all its work is queued."""
+    values = torch.stack([t.detach() for t in terms]).tolist()
+    if not math.isfinite(values[0]):
+        raise FloatingPointError(f"the loss became {values[0]} in the {kind} step of epoch {state.epoch + 1}, iteration "
                                  f"{state.iteration + 1}; no parameter was changed; lower the learning rate")
+    return values
 
 
-def _step(kind: str, state: Search, total: Tensor, pixel: Tensor, lssim: Tensor, lr: float, start: float) -> Step:
-    return Step(kind=kind, epoch=state.epoch + 1, iteration=state.iteration + 1, loss=total.item(), pixel=pixel.item(), lssim=lssim.item(),
-                lr=lr, seconds=time.perf_counter() - start)
+def _step(kind: str, state: Search, values: list[float], lr: float, start: float) -> Step:
+    loss, pixel, lssim = values
+    return Step(kind=kind, epoch=state.epoch + 1, iteration=state.iteration + 1, loss=loss, pixel=pixel, lssim=lssim, lr=lr,
+                seconds=time.perf_counter() - start)

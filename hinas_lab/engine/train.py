@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.losses import restoration_loss
-from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors
+from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors, set_gradients
 from hinas_lab.engine.precision import precision
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
@@ -74,11 +74,12 @@ def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
     with precision(c.precision, degraded.device):
         output = state.net.train()(degraded)
     terms = restoration_loss(output.float(), clean, c.loss)
-    if not math.isfinite(terms[0].item()):
-        raise FloatingPointError(f"the loss became {terms[0].item()} in iteration {state.iteration + 1}; no parameter was changed; "
+    gradients = torch.autograd.grad(terms[0], state.parameters)
+    value = terms[0].item()  # waits for a GPU once its work is queued
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the loss became {value} in iteration {state.iteration + 1}; no parameter was changed; "
                                  "lower the learning rate")
-    for parameter, gradient in zip(state.parameters, torch.autograd.grad(terms[0], state.parameters)):
-        parameter.grad = gradient
+    set_gradients(state.parameters, gradients)
     if c.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.parameters, c.grad_clip)
     state.optimizer.param_groups[0]["lr"] = state.learning_rate()

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hinas_lab.config import SearchConfig, SearchSpace, preset
 from hinas_lab.engine.memory import batch, kept_bytes, loss, supernet_loss
+from hinas_lab.engine.optim import set_gradients
 from hinas_lab.images.catalog import load_images
 from hinas_lab.images.degrade import upscale
 from hinas_lab.images.patches import Patches
@@ -95,7 +96,7 @@ class Steps:
         self.config, fast = config, SuperNet(space)
         self.nets = {"fast": fast, "literal": LiteralSuperNet(fast)}
         self.data = batch(space.channels, space.scale, config)
-        self.optimizers = {k: torch.optim.SGD(self.weights(k), lr=0.0, momentum=0.9, foreach=k == "fast") for k in self.nets}
+        self.optimizers = {k: torch.optim.SGD(self.weights(k), lr=0.0, momentum=0.9, fused=k == "fast") for k in self.nets}
 
     def weights(self, kind: str) -> list[nn.Parameter]:
         net = self.nets[kind]
@@ -113,8 +114,7 @@ class Steps:
             else:
                 forward, wanted = net, list(net.parameters())
             total = loss(forward, *self.data, config)
-            for p, g in zip(wanted, torch.autograd.grad(total, wanted)):
-                p.grad = g
+            set_gradients(wanted, torch.autograd.grad(total, wanted))
             optimizer.step()
             optimizer.zero_grad()
 
