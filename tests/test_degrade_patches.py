@@ -336,3 +336,26 @@ def test_a_pair_is_the_centre_of_one_image_with_one_noise_field(scale, crop):
         low = degrade.imresize(crop_to_multiple(images["image1"].transpose(2, 0, 1), scale), 1 / scale)
         top, left = top // scale, left // scale
         np.testing.assert_allclose(degraded.numpy() * 255, low[:, top:top + h, left:left + w], atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_images_too_large_for_the_memory_lie_in_a_file(scale, monkeypatch):
+    """The same batches and pictures; each image is asked for once."""
+    asked = []
+
+    class Lazy(dict):
+        def __getitem__(self, name):
+            asked.append(name)
+            return super().__getitem__(name)
+
+    images = Lazy(labelled(5))
+    kept = Patches(images, scale=scale)
+    monkeypatch.setattr("hinas_lab.images.patches.LIMIT", 2000)
+    mapped = Patches(images, scale=scale)
+    assert asked == 2 * list(images) and isinstance(mapped.clean[0].base, np.memmap) and not isinstance(kept.clean[0].base, np.memmap)
+    chosen = torch.tensor([0, 4, 2, 2, 1, 3])
+    for a, b in zip(kept.batch(chosen, 8, (30.0, 50.0), generator(0, W)), mapped.batch(chosen, 8, (30.0, 50.0), generator(0, W))):
+        assert torch.equal(a, b)
+    for i in range(5):
+        assert np.array_equal(kept.clean[i], mapped.clean[i]) and np.array_equal(kept.low[i], mapped.low[i])
+        assert all(torch.equal(a, b) for a, b in zip(kept.pair(i, 50.0, 0), mapped.pair(i, 50.0, 0)))

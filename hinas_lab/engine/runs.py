@@ -25,7 +25,7 @@ from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, fro
 from hinas_lab.engine.records import Epoch, Records, Step, read_records
 from hinas_lab.engine.search import Search, search
 from hinas_lab.engine.train import Training, build_network, train
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.catalog import Images, load_image, named_files
 from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
@@ -114,7 +114,8 @@ def open_training(folder: str | Path, genotype: Genotype, preset: Preset, *, dat
 
 
 def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
-    return Patches(load_images(data, channels), scale=scale, device=device)
+    images = Images(named_files(data), lambda path: load_image(path, channels))
+    return Patches(images, scale=scale, device=device)
 
 
 def data_hash(patches: Patches) -> str:

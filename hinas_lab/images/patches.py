@@ -1,9 +1,11 @@
 """Batches of (degraded, clean) patches, and the W / A / V split.
 
-All images lie in one uint8 tensor on the device; a batch is one gather: crop, flip and rotation are arithmetic on its indices. Every random
-number is a function of (seed, stream, step), so a search resumes at any step without storing generator states.
+All images lie in one uint8 tensor on the device, or in a temporary file where they are too large for the memory; a batch is one gather:
+crop, flip and rotation are arithmetic on its indices. Every random number is a function of (seed, stream, step), so a search resumes at
+any step without storing generator states.
 """
 
+import tempfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +16,10 @@ from hinas_lab.images.degrade import crop_to_multiple, imresize, noise_field
 
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
 "random streams: one number each, so that no two uses share a sequence"
+
+
+LIMIT = 4 * 10**9
+"bytes of images kept in memory"
 
 
 def generator(seed: int, *names: int, device: str = "cpu") -> torch.Generator:
@@ -44,17 +50,21 @@ def split(n: int, share: float, seed: int) -> Split:
 class Patches:
     """All training images of one data set on one device; ``batch`` draws from any subset of them.
 
-    ``images``: name -> uint8 (H, W) or (H, W, 3). For super-resolution the LR images are made once, from the whole HR image, in uint8
-    as LR files are (MATLAB's imresize).
+    ``images``: name -> uint8 (H, W) or (H, W, 3), each asked for once. For super-resolution the LR images are made once, from the whole HR
+    image, in uint8 as LR files are (MATLAB's imresize).
     """
 
     def __init__(self, images: dict[str, np.ndarray], *, scale: int = 1, device: str = "cpu"):
         self.names, self.scale, self.device = list(images), scale, device
-        self.clean = [crop_to_multiple(_channels_first(image), scale) for image in images.values()]
-        self._hr = _Flat(self.clean, device)
-        if scale > 1:
-            self.low = [imresize(c, 1 / scale) for c in self.clean]
-            self._lr = _Flat(self.low, device)
+        hr, lr = _Builder(), _Builder()
+        for name in images:
+            clean = crop_to_multiple(_channels_first(images[name]), scale)
+            hr.add(clean)
+            if scale > 1:
+                lr.add(imresize(clean, 1 / scale))
+        self._hr = _Flat(hr, device)
+        self._lr = _Flat(lr, device) if scale > 1 else self._hr
+        self.clean, self.low = self._hr.images, self._lr.images  # (C, H, W) each, views of one array
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,7 +82,7 @@ class Patches:
 
         float32 in [0, 1]; noise of a sigma drawn per patch from ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
         """
-        n, flat = len(chosen), self._lr if self.scale > 1 else self._hr
+        n, flat = len(chosen), self._lr
         u = torch.rand(2, n, generator=rng)
         room = flat.sizes[chosen] - patch + 1
         corner = (u.t() * room).long().clamp_(max=room - 1)  # (B, 2) top left
@@ -86,7 +96,7 @@ class Patches:
 
     def pair(self, index: int, sigma: float, seed: int, crop: int | None = None) -> tuple[Tensor, Tensor]:
         """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed noise field: (C, H, W) degraded, clean."""
-        source = self.low[index] if self.scale > 1 else self.clean[index]
+        source = self.low[index]
         height, width = source.shape[1:]
         h, w = (min(side, crop or side) for side in (height, width))
         top, left = (height - h) // 2, (width - w) // 2
@@ -97,14 +107,43 @@ class Patches:
         return torch.from_numpy(degraded).to(self.device), torch.from_numpy(clean).to(self.device)
 
 
-class _Flat:
-    """Images of different sizes behind one another in one uint8 tensor (C, pixels)."""
+class _Builder:
+    """Pixels of images behind one another, (pixels, C) uint8: in memory up to LIMIT bytes, then in a temporary file."""
 
-    def __init__(self, images: list[np.ndarray], device: str):
-        self.sizes = torch.tensor([image.shape[1:] for image in images])
+    def __init__(self):
+        self.sizes, self.blocks, self.bytes, self.file = [], [], 0, None
+
+    def add(self, image: np.ndarray):
+        """uint8 (C, H, W)."""
+        self.channels = image.shape[0]
+        self.sizes.append(image.shape[1:])
+        self.blocks.append(np.ascontiguousarray(image.transpose(1, 2, 0)).reshape(-1, self.channels))
+        self.bytes += image.nbytes
+        if self.file or self.bytes > LIMIT:
+            self.file = self.file or tempfile.TemporaryFile()
+            for block in self.blocks:
+                self.file.write(block)
+            self.blocks = []
+
+    def array(self) -> np.ndarray:
+        if not self.file:
+            return np.concatenate(self.blocks)
+        with self.file:  # closed and without a name, it lives as long as the map of it
+            self.file.flush()
+            return np.memmap(self.file, np.uint8, "c").reshape(-1, self.channels)  # copy on write: torch wants a writable array
+
+
+class _Flat:
+    """Images of different sizes behind one another in one uint8 tensor (pixels, C)."""
+
+    def __init__(self, builder: _Builder, device: str):
+        self.sizes = torch.tensor(builder.sizes)
         pixels = self.sizes.prod(1)
         self.offsets = torch.cat([pixels.new_zeros(1), pixels.cumsum(0)[:-1]])
-        self.data = torch.from_numpy(np.concatenate([image.reshape(image.shape[0], -1) for image in images], 1)).to(device)
+        array = builder.array()
+        self.images = [array[start:start + h * w].reshape(h, w, array.shape[1]).transpose(2, 0, 1)
+                       for start, (h, w) in zip(self.offsets.tolist(), builder.sizes)]
+        self.data = torch.from_numpy(array).to(device)
 
     def crop(self, chosen: Tensor, corner: Tensor, patch: int, turn: Tensor) -> Tensor:
         """(B, C, P, P) float32 in [0, 1]; ``turn`` bits: transpose, flip vertically, flip horizontally."""
@@ -116,7 +155,7 @@ class _Flat:
         y = torch.where(bit(0), columns, rows) + corner[:, 0].view(-1, 1, 1)
         x = torch.where(bit(0), rows, columns) + corner[:, 1].view(-1, 1, 1)
         index = self.offsets[chosen].view(-1, 1, 1) + y * self.sizes[chosen, 1].view(-1, 1, 1) + x
-        return self.data[:, index.to(self.data.device)].transpose(0, 1).float() / 255
+        return self.data[index.to(self.data.device)].permute(0, 3, 1, 2).float() / 255
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:
