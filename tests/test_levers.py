@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from test_cli import hinas
 from test_runs import refused
 from torch.testing import assert_close
@@ -19,6 +20,8 @@ from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralSuperNet
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
+from hinas_lab.studies import limits
+from hinas_lab.views.scaling import plot_scaling
 
 SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
 SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "tied": replace(SMALL, cell_sharing="tied"),
@@ -160,6 +163,30 @@ def test_memory_command(tmp_path, monkeypatch):
     refused(hinas("memory", "--preset", "huge"), "preset = 'huge'")
     refused(hinas("memory", "--fit", "-1"), "fit = -1.0")
     refused(hinas("memory", "--set", "search.batch=0", "--preset", "tiny"), "batch = 0")
+
+
+def test_limits_command(tmp_path, monkeypatch):
+    """Growth as it must be: what is kept and the work are linear in batch and pixels; the picture is there."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = hinas("bench", "--limits", "--quick", "--preset", "tiny", "--figures", ".", "--json", "l.json")
+    assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
+    assert (tmp_path / "scaling-tiny.png").read_bytes().startswith(b"\x89PNG")
+    told = json.loads((tmp_path / "l.json").read_text())
+    assert all(f > 1e9 for f in told["machine"]["flops_per_s"].values()) and told["machine"]["threads"] == 1
+    points = [limits.Point(**p) for p in told["rows"]]
+    for what, exponent in (("batch", 1), ("patch", 2)):
+        some = [p for p in points if p.what == what]
+        assert limits.slope(some, "flops") == pytest.approx(exponent, abs=0.02)  # valid windows of the SSIM
+        assert limits.slope(some, "kept") == pytest.approx(exponent, abs=0.1)
+    refused(hinas("bench", "--limits", "--figures", "nowhere"), "--figures nowhere")
+
+
+def test_slopes_and_operations_are_known_ones():
+    points = [limits.Point(what="x", size=n, seconds=0.1 * n**1.5, flops=7 * n**2, kept=n) for n in (1, 2, 5)]
+    assert [limits.slope(points, c) for c in ("seconds", "flops", "kept")] == pytest.approx([1.5, 2, 1])
+    assert limits.flops(lambda: torch.ones(3, 4) @ torch.ones(4, 5)) == 2 * 3 * 4 * 5
+    ax = plot_scaling([1, 2, 4], [1.0, 4.0, 16.0], ax=Figure().subplots(), what="width", cost="seconds")
+    assert ax.get_title() == "seconds ~ width^2.00" and ax.get_xscale() == ax.get_yscale() == "log"
 
 
 def test_bench_command(tmp_path, monkeypatch):

@@ -8,6 +8,10 @@ def add(commands):
     parser = commands.add_parser("bench", help="speed and memory of ours against the literal way, as ratios",
                                  description="Costs of ours (a) over costs of the other way (b), interleaved in one process; below 1 is "
                                              "better. With one thread, then with all of them. At most 8 minutes.")
+    parser.add_argument("--limits", action="store_true",
+                        help="instead: FLOP/s against what the machine can do, and how the cost of a step grows; one thread")
+    parser.add_argument("--preset", default="classroom", help="of --limits (default: classroom)")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="with --limits: draw the growth into DIR/scaling-PRESET.png")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: seconds, and numbers that mean nothing")
     parser.add_argument("--threads", type=int, nargs="+", metavar="T", help="numbers of threads (default: 1, then all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
@@ -22,6 +26,8 @@ def run(args) -> int:
     from hinas_lab.studies.bench import bench
 
     check_json(args.json)
+    if args.limits:
+        return _limits(args)
     before, rows = torch.get_num_threads(), []
     for threads in args.threads or sorted({1, before}):
         if not 1 <= threads <= 1024:
@@ -35,4 +41,47 @@ def run(args) -> int:
     torch.set_num_threads(before)
     if args.json:
         write_json(args.json, {"machine": environment(0, "cpu"), "quick": args.quick, "rows": [asdict(r) for r in rows]})
+    return 0
+
+
+def _limits(args) -> int:
+    import io
+
+    import torch
+    from tqdm import tqdm
+
+    from hinas_lab.config import preset
+    from hinas_lab.storage import environment, write_atomic, write_json
+    from hinas_lab.studies.limits import SIZES, machine, scaling, slope
+
+    if args.figures and not args.figures.is_dir():
+        raise ValueError(f"--figures {args.figures}: no such folder; make it first")
+    chosen, before = preset(args.preset), torch.get_num_threads()
+    torch.set_num_threads(1)
+    sizes = {what: values[:2] for what, values in SIZES.items()} if args.quick else SIZES
+    can = machine()
+    points = list(tqdm(scaling(chosen.space, chosen.search, sizes), total=sum(map(len, sizes.values())), desc="sizes", disable=None))
+    torch.set_num_threads(before)
+    grouped = {what: [p for p in points if p.what == what] for what in sizes}
+    print(f"one thread, preset {chosen.name}, forward and backward of the supernet")
+    for name, speed in can.items():
+        print(f"  this machine, {name}: {speed / 1e9:.0f} GFLOP/s")
+    best = max(p.flops / p.seconds for p in points)
+    print(f"  a step: {min(p.flops / p.seconds for p in points) / 1e9:.0f} to {best / 1e9:.0f} GFLOP/s, at best "
+          f"{best / can['convolution']:.0%} of that convolution")
+    for what, some in grouped.items():
+        print(f"  {what:<7}{some[0].size:>3} to {some[-1].size:<3} seconds ~ {what}^{slope(some, 'seconds'):.2f}, "
+              f"FLOPs ^{slope(some, 'flops'):.2f}, bytes kept ^{slope(some, 'kept'):.2f}")
+    if args.figures:
+        from hinas_lab.views.scaling import figure_scaling
+        from hinas_lab.views.style import theme
+
+        with theme():
+            figure, buffer = figure_scaling({w: [asdict(p) for p in some] for w, some in grouped.items()}), io.BytesIO()
+            figure.savefig(buffer, format="png", dpi=110)
+        write_atomic(args.figures / f"scaling-{chosen.name}.png", buffer.getvalue())
+        print(f"wrote {args.figures / f'scaling-{chosen.name}.png'}")
+    if args.json:
+        write_json(args.json, {"machine": environment(0, "cpu") | {"threads": 1, "flops_per_s": can}, "preset": chosen.name,
+                               "rows": [asdict(p) for p in points]})
     return 0
