@@ -247,7 +247,7 @@ class SearchConfig:
     arch_beta1: float = 0.9
     arch_weight_decay: float = 1e-3
     precision: str = "float32"
-    "of the forward pass: float32, tf32 (NVIDIA GPUs), bfloat16 (autocast); parameters, statistics, loss and scores stay float32"
+    "float32; tf32 (NVIDIA GPUs): all convolutions and products; bfloat16: the forward pass, parameters and loss stay float32"
     checkpoint: bool = False
     "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
     seed: int = 0

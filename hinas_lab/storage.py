@@ -58,6 +58,6 @@ def environment(seed: int, device: str) -> dict:
             done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
             commit = done.stdout.strip() or None
     torch = sys.modules.get("torch")  # not loaded: nothing here ran on it
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else platform.processor() or platform.machine()
+    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
     return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
             "device_name": name, "threads": torch.get_num_threads() if torch else 1, "seed": seed, "commit": commit}

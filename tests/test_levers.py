@@ -110,7 +110,7 @@ def test_predicted_bytes_are_those_counted(space, levers):
 def test_bytes_of_a_training():
     genotype = sample(SMALL, random.Random(0))
     config = replace(preset("tiny").train, optimizer="sgd")
-    need = memory.train_step(genotype, config)
+    need = memory.training_step(genotype, config)
     net = Network(genotype, width=config.width, stem=config.stem)
     x, y = memory.batch(1, 1, config)
     assert need.kept == memory.kept_bytes(lambda: memory.loss(net, x, y, config), list(net.parameters()))

@@ -269,7 +269,7 @@ def test_study_refuses_and_writes_nothing(pictures, line, fragments):
 
 def test_a_picture_too_small_for_a_crop_is_named(pictures, unaudited):
     Image.new("L", (70, 63)).save("p/thin.png")
-    refused(hinas(*STUDY, "--run", "s"), "thin.png: image of 63 x 70 pixels is smaller than the protocol's crop of 64")
+    refused(hinas(*STUDY, "--run", "s"), "thin.png: image of 63 x 70 pixels is smaller than a crop of 64")
 
 
 # Leaks

@@ -75,11 +75,14 @@ def use_machine(args: argparse.Namespace) -> str:
     """Set the threads; the device as torch names it. ValueError when it is not there."""
     import torch
 
+    from hinas_lab.engine.precision import use_tf32
+
     if args.threads is not None:
         if not 1 <= args.threads <= 1024:
             raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
     torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
+    use_tf32(False)
     if args.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

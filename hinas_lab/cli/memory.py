@@ -1,5 +1,6 @@
 """``hinas-lab memory``: what a step of a search needs, from its configuration alone, and what each lever saves."""
 
+import random
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ def add(commands):
 
 def run(args) -> int:
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.engine.memory import cell_bytes, kept_bytes, largest_batch, search_step, supernet_loss
+    from hinas_lab.engine.memory import cell_bytes, kept_bytes, largest_batch, search_step, supernet_loss, training_step
+    from hinas_lab.space.genotype import sample
     from hinas_lab.space.supernet import SuperNet
     from hinas_lab.storage import environment, write_json
 
@@ -53,6 +55,9 @@ def run(args) -> int:
                                     ("one full layer", f"{sum(layer.values())} : {len(layer)}", alone / shared),
                                     (f"one cell, width {widest}", f"{layer[widest]} : 1", float(layer[widest]))):
         print(f"  {what:<18} cells {evaluations:>7}   kept {kept:.2f} x")
+    trained = training_step(sample(space, random.Random(0)), chosen.train)
+    print(f"\ntraining a random net of {chosen.train.width} channels, batch {chosen.train.batch}: kept {trained.kept / 1e6:.1f}, "
+          f"state {trained.state / 1e6:.1f}")
     if args.measure:
         net = SuperNet(space)
         counted = kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))

@@ -1,6 +1,7 @@
 """``hinas-lab study protocol``: one method under every protocol, with the paired differences."""
 
 import re
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hinas_lab.cli.common import add_machine_options
 
 
 def add(studies):
-    parser = studies.add_parser("protocol", help="one method under every protocol: what a number owes to how it is measured")
+    parser = studies.add_parser("protocol", help="one method under every gray (or super-resolution) protocol, paired")
     parser.add_argument("--method", default="tv", metavar="NAME|RUN", help="as in evaluate (default: tv)")
     parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR", help="as in evaluate (default: builtin)")
     parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
@@ -27,23 +28,38 @@ def run(args) -> int:
     from hinas_lab.cli.methods import level_of, method_of, pictures
     from hinas_lab.engine.evaluate import mean
     from hinas_lab.engine.unfinished import Unfinished, plain
+    from hinas_lab.images.catalog import named_files
     from hinas_lab.images.protocol import PROTOCOLS, protocol
     from hinas_lab.storage import environment, write_json
     from hinas_lab.studies.leaks import refuse_leaks
     from hinas_lab.studies.protocols import BASE, STRIDES, differences, measure_under, protocols
 
     method = method_of(args)
+    if method.task == "denoise" and method.channels == 3:
+        raise ValueError(f"{args.method}: is a net for colour; the study's denoising protocols are for gray")
+    if method.task == "sr" and args.strides:
+        raise ValueError("--strides: crops are for denoising; leave it out")
     base, rows = BASE[method.task], []
     level = level_of(args, method, protocol(base))
     images, digest = pictures(args.dataset, args.limit)
     if method.trained_on is not None:
-        refuse_leaks(method.trained_on, args.dataset)
+        try:
+            named_files(method.trained_on, "train")
+        except (ValueError, OSError):
+            print(f"hinas-lab: warning: the training data of {args.method} ({method.trained_on}) is not here: leaks are not looked for",
+                  file=sys.stderr)
+        else:
+            refuse_leaks(method.trained_on, args.dataset)
     names = protocols(method.task, STRIDES if args.strides and method.task == "denoise" else ())
     tag = re.sub(r"[^\w.]+", "-", f"{args.method}-{args.dataset}-{level:g}")
     folder = args.run or Path(f"runs/study-protocol-{tag}")
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--run {folder}: is a file; name a folder")
     folder.mkdir(parents=True, exist_ok=True)
+    tile = max(protocol(name).tile for name in names)
+    for name, image in images.items():
+        if min(image.shape[:2]) < tile:
+            raise ValueError(f"{name}: image of {image.shape[0]} x {image.shape[1]} pixels is smaller than a crop of {tile}; leave it out")
     unfinished = Unfinished(folder / ".rows.unfinished", {
         "hinas_lab": __version__, "method": args.method, **method.stamp, "device": args.device, "level": level, "dataset": args.dataset,
         "images": digest})

@@ -5,16 +5,21 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hinas_lab.config import Loss
-from hinas_lab.images.metrics import gaussian_window
 
 SSIM_FLOOR = 1e-3
 "below this SSIM the logarithm is cut: the loss stays finite, its gradient zero"
 
 
+def _window(like: Tensor) -> Tensor:
+    """``images.metrics.gaussian_window``, made on the device: copying it there would wait for the work queued on it."""
+    w = torch.exp(-0.5 * ((torch.arange(11, dtype=like.dtype, device=like.device) - 5) / 1.5) ** 2)
+    return w / w.sum()
+
+
 def ssim(x: Tensor, y: Tensor) -> Tensor:
     """Mean structural similarity per image, (B, C, H, W) twice -> (B,). The convention of ``images.metrics.ssim``, data range 1."""
     b, c, height, width = x.shape
-    w = torch.as_tensor(gaussian_window(), dtype=x.dtype, device=x.device)
+    w = _window(x)
     maps = torch.stack([x, y, x * x, y * y, x * y]).reshape(5 * b * c, 1, height, width)
     maps = F.conv2d(F.conv2d(maps, w.view(1, 1, -1, 1)), w.view(1, 1, 1, -1))
     mx, my, xx, yy, xy = maps.view(5, b, -1).unbind(0)

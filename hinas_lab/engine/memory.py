@@ -68,7 +68,7 @@ def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
         return _footprint(net, config, net.weight_parameters, kept, again)
 
 
-def train_step(genotype: Genotype, config: TrainConfig) -> Footprint:
+def training_step(genotype: Genotype, config: TrainConfig) -> Footprint:
     """Of an iteration of the training of a decoded net."""
     with FakeTensorMode():
         net = Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats)

@@ -1,4 +1,4 @@
-"""Number formats of a forward pass."""
+"""Number formats of the forward pass and of what follows from it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,21 +6,17 @@ from contextlib import contextmanager
 import torch
 
 
+def use_tf32(on: bool):
+    """TensorFloat-32 (10 bits of mantissa) for convolutions and products on NVIDIA GPUs, in this process. torch's own default is on for
+    convolutions: there SSIM, a difference of two means, would lose what it measures."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on
+
+
 @contextmanager
 def precision(name: str, device: torch.device) -> Iterator[None]:
-    """Inside: convolutions and matrix products in ``name`` (``SearchConfig.precision``) where ``device`` has it.
-
-    bfloat16 keeps 8 bits of mantissa and float32's range, so gradients need no scaling.
-    """
+    """Around a forward pass: bfloat16 by autocast. It keeps float32's range, so gradients need no scaling. Else nothing."""
     if name == "bfloat16":
         with torch.autocast(device.type, dtype=torch.bfloat16):
             yield
-    elif name == "tf32" and device.type == "cuda":
-        before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
-        try:
-            yield
-        finally:
-            torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
     else:
         yield

@@ -172,6 +172,9 @@ def _note_resumed(folder: Path, here: dict):
 def _check_same(folder: Path, there: dict, here: dict):
     if there["kind"] != here["kind"]:
         raise ValueError(f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder")
+    for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
+        if name in there:  # a run of an earlier version: fields that it did not know had no other value
+            there[name] = to_dict(cls()) | there[name]
     flat = lambda d, p="": {k: v for key, value in d.items() for k, v in  # noqa: E731
                             (flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}).items()}
     a, b = flat(there), flat(json.loads(json.dumps(here)))
@@ -232,8 +235,8 @@ def load_genotype(path: str | Path) -> Genotype:
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
-    """The trained network of a finished training run, batch norms folded, and what it was trained for: ``task, scale, channels, sigmas``
-    (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
+    """The trained network of a finished training run, for use (batch norms folded), and what it was trained for: ``task, scale, channels,
+    sigmas`` (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
     header = read_header(folder)
     if header["kind"] == "search":
         raise ValueError(f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER")

@@ -18,7 +18,7 @@ from torch import Tensor
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import precision
+from hinas_lab.engine.precision import precision, use_tf32
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
@@ -36,6 +36,7 @@ class Search:
     def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches):
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
+        use_tf32(config.precision == "tf32")
         self.split = split(len(patches), config.share, config.seed)
         self.steps = config.crops_per_image * len(self.split.w) // config.batch
         if self.steps == 0:
@@ -206,7 +207,7 @@ def _preview(state: Search) -> np.ndarray:
 
 
 def _finite(terms: tuple[Tensor, Tensor, Tensor], state: Search, kind: str) -> list[float]:
-    """The terms of the loss as numbers. The one moment of a step at which the CPU waits for a GPU: when all its work is queued."""
+    """The terms of the loss as numbers, read at once and after all work of the step is queued on a GPU."""
     values = torch.stack([t.detach() for t in terms]).tolist()
     if not math.isfinite(values[0]):
         raise FloatingPointError(f"the loss became {values[0]} in the {kind} step of epoch {state.epoch + 1}, iteration "

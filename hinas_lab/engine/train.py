@@ -11,7 +11,7 @@ from torch import Tensor
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import precision
+from hinas_lab.engine.precision import precision, use_tf32
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
@@ -27,6 +27,7 @@ class Training:
     def __init__(self, genotype: Genotype, config: TrainConfig, patches: Patches, residual: bool = True):
         self.genotype, self.config, self.patches = genotype, config, patches
         patches.check_patch(config.patch)
+        use_tf32(config.precision == "tf32")
         self.net = build_network(genotype, config, residual).to(patches.device)
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
@@ -66,8 +67,8 @@ def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True
                    generator=generator(config.seed, INIT))
 
 
-def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
-    """One iteration: (total, pixel, l_ssim), detached. Raises FloatingPointError before a parameter changes when the loss is not finite."""
+def train_step(state: Training) -> list[float]:
+    """One iteration: total, pixel term, l_ssim. Raises FloatingPointError before a parameter changes when the loss is not finite."""
     c, rng = state.config, generator(state.config.seed, TRAIN, state.iteration)
     chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
     degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
@@ -75,9 +76,9 @@ def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
         output = state.net.train()(degraded)
     terms = restoration_loss(output.float(), clean, c.loss)
     gradients = torch.autograd.grad(terms[0], state.parameters)
-    value = terms[0].item()  # waits for a GPU once its work is queued
-    if not math.isfinite(value):
-        raise FloatingPointError(f"the loss became {value} in iteration {state.iteration + 1}; no parameter was changed; "
+    values = torch.stack([t.detach() for t in terms]).tolist()  # after the work of the step is queued on a GPU
+    if not math.isfinite(values[0]):
+        raise FloatingPointError(f"the loss became {values[0]} in iteration {state.iteration + 1}; no parameter was changed; "
                                  "lower the learning rate")
     set_gradients(state.parameters, gradients)
     if c.grad_clip is not None:
@@ -86,7 +87,7 @@ def train_step(state: Training) -> tuple[Tensor, Tensor, Tensor]:
     state.optimizer.step()
     state.optimizer.zero_grad()
     state.iteration += 1
-    return tuple(t.detach() for t in terms)
+    return values
 
 
 def train(state: Training) -> Iterator[Step]:
@@ -94,7 +95,7 @@ def train(state: Training) -> Iterator[Step]:
     every = math.ceil(state.config.iterations / RECORDS)
     start, sums, n = time.perf_counter(), np.zeros(3), 0
     while not state.finished:
-        sums, n = sums + torch.stack(train_step(state)).tolist(), n + 1
+        sums, n = sums + train_step(state), n + 1
         now = time.perf_counter()
         if state.iteration % every == 0 or state.finished or now - start >= RECORD_SECONDS:
             loss, pixel, lssim = (sums / n).tolist()

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from hinas_lab.images.degrade import rounded
+
 Y = (65481, 128553, 24966)
 "MATLAB's weights, in thousandths: whole numbers, so that a Y of exactly n + 1/2 comes out as that"
 SWAPPED = Y[::-1]
@@ -22,7 +24,7 @@ def pil_gray(image: np.ndarray) -> np.ndarray:
 
 def rgb2gray(image: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) -> uint8 (H, W): MATLAB's ``rgb2gray``; differs from Pillow's by one level in a few pixels."""
-    return _levels(image @ np.array(RGB2GRAY))
+    return rounded(image @ np.array(RGB2GRAY))
 
 
 def luma(image: np.ndarray, weights: tuple[int, int, int] = Y) -> np.ndarray:
@@ -31,22 +33,17 @@ def luma(image: np.ndarray, weights: tuple[int, int, int] = Y) -> np.ndarray:
     return 16 + (red + green + blue) / 255000
 
 
-def _levels(x: np.ndarray) -> np.ndarray:
-    """To uint8, halves up."""
-    return np.floor(x.clip(0, 255) + 0.5).astype(np.uint8)
-
-
 PLANES = {
     "L": lambda image: image if image.ndim == 2 else pil_gray(image),
     "rgb2gray": lambda image: image if image.ndim == 2 else rgb2gray(image),
-    "Y": lambda image: image if image.ndim == 2 else _levels(luma(image)),
+    "Y": lambda image: image if image.ndim == 2 else rounded(luma(image)),
     "RGB": expand,
 }
 "name -> uint8 picture as stored, (H, W) or (H, W, 3), to the uint8 pixels a method works on"
 MEASURED = {
     "same": lambda pixels: pixels,
     "Y": lambda pixels: luma(expand(pixels)),
-    "Y rounded": lambda pixels: _levels(luma(expand(pixels))).astype(np.float64),
+    "Y rounded": lambda pixels: rounded(luma(expand(pixels))).astype(np.float64),
     "Y swapped": lambda pixels: luma(expand(pixels), SWAPPED),
 }
 "name -> pixels a method gave, float on the 0-255 scale, to what is compared"

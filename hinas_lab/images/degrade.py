@@ -66,7 +66,7 @@ def bicubic_bands(size: int, out: int, scale: float) -> tuple[Band, ...]:
 def _resize(x, size: tuple[int, int], scale: float):
     """(..., H, W) -> (..., *size): rows, then columns. uint8 is rounded after each of them, as MATLAB does."""
     for axis, out in zip((-2, -1), size):
-        x = _rounded(_resize_axis(x.astype(np.float64), axis, out, scale)) if x.dtype == np.uint8 else _resize_axis(x, axis, out, scale)
+        x = rounded(_resize_axis(x.astype(np.float64), axis, out, scale)) if x.dtype == np.uint8 else _resize_axis(x, axis, out, scale)
     return x
 
 
@@ -83,8 +83,8 @@ def _resize_axis(x, axis: int, out: int, scale: float):
     return y
 
 
-def _rounded(x: np.ndarray) -> np.ndarray:
-    """To uint8, halves up."""
+def rounded(x: np.ndarray) -> np.ndarray:
+    """Gray levels (0-255 scale) to uint8: cut, halves up."""
     return np.floor(x.clip(0, 255) + 0.5).astype(np.uint8)
 
 

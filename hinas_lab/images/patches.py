@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hinas_lab.images.catalog import cache_folder
 from hinas_lab.images.degrade import crop_to_multiple, imresize, noise_field
 
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
@@ -107,6 +108,12 @@ class Patches:
         return torch.from_numpy(degraded).to(self.device), torch.from_numpy(clean).to(self.device)
 
 
+def _scratch():
+    """A file without a name in the download cache: a system's folder for temporary files may itself lie in memory."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    return tempfile.TemporaryFile(dir=cache_folder())
+
+
 class _Builder:
     """Pixels of images behind one another, (pixels, C) uint8: in memory up to LIMIT bytes, then in a temporary file."""
 
@@ -120,14 +127,22 @@ class _Builder:
         self.blocks.append(np.ascontiguousarray(image.transpose(1, 2, 0)).reshape(-1, self.channels))
         self.bytes += image.nbytes
         if self.file or self.bytes > LIMIT:
-            self.file = self.file or tempfile.TemporaryFile()
-            for block in self.blocks:
-                self.file.write(block)
+            try:
+                self.file = self.file or _scratch()
+                for block in self.blocks:
+                    self.file.write(block)
+            except OSError as error:
+                raise OSError(f"{cache_folder()}: {self.bytes / 1e9:.0f} GB of images do not fit ({error.strerror or error}); make room or "
+                              "set HINAS_DATA to another folder") from None
             self.blocks = []
 
     def array(self) -> np.ndarray:
         if not self.file:
-            return np.concatenate(self.blocks)
+            array, at = np.empty((self.bytes // self.channels, self.channels), np.uint8), 0
+            for i, block in enumerate(self.blocks):
+                array[at:at + len(block)] = block
+                at, self.blocks[i] = at + len(block), None  # never twice in memory
+            return array
         with self.file:  # closed and without a name, it lives as long as the map of it
             self.file.flush()
             return np.memmap(self.file, np.uint8, "c").reshape(-1, self.channels)  # copy on write: torch wants a writable array

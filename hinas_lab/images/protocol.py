@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from hinas_lab.images.colour import MEASURED, PLANES, expand
-from hinas_lab.images.degrade import add_noise, crop_to_multiple, imresize
+from hinas_lab.images.degrade import add_noise, crop_to_multiple, imresize, rounded
 from hinas_lab.images.metrics import PADDINGS, WINDOWS, psnr, ssim
 
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -117,11 +117,11 @@ class Protocol:
         if self.task == "denoise":
             image = add_noise(clean, level, self.seed, number, round(level * 1000), *crop)
         elif self.round_input:  # as MATLAB resizes an 8-bit image, rounding after each axis
-            image = planes(imresize, _eight_bits(clean), 1 / level).astype(np.float32) / 255
+            image = planes(imresize, rounded(255 * clean), 1 / level).astype(np.float32) / 255
         else:
             image = planes(imresize, clean.astype(np.float64), 1 / level).astype(np.float32)
         if self.round_input:
-            return _eight_bits(image).astype(np.float32) / 255
+            return rounded(255 * image).astype(np.float32) / 255
         return image.clip(0, 1) if self.clip_input else image
 
     def apply(self, restore: Restore, clean: np.ndarray, level: float, number: int) -> np.ndarray:
@@ -140,7 +140,7 @@ class Protocol:
                     count[at] += 1
             image = total / count
         if self.round_output:
-            return _eight_bits(image).astype(np.float32) / 255
+            return rounded(255 * image).astype(np.float32) / 255
         return image.clip(0, 1) if self.clip_output else image
 
     def measure(self, restored: np.ndarray, clean: np.ndarray, scale: int = 1) -> tuple[float, float]:
@@ -201,11 +201,6 @@ def coverage(size: tuple[int, int], tile: int, stride: int) -> np.ndarray:
 def planes(function: Callable, image: np.ndarray, *args) -> np.ndarray:
     """A function of (..., H, W) on (H, W) or (H, W, 3)."""
     return function(image, *args) if image.ndim == 2 else np.moveaxis(function(np.moveaxis(image, 2, 0), *args), 0, 2)
-
-
-def _eight_bits(image: np.ndarray) -> np.ndarray:
-    """[0, 1] -> uint8, halves up."""
-    return np.floor(image.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 PROTOCOLS = {
