@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -222,3 +223,12 @@ def test_fused_optimisers_get_gradients_in_the_layout_of_their_parameters(optimi
         fused.step()
         other.step()
     assert_close(ours[0], plain[0], rtol=1e-5, atol=1e-6)
+
+
+def test_recorded_benchmarks_say_where_they_were_measured():
+    folder = Path(__file__).parent.parent / "data" / "bench"
+    for path in folder.glob("*.json"):
+        told = json.loads(path.read_text())
+        assert told["machine"]["device"] and told["machine"]["commit"] and told["machine"]["threads"] and not told.get("quick")
+    rows = json.loads((folder / "one-thread.json").read_text())["rows"]
+    assert {r["what"] for r in rows} >= {"paper weight step, batch 2, fast : literal", "bytes kept for backward, fast : literal"}

@@ -71,16 +71,15 @@ def _resize(x, size: tuple[int, int], scale: float):
 
 
 def _resize_axis(x, axis: int, out: int, scale: float):
-    shape = (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out)
-    numpy = isinstance(x, np.ndarray)
-    y = np.empty(shape, x.dtype) if numpy else x.new_empty(shape)
-    for band in bicubic_bands(x.shape[axis], out, scale):
+    size, shape = x.shape[axis], (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out)
+    lead = math.prod(x.shape[:-2] if axis == -2 else x.shape[:-1])
+    x = x.reshape(lead, *x.shape[axis:])  # then no product copies its input
+    numpy, flat = isinstance(x, np.ndarray), (x.shape[0], out, *x.shape[2:])
+    y = np.empty(flat, x.dtype) if numpy else x.new_empty(flat)
+    for band in bicubic_bands(size, out, scale):
         weights = band.weights.astype(x.dtype) if numpy else x.new_tensor(band.weights)
-        if axis == -2:
-            y[..., band.out, :] = weights @ x[..., band.source, :]
-        else:
-            y[..., band.out] = x[..., band.source] @ weights.T
-    return y
+        y[:, band.out] = weights @ x[:, band.source] if axis == -2 else x[:, band.source] @ weights.T
+    return y.reshape(shape)
 
 
 def rounded(x: np.ndarray) -> np.ndarray:
