@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hinas_lab.images import catalog, verify
-from hinas_lab.images.catalog import cache_folder, digests, find, image_files, load_image, load_images, named_files, read_image, recognise
+from hinas_lab.images.catalog import cache_folder, digests, find, load_image, load_images, named_files, read_image, recognise
 from hinas_lab.images.sets import SETS, TEST, TRAIN, data_set
 from hinas_lab.images.verify import file_digest, pixel_digest
 
@@ -162,8 +162,8 @@ def test_name_before_folder(cache):
 def test_bsds500_test_is_not_trained_on(cache):
     write_bsds(cache / "BSDS500")
     with pytest.raises(ValueError, match="BSDS500/test': is for measuring only"):
-        image_files("BSDS500/test", "train")
-    assert len(image_files("BSDS500/test", "test")) == len(image_files("BSDS500/train", "train")) == 3
+        named_files("BSDS500/test", "train")
+    assert len(named_files("BSDS500/test", "test")) == len(named_files("BSDS500/train", "train")) == 3
 
 
 @pytest.mark.parametrize(("data", "text"), [

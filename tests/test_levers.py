@@ -15,7 +15,7 @@ from torch.testing import assert_close
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.engine import memory
 from hinas_lab.engine.optim import make_optimizer, set_gradients
-from hinas_lab.engine.precision import precision
+from hinas_lab.engine.precision import loss_of, precision
 from hinas_lab.space import cells
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralSuperNet
@@ -114,7 +114,7 @@ def test_bytes_of_a_training():
     need = memory.training_step(genotype, config)
     net = Network(genotype, width=config.width, stem=config.stem)
     x, y = memory.batch(1, 1, config)
-    assert need.kept == memory.kept_bytes(lambda: memory.loss(net, x, y, config), list(net.parameters()))
+    assert need.kept == memory.kept_bytes(lambda: loss_of(net, x, y, config)[0], list(net.parameters()))
     assert need.optimizer == need.gradients == 4 * sum(p.numel() for p in net.parameters())
 
 

@@ -45,8 +45,6 @@ def run(args) -> int:
 
 
 def _limits(args) -> int:
-    import io
-
     import torch
     from tqdm import tqdm
 
@@ -74,12 +72,11 @@ def _limits(args) -> int:
               f"FLOPs ^{slope(some, 'flops'):.2f}, bytes kept ^{slope(some, 'kept'):.2f}")
     if args.figures:
         from hinas_lab.views.scaling import figure_scaling
-        from hinas_lab.views.style import theme
+        from hinas_lab.views.style import png, theme
 
         with theme():
-            figure, buffer = figure_scaling({w: [asdict(p) for p in some] for w, some in grouped.items()}), io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=110)
-        write_atomic(args.figures / f"scaling-{chosen.name}.png", buffer.getvalue())
+            drawn = png(figure_scaling({what: [asdict(p) for p in some] for what, some in grouped.items()}))
+        write_atomic(args.figures / f"scaling-{chosen.name}.png", drawn)
         print(f"wrote {args.figures / f'scaling-{chosen.name}.png'}")
     if args.json:
         write_json(args.json, {"machine": environment(0, "cpu") | {"threads": 1, "flops_per_s": can}, "preset": chosen.name,

@@ -159,12 +159,12 @@ def _audit(args) -> int:
 
     from tqdm import tqdm
 
+    from hinas_lab.cli.methods import check_json
     from hinas_lab.images.audit import audit
     from hinas_lab.images.catalog import named_files
     from hinas_lab.storage import write_json
 
-    if args.json and (args.json.is_dir() or not args.json.resolve().parent.is_dir()):
-        raise ValueError(f"--json {args.json}: must be a file in a folder that exists")
+    check_json(args.json)
     train, test = named_files(args.train, "train"), named_files(args.test, "test")
     matches = audit(train, test, progress=partial(tqdm, leave=False, disable=None, file=sys.stderr))
     if args.json:

@@ -135,11 +135,9 @@ def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, secon
 
 
 def _pictures(folder: Path, space, records, rows):
-    import io
-
     from hinas_lab.images.catalog import load_images
     from hinas_lab.views.plots import figure_restoration, figure_search
-    from hinas_lab.views.style import theme
+    from hinas_lab.views.style import png, theme
 
     clean = load_images("builtin", 1, "test")["chelsea"] / 255
     shown = {r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")}
@@ -150,9 +148,7 @@ def _pictures(folder: Path, space, records, rows):
                                                    scores={n: (r.psnr, r.ssim) for n, r in shown.items()}, zoom=EYE),
         }
         for name, figure in pictures.items():
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format="png", dpi=110)
-            write_atomic(folder / name, buffer.getvalue())
+            write_atomic(folder / name, png(figure))
 
 
 def _indent(text: str) -> str:

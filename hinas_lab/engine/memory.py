@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
-from hinas_lab.engine.losses import restoration_loss
-from hinas_lab.engine.precision import precision
+from hinas_lab.engine.precision import loss_of, precision
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
@@ -73,21 +72,14 @@ def training_step(genotype: Genotype, config: TrainConfig) -> Footprint:
     with FakeTensorMode():
         net = Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats)
         degraded, clean = batch(genotype.channels, genotype.scale, config)
-        kept = kept_bytes(lambda: loss(net, degraded, clean, config), list(net.parameters()))
+        kept = kept_bytes(lambda: loss_of(net, degraded, clean, config)[0], list(net.parameters()))
         return _footprint(net, config, list(net.parameters()), kept)
 
 
 def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
     """The loss of one batch of noise, with alpha and beta in the graph."""
     degraded, clean = batch(net.space.channels, net.space.scale, config)
-    return loss(lambda x: net(x, checkpoint=config.checkpoint), degraded, clean, config)
-
-
-def loss(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor, config: SearchConfig | TrainConfig) -> Tensor:
-    """Eq. 7 in the config's precision."""
-    with precision(config.precision, degraded.device):
-        output = net(degraded)
-    return restoration_loss(output.float(), clean, config.loss)[0]
+    return loss_of(lambda x: net(x, checkpoint=config.checkpoint), degraded, clean, config)[0]
 
 
 def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,13 @@
-"""Number formats of the forward pass and of what follows from it."""
+"""Number formats, and the loss of a forward pass in one of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+
+from hinas_lab.config import SearchConfig, TrainConfig
+from hinas_lab.engine.losses import restoration_loss
 
 
 def use_tf32(on: bool):
@@ -20,3 +24,12 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def loss_of(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor,
+            config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor, Tensor]:
+    """Eq. 7 of ``net(degraded)``, computed in the config's precision, and ``clean``, both (B, C, S*H, S*W): (total, pixel term, l_ssim), as
+    ``losses.restoration_loss`` gives them."""
+    with precision(config.precision, degraded.device):
+        output = net(degraded)
+    return restoration_loss(output.float(), clean, config.loss)

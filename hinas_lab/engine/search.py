@@ -16,9 +16,8 @@ import torch
 from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
-from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import precision, use_tf32
+from hinas_lab.engine.precision import loss_of, use_tf32
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
@@ -130,9 +129,7 @@ def arch_step(state: Search) -> Step:
 
 
 def _loss(state: Search, degraded: Tensor, clean: Tensor, weights: Weights | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    with precision(state.config.precision, degraded.device):
-        output = state.net(degraded, weights, checkpoint=state.config.checkpoint)
-    return restoration_loss(output.float(), clean, state.config.loss)
+    return loss_of(lambda x: state.net(x, weights, checkpoint=state.config.checkpoint), degraded, clean, state.config)
 
 
 def weight_step(state: Search) -> Step:

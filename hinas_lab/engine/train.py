@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from hinas_lab.config import TrainConfig
-from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import precision, use_tf32
+from hinas_lab.engine.precision import loss_of, use_tf32
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
@@ -72,9 +71,7 @@ def train_step(state: Training) -> list[float]:
     c, rng = state.config, generator(state.config.seed, TRAIN, state.iteration)
     chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
     degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
-    with precision(c.precision, degraded.device):
-        output = state.net.train()(degraded)
-    terms = restoration_loss(output.float(), clean, c.loss)
+    terms = loss_of(state.net.train(), degraded, clean, c)
     gradients = torch.autograd.grad(terms[0], state.parameters)
     values = torch.stack([t.detach() for t in terms]).tolist()  # after the work of the step is queued on a GPU
     if not math.isfinite(values[0]):

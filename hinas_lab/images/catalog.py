@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from hinas_lab.images.colour import PLANES
 from hinas_lab.images.sets import SETS, TEST, TRAIN, DataSet, data_set
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -149,11 +150,6 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
     return named
 
 
-def image_files(data: str, part: str = "train") -> list[Path]:
-    """The files of ``named_files``."""
-    return list(named_files(data, part).values())
-
-
 def read_image(path: Path) -> np.ndarray:
     """One image as uint8, as it is stored: (H, W) if gray, else (H, W, 3) RGB. ValueError names a file that cannot be read.
 
@@ -173,10 +169,7 @@ def read_image(path: Path) -> np.ndarray:
 
 def load_image(path: Path, channels: int) -> np.ndarray:
     """One image as uint8: (H, W) gray (PIL's ``L``) for 1 channel, (H, W, 3) RGB for 3. ValueError names a file that cannot be read."""
-    image = read_image(path)
-    if image.ndim == 2:
-        return image if channels == 1 else np.dstack([image] * 3)
-    return np.asarray(Image.fromarray(image).convert("L")) if channels == 1 else image
+    return PLANES["L" if channels == 1 else "RGB"](read_image(path))
 
 
 def read_images(data: str, part: str = "test") -> Images:

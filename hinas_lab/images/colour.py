@@ -1,6 +1,7 @@
 """From a picture file's pixels to the one plane that is restored or measured: four formulas that papers call gray or Y. No torch."""
 
 import numpy as np
+from PIL import Image
 
 from hinas_lab.images.degrade import rounded
 
@@ -17,9 +18,8 @@ def expand(image: np.ndarray) -> np.ndarray:
 
 
 def pil_gray(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) -> uint8 (H, W): Pillow's ``convert('L')``, in its fixed-point arithmetic."""
-    r, g, b = np.moveaxis(image.astype(np.uint32), 2, 0)
-    return ((19595 * r + 38470 * g + 7471 * b + 32768) >> 16).astype(np.uint8)
+    """uint8 (H, W, 3) -> uint8 (H, W): Pillow's ``convert('L')``."""
+    return np.asarray(Image.fromarray(image).convert("L"))
 
 
 def rgb2gray(image: np.ndarray) -> np.ndarray:

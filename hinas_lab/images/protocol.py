@@ -117,7 +117,7 @@ class Protocol:
         if self.task == "denoise":
             image = add_noise(clean, level, self.seed, number, round(level * 1000), *crop)
         elif self.round_input:  # as MATLAB resizes an 8-bit image, rounding after each axis
-            image = planes(imresize, rounded(255 * clean), 1 / level).astype(np.float32) / 255
+            return planes(imresize, rounded(255 * clean), 1 / level).astype(np.float32) / 255
         else:
             image = planes(imresize, clean.astype(np.float64), 1 / level).astype(np.float32)
         if self.round_input:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hinas_lab.images.catalog import digests, locate, named_files, part_files, read_image
+from hinas_lab.images.colour import expand
 from hinas_lab.images.sets import DataSet
 
 ANY = "any folder"
@@ -43,7 +44,7 @@ def file_digest(path: Path) -> str:
 
 def pixel_digest(image: np.ndarray) -> str:
     """The same of a size and uint8 RGB pixels; (H, W) counts as gray RGB. Any lossless format of an image has the same."""
-    rgb = np.dstack([image] * 3) if image.ndim == 2 else np.ascontiguousarray(image)
+    rgb = np.ascontiguousarray(expand(image))
     return hashlib.sha256(f"{rgb.shape[1]}x{rgb.shape[0]}".encode() + rgb.tobytes()).hexdigest()[:12]
 
 

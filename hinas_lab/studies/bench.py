@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hinas_lab.config import SearchConfig, SearchSpace, preset
-from hinas_lab.engine.memory import batch, kept_bytes, loss, supernet_loss
+from hinas_lab.engine.memory import batch, kept_bytes, supernet_loss
 from hinas_lab.engine.optim import set_gradients
+from hinas_lab.engine.precision import loss_of
 from hinas_lab.images.catalog import load_images
 from hinas_lab.images.degrade import upscale
 from hinas_lab.images.patches import Patches
@@ -113,7 +114,7 @@ class Steps:
                 forward, wanted = (lambda x: net(x, given)), self.weights(kind)
             else:
                 forward, wanted = net, list(net.parameters())
-            total = loss(forward, *self.data, config)
+            total, *_ = loss_of(forward, *self.data, config)
             set_gradients(wanted, torch.autograd.grad(total, wanted))
             optimizer.step()
             optimizer.zero_grad()
@@ -122,7 +123,7 @@ class Steps:
 
     def arch(self) -> Callable:
         net = self.nets["fast"]
-        return lambda: torch.autograd.grad(loss(net, *self.data, self.config), [net.alpha, net.beta])
+        return lambda: torch.autograd.grad(loss_of(net, *self.data, self.config)[0], [net.alpha, net.beta])
 
 
 def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[Callable, Callable]:
@@ -162,7 +163,7 @@ def bench(quick: bool = False) -> Iterator[Row]:
         channels = space.node_channels(i)
         yield timed(f"cell of {channels} channels, fast : literal", *cell_pair(space, channels, config), some)
     steps = Steps(space, config)
-    kept = [kept_bytes(lambda net=net: loss(net, *steps.data, config), list(net.parameters())) for net in steps.nets.values()]
+    kept = [kept_bytes(lambda net=net: loss_of(net, *steps.data, config)[0], list(net.parameters())) for net in steps.nets.values()]
     yield counted("bytes kept for backward, fast : literal", *kept, "bytes")
     yield counted("operator calls of a weight step, fast : literal", *(calls(steps.weight(k)) for k in ("fast", "literal")), "calls")
     yield timed(f"{paper.name} weight step, batch 2, fast : literal", steps.weight("fast"), steps.weight("literal"), some)

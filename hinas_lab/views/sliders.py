@@ -1,10 +1,11 @@
 """A slider over pictures that are drawn beforehand: moving it shows another one at once."""
 
-import io
 import os
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+
+from hinas_lab.views.style import png
 
 
 def slider(figures: Mapping[str, Figure], what: str):
@@ -20,14 +21,8 @@ def slider(figures: Mapping[str, Figure], what: str):
         from ipywidgets import Image, SelectionSlider, VBox
     except ImportError:
         return list(figures.values())[-1]
-    drawn = {key: _png(figure) for key, figure in figures.items()}
+    drawn = {key: png(figure) for key, figure in figures.items()}
     picture = Image(value=next(iter(drawn.values())), format="png", layout={"max_width": "100%"})
     chooser = SelectionSlider(options=list(drawn), description=what, layout={"width": "60%"})
     chooser.observe(lambda change: setattr(picture, "value", drawn[change["new"]]), names="value")
     return VBox([chooser, picture])
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
-    return buffer.getvalue()

@@ -1,5 +1,6 @@
 """How everything looks: one colour per operation (safe for colour-blind readers), a few named colours, one theme."""
 
+import io
 from contextlib import contextmanager
 
 from hinas_lab.space.ops import OP_NAMES
@@ -34,6 +35,13 @@ def ink_on(colour: str) -> str:
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#FFFFFF" if luminance < 0.179 else "#000000"
+
+
+def png(figure, dpi: int = 110) -> bytes:
+    """A matplotlib figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()
 
 
 @contextmanager
