@@ -433,9 +433,9 @@ def test_nan_leaves_the_saved_state(tiny, monkeypatch, kind, module):
     """It stops before the optimiser's step: what was saved goes on as if nothing had been."""
     start_run(tiny.argv[kind], Path("run"))
     before = Path("run/state.safetensors").read_bytes()
-    real = module.restoration_loss
+    real = module.loss_of
     with monkeypatch.context() as patch:
-        patch.setattr(module, "restoration_loss", lambda *args: tuple(t * float("nan") for t in real(*args)))
+        patch.setattr(module, "loss_of", lambda *args: tuple(t * float("nan") for t in real(*args)))
         refused(hinas(*tiny.argv[kind], "--run", "run", "--resume"), "the loss became nan", "iteration")
         assert Path("run/state.safetensors").read_bytes() == before
         work = open_run(*tiny.argv[kind], "--run", "run", "--resume")
