@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-notebooks lab notebooks docs
+.PHONY: help demo test test-notebooks test-ui lab notebooks docs
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -51,6 +51,9 @@ test: $(VENV)/.ok       ## the fast tests (no network, no browser)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py $(ARGS)
+
+test-ui: $(VENV)/.ui     ## notebook 03 used in a real JupyterLab, in headless Chromium (which must be there); pictures in build/ui
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ui -rs tests/ui $(ARGS)
 
 lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 	$(BIN)/python -m jupyterlab notebooks/ $(ARGS)
@@ -66,6 +69,11 @@ $(VENV)/.ok: pyproject.toml $(wildcard constraints/*.txt)
 	@echo "Installing hinas_lab and what it needs into $(VENV) (1 to 3 minutes the first time) ..."
 	@$(if $(TORCH_INDEX),$(INSTALL) torch $(CONSTRAINTS) --index-url $(TORCH_INDEX))
 	@$(INSTALL) -e '.[dev]' $(CONSTRAINTS)
+	@touch $@
+
+$(VENV)/.ui: $(VENV)/.ok
+	@echo "Installing JupyterLab and playwright into $(VENV) ..."
+	@$(INSTALL) -e '.[lab,ui]' $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/.lab: $(VENV)/.ok

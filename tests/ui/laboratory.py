@@ -1,0 +1,154 @@
+"""A JupyterLab as a reader has it: a server of its own, a browser, and a notebook whose cells, buttons and sliders can be used."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # cells that are scrolled away stay in the page
+}
+IDLE = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
+
+
+def missing() -> str | None:
+    """Why there can be no browser test on this machine, in one line; None when there can."""
+    try:
+        import jupyterlab  # noqa: F401
+        import playwright  # noqa: F401
+    except ImportError as error:
+        return f"{error.name} is not installed: make test-ui"
+    if not browser():
+        return f"no browser ({', '.join(BROWSERS)}) on the PATH; on Debian and Ubuntu: sudo apt install chromium"
+    return None
+
+
+def browser() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+class Server:
+    """JupyterLab on ``folder``, on a free port, with settings of its own."""
+
+    def __init__(self, folder: Path, preset: str):
+        self.folder, self.token = folder, secrets.token_hex(16)
+        own = folder.parent / "jupyter"
+        for name, values in SETTINGS.items():
+            path = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+            path.parent.mkdir(parents=True)
+            path.write_text(json.dumps(values))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        env = os.environ | {
+            "HINAS_PRESET": preset, "JUPYTER_CONFIG_DIR": str(own / "config"), "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "JUPYTER_RUNTIME_DIR": str(own / "runtime"), "IPYTHONDIR": str(own / "ipython"),
+        }  # fmt: skip
+        self.log = (folder.parent / "jupyter.log").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}", f"--port={self.port}",
+             "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"],
+            env=env, stdout=self.log, stderr=self.log)  # fmt: skip
+        wait(lambda: self.answers() or self.process.poll() is not None, 60, f"JupyterLab to start: {self.log.name}")
+        assert self.process.poll() is None, Path(self.log.name).read_text()
+
+    def answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def address(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.port}/lab/tree/{name}?reset&token={self.token}"
+
+    def stop(self):
+        self.process.terminate()  # it ends its kernels
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+
+def wait(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05):
+    """The first true value of ``condition``; AssertionError names ``what`` was waited for."""
+    end = time.monotonic() + seconds
+    while True:
+        if value := condition():
+            return value
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(every)
+
+
+class Notebook:
+    """An open notebook. Cells are named by a piece of their source."""
+
+    def __init__(self, page, server: Server, name: str, pictures: Path):
+        self.page, self.pictures = page, pictures
+        self.sources = [cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells]
+        self.code = [i for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells) if cell.cell_type == "code"]
+        page.goto(server.address(name))
+        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        page.wait_for_selector(IDLE, timeout=60_000)
+        page.wait_for_timeout(2500)  # the page says idle a little before it listens
+        page.keyboard.press("Control+b")  # the file browser goes: more room
+
+    def cell(self, text: str):
+        """The code cell whose source holds ``text``."""
+        return self._cell(next(i for i in self.code if text in self.sources[i]))
+
+    def _cell(self, index: int):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def run(self, text: str, seconds: float = 60):
+        """Run one cell and wait for its end; an error in it fails."""
+        cell = self.cell(text)
+        self._run(cell, seconds)
+        return cell
+
+    def run_to(self, text: str, seconds: float = 60):
+        """Run all cells from the first to the one that holds ``text``."""
+        for i in self.code:
+            self._run(self._cell(i), seconds)
+            if text in self.sources[i]:
+                return self._cell(i)
+        raise AssertionError(f"no cell holds {text!r}")
+
+    def _run(self, cell, seconds: float):
+        prompt = cell.locator(".jp-InputPrompt")
+        before = prompt.inner_text()
+        changed = lambda: prompt.inner_text() != before  # noqa: E731
+        ended = lambda: changed() and "*" not in prompt.inner_text()  # noqa: E731
+        for _ in range(5):
+            cell.locator(".cm-content").click()
+            self.page.keyboard.press("Shift+Enter")
+            # the very first execution can be lost: a kernel that idles beside an unanswered cell is asked again
+            wait(lambda: ended() or self.idle_for(3), seconds, f"a cell to end: {cell.locator('.cm-content').inner_text()}")
+            if ended():
+                break
+        error = cell.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error")
+        assert not error.count(), error.first.inner_text()
+
+    def idle_for(self, seconds: float) -> bool:
+        """Whether the kernel has nothing to do, and still not after so many seconds."""
+        if not self.page.locator(IDLE).count():
+            return False
+        self.page.wait_for_timeout(1000 * seconds)
+        return bool(self.page.locator(IDLE).count())
+
+    def shoot(self, name: str, what=None):
+        """A screenshot for people to look at: of a cell, or of the window."""
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        (what or self.page).screenshot(path=self.pictures / f"{name}.png")
