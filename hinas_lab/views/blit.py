@@ -6,8 +6,10 @@ import zlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import IdentityTransform
 
 from hinas_lab.views import style
 
@@ -36,9 +38,9 @@ class Blit:
         self.moving.append(artist)
         return artist
 
-    def text(self, ax: Axes, x: float, y: float, text: str = "", **how) -> Artist:
-        """A text that moves or changes."""
-        return self.add(ax.text(x, y, text, **how))
+    def text(self, ax: Axes, x: float, y: float, text: str = "", **how) -> "Stamp":
+        """A text that moves or changes, in data coordinates or those of ``transform``. ``paper``: on a white ground."""
+        return self.add(ax.add_artist(Stamp(x, y, text, **{"transform": ax.transData, "clip_on": False} | how)))
 
     def limits(self, ax: Axes, low: float, high: float, ticks) -> None:
         """Set the y limits and ticks of ``ax``; the background is drawn again only if they differ from what is there."""
@@ -65,6 +67,49 @@ class Blit:
     def png(self) -> bytes:
         """``pixels`` as a PNG file."""
         return quick_png(self.pixels())
+
+
+class Stamp(Text):
+    """A text on one line whose picture is made once and then copied: matplotlib lays letters out anew in each draw, 1 ms a text."""
+
+    pictures: dict[tuple, tuple[np.ndarray, float, float]] = {}
+    "of all stamps, by what they look like"
+
+    def __init__(self, *args, paper: bool = False, **how):
+        super().__init__(*args, **how)
+        self.paper = paper
+
+    def draw(self, renderer) -> None:
+        if not self.get_visible() or not self.get_text():
+            return
+        if not isinstance(renderer, RendererAgg):  # into an SVG or a PDF
+            super().draw(renderer)
+            return
+        key = (self.get_text(), self.get_color(), self.get_fontsize(), self.get_fontweight(), self.get_ha(), self.get_va(), self.paper,
+               renderer.dpi)
+        if key not in self.pictures:
+            if len(self.pictures) >= 1000:  # memory stays flat over any number of frames
+                self.pictures.clear()
+            self.pictures[key] = self._picture(renderer.dpi)
+        picture, left, low = self.pictures[key]
+        x, y = self.get_transform().transform(self.get_position())
+        context = renderer.new_gc()
+        renderer.draw_image(context, round(x - left), round(y - low), picture)
+        context.restore()
+
+    def _picture(self, dpi: float) -> tuple[np.ndarray, float, float]:
+        """RGBA rows from below, and where in them (from left, from below) the text's position lies."""
+        twin = Text(0, 0, self.get_text(), transform=IdentityTransform())
+        twin.update_from(self)
+        twin.set_figure(self.get_figure())
+        box = twin.get_window_extent(RendererAgg(1, 1, dpi), dpi)
+        left, low = 2 - np.floor(box.x0), 2 - np.floor(box.y0)
+        scratch = RendererAgg(int(np.ceil(box.x1) + left) + 2, int(np.ceil(box.y1) + low) + 2, dpi)
+        if self.paper:
+            np.asarray(scratch.buffer_rgba())[1:-1, 1:-1] = 255
+        twin.set_position((left, low))
+        twin.draw(scratch)
+        return np.asarray(scratch.buffer_rgba())[::-1].copy(), left, low
 
 
 def quick_png(pixels: np.ndarray) -> bytes:

@@ -41,7 +41,8 @@ class AlphaMaps:
         self.images, self.frames, self.codes = [], [], []
         parts = [e - 0.5 for e in range(1, edges) if space.edges[e][1] != space.edges[e - 1][1]]
         for l, ax in enumerate(self.axes):
-            self.images.append(blit.add(ax.imshow(np.zeros((edges, K)), cmap=style.HEAT, vmin=0, aspect="auto", interpolation="nearest")))
+            self.images.append(blit.add(ax.pcolormesh(np.arange(K + 1) - 0.5, np.arange(edges + 1) - 0.5, np.zeros((edges, K)),
+                                                      cmap=style.HEAT, vmin=0, vmax=1)))
             blit.add(ax.add_collection(LineCollection([[(-0.5, e), (K - 0.5, e)] for e in parts], color=style.PAPER, linewidth=2.5)))
             self.frames.append(blit.add(ax.add_collection(PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=1.8))))
             self.codes.append([blit.text(ax, 0, 0, ha="center", va="center", fontsize=size, fontweight="bold")
@@ -76,7 +77,7 @@ class AlphaMaps:
             self.bar.set_yticks((0, 0.5, 1), ["0", f"{scale / 2:g}", f"{scale:g}"])
             self.blit.stale()
         for l, image in enumerate(self.images):
-            image.set_data(p[l])
+            image.set_array(p[l])
             image.set_clim(0, scale)
             kept = winners(self.space, p[l])
             self.frames[l].set_verts([box(-0.47, e - 0.44, K - 0.53, e + 0.44) for e, _ in kept])
@@ -112,7 +113,7 @@ class Trellis:
             (x0, y0), (x1, y1) = self.ends(move)
             t = 0.45 if move.source == move.target else 0.3  # diagonals cross in the middle
             self.numbers.append(blit.text(ax, x0 + t * (x1 - x0), y0 + t * (y1 - y0), ha="center", va="center", fontsize=8,
-                                          bbox={"fc": style.PAPER, "ec": "none", "pad": 0.6}))
+                                          paper=True))
 
     def ends(self, move) -> tuple[tuple[float, float], tuple[float, float]]:
         (x0, y0), (x1, y1) = self.at[move.layer, move.source], self.at[move.layer + 1, move.target]
