@@ -99,9 +99,9 @@ class Stamp(Text):
 
     def _picture(self, dpi: float) -> tuple[np.ndarray, float, float]:
         """RGBA rows from below, and where in them (from left, from below) the text's position lies."""
-        twin = Text(0, 0, self.get_text(), transform=IdentityTransform())
+        twin = Text(0, 0, self.get_text())
         twin.update_from(self)
-        twin.set_figure(self.get_figure())
+        twin.set(figure=self.get_figure(), transform=IdentityTransform())
         box = twin.get_window_extent(RendererAgg(1, 1, dpi), dpi)
         left, low = 2 - np.floor(box.x0), 2 - np.floor(box.y0)
         scratch = RendererAgg(int(np.ceil(box.x1) + left) + 2, int(np.ceil(box.y1) + low) + 2, dpi)
