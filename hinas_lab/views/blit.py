@@ -164,18 +164,25 @@ class EndLabels:
         # where the points lie, as a share of the axes' height, also on a log axis
         to_share = self.ax.transScale + self.ax.transLimits
         share = {n: float(to_share.transform((x[n], y[n]))[1]) for n in known}
-        order = sorted(known, key=lambda n: (share[n], -n))
-        for below, n in zip(order, order[1:]):
-            share[n] = max(share[n], share[below] + self.gap)
-        top = 1.0
-        for n in reversed(order):
-            share[n] = min(share[n], top)
-            top = share[n] - self.gap
+        up = sorted(known, key=lambda n: (share[n], -n))
+        # pushed apart upwards and downwards; the mean of the two keeps the gaps and a crowd where it is
+        places = (self._stack({n: share[n] for n in up}), self._stack({n: -share[n] for n in reversed(up)}))
+        share = {n: (places[0][n] - places[1][n]) / 2 for n in known}
+        share = self._stack({n: max(share[n], 0.4 * self.gap) for n in up})
+        share = {n: -s for n, s in self._stack({n: max(-share[n], -1.0) for n in reversed(up)}).items()}
         reach = 0.02 * abs(self.ax.get_xlim()[1] - self.ax.get_xlim()[0])
         for n, text in enumerate(self.texts):
             text.set_visible(n in share)
             if n in share:
                 text.set_position((x[n] + reach, share[n]))
+
+    def _stack(self, places: dict[int, float]) -> dict[int, float]:
+        """Ascending places, each moved up until it is a gap above the one before."""
+        out, low = {}, -np.inf
+        for n, place in places.items():
+            out[n] = max(place, low)
+            low = out[n] + self.gap
+        return out
 
 
 def faint_frame(ax: Axes, title: str = "") -> None:

@@ -37,7 +37,7 @@ class Board:
                           bbox={"boxstyle": "square,pad=0.25", "fc": colour, "ec": "none"})
                 page.text(482 + 104 * n, 731, style.op_label(name), fontsize=9, va="center")
             self._maps = AlphaMaps(blit, space, 56, 410, 440, 280)
-            self._curves = AlphaCurves(blit, space, epochs, (590, 410, 270, 280))
+            self._curves = AlphaCurves(blit, space, epochs, (606, 410, 252, 280))
             left, right = 420, 735
             self._panes = (
                 self._maps, self._curves, Wiring(blit, space, 915, 400, 275, 290),

@@ -16,7 +16,7 @@ from hinas_lab.views.plots import edge_labels, source_label, winners
 
 K = len(OP_NAMES)
 CODES = [OPS[name].code for name in OP_NAMES]
-SCALES = (0.25, 0.5, 1.0)
+SCALES = (0.2, 0.5, 1.0)
 "ends of a probability axis: the smallest that holds what is shown"
 
 
@@ -94,7 +94,9 @@ class Trellis:
         faint_frame(ax)
         columns = ((0,), *space.cells)
         rows = sorted({i for widths in columns for i in widths})
-        step, half = (width - 60) / space.layers, min(28, 0.22 * (width - 60) / space.layers)
+        step = (width - 60) / space.layers
+        half = min(28, 0.25 * step)
+        size = min(8.5, 0.4 * half)
         self.at = {(c, i): (30 + c * step, 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows))
                    for c, widths in enumerate(columns) for i in widths}
         self.half = half, 12
@@ -104,15 +106,15 @@ class Trellis:
         self.outline = outline
         ax.add_collection(PolyCollection(list(outline.values()), facecolor=style.PALE, edgecolor=style.FAINT, linewidth=0.8))
         for (_, i), (px, py) in self.at.items():
-            ax.text(px, py, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=8.5)
+            ax.text(px, py, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=size)
         for c in range(len(columns)):
-            ax.text(30 + c * step, 10, f"layer {c - 1}" if c else "start", ha="center", fontsize=8.5)
+            ax.text(30 + c * step, 10, f"layer {c - 1}" if c else "start", ha="center", fontsize=size)
         self.path = blit.add(ax.add_collection(PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=2.2)))
         self.numbers = []
         for move in space.moves:
             (x0, y0), (x1, y1) = self.ends(move)
             t = 0.45 if move.source == move.target else 0.3  # diagonals cross in the middle
-            self.numbers.append(blit.text(ax, x0 + t * (x1 - x0), y0 + t * (y1 - y0), ha="center", va="center", fontsize=8,
+            self.numbers.append(blit.text(ax, x0 + t * (x1 - x0), y0 + t * (y1 - y0), ha="center", va="center", fontsize=min(8, size),
                                           paper=True))
 
     def ends(self, move) -> tuple[tuple[float, float], tuple[float, float]]:

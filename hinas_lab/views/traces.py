@@ -112,6 +112,8 @@ class Scores(Trace):
         self.title = blit.text(self.ax, 0, 1.03, transform=self.ax.transAxes, fontsize=9.5, color=style.INK)
         self.curve = self.line(color=style.INK, linewidth=1.5, marker="o", markersize=3.5)
         self.star = self.line(color=style.BEST, marker="*", markersize=13, markeredgecolor=style.PAPER)
+        self.word = blit.text(self.ax, 0, 0.04, "warm-up", transform=self.ax.get_xaxis_transform(), ha="center", fontsize=8,
+                              color=style.FAINT)
         self.none = blit.text(self.ax, 0.5, 0.5, "not validated yet", transform=self.ax.transAxes, ha="center", va="center",
                               fontsize=8.5, color=style.FAINT)
 
@@ -121,12 +123,14 @@ class Scores(Trace):
         epochs, score, best = r["epoch/epoch"], np.asarray(r["epoch/score"], dtype=np.float64), best_epoch(r)
         known = np.isfinite(score)
         at = known & (epochs == best)
+        width = warmup_end(r)
+        self.word.set(x=width / 2, visible=width > 0.25 * self.ax.get_xlim()[1])
         self.none.set_visible(not known.any())
         ticks = ticks_between(score[known].min(), score[known].max()) if known.any() else ()
         self.blit.limits(self.ax, *((ticks[0], ticks[-1]) if known.any() else (0, 1)), ticks)
         self.curve.set_data(epochs[known], score[known])
         self.star.set_data(epochs[at], score[at])
-        text = f": best epoch {best}, {score[at][0]:.4f}" if at.any() else ""
+        text = f", ★ best epoch {best}: {score[at][0]:.4f}" if at.any() else ""
         self.title.set_text(f"score on V{text}")
 
 
