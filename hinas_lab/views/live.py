@@ -198,7 +198,8 @@ class LivePanel(Panel):
             chooser.observe(lambda change: self.choose(self.layer.value, self.edge.value), names="value")
         self.bar = w.IntProgress(min=0, max=max(1, self.player.progress.total), tooltip="Records so far")
         self.text, self.error = w.Label(), w.Label(style={"text_color": "#B00020"})
-        self.image = w.Image(format="png", layout={"max_width": "100%"}, tooltip="The search now")
+        # hidden while empty: browsers draw that as a broken picture; and an Image with a tooltip is not drawn at all by ipywidgets 8.1
+        self.image = w.Image(format="png", layout={"max_width": "100%", "display": "none"})
         rows = (buttons, [self.bar, self.text], [self.layer, self.edge])
         self.box = w.VBox([*(w.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows), self.image, self.error])
         self.board.figure.canvas.draw()  # the first drawing is slow: fonts
@@ -248,6 +249,7 @@ class LivePanel(Panel):
         with self._drawing:
             super().draw(moment)
             self._moment, self.image.value = moment, self.png
+            self.image.layout.display = None
 
     def write(self, note: str = ""):
         """The line, the bar and what there is to say."""

@@ -97,6 +97,9 @@ class Notebook:
 
     def __init__(self, page, server: Server, name: str, pictures: Path):
         self.page, self.pictures = page, pictures
+        self.broken: list[str] = []
+        "what the page said about widgets that it could not draw"
+        page.on("console", lambda said: self.broken.append(said.text) if "Could not create a view" in said.text else None)
         self.sources = [cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells]
         self.code = [i for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells) if cell.cell_type == "code"]
         page.goto(server.address(name))
@@ -140,6 +143,7 @@ class Notebook:
                 break
         error = cell.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error")
         assert not error.count(), error.first.inner_text()
+        assert not self.broken, self.broken
 
     def idle_for(self, seconds: float) -> bool:
         """Whether the kernel has nothing to do, and still not after so many seconds."""
