@@ -129,6 +129,13 @@ class Notebook:
                 return self._cell(i)
         raise AssertionError(f"no cell holds {text!r}")
 
+    def write(self, cell, source: str, seconds: float = 60):
+        """Type ``source`` in place of what the cell holds, and run it."""
+        cell.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(source)
+        self._run(cell, seconds)
+
     def _run(self, cell, seconds: float):
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
