@@ -50,7 +50,7 @@ class FakeRun:
 
     def _search(self):
         s, epochs = self.state, self.header["search"]["epochs"]
-        common = {"loss": 1.0, "pixel": 1.0, "lssim": 0.0, "lr": 0.1, "seconds": 0.0}
+        common = {"pixel": 1.0, "lssim": 0.0, "lr": 0.1, "seconds": 0.0}
         if not s.started:
             self.step()
             s.started = True
@@ -61,10 +61,10 @@ class FakeRun:
                     self.step()
                     self.alpha += self.rng.normal(size=self.alpha.shape).astype(np.float32)
                     s.halfway = True
-                    yield Step(kind="arch", epoch=s.epoch + 1, iteration=s.iteration + 1, **common)
+                    yield Step(kind="arch", epoch=s.epoch + 1, iteration=s.iteration + 1, loss=self.rng.uniform(0.01, 0.1), **common)
                 self.step()
                 s.halfway, s.iteration = False, s.iteration + 1
-                yield Step(kind="weight", epoch=s.epoch + 1, iteration=s.iteration, **common)
+                yield Step(kind="weight", epoch=s.epoch + 1, iteration=s.iteration, loss=self.rng.uniform(0.01, 0.1), **common)
             self.step()
             s.epoch, s.iteration = s.epoch + 1, 0
             yield self._epoch()
@@ -74,7 +74,7 @@ class FakeRun:
         score = 1.0 / s.epoch if s.epoch >= 2 else math.nan  # the second epoch is the best
         return Epoch(epoch=s.epoch, alpha=self.alpha.copy(), beta=self.beta.copy(), beta_grad=self.beta * 0, score=score, alpha_entropy=1.9,
                      beta_entropy=0.5, skip_share=0.0, flips=0, best=min(s.epoch, 2) if s.epoch >= 2 else 0, seconds=0.0,
-                     genotype=decode(self.space, self.alpha, self.beta), preview=np.full((2, 1, 8, 8), s.epoch, np.uint8))
+                     genotype=decode(self.space, self.alpha, self.beta), preview=np.full((2, 1, 8, 8), s.epoch % 256, np.uint8))
 
 
 class Gate:
