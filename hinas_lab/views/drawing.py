@@ -27,34 +27,49 @@ LINE, DIM = "#C4C4C4", "#767676"
 
 @dataclass(frozen=True)
 class Node:
-    """A box. kind: input, node, output, or unused (a width beside the path)."""
+    """A box. kind: input, node, output, sum (a circle), or unused (a width beside the path)."""
 
     id: str
     label: str
     kind: str = "node"
-    row: int | None = None
+    row: float | None = None
     "place from above in a trellis"
 
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow; with ``op`` it carries the operation's colour, letter code and name."""
+    """An arrow; with ``op`` it carries the operation's colour, letter code and name, with ``ops`` the codes of them all."""
 
     tail: str
     head: str
     op: str | None = None
     mark: str = "plain"
     "plain, path, new (bold, +), old (dashed, −) or faint"
+    label: str = ""
+    "words on the arrow; before the operation's name where it has one"
+    ops: tuple[str, ...] = ()
+    "operations that compete on this arrow"
 
     @property
-    def chip(self) -> str:
-        """Id of the node that carries the operation."""
-        return f"{self.tail} to {self.head}" + ("" if self.mark == "plain" else f", {self.mark}")
+    def chip(self) -> str | None:
+        """Id of the node that carries what is written on the arrow; None when nothing is."""
+        if not self.parts:
+            return None
+        marks = [m for m in (self.mark if self.mark != "plain" else "", self.label) if m]
+        return ", ".join([f"{self.tail} to {self.head}", *marks]).replace(":", "")  # DOT reads a:b as box a, port b
 
     @property
     def text(self) -> str:
         """``conv 3x3``, with the sign of a change."""
-        return {"new": "+ ", "old": "− "}.get(self.mark, "") + style.op_label(self.op)
+        return {"new": "+ ", "old": "− "}.get(self.mark, "") + self.label + (style.op_label(self.op) if self.op else "")
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """What is written on the arrow, piece by piece: (text, background)."""
+        if self.ops:
+            return tuple((OPS[op].code, style.OP_COLOURS[op]) for op in self.ops)
+        code = ((OPS[self.op].code, self.colour),) if self.op else ()
+        return (*code, (self.text, style.PAPER)) if self.op or self.label else ()
 
     @property
     def colour(self) -> str:
@@ -113,6 +128,7 @@ BOXES = {
     "input": {"fillcolor": style.PALE},
     "output": {"fillcolor": style.PALE},
     "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
+    "sum": {"fillcolor": style.PAPER, "penwidth": "1.6", "shape": "circle", "margin": "0.01", "width": "0.3", "height": "0.3"},
     "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
 }
 LINES = {
@@ -125,12 +141,20 @@ LINES = {
 
 
 def _chip(edge: Edge) -> str:
-    """An HTML-like label: the letter code on the operation's colour, then its name, in a frame of that colour."""
+    """An HTML-like label: letter codes on their operations' colours, then the words, in a frame of the arrow's colour."""
     frame = {"new": 'border="3"', "old": 'border="1" style="dashed"'}.get(edge.mark, 'border="1"')
-    text = f"<b>{edge.text}</b>" if edge.mark == "new" else edge.text
-    code = f'<font color="{style.ink_on(edge.colour)}">{OPS[edge.op].code}</font>'
-    return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="3" color="{edge.colour}" '
-            f'bgcolor="{style.PAPER}"><tr><td bgcolor="{edge.colour}">{code}</td><td>{text}</td></tr></table>>')
+    cells = "".join(f'<td bgcolor="{ground}"><font color="{style.ink_on(ground)}">{escape(text)}</font></td>' if ground != style.PAPER
+                    else f"<td>{f'<b>{escape(text)}</b>' if edge.mark == 'new' else escape(text)}</td>" for text, ground in edge.parts)
+    return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="{1 if edge.ops else 3}" color="{edge.colour}" '
+            f'bgcolor="{style.PAPER}"><tr>{cells}</tr></table>>')
+
+
+def _ports(label: str, terms: int, frame: str = "0") -> str:
+    """An HTML-like label with a port for each term of a sum, so that dot keeps their order."""
+    ports = [f'<td port="{i}" width="3" height="7"></td>' for i in range(terms)]
+    rows = "".join(f"<tr>{port}</tr>" for port in ports[1:])
+    return (f'<<table border="{frame}" style="rounded" cellborder="0" cellspacing="0" cellpadding="0" color="{style.INK}">'
+            f'<tr>{ports[0]}<td rowspan="{terms}" width="{18 if label else 1}">{escape(label)}</td></tr>{rows}</table>>')
 
 
 def _dot(drawing: Drawing) -> str:
@@ -146,19 +170,30 @@ def _dot(drawing: Drawing) -> str:
     # Left to right, dot stacks unconnected clusters from below: the last one first.
     for g, group in reversed(list(enumerate(drawing.groups))):
         rows = {node.id: node.row for node in group.nodes}
+        terms = {n.id: [e.chip for e in group.edges if e.head == n.id and e.chip] for n in group.nodes if n.kind == "sum"}
         with graph.subgraph(name=f"cluster_{g}") as sub:
             sub.attr(label=graphviz.escape(group.title), labeljust="l", fontsize="13", color=LINE, style="rounded",
                      margin="10")
             for node in group.nodes:
-                sub.node(node.id, node.label, **BOXES[node.kind])
+                if len(terms.get(node.id, ())) > 1:
+                    sub.node(node.id, _ports(node.label, len(terms[node.id]), "2"), shape="plain", style="")
+                else:
+                    sub.node(node.id, node.label, **BOXES[node.kind])
+            sources = [n.id for n in group.nodes if n.kind == "input"] if max(map(len, terms.values()), default=0) > 1 else []
+            if len(sources) > 1:  # what goes into a sum stands in the order of its terms
+                sub.node(f"before {g}", _ports("", len(sources)), shape="plain", style="")
+                for i, source in enumerate(sources):
+                    sub.edge(f"before {g}", source, tailport=f"{i}:e", style="invis")
             for edge in group.edges:
                 line = LINES[edge.mark] | {"color": edge.colour}
-                if edge.op:  # a node of its own on the arrow, so that no other arrow crosses the operation's name
+                if edge.chip:  # a node of its own on the arrow, so that no other arrow crosses what is written
                     sub.node(edge.chip, _chip(edge), shape="plain", style="", margin="0", height="0")
                     sub.edge(edge.tail, edge.chip, headport="w", arrowhead="none", **line)
+                    if len(terms.get(edge.head, ())) > 1:
+                        line |= {"headport": f"{terms[edge.head].index(edge.chip)}:w"}
                     sub.edge(edge.chip, edge.head, tailport="e", **line)
                 elif rows[edge.tail] is None:
-                    sub.edge(edge.tail, edge.head, **line)
+                    sub.edge(edge.tail, edge.head, **line | ({"weight": "20"} if edge.mark == "plain" else {}))
                 else:  # a trellis: columns two ranks apart, heavy edges keep a width in one row
                     weight = "50" if rows[edge.tail] == rows[edge.head] else "1"
                     sub.edge(edge.tail, edge.head, minlen="2", weight=weight, **line)
