@@ -33,10 +33,13 @@ from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import environment, write_atomic, write_json
 
 FORMAT = 1
-_FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
+FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
+"of a run, in the order in which they are written: whoever reads them backwards sees no state that is ahead of its records"
 _FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
+AFTER_SAVE: list[Callable[[Path], None]] = []
+"called with the run's folder after each checkpoint and at the end"
 
 
 class Run:
@@ -86,6 +89,11 @@ class Run:
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.state.tensors().items()}
         tensors["records"] = torch.tensor(self.records.counts)
         write_atomic(self.folder / "state.safetensors", safetensors.torch.save(tensors))
+        self._saved()
+
+    def _saved(self):
+        for call in AFTER_SAVE:
+            call(self.folder)
 
     def _write_result(self):
         weights, genotype = self.state.result()
@@ -93,6 +101,7 @@ class Run:
         weights = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
         write_atomic(self.folder / "best.safetensors", safetensors.torch.save(weights))
         self.state = None
+        self._saved()
 
 
 def open_search(folder: str | Path, preset: Preset, *, data: str = "builtin", device: str = "cpu", resume: bool = False) -> Run:
@@ -141,7 +150,7 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
     for stray in folder.glob(".*.*"):  # half-written files of a killed process
         name, _, tail = stray.name[1:].rpartition(".")
-        if name in _FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
+        if name in FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
             stray.unlink()
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
