@@ -1,0 +1,59 @@
+"""alpha beside what masking costs. Numbers in, artists out, as in ``plots``."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from hinas_lab.config import SearchSpace
+from hinas_lab.space.ops import NONE, OP_NAMES, OPS
+from hinas_lab.views import style
+from hinas_lab.views.plots import edge_labels, plot_alpha
+
+
+def plot_drops(space: SearchSpace, drop: np.ndarray, *, ax: Axes, vmax: float | None = None) -> Axes:
+    """Heat map of one layer's masks, beside ``plots.plot_alpha``. Axes-level.
+
+    drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none`` aside, carries its operation's code.
+    """
+    vmax = vmax or float(drop.max())
+    ax.imshow(drop, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
+    for e, k in enumerate(drop[:, :NONE].argmax(1)):
+        dark = drop[e, k] < 0.55 * vmax
+        ax.text(k, e, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold", color="white" if dark else "black")
+    ax.set_xticks(range(len(OP_NAMES)), [OPS[name].code for name in OP_NAMES])
+    ax.set_yticks(range(len(space.edges)), edge_labels(space))
+    ax.set(xlabel="operation", ylabel="edge")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
+    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without it. Axes-level.
+
+    alpha on the simplex and drop in dB, (..., K).
+    """
+    for k, name in enumerate(OP_NAMES):
+        ax.scatter(alpha[..., k].ravel(), drop[..., k].ravel(), marker=f"$\\mathrm{{{OPS[name].code}}}$", s=90, linewidths=0.2,
+                   color=style.OP_COLOURS[name], label=style.op_label(name))
+    ax.axhline(0, color=style.INK, lw=0.8)
+    ax.axvline(1 / len(OP_NAMES), color=style.FAINT, lw=0.8, ls="--")
+    ax.set(xlabel="alpha, as a share of its edge (dashed: undecided)", ylabel="PSNR lost on V without it, dB")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return ax
+
+
+def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
+    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex, drop in dB, (L, E, K)."""
+    figure = Figure(figsize=(3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges)), layout="constrained")
+    axes = figure.subplots(2, space.layers, squeeze=False, sharex=True, sharey=True)
+    for l in range(space.layers):
+        plot_alpha(space, alpha[l], ax=axes[0, l], vmax=float(alpha.max()))
+        axes[0, l].set_title(f"alpha, layer {l}")
+        plot_drops(space, drop[l], ax=axes[1, l], vmax=float(drop.max()))
+        axes[1, l].set_title(f"dB lost without, layer {l}")
+    for row, label in zip(axes, ("share of the edge", "dB")):
+        figure.colorbar(row[0].images[0], ax=list(row), label=label)
+        for ax in row:
+            ax.label_outer()
+    return figure
