@@ -45,7 +45,7 @@ def notebook(server, chromium):
     pages = []
 
     def opened(name: str) -> Notebook:
-        pages.append(chromium.new_page(viewport={"width": 1300, "height": 1100}))
+        pages.append(chromium.new_page(viewport={"width": 1300, "height": 1700}))
         return Notebook(pages[-1], server, name, PICTURES)
 
     yield opened
