@@ -142,10 +142,11 @@ def ticks_between(low: float, high: float) -> np.ndarray:
 def log_ticks_between(low: float, high: float) -> np.ndarray:
     """1, 2 and 5 times powers of ten from at most ``low`` to at least ``high`` (both above 0), without the 2 and 5 over many decades."""
     low, high = max(low, 1e-12), min(max(high, low, 1e-12), 1e12)
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
     ticks = np.outer(powers, (1, 2, 5)).ravel()
-    inside = ticks[max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1):np.searchsorted(ticks, high * (1 - 1e-9)) + 1]
-    return inside if len(inside) <= 7 else powers
+    first = max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1)
+    inside = ticks[first:max(first + 2, np.searchsorted(ticks, high * (1 - 1e-9)) + 1)]
+    return inside if len(inside) <= 7 else powers[:-1]
 
 
 class EndLabels:
