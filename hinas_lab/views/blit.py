@@ -15,11 +15,14 @@ from hinas_lab.views import style
 
 
 class Blit:
-    """A figure of ``width`` x ``height`` pixels. ``add`` an artist to have it drawn over the background in every frame."""
+    """A figure of ``width`` x ``height`` pixels at ``dpi`` 100; places are told in these pixels at any dpi.
+
+    ``add`` an artist to have it drawn over the background in every frame.
+    """
 
     def __init__(self, width: int, height: int, dpi: int = 100):
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
+        self.figure = Figure(figsize=(width / 100, height / 100), dpi=dpi)
         self.canvas = FigureCanvasAgg(self.figure)
         self.moving: list[Artist] = []
         self._background = None
@@ -54,7 +57,7 @@ class Blit:
         self._background = None
 
     def pixels(self) -> np.ndarray:
-        """The figure as it is now, uint8 (height, width, 3)."""
+        """The figure as it is now, uint8 (H, W, 3)."""
         if self._background is None:
             self.canvas.draw()  # leaves out what is animated
             self._background = self.canvas.copy_from_bbox(self.figure.bbox)
@@ -63,10 +66,6 @@ class Blit:
         for artist in self.moving:
             artist.draw(renderer)
         return np.asarray(self.canvas.buffer_rgba())[..., :3]
-
-    def png(self) -> bytes:
-        """``pixels`` as a PNG file."""
-        return quick_png(self.pixels())
 
 
 class Stamp(Text):
@@ -143,10 +142,11 @@ def ticks_between(low: float, high: float) -> np.ndarray:
 def log_ticks_between(low: float, high: float) -> np.ndarray:
     """1, 2 and 5 times powers of ten from at most ``low`` to at least ``high`` (both above 0), without the 2 and 5 over many decades."""
     low, high = max(low, 1e-12), min(max(high, low, 1e-12), 1e12)
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
     ticks = np.outer(powers, (1, 2, 5)).ravel()
-    inside = ticks[max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1):np.searchsorted(ticks, high * (1 - 1e-9)) + 1]
-    return inside if len(inside) <= 7 else powers
+    first = max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1)
+    inside = ticks[first:max(first + 2, np.searchsorted(ticks, high * (1 - 1e-9)) + 1)]
+    return inside if len(inside) <= 7 else powers[:-1]
 
 
 class EndLabels:
@@ -156,7 +156,7 @@ class EndLabels:
         self.ax = ax
         self.texts = [blit.text(ax, 0, 0, name, color=colour, fontsize=size, fontweight="bold", va="center",
                                 transform=ax.get_xaxis_transform()) for name, colour in zip(names, colours)]
-        self.gap = size * blit.figure.dpi / 72 / (ax.get_position().height * blit.height)
+        self.gap = size * 100 / 72 / (ax.get_position().height * blit.height)
 
     def place(self, x: list[float], y: list[float]) -> None:
         """Name n at the data point (x[n], y[n]); one that is not finite hides its name."""
