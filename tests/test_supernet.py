@@ -28,7 +28,7 @@ SPACES = {
     "sr x4 bilinear": SR | {"scale": 4, "upsampling": "bilinear"},
     "sr without residual": SR | {"scale": 2, "residual": False, "layers": 1},
     "lwas off": {"lwas": False},
-    "affine": DEEP | {"affine": True},
+    "affine": {"affine": True},
     "affine, sharing off, one stage": {"affine": True, "cell_sharing": "off", "repeats": 1, "nodes": 1},
     "affine, many channels": {"affine": True, "width": 12, "layers": 1},
     "incoming": {"beta_norm": "incoming"},
@@ -156,9 +156,9 @@ def test_weights_of_the_papers_super_cells():
 
 @pytest.mark.parametrize("repeats", [1, 2])
 def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(repeats):
-    plain, scaled = (SuperNet(SearchSpace(affine=a, repeats=repeats)) for a in (False, True))
-    channels = sum(cell.channels for cell in plain.cells.values())
-    assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 14 * (3 + 2 * repeats) and not affine(plain)
+    plain, scaled = (SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True))
+    channels = 2 + 3 + 2 + 3 + 4  # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (3 + 2 * repeats) and not affine(plain)
     states = plain.state_dict(), scaled.state_dict()
     assert set(states[1]) - set(states[0]) == {f"cells.{n}" for n, p in scaled.cells.named_parameters() if p.ndim == 1}
     assert all(torch.equal(v, states[1][k]) for k, v in states[0].items())  # the same first weights: runs with and without compare
