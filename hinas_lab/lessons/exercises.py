@@ -59,7 +59,7 @@ def check_function(id: str, function=..., student="") -> Shown:
         except NotImplementedError:
             got = None
         except (Exception, SystemExit) as error:
-            return Shown(id, "not yet", _case(n, arguments, f"it raised {_raised(error)}; expected {_value(expected)}."))
+            return Shown(id, "not yet", _case(n, arguments, f"it raised {_raised(error, function)}; expected {_value(expected)}."))
         if n == 1 and (got is None or got is ...):
             return Shown(id, "not answered yet", f"It returned nothing. Write {e.call}.")
         if not _agrees(got, expected, e.within):
@@ -76,27 +76,39 @@ def _agrees(got, expected, within: float) -> bool:
         if isinstance(expected, tuple):
             return len(got) == len(expected) and all(_agrees(g, x, within) for g, x in zip(got, expected))
         if isinstance(expected, float):
-            return float(got) == expected or abs(float(got) - expected) <= within
+            return got == expected or abs(float(got) - expected) <= within
         return bool(got == expected)
     except Exception:  # a result may be any object
         return False
 
 
 def _case(n: int, arguments: dict, what: str) -> str:
-    lines = [line for name, value in arguments.items() for line in f"{name} = {_value(value, 600)}".splitlines()]
+    lines = [line for name, value in arguments.items() for line in _argument(name, value).splitlines()]
     return f"On input {n}:\n\n" + "\n".join("    " + line for line in lines) + f"\n\n{what}"
 
 
-def _value(value, most: int = 200) -> str:
+def _argument(name: str, value) -> str:
+    """``name = value``; small arrays in full."""
     if isinstance(value, np.ndarray) and value.size <= 200:
-        text = np.array2string(value, precision=3, suppress_small=True)
-        return text if len(text) <= most or most > 200 else f"an array of shape {value.shape}"
-    return f"an array of shape {value.shape}" if isinstance(value, np.ndarray) else brief(value).strip("`")
+        return f"{name} = {np.array2string(value, precision=3, suppress_small=True, max_line_width=110, prefix=f'{name} = ')}"
+    return f"{name} = {_value(value).strip('`')}"
 
 
-def _raised(error: BaseException) -> str:
-    line = traceback.extract_tb(error.__traceback__)[-1].lineno
-    return f"{type(error).__name__}: {brief(error)} (line {line} of that cell or file)"
+def _value(value) -> str:
+    if isinstance(value, np.ndarray) and value.size > 8:
+        return f"an array of shape {value.shape}: {brief(value.ravel()[:4].round(4).tolist())[:-2]}, ...]`"
+    return brief(value, 300)
+
+
+def _raised(error: BaseException, function) -> str:
+    """The exception, and the line of the student's own code in which it came up."""
+    try:
+        text = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        file = getattr(getattr(function, "__code__", None), "co_filename", None)
+        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        return f"{text} (line {own[-1]} of the cell)" if own else text
+    except Exception:  # an exception may refuse to say anything
+        return type(error).__name__
 
 
 def _alphas(rng: random.Random, *shape: int) -> np.ndarray:
@@ -112,7 +124,7 @@ def softmax(rng):
     yield {"x": x}, decode.softmax(x)
 
 
-@exercise("ex01", "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges as (operation, source), lower source first")
+@exercise("ex01", "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, source), lower source first")
 def decode_cell(rng):
     for nodes in [1, 2, 3, 4] * 6:
         space = SearchSpace(layers=1, nodes=nodes)
@@ -121,12 +133,11 @@ def decode_cell(rng):
         yield {"alpha": alpha, "nodes": nodes}, decode.decode_cell(space, decode.softmax(alpha))
 
 
-def _matrices(rng, layers: int) -> tuple[SearchSpace, np.ndarray, np.ndarray]:
-    space, weights = nb02.trap(rng, layers)
-    dense = np.zeros((layers, 3, 3))
-    for move, weight in zip(space.moves, weights):
-        dense[tuple(move)] = weight
-    return space, weights, dense
+def _dense(space: SearchSpace, weights: np.ndarray) -> np.ndarray:
+    """The weights of the moves as (L, 3, 3): layer, from, to; zero where there is no move."""
+    dense = np.zeros((space.layers, 3, 3))
+    dense[tuple(np.array(space.moves).T)] = weights
+    return dense
 
 
 @exercise("ex02.path", "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
@@ -135,18 +146,16 @@ def path_probability(rng):
     for layers in [1, 2, 3, 4] * 3:
         space = SearchSpace(layers=layers)
         weights = nb02.outgoing(rng, space)
-        dense = np.zeros((layers, 3, 3))
-        dense[tuple(np.array(space.moves).T)] = weights
         path, p = rng.choice(decode.k_best_paths(space, np.log(weights), 100))
-        yield {"weights": dense, "path": path}, p
+        yield {"weights": _dense(space, weights), "path": path}, p
 
 
-@exercise("ex02", "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest product "
-                  "from width 0, one width a layer")
+@exercise("ex02", "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest "
+                  "product from width 0, one width a layer")
 def viterbi(rng):
     for layers in [2, 3, 4, 5] * 5:
-        space, weights, dense = _matrices(rng, layers)
-        yield {"weights": dense}, decode.viterbi(space, np.log(weights))[0]
+        space, weights = nb02.trap(rng, layers)
+        yield {"weights": _dense(space, weights)}, decode.viterbi(space, np.log(weights))[0]
 
 
 @exercise("ex03", "`psnr(image, truth)`: two arrays in [0, 1] -> dB; `inf` when they are equal", within=1e-3)
@@ -158,8 +167,9 @@ def psnr_of(rng):
     yield {"image": truth, "truth": truth}, psnr(truth, truth)
 
 
-@exercise("ex03.average", "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy generator "
-                          "`rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB", within=0.3)
+@exercise("ex03.average", "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy "
+                          "generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB",
+          within=0.3)
 def averaged_psnr(rng):
     for sigma, k in [(50, 1), (50, 4), (25, 2), (70, 9), (10, 5), (30, 16)]:
         clean = np.tile(np.linspace(0, 1, 128), (128, 1)) * rng.uniform(0.5, 1)

@@ -81,7 +81,8 @@ def find(id: str, known: dict, what: str):
     """``known[id]``; ValueError with near ids when there is none."""
     if isinstance(id, str) and id in known:
         return known[id]
-    near = difflib.get_close_matches(str(id).strip().lower(), known, n=4, cutoff=0.5) or list(known)
+    asked = str(id).strip().lower()
+    near = [k for k in known if k[:2] == asked[:2]] or difflib.get_close_matches(asked, known, n=4, cutoff=0.5) or list(known)
     raise ValueError(f"no {what} {id!r}; did you mean {', '.join(near)}?")
 
 
@@ -141,8 +142,7 @@ def _expected(right, q: Question) -> str:
 def _read(answer, right, options):
     """``answer`` as the kind of value that ``right`` is; any exception when it is something else."""
     if isinstance(right, str):
-        word = next(o for o in options if o.casefold() == answer.strip().casefold())
-        return word
+        return next(o for o in options if o.casefold() == answer.strip().casefold())
     if isinstance(right, tuple):
         if isinstance(answer, str):
             return tuple(map(int, re.findall(r"\d+", answer[:100]))) or int("no number in it")
@@ -157,11 +157,9 @@ def _number(x) -> float | int:
     x = x.item() if hasattr(x, "item") else x
     if isinstance(x, bool) or not isinstance(x, numbers.Real):
         raise TypeError("not a number")
-    if isinstance(x, numbers.Integral):
-        return int(x)
-    if not math.isfinite(x):
+    if not math.isfinite(x):  # OverflowError for a whole number beyond any float
         raise ValueError("not finite")
-    return float(x)
+    return int(x) if isinstance(x, numbers.Integral) else float(x)
 
 
 def _same(given, right, within: float) -> bool:
@@ -178,14 +176,19 @@ def _show(right, within: float) -> str:
     return f"{right:,}" if isinstance(right, int) else f"{right}"
 
 
-def brief(value) -> str:
-    """A short text for any object."""
+_SHORT = reprlib.Repr()
+_SHORT.maxtuple = _SHORT.maxlist = 12
+_SHORT.maxother = _SHORT.maxstring = 60
+
+
+def brief(value, most: int = 80) -> str:
+    """A short text for any object, in Markdown's quotes for code."""
     try:
-        text = reprlib.repr(value)
+        text = _SHORT.repr(value)
     except Exception:
         text = "an object that cannot be shown"
     text = " ".join(text.replace("`", "'").split())
-    return f"`{text if len(text) <= 80 else text[:77] + '...'}`"
+    return f"`{text if len(text) <= most else text[:most - 3] + '...'}`"
 
 
 def table(rows: dict[str, list[float]] | list[str]) -> str:
