@@ -8,6 +8,7 @@ from hinas_lab.space.genotype import Genotype, legal_paths
 from hinas_lab.space.ops import OP_NAMES, OPS
 from hinas_lab.views import style
 from hinas_lab.views.drawing import Drawing, Edge, Group, Node
+from hinas_lab.views.graphs import source_names
 
 SUPERNET_RATE = 16
 "dilation of the supernet's ASPP; a decoded net has ``ASPP_RATES``"
@@ -21,7 +22,7 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     """
     if edge not in space.edges:
         raise ValueError(f"edge = {edge!r}: must be (source, node) with source 0 to node + 1 and node 0 to {space.nodes - 1}")
-    names = ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(space.nodes)))
+    names = source_names(space.nodes)
     nodes = [Node(name, name, "input" if j < 2 else "node") for j, name in enumerate(names)]
     nodes.append(Node("output", "output\n" + (f"{space.nodes} nodes, joined" if space.nodes > 1 else "node 0"), "output"))
     arrows = [Edge(names[j], names[2 + i], ops=OP_NAMES) for j, i in space.edges]
