@@ -10,11 +10,13 @@ import torch
 from matplotlib.figure import Figure
 
 from hinas_lab.config import TrainConfig, from_dict, preset
+from hinas_lab.engine.evaluate import Row
 from hinas_lab.engine.runs import load_genotype, load_network, load_supernet, read_header, with_seed
 from hinas_lab.space.network import inherit
 from hinas_lab.studies.ladder import SHARPNESS, Ladder, Rung, centred, sharpened, through
 from hinas_lab.studies.nets import FOLDER, NETS, SEARCHES, searched, trained
 from hinas_lab.views import ladder as views
+from hinas_lab.views import rows
 from hinas_lab.views.style import theme
 
 TINY = preset("tiny")
@@ -160,7 +162,7 @@ def test_plot_ladder_shows_every_number_once():
 def test_figure_ladder_has_a_patch_under_each_rung():
     with theme():
         figure = views.figure_ladder(RUNGS)
-    assert [ax.get_title() for ax in figure.axes[1:]] == ["SSIM 0.520", "SSIM 0.360", "SSIM 0.540"]
+    assert [ax.get_title() for ax in figure.axes[1:]] == ["mean SSIM 0.520", "mean SSIM 0.360", "mean SSIM 0.540"]
     figure.draw_without_rendering()
 
 
@@ -172,3 +174,21 @@ def test_figure_sharpness_shows_weights_and_patches(ladder):
     assert len(figure.axes[0].texts) == len(ladder.net.space.edges)
     assert "25.00 dB" in figure.axes[-3].get_title() and "26.00 dB" in figure.axes[-2].get_title()
     figure.draw_without_rendering()
+
+
+def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Row:
+    return Row(method=method, image=image, protocol=protocol, sigma=50.0, psnr=psnr, ssim=psnr / 50, seconds=0.0,
+               restored=np.full((8, 8), 0.5))
+
+
+def test_rows_as_a_table_and_as_pictures():
+    measured = {m: [row(m, "a", p), row(m, "b", p + 1)] for m, p in (("tv", 25.0), ("ours", 26.0))}
+    lines = rows.table(measured).splitlines()
+    assert lines[0].split() == ["PSNR", "in", "dB", "a", "b", "mean", "SSIM"]
+    assert lines[1].split() == ["tv", "25.00", "26.00", "25.50", "0.5100"]
+    assert lines[2].split() == ["ours", "26.00", "27.00", "26.50", "0.5300"]
+    figure = rows.figure_rows(measured, "b", {"clean": np.zeros((8, 8))})
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == ["tv\n26.00 dB, SSIM 0.5200", "ours\n27.00 dB, SSIM 0.5400", "clean"]
+    with pytest.raises(ValueError, match="no common mean"):
+        rows.table(measured | {"x": [row("x", "a", 25.0, "authors-eval")]})

@@ -80,5 +80,5 @@ def figure_ladder(rungs: Sequence[tuple], *, floor: float | None = None) -> Figu
     grid = figure.add_gridspec(2, n, height_ratios=(1.7, 1))
     plot_ladder(rungs, ax=figure.add_subplot(grid[0, :]), floor=floor)
     for x, rung in enumerate(rungs):
-        plot_restoration(rung[-1].patch, ax=figure.add_subplot(grid[1, x]), title=f"SSIM {rung[-1].ssim:.3f}")
+        plot_restoration(rung[-1].patch, ax=figure.add_subplot(grid[1, x]), title=f"mean SSIM {rung[-1].ssim:.3f}")
     return figure
