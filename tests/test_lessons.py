@@ -159,6 +159,17 @@ def test_everybody_has_numbers_of_their_own(id):
     assert lessons.question(id) == lessons.question(id, None) == lessons.question(id, ...)
 
 
+def test_the_teachers_page_names_questions_that_exist():
+    text = (Path(__file__).parent.parent / "docs" / "teaching.md").read_text("utf-8")
+    named = set(re.findall(r"\b0\d\.[a-z]\b", text))
+    assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
+    for notebook in ("01", "02", "03", "04", "05", "06"):
+        assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
+    (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
+    done = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert done == [f"{id} {solve(id, 'Ada')}" for id in QUESTIONS]
+
+
 class Awkward:
     """Raises whatever is done with it."""
 

@@ -69,7 +69,7 @@ def separable(rng):
       "each edge one of the {choices} operations other than none.",
       "Take the nodes one by one: their choices multiply.",
       "Node i chooses 2 of its 2 + i sources, and an operation for each of the two edges.",
-      "Node i has comb(2 + i, 2) * {choices}**2 possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.")
+      "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.")
 def genotypes(rng):
     n, k = rng.choice([1, 2, 3, 4, 5]), len(CHOICES)
     sources = [sum(node == i for _, node in SearchSpace(nodes=n).edges) for i in range(n)]

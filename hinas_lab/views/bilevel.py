@@ -29,7 +29,7 @@ def plot_paths(paths: Mapping[str, tuple[np.ndarray, np.ndarray]], a: np.ndarray
     is least.
     """
     ax.plot(a, best, color=style.FAINT, linewidth=1, linestyle="--", label="w*(a)")
-    for (rule, (ws, at)), (colour, line, width) in zip(paths.items(), LINES):
+    for (ws, at), (colour, line, width) in zip(paths.values(), LINES):
         ax.plot(at, ws, color=colour, linestyle=line, linewidth=width)
         ax.plot(at[-1], ws[-1], "o", color=colour, markersize=5 + width)
     ax.plot(1, np.interp(1, a, best), "*", color=style.BEST, markersize=15, markeredgecolor=style.PAPER, label="the aim", zorder=3)
@@ -42,7 +42,7 @@ def plot_paths(paths: Mapping[str, tuple[np.ndarray, np.ndarray]], a: np.ndarray
 
 def figure_bilevel(a: np.ndarray, seen: Mapping[str, np.ndarray], paths: Mapping[str, tuple[np.ndarray, np.ndarray]],
                    best: np.ndarray) -> Figure:
-    """``plot_gradients`` and ``plot_paths`` side by side. Figure-level. ValueError when the two do not hold the same rules, at most four."""
+    """``plot_gradients`` and ``plot_paths`` side by side. Figure-level. ValueError unless both hold the same rules, at most four."""
     if list(seen) != list(paths) or not 1 <= len(seen) <= len(LINES):
         raise ValueError(f"seen {list(seen)} and paths {list(paths)}: must hold the same rules, 1 to {len(LINES)}")
     figure = Figure(figsize=(10, 3.6), layout="constrained")

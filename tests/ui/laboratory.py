@@ -53,7 +53,8 @@ class Server:
             self.port = free.getsockname()[1]
         env = os.environ | {
             "HINAS_PRESET": preset, "JUPYTER_CONFIG_DIR": str(own / "config"), "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "JUPYTER_RUNTIME_DIR": str(own / "runtime"), "IPYTHONDIR": str(own / "ipython"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+            "IPYTHONDIR": str(own / "ipython"),
         }  # fmt: skip
         self.log = (folder.parent / "jupyter.log").open("wb")
         self.process = subprocess.Popen(
