@@ -38,8 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-notebooks test-ui lab notebooks docs
-.PHONY: help demo test test-notebooks lab notebooks docs class
+.PHONY: help demo test test-notebooks test-ui lab notebooks docs class
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
