@@ -286,13 +286,16 @@ def test_the_patch_is_the_preview(channels):
 
 
 def test_the_figure_is_whole_when_it_is_saved():
-    board = show(make_moment())
+    moment = make_moment()
+    board = show(moment)
+    before = board.png(moment)
     svg = io.StringIO()
     board.figure.savefig(svg, format="svg")
     vector = io.BytesIO()
     board.figure.savefig(vector, format="png", dpi=50)
     with Image.open(vector) as image:
         assert image.size == (600, 375)
+    assert board.png(moment) == before  # drawing on goes on
     assert board._title.get_text() == "epoch 6 of 6" and svg.getvalue().count("<path") > 200
 
 

@@ -235,6 +235,16 @@ def test_two_runs_share_the_slider_and_the_shorter_one_waits(run, short):
     assert one.value != frames[0] and "short" in widget(panel, "HTML").value
 
 
+def test_a_run_may_have_any_name(run, tmp_path):
+    pytest.importorskip("ipywidgets")
+    folder = tmp_path / "a $\\frac$ <b>"
+    folder.mkdir()
+    for name in ("config.json", "records.npz"):
+        (folder / name).write_bytes((run / name).read_bytes())
+    panel = replay(folder, run)
+    assert size(widget(panel, "Image").value) == (1200, 750) and "&lt;b&gt;" in widget(panel, "HTML").value
+
+
 def test_a_stored_notebook_keeps_a_picture(run):
     pytest.importorskip("ipywidgets")
     bundle = replay(run)._repr_mimebundle_()

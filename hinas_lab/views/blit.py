@@ -75,7 +75,7 @@ class Stamp(Text):
     "of all stamps, by what they look like"
 
     def __init__(self, *args, paper: bool = False, **how):
-        super().__init__(*args, **how)
+        super().__init__(*args, parse_math=False, **how)  # a folder's name may hold dollar signs
         self.paper = paper
 
     def draw(self, renderer) -> None:
@@ -86,11 +86,12 @@ class Stamp(Text):
             return
         key = (self.get_text(), self.get_color(), self.get_fontsize(), self.get_fontweight(), self.get_ha(), self.get_va(), self.paper,
                renderer.dpi)
-        if key not in self.pictures:
+        made = self.pictures.get(key)
+        if made is None:
             if len(self.pictures) >= 1000:  # memory stays flat over any number of frames
                 self.pictures.clear()
-            self.pictures[key] = self._picture(renderer.dpi)
-        picture, left, low = self.pictures[key]
+            made = self.pictures[key] = self._picture(renderer.dpi)
+        picture, left, low = made
         x, y = self.get_transform().transform(self.get_position())
         context = renderer.new_gc()
         renderer.draw_image(context, round(x - left), round(y - low), picture)
@@ -98,7 +99,7 @@ class Stamp(Text):
 
     def _picture(self, dpi: float) -> tuple[np.ndarray, float, float]:
         """RGBA rows from below, and where in them (from left, from below) the text's position lies."""
-        twin = Text(0, 0, self.get_text())
+        twin = Text(0, 0, self.get_text(), parse_math=False)
         twin.update_from(self)
         twin.set(figure=self.get_figure(), transform=IdentityTransform())
         box = twin.get_window_extent(RendererAgg(1, 1, dpi), dpi)

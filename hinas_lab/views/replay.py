@@ -4,7 +4,9 @@ import io
 import os
 from base64 import b64encode
 from dataclasses import replace
+from html import escape
 from pathlib import Path
+from threading import RLock
 
 import numpy as np
 from matplotlib import colormaps
@@ -95,14 +97,18 @@ def _panel(reels: list[Reel], widgets):
     def pace(change):
         play.interval = change["new"]
 
+    alone = RLock()  # a kernel may answer two widgets in two threads
+
     def draw(_=None):
-        for reel, picture in zip(reels, pictures):
-            picture.value = reel.board.png(reel.at(time.value))
+        with alone:
+            for reel, picture in zip(reels, pictures):
+                picture.value = reel.board.png(reel.at(time.value))
 
     def choose(_):
-        for reel in reels:
-            reel.choose(layer.value, edge.value)
-        draw()
+        with alone:
+            for reel in reels:
+                reel.choose(layer.value, edge.value)
+            draw()
 
     def jump(reel: Reel):
         best = reel.recording.best
@@ -124,7 +130,7 @@ def _panel(reels: list[Reel], widgets):
             return (super()._repr_mimebundle_(**kwargs) or {}) | {"image/png": still}
 
     draw()
-    names = widgets.HTML(" &nbsp; | &nbsp; ".join(reel.name for reel in reels))
+    names = widgets.HTML(" &nbsp; | &nbsp; ".join(escape(reel.name) for reel in reels))
     return Panel([names, widgets.HBox([play, speed, time, *map(jump, reels)], layout={"flex_flow": "row wrap"}),
                   widgets.HBox([edge, layer]), widgets.HBox(pictures, layout={"flex_flow": "row wrap"})])
 
@@ -146,8 +152,7 @@ def _palette(pixels: np.ndarray):
 def write_gif(folder: str | Path, path: str | Path, *, fps: float = 4, other: str | Path | None = None) -> Path:
     """The recorded search as an animated GIF that loops, the last frame held for two seconds; with ``other``, two searches side by side.
 
-    A frame per epoch, of a long search 48 of them. One palette for all, so that colours do not flicker. 960 x 600 pixels, or
-    840 x 525 each of two.
+    A frame per epoch, of a long search 48 of them; 960 x 600 pixels, of two searches 840 x 525 each; in one palette, or colours flicker.
     ValueError as for ``replay``, and for a path that does not end in .gif or an fps that is not from 0.1 to 50.
     """
     from PIL import Image
