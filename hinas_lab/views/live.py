@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from hinas_lab.config import SearchSpace, from_dict
 from hinas_lab.space.decode import decode
+from hinas_lab.views import style
 from hinas_lab.views.board import Board, Moment
 from hinas_lab.views.player import ENDS, Player, one_line
 from hinas_lab.views.plots import edge_labels
@@ -198,10 +199,10 @@ class LivePanel(Panel):
             chooser.observe(lambda change: self.choose(self.layer.value, self.edge.value), names="value")
         self.bar = w.IntProgress(min=0, max=max(1, self.player.progress.total), tooltip="Records so far")
         self.text, self.error = w.Label(), w.Label(style={"text_color": "#B00020"})
-        self.image = w.Image(format="png", layout={"max_width": "100%"}, tooltip="The search now")
+        self.image = w.Image(format="png", layout={"max_width": "100%"})  # a tooltip on it is an error in the browser
         rows = (buttons, [self.bar, self.text], [self.layer, self.edge])
         self.box = w.VBox([*(w.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows), self.image, self.error])
-        self.board.figure.canvas.draw()  # the first drawing is slow: fonts
+        self.image.value = style.png(self.board.figure, dpi=100)  # no curves yet
         self.look()
         self.write()
         self._over = self.player.state in ENDS
