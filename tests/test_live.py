@@ -92,7 +92,7 @@ def test_buttons_play_the_search(quick):
         assert player.search.records.steps["kind"][-1] == number
     click(shown, "Step epoch")
     until(lambda: shown.text.value.startswith("paused"))
-    assert player.progress.iteration == 0 and shown.board.moments[-1].title == f"epoch {player.progress.epoch} of 200, alternating"
+    assert player.progress.iteration == 0 and shown.board.moments[-1].title == f"after epoch {player.progress.epoch - 1} of 200"
     click(shown, "Resume")
     click(shown, "Stop")
     assert shown.result(timeout=10) is player.search and player.search.saves == 1
@@ -190,9 +190,10 @@ def test_a_moment_knows_what_it_is_compared_with(quick):
             if s.iteration == 0 and not s.halfway:
                 at_epoch[seen - 1] = moment.genotype
                 assert moment.before == at_epoch.get(seen - 2) and (moment.alpha == moment.records["epoch/alpha"][-1]).all()
+                assert moment.title == (f"after epoch {seen - 1} of 4" if seen > 1 else "before the first step")
             else:
-                assert moment.before == at_epoch[seen - 1]
-            assert moment.preview.max() == seen - 1 and moment.title.startswith(f"epoch {player.progress.epoch} of 4, ")
+                assert moment.before == at_epoch[seen - 1] and moment.title == f"epoch {seen} of 4, {player.progress.phase}"
+            assert moment.preview.max() == seen - 1
 
     shown.player.subscribe(remember)
     assert shown.result(timeout=10).finished and shown.player.note == "" and len(at_epoch) == 5 and len(set(at_epoch.values())) > 3

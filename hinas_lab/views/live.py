@@ -136,7 +136,9 @@ class Panel:
         records, (alpha, beta) = run.records.arrays(), run.architecture()
         at_epoch = lambda row: (records["epoch/alpha"][row], records["epoch/beta"][row])  # noqa: E731
         seen, title = len(records["epoch/epoch"]), f"epoch {p.epoch} of {p.epochs}, {p.phase}"
-        before = seen - 1 - (p.iteration == 0 and not getattr(run.state, "halfway", False))  # at an epoch's end: the one before it
+        before = seen - 1
+        if p.iteration == 0 and not getattr(run.state, "halfway", False):  # at an epoch's end: compared with the one before
+            before, title = seen - 2, f"after epoch {seen - 1} of {p.epochs}" if seen > 1 else "before the first step"
         if state in ENDS:
             title = f"{state} in epoch {p.epoch} of {p.epochs}"
         if state == "finished":
