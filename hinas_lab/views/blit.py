@@ -15,11 +15,14 @@ from hinas_lab.views import style
 
 
 class Blit:
-    """A figure of ``width`` x ``height`` pixels. ``add`` an artist to have it drawn over the background in every frame."""
+    """A figure of ``width`` x ``height`` pixels at ``dpi`` 100; places are told in these pixels at any dpi.
+
+    ``add`` an artist to have it drawn over the background in every frame.
+    """
 
     def __init__(self, width: int, height: int, dpi: int = 100):
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi)
+        self.figure = Figure(figsize=(width / 100, height / 100), dpi=dpi)
         self.canvas = FigureCanvasAgg(self.figure)
         self.moving: list[Artist] = []
         self._background = None
@@ -54,7 +57,7 @@ class Blit:
         self._background = None
 
     def pixels(self) -> np.ndarray:
-        """The figure as it is now, uint8 (height, width, 3)."""
+        """The figure as it is now, uint8 (H, W, 3)."""
         if self._background is None:
             self.canvas.draw()  # leaves out what is animated
             self._background = self.canvas.copy_from_bbox(self.figure.bbox)
@@ -64,10 +67,6 @@ class Blit:
             artist.draw(renderer)
         return np.asarray(self.canvas.buffer_rgba())[..., :3]
 
-    def png(self) -> bytes:
-        """``pixels`` as a PNG file."""
-        return quick_png(self.pixels())
-
 
 class Stamp(Text):
     """A text on one line whose picture is made once and then copied: matplotlib lays letters out anew in each draw, 1 ms a text."""
@@ -76,7 +75,7 @@ class Stamp(Text):
     "of all stamps, by what they look like"
 
     def __init__(self, *args, paper: bool = False, **how):
-        super().__init__(*args, **how)
+        super().__init__(*args, parse_math=False, **how)  # a folder's name may hold dollar signs
         self.paper = paper
 
     def draw(self, renderer) -> None:
@@ -87,11 +86,12 @@ class Stamp(Text):
             return
         key = (self.get_text(), self.get_color(), self.get_fontsize(), self.get_fontweight(), self.get_ha(), self.get_va(), self.paper,
                renderer.dpi)
-        if key not in self.pictures:
+        made = self.pictures.get(key)
+        if made is None:
             if len(self.pictures) >= 1000:  # memory stays flat over any number of frames
                 self.pictures.clear()
-            self.pictures[key] = self._picture(renderer.dpi)
-        picture, left, low = self.pictures[key]
+            made = self.pictures[key] = self._picture(renderer.dpi)
+        picture, left, low = made
         x, y = self.get_transform().transform(self.get_position())
         context = renderer.new_gc()
         renderer.draw_image(context, round(x - left), round(y - low), picture)
@@ -99,7 +99,7 @@ class Stamp(Text):
 
     def _picture(self, dpi: float) -> tuple[np.ndarray, float, float]:
         """RGBA rows from below, and where in them (from left, from below) the text's position lies."""
-        twin = Text(0, 0, self.get_text())
+        twin = Text(0, 0, self.get_text(), parse_math=False)
         twin.update_from(self)
         twin.set(figure=self.get_figure(), transform=IdentityTransform())
         box = twin.get_window_extent(RendererAgg(1, 1, dpi), dpi)
@@ -143,10 +143,11 @@ def ticks_between(low: float, high: float) -> np.ndarray:
 def log_ticks_between(low: float, high: float) -> np.ndarray:
     """1, 2 and 5 times powers of ten from at most ``low`` to at least ``high`` (both above 0), without the 2 and 5 over many decades."""
     low, high = max(low, 1e-12), min(max(high, low, 1e-12), 1e12)
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
     ticks = np.outer(powers, (1, 2, 5)).ravel()
-    inside = ticks[max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1):np.searchsorted(ticks, high * (1 - 1e-9)) + 1]
-    return inside if len(inside) <= 7 else powers
+    first = max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1)
+    inside = ticks[first:max(first + 2, np.searchsorted(ticks, high * (1 - 1e-9)) + 1)]
+    return inside if len(inside) <= 7 else powers[:-1]
 
 
 class EndLabels:
@@ -156,7 +157,7 @@ class EndLabels:
         self.ax = ax
         self.texts = [blit.text(ax, 0, 0, name, color=colour, fontsize=size, fontweight="bold", va="center",
                                 transform=ax.get_xaxis_transform()) for name, colour in zip(names, colours)]
-        self.gap = size * blit.figure.dpi / 72 / (ax.get_position().height * blit.height)
+        self.gap = size * 100 / 72 / (ax.get_position().height * blit.height)
 
     def place(self, x: list[float], y: list[float]) -> None:
         """Name n at the data point (x[n], y[n]); one that is not finite hides its name."""

@@ -4,12 +4,13 @@ A frame depends on its moment alone, not on the frames before. Artists are made 
 and again only when limits change.
 """
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.ops import OPS
 from hinas_lab.views import style
-from hinas_lab.views.blit import Blit
+from hinas_lab.views.blit import Blit, quick_png
 from hinas_lab.views.moment import Moment
 from hinas_lab.views.panes import AlphaMaps, Patch, Trellis, Wiring
 from hinas_lab.views.traces import AlphaCurves, Entropy, Flips, Losses, Scores
@@ -20,15 +21,15 @@ SIZE = 1200, 750
 
 
 class Board:
-    """The picture of a search over ``epochs`` epochs, 1200 x 750 pixels. Not for use by two threads at once.
+    """The picture of a search over ``epochs`` epochs, 1200 x 750 pixels at ``dpi`` 100. Not for use by two threads at once.
 
     layer, edge: whose alpha the curves show, see ``choose``.
     """
 
-    def __init__(self, space: SearchSpace, epochs: int, *, layer: int = 0, edge: int = 0):
+    def __init__(self, space: SearchSpace, epochs: int, *, layer: int = 0, edge: int = 0, dpi: int = 100):
         self.space, self.epochs = space, epochs
         with style.theme():
-            blit = self._blit = Blit(*SIZE)
+            blit = self._blit = Blit(*SIZE, dpi)
             page = blit.axes(0, 0, *SIZE, bare=True)
             self._title = blit.text(page, 20, 726, fontsize=12.5, fontweight="bold", color=style.INK)
             for n, (name, op) in enumerate(OPS.items()):
@@ -44,7 +45,7 @@ class Board:
                 Trellis(blit, space, 20, 30, 330, 310),
                 Losses(blit, epochs, (left, 215, 240, 125)), Scores(blit, epochs, (left, 45, 240, 125)),
                 Entropy(blit, epochs, (right, 215, 225, 125)), Flips(blit, epochs, (right, 45, 225, 125)),
-                Patch(blit, 1035, 30, 140, 30),
+                Patch(blit, 1028, 30, 140, 30),
             )  # fmt: skip
         self.choose(layer, edge)
 
@@ -68,7 +69,11 @@ class Board:
         for pane in self._panes:
             pane.show(moment)
 
+    def pixels(self, moment: Moment) -> np.ndarray:
+        """The frame of ``moment``, uint8 (H, W, 3); overwritten by the next one."""
+        self.show(moment)
+        return self._blit.pixels()
+
     def png(self, moment: Moment) -> bytes:
         """The frame of ``moment`` as a PNG file."""
-        self.show(moment)
-        return self._blit.png()
+        return quick_png(self.pixels(moment))

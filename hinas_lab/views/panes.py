@@ -189,9 +189,9 @@ class Wiring:
         self.chips.set_facecolor(colours)
         for code, source, colour, (op, j, changed) in zip(self.codes, self.sources, colours, edges):
             code.set(text=OPS[op].code, color=style.ink_on(colour))
-            source.set(text=f"← {source_label(j)}{'  +' if changed else ''}", fontweight="bold" if changed else "normal")
+            source.set(text=f"← {source_label(j)}{' +' if changed else ''}", fontweight="bold" if changed else "normal")
             new += changed
-        self.title.set_text("genotype" + (f"; + {new} new since the epoch before" if new else ""))
+        self.title.set_text("genotype" + (f", + {new} new since last epoch" if new else ""))
 
 
 class Patch:
@@ -199,7 +199,7 @@ class Patch:
 
     def __init__(self, blit: Blit, x: float, y: float, size: float, gap: float):
         self.images, self.missing = [], []
-        for n, name in enumerate(("by the decoded wiring", "a V patch, soft supernet")):
+        for n, name in enumerate(("by the decoded wiring", "V patch, soft supernet")):
             ax = blit.axes(x, y + n * (size + gap), size, size)
             faint_frame(ax, name)
             ax.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), autoscale_on=False, facecolor=style.PALE)

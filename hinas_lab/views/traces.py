@@ -95,7 +95,8 @@ class Losses(Trace):
         last = []
         for n in range(2):
             mine = kind == n
-            self.steps[n].set_data(moment.times[mine], loss[mine])
+            thin = np.flatnonzero(mine)[::mine.sum() // 4000 + 1]  # more points than pixels cost time and show nothing
+            self.steps[n].set_data(moment.times[thin], loss[thin])
             sums, counts = (np.bincount(epoch[mine], weights) for weights in (loss[mine], None))
             ends = np.flatnonzero(counts)
             means = sums[ends] / counts[ends]
@@ -161,7 +162,7 @@ class Flips(Trace):
 
     def __init__(self, blit: Blit, epochs: int, place):
         super().__init__(blit, epochs, place, "decoded edges and widths that flipped")
-        width = max(0.8, min(8, 0.6 * place[2] / epochs * 72 / blit.figure.dpi))
+        width = max(0.8, min(8, 0.6 * place[2] / epochs * 0.72))
         self.bars = blit.add(self.ax.add_collection(LineCollection([], color=style.INK, linewidth=width, capstyle="butt")))
 
     def show(self, moment: Moment) -> None:
