@@ -3,6 +3,7 @@
 import base64
 import gc
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -13,8 +14,9 @@ from fake_search import SPACE, FakeRun, Gate, until
 from test_runs import ROOT, python
 
 from hinas_lab.space.decode import decode
-from hinas_lab.views import live
-from hinas_lab.views.live import BUTTONS, LivePanel, Panel, clock, memory_now, panel
+from hinas_lab.views import live, watch
+from hinas_lab.views.live import BUTTONS, LivePanel, panel
+from hinas_lab.views.watch import Panel, clock, memory_now
 
 
 class QuickBoard:
@@ -38,7 +40,7 @@ class QuickBoard:
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(live, "Board", QuickBoard)
+    monkeypatch.setattr(watch, "Board", QuickBoard)
     monkeypatch.setattr(QuickBoard, "seconds", 0.0)
     return QuickBoard
 
@@ -61,7 +63,7 @@ def test_what_there_is_to_press(quick):
     assert [b.tooltip for b in buttons] == [tooltip for _, tooltip in BUTTONS.values()] and all(c.tooltip for c in (bar, *choosers))
     assert [name for name, _ in choosers[0].options] == ["layer 0", "layer 1"]
     assert [name for name, _ in choosers[1].options] == ["h-1→0", "h-2→0", "h-1→1", "h-2→1", "0→1"]
-    assert text.value.startswith("ready · warm-up · epoch 1/3, iteration 0/3 · cpu") and shown.image.value == b""
+    assert text.value.startswith("ready · warm-up · epoch 1/3, iteration 0/3 · cpu") and bytes(shown.image.value).startswith(b"\x89PNG")
 
 
 def test_tied_alpha_has_one_layer(quick):
@@ -92,7 +94,7 @@ def test_buttons_play_the_search(quick):
         assert player.search.records.steps["kind"][-1] == number
     click(shown, "Step epoch")
     until(lambda: shown.text.value.startswith("paused"))
-    assert player.progress.iteration == 0 and shown.board.moments[-1].title == f"epoch {player.progress.epoch} of 200, alternating"
+    assert player.progress.iteration == 0 and shown.board.moments[-1].title == f"after epoch {player.progress.epoch - 1} of 200"
     click(shown, "Resume")
     click(shown, "Stop")
     assert shown.result(timeout=10) is player.search and player.search.saves == 1
@@ -190,9 +192,10 @@ def test_a_moment_knows_what_it_is_compared_with(quick):
             if s.iteration == 0 and not s.halfway:
                 at_epoch[seen - 1] = moment.genotype
                 assert moment.before == at_epoch.get(seen - 2) and (moment.alpha == moment.records["epoch/alpha"][-1]).all()
+                assert moment.title == (f"after epoch {seen - 1} of 4" if seen > 1 else "before the first step")
             else:
-                assert moment.before == at_epoch[seen - 1]
-            assert moment.preview.max() == seen - 1 and moment.title.startswith(f"epoch {player.progress.epoch} of 4, ")
+                assert moment.before == at_epoch[seen - 1] and moment.title == f"epoch {seen} of 4, {player.progress.phase}"
+            assert moment.preview.max() == seen - 1
 
     shown.player.subscribe(remember)
     assert shown.result(timeout=10).finished and shown.player.note == "" and len(at_epoch) == 5 and len(set(at_epoch.values())) > 3
@@ -224,14 +227,14 @@ def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
     """Every record is drawn and told; the records themselves are held still, and decoding, which keeps nothing, is left out."""
     run = FakeRun(epochs=5000)
     genotype = decode(SPACE, *run.architecture())
-    for user in (live, fake_search):
+    for user in (watch, fake_search):
         monkeypatch.setattr(user, "decode", lambda *args: genotype)
     run.records.add(next(FakeRun().steps()))
     run.records.add = lambda record: None
     shown = panel(run, live=True, fps=1e9, share=1e9, memory=lambda: "")
     level = {}
 
-    def watch(player):
+    def measure(player):
         shown.board.moments.clear()
         if shown.frames in (1_000, 11_000) and shown.frames not in level:
             gc.collect()
@@ -239,7 +242,7 @@ def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
         if shown.frames >= 11_000:
             player.stop()
 
-    shown.player.subscribe(watch)
+    shown.player.subscribe(measure)
     shown.result(timeout=120)
     assert shown.player.note == ""
     (blocks_before, objects_before), (blocks_after, objects_after) = level[1_000], level[11_000]
@@ -266,7 +269,7 @@ def test_when_it_is_live(monkeypatch):
     """In a kernel, not at preset tiny; HINAS_LIVE decides."""
     run = FakeRun()
     assert not live._wants_live(run), "no notebook here"
-    monkeypatch.setattr(live, "_in_kernel", lambda: True)
+    monkeypatch.setattr(live, "in_kernel", lambda: True)
     assert live._wants_live(run)
     for name in ("tiny", "tiny*"):
         run.header["preset"] = name
@@ -280,10 +283,8 @@ def test_when_it_is_live(monkeypatch):
 
 @pytest.mark.parametrize("why", ["HINAS_LIVE=0", "no ipywidgets", "no notebook"])
 def test_without_widgets_it_plays_in_the_foreground(monkeypatch, capsys, why):
-    import threading
-
     if why == "HINAS_LIVE=0":
-        monkeypatch.setattr(live, "_in_kernel", lambda: True)
+        monkeypatch.setattr(live, "in_kernel", lambda: True)
         monkeypatch.setenv("HINAS_LIVE", "0")
         monkeypatch.setattr(Panel, "_progress", lambda self: print)
     if why == "no ipywidgets":
