@@ -9,7 +9,8 @@ from hinas_lab.views.drawing import BOXES, FONT, LINE, LINES, Drawing, Edge, Gro
 def _chip(edge: Edge) -> str:
     """An HTML-like label: letter codes on their operations' colours, then the words, in a frame of the arrow's colour."""
     frame = {"new": 'border="3"', "old": 'border="1" style="dashed"'}.get(edge.mark, 'border="1"')
-    cells = "".join(f'<td bgcolor="{ground}"><font color="{style.ink_on(ground)}">{escape(text)}</font></td>' if ground != style.PAPER
+    size = ' point-size="9"' if edge.ops else ""
+    cells = "".join(f'<td bgcolor="{ground}"><font color="{style.ink_on(ground)}"{size}>{escape(text)}</font></td>' if ground != style.PAPER
                     else f"<td>{f'<b>{escape(text)}</b>' if edge.mark == 'new' else escape(text)}</td>" for text, ground in edge.parts)
     return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="{1 if edge.ops else 3}" color="{edge.colour}" '
             f'bgcolor="{style.PAPER}"><tr>{cells}</tr></table>>')

@@ -130,7 +130,8 @@ class Drawing:
         head, body = text.split(">", 1)
         body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(f"'{FONT}'", f"'{FONT}', {FONTS}")
         title = escape(self.title)
-        return (f'<svg role="img" aria-label="{title}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
+        fit = "max-width: 100%; height: auto"  # of the page it stands in
+        return (f'<svg role="img" aria-label="{title}" style="{fit}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
                 f"{body.rstrip()}\n")
 
     def _repr_svg_(self) -> str:

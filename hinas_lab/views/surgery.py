@@ -232,7 +232,7 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
 
 def picture(controller: Surgery) -> str:
     """The drawing as HTML."""
-    return f'<div style="overflow-x: auto">{controller.drawing().svg()}</div>'
+    return f"<div>{controller.drawing().svg()}</div>"
 
 
 def _read(path: Path) -> Genotype:
