@@ -1,6 +1,7 @@
 """Notebooks are thin, carry the outputs of their own cells, and run from top to bottom in a real kernel."""
 
 import ast
+import re
 import runpy
 from pathlib import Path
 
@@ -16,11 +17,26 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "store_notebooks.py"))
 MOST_CODE_LINES = 80
 MOST_BYTES = 1_500_000
 
+KEY_NUMBERS = {
+    "01_search_space": (r"largest difference [0-9]e-(0[6-9]|1\d)", r"affine=True +0.1 \* op: std 0\.100 .* std 0\.100 +largest difference [0-9]e-0[78]",
+                        r"affine=False +0.1 \* op: std 0\.100 .* std 0\.400"),
+    "02_widths_and_cell_sharing": (r"greedy \(0, 0, 0\): 0\.1375", r"Viterbi \(1, 2, 2\): 0\.3645, 2\.65 times", "0-2-2, which is no legal path",
+                                   r"outgoing: 0-0-0 0\.125", r"incoming: 1-2-2 0\.500", "8 of 12 paths, 69.4% of random walks",
+                                   r"outgoing at the start: widest last 100%", r"incoming at the start: widest last 100%",
+                                   r"one cell +3\.00 x", r"Eq\. 6, own weights +14 cells run"),
+}
+"stem -> patterns of what it must print at preset tiny; numbers that follow from neither training nor search"
+
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def printed(nb: nbformat.NotebookNode) -> str:
+    """All that the cells printed."""
+    return "".join(output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
 
 
 def plain_python(source: str) -> str:
@@ -79,3 +95,5 @@ def test_runs(path, tmp_path, monkeypatch):
     nb = nbformat.read(path, as_version=4)
     TOOL["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
     assert all(cell.execution_count for cell in nb.cells if cell.cell_type == "code" and cell.source.strip())
+    said = printed(nb)
+    assert not [pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)], said
