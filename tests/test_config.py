@@ -33,7 +33,7 @@ OTHER = {
         "validate_from": 1, "share": 0.5, "validate_crop": 64, "score": "psnr", "loss": Loss(lam=0),
         "optimizer": "adam", "lr": 1, "lr_min": 0, "schedule": "restart", "momentum": 0, "weight_decay": 0,
         "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "precision": "bfloat16", "checkpoint": True,
-        "seed": 2**40},
+        "graphs": True, "seed": 2**40},
     TrainConfig: {
         "width": 16, "stem": 32, "end": "aspp", "repeats": 1, "sigmas": (30.0, 70.0), "batch": 4, "patch": 32,
         "iterations": 5, "loss": Loss(pixel="l1"), "optimizer": "adam", "lr": 1e-3, "lr_min": 1e-5, "warmup": 2,
@@ -61,7 +61,8 @@ WRONG = {
         "loss": (None, 0.6, "mse", {"lam": 1}), "optimizer": ("rmsprop",), "lr": (*NUMBER, 0), "lr_min": NUMBER,
         "schedule": ("step",), "momentum": (*NUMBER, 1, 1.1), "weight_decay": NUMBER,
         "grad_clip": (0, -1, "1", NAN, INF, True), "arch_lr": NUMBER, "arch_beta1": (*NUMBER, 1),
-        "arch_weight_decay": NUMBER, "precision": ("float16", 32, None), "checkpoint": ("yes", 1), "seed": WHOLE[1:]},
+        "arch_weight_decay": NUMBER, "precision": ("float8", 32, None), "checkpoint": ("yes", 1), "graphs": (None, 1),
+        "seed": WHOLE[1:]},
     TrainConfig: {
         "width": WHOLE, "stem": WHOLE, "repeats": WHOLE, "iterations": WHOLE, "warmup": WHOLE[1:], "end": ("pool",),
         "patch": (10,), "sigmas": (("x",), 50), "loss": (None,), "precision": ("half",)},
