@@ -182,11 +182,16 @@ _SHORT.maxother = _SHORT.maxstring = 60
 
 
 def brief(value, most: int = 80) -> str:
-    """A short text for any object, in Markdown's quotes for code."""
+    """A short text for any object."""
     try:
         text = _SHORT.repr(value)
     except Exception:
         text = "an object that cannot be shown"
+    return quoted(text, most)
+
+
+def quoted(text: str, most: int) -> str:
+    """``text`` on one line of at most ``most`` characters, in Markdown's quotes for code."""
     text = " ".join(text.replace("`", "'").split())
     return f"`{text if len(text) <= most else text[:most - 3] + '...'}`"
 
