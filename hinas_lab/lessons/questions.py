@@ -58,7 +58,7 @@ def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[st
     """Register the function below as question ``id``; ``text`` and ``hints`` are format strings for the numbers that it returns."""
 
     def register(draw):
-        if id in QUESTIONS:
+        if id in QUESTIONS and QUESTIONS[id].draw.__qualname__ != draw.__qualname__:  # the same one: its module was reloaded
             raise ValueError(f"question {id!r} is there twice")
         QUESTIONS[id] = Question(id, text, draw, hints, within, tuple(options))
         return draw
