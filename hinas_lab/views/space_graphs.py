@@ -8,6 +8,7 @@ from hinas_lab.space.genotype import Genotype, legal_paths
 from hinas_lab.space.ops import OP_NAMES, OPS
 from hinas_lab.views import style
 from hinas_lab.views.drawing import Drawing, Edge, Group, Node
+from hinas_lab.views.graphs import source_names
 
 SUPERNET_RATE = 16
 "dilation of the supernet's ASPP; a decoded net has ``ASPP_RATES``"
@@ -21,7 +22,7 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     """
     if edge not in space.edges:
         raise ValueError(f"edge = {edge!r}: must be (source, node) with source 0 to node + 1 and node 0 to {space.nodes - 1}")
-    names = ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(space.nodes)))
+    names = source_names(space.nodes)
     nodes = [Node(name, name, "input" if j < 2 else "node") for j, name in enumerate(names)]
     nodes.append(Node("output", "output\n" + (f"{space.nodes} nodes, joined" if space.nodes > 1 else "node 0"), "output"))
     arrows = [Edge(names[j], names[2 + i], ops=OP_NAMES) for j, i in space.edges]
@@ -49,7 +50,7 @@ def draw_widths(space: SearchSpace) -> Drawing:
     for l, cells in enumerate(space.cells):
         nodes += [Node(name(l, i), f"layer {l}\n{space.width_factors[i]:g}·W = {_channels(space, i)}\noutput {n * _channels(space, i)}",
                        row=top - i) for i in cells]
-    nodes.append(Node("end", f"end part\ninput {_joined(space)}", "output", top - space.cells[-1][-1] / 2))
+    nodes.append(Node("end", f"end part\ninput {_joined(space)}", "output", top - space.cells[-1][-1] // 2))
     arrows = [Edge(name(m.layer - 1, m.source), name(m.layer, m.target)) for m in space.moves]
     arrows += [Edge(name(last, i), "end", mark="faint") for i in space.cells[-1]]
     cells = sum(map(len, space.cells))
