@@ -102,6 +102,8 @@ class SearchSpace:
     "output = input (or its upscaling) + network"
     beta_norm: str = "outgoing"
     "softmax over the moves that leave a cell (a path is a probability) or over the moves that enter one (Eq. 5 as read)"
+    affine: bool = False
+    "scale and shift in the operations' batch norms while searching: the scale can do what alpha does, which then says little"
     second_input: str = "layer"
     "layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors' code)"
     end: str = "conv"
@@ -246,6 +248,10 @@ class SearchConfig:
     "Adam on alpha and beta"
     arch_beta1: float = 0.9
     arch_weight_decay: float = 1e-3
+    arch_data: str = "own"
+    "alpha and beta learn on images of their own, Train A, or on the images of the weights, Train W (A is then unused)"
+    keep: str = "best"
+    "the supernet that is the result: the best one on V, or the last one (V is scored all the same)"
     precision: str = "float32"
     "float32; tf32 (NVIDIA GPUs): all convolutions and products; bfloat16, float16: the forward pass, parameters and loss stay float32"
     checkpoint: bool = False
@@ -266,6 +272,8 @@ class SearchConfig:
         _least("arch_lr", self.arch_lr, 0)
         _share("arch_beta1", self.arch_beta1)
         _least("arch_weight_decay", self.arch_weight_decay, 0)
+        _one_of("arch_data", self.arch_data, ("own", "weights"))
+        _one_of("keep", self.keep, ("best", "last"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,7 +32,7 @@ from hinas_lab.studies.short_formats import distance, distances
 from hinas_lab.views.scaling import plot_scaling
 
 SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
-SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "tied": replace(SMALL, cell_sharing="tied"),
+SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "affine": replace(SMALL, cell_sharing="tied", affine=True),
           "aspp, x2, colour": replace(SMALL, task="sr", scale=2, channels=3, end="aspp")}
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 TINY = preset("tiny").search

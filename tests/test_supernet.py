@@ -13,7 +13,7 @@ from hinas_lab.space.decode import decode
 from hinas_lab.space.genotype import legal_paths, make, sample
 from hinas_lab.space.literal import LiteralSuperNet
 from hinas_lab.space.network import inherit
-from hinas_lab.space.ops import SKIP
+from hinas_lab.space.ops import OP_NAMES, SKIP
 from hinas_lab.space.supernet import SuperNet, Weights
 
 SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
@@ -28,6 +28,9 @@ SPACES = {
     "sr x4 bilinear": SR | {"scale": 4, "upsampling": "bilinear"},
     "sr without residual": SR | {"scale": 2, "residual": False, "layers": 1},
     "lwas off": {"lwas": False},
+    "affine": {"affine": True},
+    "affine, sharing off, one stage": {"affine": True, "cell_sharing": "off", "repeats": 1, "nodes": 1},
+    "affine, many channels": {"affine": True, "width": 12, "layers": 1},
     "incoming": {"beta_norm": "incoming"},
     "sharing off": DEEP | {"cell_sharing": "off", "nodes": 1},
     "sharing off, incoming": {"cell_sharing": "off", "beta_norm": "incoming"},
@@ -54,13 +57,18 @@ each_space = pytest.mark.parametrize("space", [SearchSpace(**SMALL | s) for s in
 
 
 def supernet(space: SearchSpace) -> SuperNet:
-    """A supernet in float64 whose alpha and beta are not uniform and whose last convolution does not start at zero."""
+    """A supernet in float64 whose alpha, beta and affine batch norms are not uniform and whose last convolution does not start at zero."""
     rng = generator(0, 0)
     net = SuperNet(space, rng).double()
     with torch.no_grad():
-        for p in (net.alpha, net.beta, *net.end.last.parameters()):
+        for p in (net.alpha, net.beta, *net.end.last.parameters(), *affine(net)):
             p.copy_(torch.randn(p.shape, generator=rng))
     return net
+
+
+def affine(net: SuperNet) -> list[torch.nn.Parameter]:
+    """The scales and shifts of the operations' batch norms."""
+    return [p for n, p in net.cells.named_parameters() if n.endswith(("weight", "bias"))]
 
 
 def image(space: SearchSpace, seed=1, batch=2, size=(11, 8)) -> torch.Tensor:
@@ -146,6 +154,38 @@ def test_weights_of_the_papers_super_cells():
     assert sum(p.numel() for p in LiteralSuperNet(net).cells.parameters()) == 1_277_430
 
 
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(repeats):
+    plain, scaled = (SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True))
+    channels = 2 + 3 + 2 + 3 + 4  # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (3 + 2 * repeats) and not affine(plain)
+    states = plain.state_dict(), scaled.state_dict()
+    assert set(states[1]) - set(states[0]) == {f"cells.{n}" for n, p in scaled.cells.named_parameters() if p.ndim == 1}
+    assert all(torch.equal(v, states[1][k]) for k, v in states[0].items())  # the same first weights: runs with and without compare
+    x = image(plain.space, size=(9, 9)).float()
+    assert torch.equal(plain(x), scaled(x))  # scale 1 and shift 0 change nothing
+    assert sum(p.numel() for p in LiteralSuperNet(scaled).parameters()) == sum(p.numel() for p in scaled.parameters())
+
+
+def test_an_affine_scale_hides_alpha():
+    """Half the probability and twice the scale and shift: the same function. So the size of alpha says nothing there."""
+    space = SearchSpace(**SMALL | {"affine": True})
+    net = supernet(space)
+    x, weights = image(space), net.weights()
+    before = net.train()(x, weights)
+    halved = weights.alpha.detach().clone()
+    halved[..., OP_NAMES.index("conv_3x3")] /= 2
+    with torch.no_grad():
+        for name, p in net.cells.named_parameters():
+            if "norm.conv_3x3." in name:
+                p.mul_(2)
+    assert_close(net(x, Weights(halved, weights.beta)), before, rtol=0, atol=1e-10)
+    with torch.no_grad():
+        for p in affine(net):
+            p.mul_(1.5)
+    assert not torch.allclose(net(x, Weights(halved, weights.beta)), before, rtol=0, atol=1e-3)
+
+
 def test_super_resolution_has_five_cells_and_cell_sharing_off_one_a_move():
     space = preset("paper", "sr").space
     assert len(SuperNet(space).cells) == 5
@@ -184,7 +224,7 @@ def test_weights_are_on_the_simplex(norm):
 
 # ---- one-hot weights -------------------------------------------------------------------------------------------------
 
-ONE_HOT = {k: SPACES[k] for k in ("gray", "sr x3 rgb", "lwas off", "sharing off", "sharing tied", "mixed",
+ONE_HOT = {k: SPACES[k] for k in ("gray", "sr x3 rgb", "lwas off", "affine", "sharing off", "sharing tied", "mixed",
                                   "mixed, sharing off", "aspp", "four layers, four widths", "fixed path",
                                   "authors sr")}  # fmt: skip
 
@@ -211,7 +251,7 @@ def settled(space: SearchSpace) -> SuperNet:
     return net.eval()
 
 
-INHERIT = {k: SPACES[k] for k in ("gray", "rgb", "sr x2", "sr x3 rgb", "lwas off", "incoming", "no residual",
+INHERIT = {k: SPACES[k] for k in ("gray", "rgb", "sr x2", "sr x3 rgb", "lwas off", "affine", "incoming", "no residual",
                                   "repeats 1", "three nodes", "four layers, four widths")}  # fmt: skip
 INHERIT["fixed path"] = DEEP | {"fixed_path": (1, 2, 1)}
 

@@ -31,15 +31,17 @@ def run(args) -> int:
 
 def summary(work) -> str:
     """Three lines: did alpha and beta move, and which supernet was kept."""
-    from hinas_lab.config import SearchSpace, from_dict
+    from hinas_lab.config import SearchConfig, SearchSpace, from_dict
+    from hinas_lab.engine.records import kept_row
     from hinas_lab.space.decode import normalise_beta
 
     records, space = work.records.arrays(), from_dict(SearchSpace, work.header["space"])
-    best = int(records["epoch/best"][-1])
-    row = int((records["epoch/epoch"] == best).argmax()) if best else -1
+    keep, best = from_dict(SearchConfig, work.header["search"]).keep, int(records["epoch/best"][-1])
+    row = kept_row(records, keep)
     first, now = ([float(records[f"epoch/{name}"][i]) for name in ("alpha_entropy", "beta_entropy")] for i in (0, row))
     shift = abs(normalise_beta(space, records["epoch/beta"][row]) - normalise_beta(space, records["epoch/beta"][0])).max()
     which = f"best on V, epoch {best}" if best else "none was validated: the last"
+    which = which if keep == "best" else "the last, as asked" + f" (best on V: epoch {best})" * bool(best)
     return (f"entropy of alpha {first[0]:.2f} -> {now[0]:.2f} (ln 7 = 1.95: undecided), of beta {first[1]:.2f} -> {now[1]:.2f}\n"
             f"the width choice moved most by {shift:.2f} in probability; skip share {records['epoch/skip_share'][row]:.0%}\n"
             f"supernet kept: {which}; operations and widths are decoded from it")

@@ -91,7 +91,7 @@ def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tupl
 def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
     """What one super-cell of width index ``width`` keeps."""
     channels = space.node_channels(width)
-    cell = SuperCell(space.nodes, channels, space.repeats)
+    cell = SuperCell(space.nodes, channels, space.repeats, space.affine)
     alpha = torch.rand(len(space.edges), len(CHOICES) + 1, requires_grad=True)
     inputs = [torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True) for _ in range(2)]
     inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]

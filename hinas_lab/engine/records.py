@@ -117,6 +117,13 @@ class Records:
         return records
 
 
+def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
+    """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the last one when none was validated or the
+    search was told to ``keep`` the "last"."""
+    best = int(columns["epoch/best"][-1]) if keep == "best" else 0
+    return int((columns["epoch/epoch"] == best).argmax()) if best else len(columns["epoch/epoch"]) - 1
+
+
 def read_records(run: str | Path) -> dict[str, np.ndarray]:
     """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or damaged."""
     path = Path(run) / "records.npz"

@@ -69,11 +69,12 @@ class Search:
         return decode(self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy())
 
     def batch(self, stream: int) -> tuple[Tensor, Tensor]:
-        """The present iteration's batch from Train W or Train A: a pass over the set, ``crops_per_image`` crops of each image. A pass over
-        a smaller A starts again."""
+        """The present iteration's batch for the weights (stream W) or for alpha and beta (stream A): a pass over Train W or Train A,
+        ``crops_per_image`` crops of each image. A pass over a smaller A starts again."""
         key = (stream, self.epoch)
         if key not in self._orders:
-            images = torch.tensor(self.split.w if stream == W else self.split.a).repeat(self.config.crops_per_image)
+            images = self.split.w if stream == W or self.config.arch_data == "weights" else self.split.a
+            images = torch.tensor(images).repeat(self.config.crops_per_image)
             self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
             self._orders[key] = images[torch.randperm(len(images), generator=generator(self.config.seed, stream, self.epoch))]
         order = self._orders[key]
@@ -125,7 +126,8 @@ class Search:
         load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
 
     def result(self) -> tuple[dict[str, Tensor], Genotype]:
-        """The best supernet's state and its genotype; the present one's when none was validated (``best_epoch`` is then 0)."""
+        """The best supernet's state and its genotype; the present one's when none was validated (``best_epoch`` is then 0) or the config
+        keeps the last."""
         state = self.best or self.net.state_dict()
         numbers = [state[name].detach().cpu().numpy() for name in ("alpha", "beta")]
         return state, decode(self.space, *numbers)
@@ -198,7 +200,8 @@ def _epoch(state: Search, start: float) -> Epoch:
         scores = validate(net, state.patches, state.split.v, c)
         if scores["score"] > state.best_score:
             state.best_score, state.best_epoch = scores["score"], state.epoch
-            state.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
+            if c.keep == "best":
+                state.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
     before, state.genotype = state.genotype, state.decode()
     alpha, beta = net.alpha.detach().cpu().numpy().copy(), net.beta.detach().cpu().numpy().copy()
     alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)

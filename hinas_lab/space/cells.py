@@ -4,7 +4,7 @@
 but source by source: from one source all destinations are reached by one convolution per operation kind. Three exact rewritings:
 
 * the LeakyReLU of a source is taken once;
-* alpha multiplies a batch norm's output, so it is that batch norm's scale;
+* alpha multiplies a batch norm's output, so it is that batch norm's scale (of an affine one it multiplies scale and shift);
 * depthwise then pointwise, with nothing between them, is one convolution with kernel pw[o, c] * dw[c, u, v].
 
 What nobody reads again is overwritten (the LeakyReLU between two stages, the sum of the operations), so that backward keeps less.
@@ -28,26 +28,32 @@ SEPS = tuple(op for op in OPS.values() if op.kind == "sep")
 
 
 class ScaledNorm(nn.Module):
-    """Batch norm without weights whose scale is given: scale (C,) * (x - mean) / std."""
+    """Batch norm whose scale is given: scale (C,) * (x - mean) / std; affine: scale * (weight * (x - mean) / std + bias)."""
 
-    def __init__(self, channels: int):
+    def __init__(self, channels: int, affine: bool = False):
         super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
         self.momentum = 0.1
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        return F.batch_norm(x, self.running_mean, self.running_var, scale, None, self.training, self.momentum)
+        bias = self.bias
+        if self.weight is not None:
+            scale, bias = (self.weight, bias) if scale is None else (scale * self.weight, scale * bias)
+        return F.batch_norm(x, self.running_mean, self.running_var, scale, bias, self.training, self.momentum)
 
     def state(self, part: slice = slice(None)) -> dict[str, Tensor]:
-        """Running statistics of the channels ``part``, under nn.BatchNorm2d's names."""
-        return {"running_mean": self.running_mean[part], "running_var": self.running_var[part]}
+        """Running statistics, and the affine parameters, of the channels ``part``, under nn.BatchNorm2d's names."""
+        names = ("running_mean", "running_var") + (() if self.weight is None else ("weight", "bias"))
+        return {name: getattr(self, name)[part] for name in names}
 
 
 class Source(nn.Module):
     """All operations from one source to its D destinations: (B, C, H, W) -> (B, D*C, H, W), summed over operations."""
 
-    def __init__(self, channels: int, destinations: int, repeats: int):
+    def __init__(self, channels: int, destinations: int, repeats: int, affine: bool):
         super().__init__()
         self.channels, self.destinations = channels, destinations
         total = channels * destinations
@@ -55,8 +61,8 @@ class Source(nn.Module):
         self.conv = nn.ParameterDict({op.name: new(total, channels, op.kernel, op.kernel) for op in CONVS})
         self.depthwise = nn.ParameterDict({f"{op.name}_{r}": new(total, 1, op.kernel, op.kernel) for op in SEPS for r in range(repeats)})
         self.pointwise = nn.ParameterDict({f"{op.name}_{r}": new(total, channels, 1, 1) for op in SEPS for r in range(repeats)})
-        self.norm = nn.ModuleDict({op.name: ScaledNorm(total) for op in CONVS})
-        self.norm.update({f"{op.name}_{r}": ScaledNorm(total) for op in SEPS for r in range(repeats)})
+        self.norm = nn.ModuleDict({op.name: ScaledNorm(total, affine) for op in CONVS})
+        self.norm.update({f"{op.name}_{r}": ScaledNorm(total, affine) for op in SEPS for r in range(repeats)})
         self.repeats = repeats
         if channels > COMPOSED:  # 1 where an input and an output channel belong to the same destination
             own = torch.block_diag(*[torch.ones(channels, channels)] * destinations)
@@ -115,12 +121,12 @@ def _plus(total: Tensor | None, y: Tensor) -> Tensor:
 class SuperCell(nn.Module):
     """The relaxed cell of Eq. 1-3: two inputs (B, C, H, W) and alpha (E, K) -> (B, N*C, H, W)."""
 
-    def __init__(self, nodes: int, channels: int, repeats: int = 2):
+    def __init__(self, nodes: int, channels: int, repeats: int = 2, affine: bool = False):
         super().__init__()
         self.nodes, self.channels = nodes, channels
         # source j reaches the nodes i with i + 2 > j; the last node is nobody's source
         self.reached = [list(range(max(0, j - 1), nodes)) for j in range(nodes + 1)]
-        self.sources = nn.ModuleList(Source(channels, len(r), repeats) for r in self.reached)
+        self.sources = nn.ModuleList(Source(channels, len(r), repeats, affine) for r in self.reached)
         edge = lambda j, i: i * (i + 3) // 2 + j  # noqa: E731  position of (j -> i) in SearchSpace.edges
         self.edges = [[edge(j, i) for i in r] for j, r in enumerate(self.reached)]
 

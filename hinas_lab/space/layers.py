@@ -1,6 +1,7 @@
 """The modules behind the table of operations, and the start and end parts. Used by the literal supernet and the decoded net.
 
-Every operation keeps height, width and channels. Tensors are (B, C, H, W). Batch norms are affine only when training a decoded net.
+Every operation keeps height, width and channels. Tensors are (B, C, H, W). Batch norms are affine when training a decoded net; while
+searching, only those of the operations, and only where the space says so.
 """
 
 import math

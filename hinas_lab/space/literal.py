@@ -16,9 +16,9 @@ from hinas_lab.space.supernet import SuperNet, Weights
 class MixedOp(nn.Module):
     """O(x) = sum_k alpha_k o_k(x), Eq. 1: all operations of one edge."""
 
-    def __init__(self, channels: int, repeats: int):
+    def __init__(self, channels: int, repeats: int, affine: bool):
         super().__init__()
-        self.ops = nn.ModuleDict({name: make_op(name, channels, affine=False, repeats=repeats) for name in OP_NAMES})
+        self.ops = nn.ModuleDict({name: make_op(name, channels, affine, repeats) for name in OP_NAMES})
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """x (B, C, H, W), alpha (K,) on the simplex."""
@@ -32,7 +32,7 @@ class LiteralCell(nn.Module):
         super().__init__()
         self.nodes = space.nodes
         self.edges = space.edges
-        self.mixed = nn.ModuleList(MixedOp(channels, space.repeats) for _ in space.edges)
+        self.mixed = nn.ModuleList(MixedOp(channels, space.repeats, space.affine) for _ in space.edges)
 
     def forward(self, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
         features = [x0, x1]

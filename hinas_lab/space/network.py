@@ -66,7 +66,9 @@ def inherit(net: SuperNet, genotype: Genotype) -> Network:
     for name, need in (("cell_sharing", "on"), ("second_input", "layer"), ("end", "conv"), ("sigmoid", False), ("upsampling", "bicubic")):
         if getattr(s, name) != need:
             raise ValueError(f"{name} = {getattr(s, name)!r}: weights can be inherited only with {need!r}")
-    small = Network(genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False).to(net.alpha)
+    small = Network(genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False)
+    small.cells = nn.ModuleList(Cell(wiring, c, s.affine, s.repeats) for wiring, c in zip(genotype.cells, node_channels(genotype, s.width)))
+    small.to(net.alpha)
     small.start.load_state_dict(net.start.state_dict())
     path = (0, *genotype.path)
     for l, i in enumerate(genotype.path):

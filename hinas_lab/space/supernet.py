@@ -61,7 +61,7 @@ class SuperNet(nn.Module):
                     self.second[f"{l}_{i}"] = conv_bn(channels, s.node_channels(i), 1, affine=False)
         names = [f"{m.layer}_{m.source}_{m.target}" for m in s.moves] if s.cell_sharing == "off" else \
                 [f"{l}_{i}" for l, cells in enumerate(s.cells) for i in cells]
-        self.cells = nn.ModuleDict({n: SuperCell(nodes, s.node_channels(int(n.split("_")[-1])), s.repeats) for n in names})
+        self.cells = nn.ModuleDict({n: SuperCell(nodes, s.node_channels(int(n.split("_")[-1])), s.repeats, s.affine) for n in names})
         self.end = make_end(s.end, sum(out(i) for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False)
         initialise(self, generator)
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))

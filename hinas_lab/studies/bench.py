@@ -131,7 +131,7 @@ def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[
     """Forward and backward of one super-cell and of one literal cell, channels-last and contiguous."""
     alpha = torch.full((len(space.edges), len(CHOICES) + 1), 1 / 7, requires_grad=True)
     active = [frozenset(CHOICES)] * (space.nodes + 1)
-    fast, literal = SuperCell(space.nodes, channels, space.repeats), LiteralCell(space, channels)
+    fast, literal = SuperCell(space.nodes, channels, space.repeats, space.affine), LiteralCell(space, channels)
     for p in [*fast.parameters(), *literal.parameters()]:
         nn.init.normal_(p, std=0.1)
     x = [torch.randn(config.batch, channels, config.patch, config.patch, requires_grad=True) for _ in range(2)]

@@ -1,9 +1,25 @@
-"""Studies that were run before and are kept in the repository (``data/studies``), so that a lesson starts at once."""
+"""What was run before and is kept in the repository, so that a lesson starts at once: studies (``data/studies``), and the records of
+searches (``data/runs``), most of them with one thing switched off. No torch."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from hinas_lab.config import Preset, SearchSpace, preset, to_dict
 
 FOLDER = Path(__file__).parents[2] / "data" / "studies"
+RUNS = Path(__file__).parents[2] / "data" / "runs"
+CHANGES: dict[str, dict[str, Any]] = {
+    "classroom": {},
+    "classroom-seed-1": {"seed": 1},
+    "classroom-sr": {"task": "sr", "scale": 4},
+    "eager": {"warmup_epochs": 0, "arch_lr": 0.1},
+    "last-supernet": {"warmup_epochs": 0, "arch_lr": 0.1, "keep": "last"},
+    "a-equals-w": {"arch_data": "weights"},
+    "affine": {"affine": True},
+}
+"the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in photographs"
 
 
 def recorded(name: str) -> dict:
@@ -12,3 +28,22 @@ def recorded(name: str) -> dict:
     if name not in known:
         raise ValueError(f"recorded study {name!r}: must be one of {', '.join(known) or 'none'} (in {FOLDER} of a checkout)")
     return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+
+
+def recorded_run(name: str) -> Path:
+    """The folder of a recorded search, e.g. ``eager``: config.json, env.json, records.npz, genotype.json; no weights, so it can be replayed
+    but not resumed. ValueError names the known ones."""
+    known = sorted(p.parent.name for p in RUNS.glob("*/records.npz"))
+    if name not in known:
+        raise ValueError(f"recorded run {name!r}: must be one of {', '.join(known) or 'none'} (in {RUNS} of a checkout)")
+    return RUNS / name
+
+
+def setting(name: str) -> Preset:
+    """The full configuration of a recorded search; as on the command line, a star behind the preset's name says that it was changed."""
+    changes = CHANGES[name]
+    chosen = preset("classroom", changes.get("task", "denoise"), changes.get("scale"))
+    of = lambda config: {k: v for k, v in changes.items() if k in to_dict(config) and k not in ("task", "scale")}  # noqa: E731
+    space, search = of(SearchSpace()), of(chosen.search)
+    return chosen._replace(name="classroom" + "*" * bool(space or set(search) - {"seed"}), space=replace(chosen.space, **space),
+                           search=replace(chosen.search, **search))
