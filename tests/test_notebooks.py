@@ -18,6 +18,16 @@ MOST_CODE_LINES = 80
 MOST_BYTES = 1_500_000
 
 KEY_NUMBERS = {
+    "01_search_space": (r"largest difference (0e\+00|\de-(0[6-9]|1\d))", r"affine=True .* std 0\.100 .* std 0\.100 .* (0e\+00|\de-0[6-9])",
+                        r"affine=False .* std 0\.100 .* std 0\.400", r"missed most: \d+% of 10 edges"),
+    "02_widths_and_cell_sharing": (r"greedy \(0, 0, 0\): 0\.1375", r"\(1, 2, 2\): 0\.3645, 2\.65 times", "by itself: not a legal path",
+                                   r"outgoing: 0-0-0 0\.125", r"incoming: 1-2-2 0\.500", "8 of 12 paths, 69.4% of random walks",
+                                   "outgoing at the start: widest last 100%", "incoming at the start: widest last 100%",
+                                   r"own weights +14 cells run", r"one cell +3\.00 x"),
+    "03_live_search": (r"exact +-2\.0000", r"first order +0\.0000", r"unrolled +-0\.1100", r"finite differences +-0\.1100",
+                       r"through +0 weight steps +0\.0000", r"through +1 weight steps +-0\.1100", r"through +200 weight steps +-2\.0000",
+                       r"classroom +1\.70 +75% +38% +0\.840", r"a-equals-w +1\.87 +75% +50% +0\.840", r"eager +1\.31 +88% +62% +0\.827",
+                       r"affine +1\.68 +75% +38% +0\.836", "03.a: not answered yet"),
     "04_genotypes": ("alpha: 8 of 70 weights are kept", "supernet: 15,722 parameters", "sharpness inf +as it is [0-9.]+ dB"),
     "05_train_and_restore": (r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720", r"whole +26\.48 ", r"authors-eval +27\.05 "),
     "06_super_resolution": (r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ", r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 "),

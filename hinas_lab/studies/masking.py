@@ -63,6 +63,12 @@ def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
     return alpha, np.reshape(list(drops(net, patches, config, **how)), alpha.shape)
 
 
+def searched_masks(run: str | Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way ``rest``."""
+    alpha, drop = mask_all(run)
+    return alpha[None], {"rest": drop[None]}
+
+
 def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in the same shape."""
     searches = recorded(name)["searches"]

@@ -48,7 +48,7 @@ def greedy_path(space: SearchSpace, beta: np.ndarray) -> tuple[Path, float]:
 
 
 def is_widest_last(path: Path) -> bool:
-    """No layer is wider than the last one: what Section 4.6 finds in its networks."""
+    """No layer is wider than the last one: what Section 4.2.4 finds in its networks."""
     return path[-1] == max(path)
 
 

@@ -39,7 +39,8 @@ class Reel:
 
     def at(self, epoch: int) -> Moment:
         now = moment(self.recording, min(epoch, self.recording.last))
-        return replace(now, title=f"{self.recording.folder.name}: {now.title}") if self.named else now
+        short = now.title.partition(",")[0]  # the legend is beside it
+        return replace(now, title=f"{self.recording.folder.name}: {short}") if self.named else now
 
     def choose(self, layer: int, edge: int) -> None:
         """As ``Board.choose``; an edge that this search does not have changes nothing."""
@@ -76,7 +77,9 @@ def _still(reels: list[Reel]) -> Figure:
         return reels[0].board.figure
     pixels = np.concatenate(frames)
     figure = Figure(figsize=(pixels.shape[1] / 100, pixels.shape[0] / 100), dpi=100)
-    figure.figimage(pixels)
+    ax = figure.add_axes((0, 0, 1, 1))  # a notebook shows no figure that has no axes
+    ax.imshow(pixels, aspect="auto", interpolation="nearest")
+    ax.set_axis_off()
     return figure
 
 
