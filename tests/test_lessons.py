@@ -159,6 +159,17 @@ def test_everybody_has_numbers_of_their_own(id):
     assert lessons.question(id) == lessons.question(id, None) == lessons.question(id, ...)
 
 
+def test_the_teachers_page_names_questions_that_exist(capsys):
+    text = (Path(__file__).parent.parent / "docs" / "teaching.md").read_text("utf-8")
+    named = set(re.findall(r"\b0\d\.[a-z]\b", text))
+    assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
+    for notebook in ("01", "02", "03", "04", "05", "06"):
+        assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
+    (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
+    exec(command, {})
+    assert capsys.readouterr().out.splitlines() == [f"{id} {solve(id, 'Ada')}" for id in QUESTIONS]
+
+
 class Awkward:
     """Raises whatever is done with it."""
 
@@ -166,6 +177,11 @@ class Awkward:
         raise RuntimeError("compared")
 
     __bool__ = __len__ = __iter__ = __float__ = __repr__ = __str__ = __hash__ = __getattr__ = __eq__
+
+
+class Unshown:
+    def __repr__(self):
+        raise RuntimeError("shown")
 
 
 def endless():
@@ -374,6 +390,7 @@ WRONG = {
     "greedy": ("ex02", my_greedy, "weights = "),
     "with the start": ("ex02", lambda weights: (0, *my_viterbi(weights)), "got `(0, "),
     "generator": ("ex02", lambda weights: endless(), "got `<generator"),
+    "awkward array": ("ex02", lambda weights: np.array([Unshown(), None]), "got an array of shape (2,)"),
     "awkward": ("ex02", lambda weights: Awkward(), "expected `("),
     "raises": ("ex02", lambda weights: 1 // 0, "it raised ZeroDivisionError: "),
     "where": ("ex02", lambda weights: {}[0], f"KeyError: 0 (line {where()} of the cell)"),

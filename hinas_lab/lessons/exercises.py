@@ -15,7 +15,7 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.images.degrade import add_noise
 from hinas_lab.images.metrics import psnr
 from hinas_lab.lessons import nb02
-from hinas_lab.lessons.questions import Shown, brief, find, generator, student_name
+from hinas_lab.lessons.questions import Shown, brief, find, generator, quoted, student_name
 from hinas_lab.space import decode
 from hinas_lab.space.ops import OP_NAMES
 
@@ -95,8 +95,13 @@ def _argument(name: str, value) -> str:
 
 
 def _value(value) -> str:
-    if isinstance(value, np.ndarray) and value.size > 8:
-        return f"an array of shape {value.shape}: {brief(value.ravel()[:4].round(4).tolist())[:-2]}, ...]`"
+    """A short text for any result; of arrays the corners."""
+    try:
+        if isinstance(value, np.ndarray):
+            text = np.array2string(value, precision=4, suppress_small=True, threshold=16, edgeitems=2)
+            return f"{quoted(text, 200)} of shape {value.shape}"
+    except Exception:  # an array of objects may refuse to be shown
+        return f"an array of shape {value.shape}"
     return brief(value, 300)
 
 

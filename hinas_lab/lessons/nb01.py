@@ -46,8 +46,9 @@ def winner(rng):
       "All seven count in the sum, `none` too.",
       "In code: `hinas_lab.space.decode.softmax(np.array(row))`.", within=0.005)
 def probability(rng):
-    row, k = alpha_row(rng), rng.randrange(len(OP_NAMES))
+    row = [*alpha_row(rng)[:-1], rng.choice([0.9, 1.2, 1.6])]  # `none` strong enough to be missed
     p = softmax(np.array(row))
+    k = rng.choice(sorted(range(len(OP_NAMES) - 1), key=row.__getitem__)[3:])
     without = np.exp(row[k]) / np.exp(row[:-1]).sum()
     return {"row": shown(alpha=row), "op": OP_NAMES[k]}, float(p[k]), (float(without), "You left `none` out of the sum.")
 
@@ -69,9 +70,9 @@ def separable(rng):
       "each edge one of the {choices} operations other than none.",
       "Take the nodes one by one: their choices multiply.",
       "Node i chooses 2 of its 2 + i sources, and an operation for each of the two edges.",
-      "Node i has comb(2 + i, 2) * {choices}**2 possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.")
+      "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.")
 def genotypes(rng):
-    n, k = rng.choice([1, 2, 3, 4, 5]), len(CHOICES)
+    n, k = rng.choice([2, 3, 4, 5]), len(CHOICES)
     sources = [sum(node == i for _, node in SearchSpace(nodes=n).edges) for i in range(n)]
     count = lambda ops: prod(comb(s, 2) * ops**2 for s in sources)  # noqa: E731
     return ({"nodes": n, "choices": k}, count(k), (count(k + 1), "A decoded edge never keeps `none`: six operations are left."),

@@ -64,7 +64,7 @@ def shown(space: SearchSpace, weights: np.ndarray) -> str:
       "Count layer by layer: the paths that reach a cell are the sum of those that reach its neighbours one layer before.",
       "In code: `len(legal_paths(SearchSpace(layers=..., width_factors=(...))))`.")
 def paths(rng):
-    layers, widths = rng.choice([(2, 3), (4, 2), (4, 3), (3, 4), (4, 4), (5, 3)])
+    layers, widths = rng.choice([(2, 3), (4, 3), (3, 4), (4, 4), (5, 3), (5, 4)])
     space = SearchSpace(layers=layers, width_factors=FACTORS[:widths])
     return ({"layers": layers, "widths": widths}, len(legal_paths(space)),
             (widths**layers, "That counts every sequence of widths; a path moves by at most one width a layer, from width 0."))
@@ -86,8 +86,8 @@ def best(rng):
       "With `outgoing` weights the product of the moves is the path's probability: multiply three numbers.", within=0.0005)
 def path_probability(rng):
     space = SearchSpace()
-    weights, path = outgoing(rng, space), rng.choice(legal_paths(space))
-    p = product(space, weights, path)
+    weights = outgoing(rng, space)
+    path, p = rng.choice(k_best_paths(space, np.log(weights), 4))
     mean = sum(float(weights[space.moves.index(s)]) for s in zip(range(3), (0, *path), path)) / 3
     return {"moves": shown(space, weights), "path": path}, p, (mean, "That is the mean; probabilities of moves multiply.")
 

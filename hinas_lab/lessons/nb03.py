@@ -7,15 +7,18 @@ import numpy as np
 from hinas_lab.config import SearchSpace
 from hinas_lab.lessons.nb01 import alpha_row, shown
 from hinas_lab.lessons.questions import asks
-from hinas_lab.lessons.toys import Chase, Share, gradient
+from hinas_lab.lessons.toys import Chase, Share, gradient, one_step
 from hinas_lab.space.decode import entropy, softmax
 from hinas_lab.space.ops import OP_NAMES
 
 
 def point(rng) -> dict[str, float]:
-    """w, a and the look-ahead xi of a toy, a few digits each, away from the zeros of its gradients."""
-    return {"w": rng.choice([-0.8, -0.4, 0.2, 0.5, 0.6]), "a": rng.choice([-1.5, -1.0, -0.5, 0.25, 0.5, 2.0, 2.5]),
-            "xi": rng.choice([0.05, 0.1, 0.2, 0.25])}
+    """w, a and the look-ahead xi of a toy, a few digits each, away from the zeros of its gradients; right and wrong ways differ."""
+    while True:
+        w, a = rng.choice([-0.8, -0.4, 0.2, 0.6, 1.6]), rng.choice([-1.5, -1.0, -0.5, 0.25, 0.5, 2.0, 2.5])
+        xi = rng.choice([0.05, 0.1, 0.2, 0.25])
+        if abs(w + a - 1) > 0.1 and abs(one_step(Chase(), w, a, xi) - 1) > 0.1:
+            return {"w": w, "a": a, "xi": xi}
 
 
 @asks("03.a", "L_T(w, a) = (w - a)²/2 and L_V(w) = (w - 1)²/2. The search should lower L_V(w*(a)), where w*(a) minimises L_T. Now w = {w}, "
@@ -61,7 +64,8 @@ def first_order(rng):
 def sets(rng):
     from hinas_lab.images.patches import split  # loads torch
 
-    n, share = rng.choice([17, 24, 41, 100, 200, 300]), rng.choice([0.02, 0.05, 0.1])
+    share = rng.choice([0.02, 0.05, 0.1])
+    n = rng.choice([n for n in (17, 24, 31, 41, 64, 100, 125, 200, 301) if (n - len(split(n, share, seed=0).v)) % 2])  # W and A differ
     parts = split(n, share, seed=0)
     return ({"n": n, "share": share}, len(parts.a), (len(parts.v), "That is V, which only picks the best supernet."),
             (n, "Weights and architecture learn from different photographs."),

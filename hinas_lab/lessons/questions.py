@@ -58,7 +58,7 @@ def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[st
     """Register the function below as question ``id``; ``text`` and ``hints`` are format strings for the numbers that it returns."""
 
     def register(draw):
-        if id in QUESTIONS:
+        if id in QUESTIONS and QUESTIONS[id].draw.__qualname__ != draw.__qualname__:  # the same one: its module was reloaded
             raise ValueError(f"question {id!r} is there twice")
         QUESTIONS[id] = Question(id, text, draw, hints, within, tuple(options))
         return draw
@@ -182,11 +182,16 @@ _SHORT.maxother = _SHORT.maxstring = 60
 
 
 def brief(value, most: int = 80) -> str:
-    """A short text for any object, in Markdown's quotes for code."""
+    """A short text for any object."""
     try:
         text = _SHORT.repr(value)
     except Exception:
         text = "an object that cannot be shown"
+    return quoted(text, most)
+
+
+def quoted(text: str, most: int) -> str:
+    """``text`` on one line of at most ``most`` characters, in Markdown's quotes for code."""
     text = " ".join(text.replace("`", "'").split())
     return f"`{text if len(text) <= most else text[:most - 3] + '...'}`"
 
