@@ -12,7 +12,8 @@ from hinas_lab.config import SearchSpace, preset
 from hinas_lab.space.cost import convolutions, node_channels
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.ops import OP_NAMES, OPS
-from hinas_lab.views import layered, space_graphs, style
+from hinas_lab.views import graphs, layered, space_graphs, style
+from hinas_lab.views.drawing import Drawing
 
 DENOISE, SR = SearchSpace(), preset("paper", "sr", 4).space
 GENOTYPE = sample(SR, random.Random(0))
@@ -213,6 +214,19 @@ def test_terms_of_a_sum_stand_in_their_order(backend):
                          for t in ET.fromstring(replace(drawing, groups=(group,)).svg()).iterfind(".//{*}text")}
                 columns = [[texts[e.text] for e in terms], [texts[n.label.split("\n")[0]] for n in sources]]
             assert len(terms) > 1 and all(tops == sorted(tops) for tops in columns)
+
+
+@pytest.mark.parametrize("layers, factors", [(2, 3), (3, 3), (5, 3), (3, 4), (6, 4)])
+def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
+    use(monkeypatch, "pygraphviz")
+    space = SearchSpace(layers=layers, width_factors=(1.0, 1.5, 2.0, 3.0)[:factors])
+    for group in (space_graphs.draw_widths(space).groups[0], graphs.draw_path(sample(space, random.Random(0))).groups[0]):
+        root = ET.fromstring(Drawing("", "", (group,)).svg())
+        boxes = {g.find("{*}title").text: g for g in root.iterfind(".//{*}g") if g.get("class") == "node"}
+        height = {n.id: float(boxes[n.id].find("{*}text").get("y")) for n in group.nodes if n.id not in ("start", "end")}
+        rows = [[height[n.id] for n in group.nodes if n.id in height and n.row == row] for row in sorted({n.row for n in group.nodes})]
+        assert all(max(row) - min(row) < 12 for row in rows)  # of points; rows are about 50 apart
+        assert [max(row) for row in rows] == sorted(max(row) for row in rows)
 
 
 def test_fallback_keeps_the_main_line_straight_and_leaps_apart():

@@ -23,6 +23,20 @@ FORMATS = ("svg", "pdf", "png")
 FONT = "DejaVu Sans"  # matplotlib carries it, so drawings look alike on machines without fonts
 FONTS = "Verdana, sans-serif"  # for a reader of an SVG who does not have it: as wide
 LINE, DIM = "#C4C4C4", "#767676"
+BOXES = {
+    "input": {"fillcolor": style.PALE},
+    "output": {"fillcolor": style.PALE},
+    "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
+    "sum": {"fillcolor": style.PAPER, "penwidth": "1.6", "shape": "circle", "margin": "0.01", "width": "0.3", "height": "0.3"},
+    "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
+}
+LINES = {
+    "plain": {"penwidth": "1.8"},
+    "path": {"penwidth": "3", "color": style.FRAME},
+    "new": {"penwidth": "4.5", "color": style.FRAME},
+    "old": {"penwidth": "1.8", "color": style.FAINT, "style": "dashed"},
+    "faint": {"penwidth": "0.9", "color": "#B0B0B0", "arrowsize": "0.5"},
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +46,7 @@ class Node:
     id: str
     label: str
     kind: str = "node"
-    row: float | None = None
+    row: int | None = None
     "place from above in a trellis"
 
 
@@ -84,6 +98,15 @@ class Group:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
+    def columns(self) -> dict[str, int]:
+        """Per box the number of arrows on the longest way to it."""
+        depth = {node.id: 0 for node in self.nodes}
+        for node in self.nodes:
+            for edge in self.edges:
+                if edge.tail == node.id:
+                    depth[edge.head] = max(depth[edge.head], depth[node.id] + 1)
+        return depth
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -96,7 +119,9 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """The DOT text (needs the graphviz package, not the program)."""
-        return _dot(self)
+        from hinas_lab.views.dot import dot
+
+        return dot(self)
 
     def svg(self) -> str:
         """SVG text with role, title and description; equal drawings give equal bytes on one machine."""
@@ -105,7 +130,8 @@ class Drawing:
         head, body = text.split(">", 1)
         body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(f"'{FONT}'", f"'{FONT}', {FONTS}")
         title = escape(self.title)
-        return (f'<svg role="img" aria-label="{title}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
+        fit = "max-width: 100%; height: auto"  # of the page it stands in
+        return (f'<svg role="img" aria-label="{title}" style="{fit}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
                 f"{body.rstrip()}\n")
 
     def _repr_svg_(self) -> str:
@@ -120,84 +146,6 @@ class Drawing:
         data = self.svg().encode("utf-8") if fmt == "svg" else render(self, fmt)
         write_atomic(path, data)
         return path
-
-
-# ---------------------------------------------------------------- DOT
-
-BOXES = {
-    "input": {"fillcolor": style.PALE},
-    "output": {"fillcolor": style.PALE},
-    "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
-    "sum": {"fillcolor": style.PAPER, "penwidth": "1.6", "shape": "circle", "margin": "0.01", "width": "0.3", "height": "0.3"},
-    "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
-}
-LINES = {
-    "plain": {"penwidth": "1.8"},
-    "path": {"penwidth": "3", "color": style.FRAME},
-    "new": {"penwidth": "4.5", "color": style.FRAME},
-    "old": {"penwidth": "1.8", "color": style.FAINT, "style": "dashed"},
-    "faint": {"penwidth": "0.9", "color": "#B0B0B0", "arrowsize": "0.5"},
-}
-
-
-def _chip(edge: Edge) -> str:
-    """An HTML-like label: letter codes on their operations' colours, then the words, in a frame of the arrow's colour."""
-    frame = {"new": 'border="3"', "old": 'border="1" style="dashed"'}.get(edge.mark, 'border="1"')
-    cells = "".join(f'<td bgcolor="{ground}"><font color="{style.ink_on(ground)}">{escape(text)}</font></td>' if ground != style.PAPER
-                    else f"<td>{f'<b>{escape(text)}</b>' if edge.mark == 'new' else escape(text)}</td>" for text, ground in edge.parts)
-    return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="{1 if edge.ops else 3}" color="{edge.colour}" '
-            f'bgcolor="{style.PAPER}"><tr>{cells}</tr></table>>')
-
-
-def _ports(label: str, terms: int, frame: str = "0") -> str:
-    """An HTML-like label with a port for each term of a sum, so that dot keeps their order."""
-    ports = [f'<td port="{i}" width="3" height="7"></td>' for i in range(terms)]
-    rows = "".join(f"<tr>{port}</tr>" for port in ports[1:])
-    return (f'<<table border="{frame}" style="rounded" cellborder="0" cellspacing="0" cellpadding="0" color="{style.INK}">'
-            f'<tr>{ports[0]}<td rowspan="{terms}" width="{18 if label else 1}">{escape(label)}</td></tr>{rows}</table>>')
-
-
-def _dot(drawing: Drawing) -> str:
-    import graphviz
-
-    graph = graphviz.Digraph("drawing")
-    font = {"fontname": FONT, "fontcolor": style.INK}
-    graph.attr("graph", rankdir="LR", bgcolor=style.PAPER, nodesep="0.22", ranksep="0.32", pad="0.15", labelloc="t",
-               label=graphviz.escape(drawing.title), fontsize="14", **font)
-    graph.attr("node", shape="box", style="rounded,filled", color=style.INK, margin="0.1,0.05", height="0.4",
-               fontsize="12", **font)
-    graph.attr("edge", color=style.INK, arrowsize="0.7")
-    # Left to right, dot stacks unconnected clusters from below: the last one first.
-    for g, group in reversed(list(enumerate(drawing.groups))):
-        rows = {node.id: node.row for node in group.nodes}
-        terms = {n.id: [e.chip for e in group.edges if e.head == n.id and e.chip] for n in group.nodes if n.kind == "sum"}
-        with graph.subgraph(name=f"cluster_{g}") as sub:
-            sub.attr(label=graphviz.escape(group.title), labeljust="l", fontsize="13", color=LINE, style="rounded",
-                     margin="10")
-            for node in group.nodes:
-                if len(terms.get(node.id, ())) > 1:
-                    sub.node(node.id, _ports(node.label, len(terms[node.id]), "2"), shape="plain", style="")
-                else:
-                    sub.node(node.id, node.label, **BOXES[node.kind])
-            sources = [n.id for n in group.nodes if n.kind == "input"] if max(map(len, terms.values()), default=0) > 1 else []
-            if len(sources) > 1:  # what goes into a sum stands in the order of its terms
-                sub.node(f"before {g}", _ports("", len(sources)), shape="plain", style="")
-                for i, source in enumerate(sources):
-                    sub.edge(f"before {g}", source, tailport=f"{i}:e", style="invis")
-            for edge in group.edges:
-                line = LINES[edge.mark] | {"color": edge.colour}
-                if edge.chip:  # a node of its own on the arrow, so that no other arrow crosses what is written
-                    sub.node(edge.chip, _chip(edge), shape="plain", style="", margin="0", height="0")
-                    sub.edge(edge.tail, edge.chip, headport="w", arrowhead="none", **line)
-                    if len(terms.get(edge.head, ())) > 1:
-                        line |= {"headport": f"{terms[edge.head].index(edge.chip)}:w"}
-                    sub.edge(edge.chip, edge.head, tailport="e", **line)
-                elif rows[edge.tail] is None:
-                    sub.edge(edge.tail, edge.head, **line | ({"weight": "20"} if edge.mark == "plain" else {}))
-                else:  # a trellis: columns two ranks apart, heavy edges keep a width in one row
-                    weight = "50" if rows[edge.tail] == rows[edge.head] else "1"
-                    sub.edge(edge.tail, edge.head, minlen="2", weight=weight, **line)
-    return graph.source
 
 
 # ---------------------------------------------------------------- Graphviz, as a program or in process

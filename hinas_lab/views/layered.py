@@ -13,11 +13,7 @@ def _layout(group: Group) -> tuple[dict[str, tuple[float, float]], list[list[str
     Columns are longest-path depths, two apart (the column between holds the chips). Rows are ordered by the mean of
     their neighbours, then relaxed towards it. A trellis has its rows given and needs no bends.
     """
-    depth = {node.id: 0 for node in group.nodes}
-    for node in group.nodes:
-        for edge in group.edges:
-            if edge.tail == node.id:
-                depth[edge.head] = max(depth[edge.head], depth[node.id] + 2)
+    depth = {id: 2 * c for id, c in group.columns().items()}
     if group.nodes[0].row is not None:
         return {n.id: (depth[n.id], n.row) for n in group.nodes}, [[edge.tail, edge.head] for edge in group.edges]
 

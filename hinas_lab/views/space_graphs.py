@@ -50,7 +50,7 @@ def draw_widths(space: SearchSpace) -> Drawing:
     for l, cells in enumerate(space.cells):
         nodes += [Node(name(l, i), f"layer {l}\n{space.width_factors[i]:g}·W = {_channels(space, i)}\noutput {n * _channels(space, i)}",
                        row=top - i) for i in cells]
-    nodes.append(Node("end", f"end part\ninput {_joined(space)}", "output", top - space.cells[-1][-1] / 2))
+    nodes.append(Node("end", f"end part\ninput {_joined(space)}", "output", top - space.cells[-1][-1] // 2))
     arrows = [Edge(name(m.layer - 1, m.source), name(m.layer, m.target)) for m in space.moves]
     arrows += [Edge(name(last, i), "end", mark="faint") for i in space.cells[-1]]
     cells = sum(map(len, space.cells))

@@ -222,7 +222,8 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
     except Exception as error:  # whatever the scorer met: the edit and its cost stand
         rows, problem = controller.rows(scored=False), f"no score: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     number = lambda x, sign="": f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"  # noqa: E731
-    cells = lambda tag, texts: "<tr>" + "".join(f"<{tag}>{escape(t)}</{tag}>" for t in texts) + "</tr>"  # noqa: E731
+    side = lambda i: f'style="padding: 0 1em; text-align: {"right" if i else "left"}"'  # noqa: E731
+    cells = lambda tag, texts: "<tr>" + "".join(f"<{tag} {side(i)}>{escape(t)}</{tag}>" for i, t in enumerate(texts)) + "</tr>"  # noqa: E731
     name = lambda row: WORDS.get(row.what, row.what)  # noqa: E731
     body = "".join(cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+"))) for r in rows)
     said = "; ".join(controller.changes) or "No changes."
@@ -231,7 +232,7 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
 
 def picture(controller: Surgery) -> str:
     """The drawing as HTML."""
-    return f'<div style="overflow-x: auto">{controller.drawing().svg()}</div>'
+    return f"<div>{controller.drawing().svg()}</div>"
 
 
 def _read(path: Path) -> Genotype:
