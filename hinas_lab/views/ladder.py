@@ -76,7 +76,7 @@ def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None)
 def figure_ladder(rungs: Sequence[tuple], *, floor: float | None = None) -> Figure:
     """The ladder, and under each rung the patch it restores (recalibrated where there is the choice)."""
     n = len(rungs)
-    figure = Figure(figsize=(1.75 * n + 0.6, 5.0), layout="constrained")
+    figure = Figure(figsize=(1.65 * n + 0.6, 5.0), layout="constrained")
     grid = figure.add_gridspec(2, n, height_ratios=(1.7, 1))
     plot_ladder(rungs, ax=figure.add_subplot(grid[0, :]), floor=floor)
     for x, rung in enumerate(rungs):
