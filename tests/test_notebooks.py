@@ -27,7 +27,7 @@ KEY_NUMBERS = {
     "03_live_search": (r"exact +-2\.0000", r"first order +0\.0000", r"unrolled +-0\.1100", r"finite differences +-0\.1100",
                        r"through +0 weight steps +0\.0000", r"through +1 weight steps +-0\.1100", r"through +200 weight steps +-2\.0000",
                        r"classroom +1\.70 +75% +38% +0\.840", r"a-equals-w +1\.87 +75% +50% +0\.840", r"eager +1\.31 +88% +62% +0\.827",
-                       r"affine +1\.68 +75% +38% +0\.836", "03.a: not answered yet"),
+                       r"affine +1\.68 +75% +38% +0\.836"),
     "04_genotypes": ("alpha: 8 of 70 weights are kept", "supernet: 15,722 parameters", "sharpness inf +as it is [0-9.]+ dB"),
     "05_train_and_restore": (r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720", r"whole +26\.48 ", r"authors-eval +27\.05 "),
     "06_super_resolution": (r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ", r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 "),
