@@ -96,7 +96,8 @@ def test_flags_name_cells_and_change_none():
 VERDICTS = """lwas-dn-psnr- lwas-dn-ssim- resl-dn-psnr- resl-dn-ssim- resl-more-psnr+ resl-less-ssim- both-dn-from-psnr- both-dn-from-ssim-
 both-dn-to-psnr- both-dn-to-ssim- both-best-dn+ lwas-sr-psnr- lwas-sr-ssim- resl-sr-psnr- resl-sr-ssim- both-sr-psnr+ both-sr-ssim- ws-psnr+
 ws-ssim+ w40-psnr+ w40-ssim+ ws-params+ w40-params+ wm-psnr+ wm-ssim+ wm-params+ ws-least+ ssim-both- ssim-row-30+ ssim-row-30s+
-ssim-row-50- ssim-row-50s+ ssim-row-70+ ssim-row-70s+ mse-beats-n3net+ mse-beats-nlrn- ssim-sr-gain+ ssim-sr-loss+ ssim-sr-row- r1-slight+ r1-worse-
+ssim-row-50- ssim-row-50s+ ssim-row-70+ ssim-row-70s+ mse-beats-n3net+ mse-beats-nlrn-
+ssim-sr-gain+ ssim-sr-loss+ ssim-sr-row- r1-slight+ r1-worse-
 ecae-hours+ falsr-days+ search-dn-hours+ search-sr-hours+ falsr-hours+ moremnas-hours+ sixth-day+ sharing-harmless- best-50-70+ nlrn-ssim-
 nlrn-psnr+ of-n3net+ of-ecae+ n3net-time+ of-san+ san-time-x4- san-time-x3- only-fsrcnn+ lighter-ssim- lighter-params+"""
 
