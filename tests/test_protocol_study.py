@@ -2,8 +2,10 @@
 
 import math
 import shutil
+import sys
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -348,12 +350,21 @@ def test_published_rows_are_those_of_the_papers():
 
 
 def test_bicubic_is_for_super_resolution_and_the_others_are_not():
-    assert set(CLASSICAL["denoise"]) == {"noisy", *METHODS} and CLASSICAL["sr"] == ("bicubic",)
+    assert set(CLASSICAL["denoise"]) == {"noisy", *METHODS, "bm3d"} and CLASSICAL["sr"] == ("bicubic",)
     for name, task, other in [("bicubic", "denoise", "sr"), *((m, "sr", "denoise") for m in CLASSICAL["denoise"])]:
         with pytest.raises(ValueError, match=f"method = '{name}' is for {other}, the protocol for {task}"):
             classical(name, task, 2)
-    with pytest.raises(ValueError, match="method = 'bm3d'"):
-        classical("bm3d", "denoise", 25)
+    with pytest.raises(ValueError, match="method = 'wnnm'"):
+        classical("wnnm", "denoise", 25)
+
+
+def test_bm3d_is_the_users_own(monkeypatch):
+    """Without the package one line names it and its licence; with it, sigma arrives on the scale of the image."""
+    monkeypatch.setitem(sys.modules, "bm3d", None)
+    with pytest.raises(ValueError, match="BM3D needs its authors' package, free for non-commercial use only"):
+        classical("bm3d", "denoise", 25.0)(np.zeros((4, 4)))
+    monkeypatch.setitem(sys.modules, "bm3d", SimpleNamespace(bm3d=lambda z, s: z + s))
+    assert classical("bm3d", "denoise", 25.5)(np.zeros((4, 4, 3))) == pytest.approx(np.full((4, 4, 3), 0.1))
 
 
 @pytest.mark.parametrize("method", list(METHODS))
