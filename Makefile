@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-notebooks lab notebooks docs
+.PHONY: help demo test test-notebooks lab notebooks docs class
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -50,7 +50,7 @@ test: $(VENV)/.ok       ## the fast tests (no network, no browser)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not notebook and not ui" $(ARGS)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py tests/test_lessons.py $(ARGS)
 
 lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 	$(BIN)/python -m jupyterlab notebooks/ $(ARGS)
@@ -60,6 +60,9 @@ notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_
 
 docs: $(VENV)/.ok       ## the documents that are made from the code (docs/protocols.md)
 	$(BIN)/python tools/protocol_table.py
+
+class: $(VENV)/.ok      ## dist/hinas_lab-class.zip for a room without network (ARGS=--wheels: also what pip must install)
+	$(BIN)/python tools/pack_class.py $(ARGS)
 
 $(VENV)/.ok: pyproject.toml $(wildcard constraints/*.txt)
 	@$(VENV_OK) || { $(VENV_NEW); }
