@@ -130,6 +130,7 @@ def test_svg_describes_itself(backend):
     words = " ".join(root.itertext())
     for text in ("conv 3x3", "sep 5x5", "dil 3x3", "skip", "c3", "h(l-1)", "2 × 1.5·W = 3·W", "width path 0-1"):
         assert text in words
+    assert "max-width: 100%" in root.get("style") and root.get("viewBox")  # never wider than the page
     assert "#ffffff" in svg.lower() and "DejaVu Sans" in svg and svg.count("DejaVu") == svg.count("Verdana, sans-serif")
 
 

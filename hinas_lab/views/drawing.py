@@ -23,11 +23,25 @@ FORMATS = ("svg", "pdf", "png")
 FONT = "DejaVu Sans"  # matplotlib carries it, so drawings look alike on machines without fonts
 FONTS = "Verdana, sans-serif"  # for a reader of an SVG who does not have it: as wide
 LINE, DIM = "#C4C4C4", "#767676"
+BOXES = {
+    "input": {"fillcolor": style.PALE},
+    "output": {"fillcolor": style.PALE},
+    "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
+    "sum": {"fillcolor": style.PAPER, "penwidth": "1.6", "shape": "circle", "margin": "0.01", "width": "0.3", "height": "0.3"},
+    "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
+}
+LINES = {
+    "plain": {"penwidth": "1.8"},
+    "path": {"penwidth": "3", "color": style.FRAME},
+    "new": {"penwidth": "4.5", "color": style.FRAME},
+    "old": {"penwidth": "1.8", "color": style.FAINT, "style": "dashed"},
+    "faint": {"penwidth": "0.9", "color": "#B0B0B0", "arrowsize": "0.5"},
+}
 
 
 @dataclass(frozen=True)
 class Node:
-    """A box. kind: input, node, output, or unused (a width beside the path)."""
+    """A box. kind: input, node, output, sum (a circle), or unused (a width beside the path)."""
 
     id: str
     label: str
@@ -38,23 +52,38 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """An arrow; with ``op`` it carries the operation's colour, letter code and name."""
+    """An arrow; with ``op`` it carries the operation's colour, letter code and name, with ``ops`` the codes of them all."""
 
     tail: str
     head: str
     op: str | None = None
     mark: str = "plain"
     "plain, path, new (bold, +), old (dashed, −) or faint"
+    label: str = ""
+    "words on the arrow; before the operation's name where it has one"
+    ops: tuple[str, ...] = ()
+    "operations that compete on this arrow"
 
     @property
-    def chip(self) -> str:
-        """Id of the node that carries the operation."""
-        return f"{self.tail} to {self.head}" + ("" if self.mark == "plain" else f", {self.mark}")
+    def chip(self) -> str | None:
+        """Id of the node that carries what is written on the arrow; None when nothing is."""
+        if not self.parts:
+            return None
+        marks = [m for m in (self.mark if self.mark != "plain" else "", self.label) if m]
+        return ", ".join([f"{self.tail} to {self.head}", *marks]).replace(":", "")  # DOT reads a:b as box a, port b
 
     @property
     def text(self) -> str:
         """``conv 3x3``, with the sign of a change."""
-        return {"new": "+ ", "old": "− "}.get(self.mark, "") + style.op_label(self.op)
+        return {"new": "+ ", "old": "− "}.get(self.mark, "") + self.label + (style.op_label(self.op) if self.op else "")
+
+    @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """What is written on the arrow, piece by piece: (text, background)."""
+        if self.ops:
+            return tuple((OPS[op].code, style.OP_COLOURS[op]) for op in self.ops)
+        code = ((OPS[self.op].code, self.colour),) if self.op else ()
+        return (*code, (self.text, style.PAPER)) if self.op or self.label else ()
 
     @property
     def colour(self) -> str:
@@ -69,6 +98,15 @@ class Group:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
 
+    def columns(self) -> dict[str, int]:
+        """Per box the number of arrows on the longest way to it."""
+        depth = {node.id: 0 for node in self.nodes}
+        for node in self.nodes:
+            for edge in self.edges:
+                if edge.tail == node.id:
+                    depth[edge.head] = max(depth[edge.head], depth[node.id] + 1)
+        return depth
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -81,7 +119,9 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """The DOT text (needs the graphviz package, not the program)."""
-        return _dot(self)
+        from hinas_lab.views.dot import dot
+
+        return dot(self)
 
     def svg(self) -> str:
         """SVG text with role, title and description; equal drawings give equal bytes on one machine."""
@@ -90,7 +130,8 @@ class Drawing:
         head, body = text.split(">", 1)
         body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(f"'{FONT}'", f"'{FONT}', {FONTS}")
         title = escape(self.title)
-        return (f'<svg role="img" aria-label="{title}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
+        fit = "max-width: 100%; height: auto"  # of the page it stands in
+        return (f'<svg role="img" aria-label="{title}" style="{fit}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
                 f"{body.rstrip()}\n")
 
     def _repr_svg_(self) -> str:
@@ -105,64 +146,6 @@ class Drawing:
         data = self.svg().encode("utf-8") if fmt == "svg" else render(self, fmt)
         write_atomic(path, data)
         return path
-
-
-# ---------------------------------------------------------------- DOT
-
-BOXES = {
-    "input": {"fillcolor": style.PALE},
-    "output": {"fillcolor": style.PALE},
-    "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
-    "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
-}
-LINES = {
-    "plain": {"penwidth": "1.8"},
-    "path": {"penwidth": "3", "color": style.FRAME},
-    "new": {"penwidth": "4.5", "color": style.FRAME},
-    "old": {"penwidth": "1.8", "color": style.FAINT, "style": "dashed"},
-    "faint": {"penwidth": "0.9", "color": "#B0B0B0", "arrowsize": "0.5"},
-}
-
-
-def _chip(edge: Edge) -> str:
-    """An HTML-like label: the letter code on the operation's colour, then its name, in a frame of that colour."""
-    frame = {"new": 'border="3"', "old": 'border="1" style="dashed"'}.get(edge.mark, 'border="1"')
-    text = f"<b>{edge.text}</b>" if edge.mark == "new" else edge.text
-    code = f'<font color="{style.ink_on(edge.colour)}">{OPS[edge.op].code}</font>'
-    return (f'<<table {frame} cellborder="0" cellspacing="0" cellpadding="3" color="{edge.colour}" '
-            f'bgcolor="{style.PAPER}"><tr><td bgcolor="{edge.colour}">{code}</td><td>{text}</td></tr></table>>')
-
-
-def _dot(drawing: Drawing) -> str:
-    import graphviz
-
-    graph = graphviz.Digraph("drawing")
-    font = {"fontname": FONT, "fontcolor": style.INK}
-    graph.attr("graph", rankdir="LR", bgcolor=style.PAPER, nodesep="0.22", ranksep="0.32", pad="0.15", labelloc="t",
-               label=graphviz.escape(drawing.title), fontsize="14", **font)
-    graph.attr("node", shape="box", style="rounded,filled", color=style.INK, margin="0.1,0.05", height="0.4",
-               fontsize="12", **font)
-    graph.attr("edge", color=style.INK, arrowsize="0.7")
-    # Left to right, dot stacks unconnected clusters from below: the last one first.
-    for g, group in reversed(list(enumerate(drawing.groups))):
-        rows = {node.id: node.row for node in group.nodes}
-        with graph.subgraph(name=f"cluster_{g}") as sub:
-            sub.attr(label=graphviz.escape(group.title), labeljust="l", fontsize="13", color=LINE, style="rounded",
-                     margin="10")
-            for node in group.nodes:
-                sub.node(node.id, node.label, **BOXES[node.kind])
-            for edge in group.edges:
-                line = LINES[edge.mark] | {"color": edge.colour}
-                if edge.op:  # a node of its own on the arrow, so that no other arrow crosses the operation's name
-                    sub.node(edge.chip, _chip(edge), shape="plain", style="", margin="0", height="0")
-                    sub.edge(edge.tail, edge.chip, headport="w", arrowhead="none", **line)
-                    sub.edge(edge.chip, edge.head, tailport="e", **line)
-                elif rows[edge.tail] is None:
-                    sub.edge(edge.tail, edge.head, **line)
-                else:  # a trellis: columns two ranks apart, heavy edges keep a width in one row
-                    weight = "50" if rows[edge.tail] == rows[edge.head] else "1"
-                    sub.edge(edge.tail, edge.head, minlen="2", weight=weight, **line)
-    return graph.source
 
 
 # ---------------------------------------------------------------- Graphviz, as a program or in process

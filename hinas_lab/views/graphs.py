@@ -60,9 +60,9 @@ def _channels(genotype: Genotype, layer: int) -> str:
     return f"{genotype.width_factors[genotype.path[layer]]:g}·W"
 
 
-def _names(genotype: Genotype) -> tuple[str, ...]:
-    """Of a cell's sources, in their order."""
-    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(genotype.nodes)))
+def source_names(nodes: int) -> tuple[str, ...]:
+    """Of the sources in a cell of so many nodes, in their order."""
+    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(nodes)))
 
 
 def _edges(cell: Cell) -> list[tuple[int, int, str, str]]:
@@ -76,7 +76,7 @@ def _moves(genotype: Genotype) -> list[tuple[int, int, int]]:
 
 
 def _cell_words(genotype: Genotype, layer: int) -> str:
-    names = _names(genotype)
+    names = source_names(genotype.nodes)
     nodes = (f"node {i} = " + " + ".join(f"{style.op_label(op)} of {names[j]}" for op, j in node)
              for i, node in enumerate(genotype.cells[layer]))
     return f"Layer {layer}, {_channels(genotype, layer)} channels per node: {', '.join(nodes)}."
@@ -89,7 +89,7 @@ def _path_words(genotype: Genotype) -> str:
 def _cell_group(genotype: Genotype, layer: int, edges: list[tuple[int, int, str, str]], note: str = "") -> Group:
     """Inputs say which part of the network they are, nodes and the output their channels as multiples of W."""
     n, w, factor = genotype.nodes, _channels(genotype, layer), genotype.width_factors[genotype.path[layer]]
-    ids = [f"layer {layer} {name}" for name in _names(genotype)]
+    ids = [f"layer {layer} {name}" for name in source_names(genotype.nodes)]
     before = [f"layer {l}" if l >= 0 else {-1: "start", -2: "first conv"}[l] for l in (layer - 1, layer - 2)]
     nodes = [Node(ids[j], f"h(l-{j + 1})\n{before[j]}", "input") for j in range(2)]
     nodes += [Node(ids[2 + i], f"node {i}\n{w}") for i in range(n)]
