@@ -100,6 +100,12 @@ def test_every_space_and_every_phase_makes_a_frame(name):
     assert len(set(frames)) == len(frames)
 
 
+def test_a_search_that_told_nothing_yet_has_a_frame():
+    moment = replace(make_moment(epochs=0), records=Records().arrays(), before=None, preview=None)
+    curves = pane(show(moment), AlphaCurves)
+    assert moment.now == 0 and [list(line.get_xdata()) for line in curves.lines] == [[0]] * 7
+
+
 def test_a_frame_depends_on_its_moment_alone():
     early, late = make_moment(epochs=2), make_moment(epochs=6)
     board, fresh = Board(SPACE, EPOCHS), Board(SPACE, EPOCHS)

@@ -62,7 +62,6 @@ class AlphaMaps:
         bar.yaxis.tick_right()
         faint_frame(bar)
         self.bar = bar
-        self.end = x + maps * (wide + gap) + 44
 
     def choose(self, layer: int, edge: int) -> None:
         for l, pointer in enumerate(self.pointer):
@@ -99,7 +98,7 @@ class Trellis:
         size = min(8.5, 0.4 * half)
         self.at = {(c, i): (30 + c * step, 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows))
                    for c, widths in enumerate(columns) for i in widths}
-        self.half = half, 12
+        self.half = half
         self.title = blit.text(ax, 0, height + 4, fontsize=9.5, color=style.INK)
         self.arrows = blit.add(ax.add_collection(PolyCollection([], linewidth=0)))
         outline = {place: box(px - half, py - 12, px + half, py + 12) for place, (px, py) in self.at.items()}
@@ -119,7 +118,7 @@ class Trellis:
 
     def ends(self, move) -> tuple[tuple[float, float], tuple[float, float]]:
         (x0, y0), (x1, y1) = self.at[move.layer, move.source], self.at[move.layer + 1, move.target]
-        return (x0 + self.half[0] + 2, y0), (x1 - self.half[0] - 2, y1)
+        return (x0 + self.half + 2, y0), (x1 - self.half - 2, y1)
 
     def arrow(self, move, weight: float) -> np.ndarray:
         """A polygon: a shaft of thickness 0.6 + 5 weight, a head a bit wider."""

@@ -60,8 +60,9 @@ class AlphaCurves(Trace):
         super().show(moment)
         layer, edge = self.chosen
         r = moment.records
-        past = np.asarray(r["epoch/alpha"][:, layer, edge] if self.space.lwas else r["epoch/alpha"][:, edge], dtype=np.float64)
-        x, p = r["epoch/epoch"], softmax(past) if len(past) else past
+        x = r["epoch/epoch"]
+        past = r["epoch/alpha"].reshape(len(x), *moment.probabilities.shape)[:, layer, edge]
+        p = softmax(past.astype(np.float64))
         if not len(x) or moment.now > x[-1]:
             x, p = np.append(x, moment.now), np.append(p, moment.probabilities[layer, edge][None], axis=0)
         top = scale_of(p)
