@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import fake_search
 import nbformat
+import numpy as np
 import pytest
 from fake_search import SPACE, FakeRun, Gate, until
 from test_runs import ROOT, python
@@ -63,7 +64,8 @@ def test_what_there_is_to_press(quick):
     assert [b.tooltip for b in buttons] == [tooltip for _, tooltip in BUTTONS.values()] and all(c.tooltip for c in (bar, *choosers))
     assert [name for name, _ in choosers[0].options] == ["layer 0", "layer 1"]
     assert [name for name, _ in choosers[1].options] == ["h-1→0", "h-2→0", "h-1→1", "h-2→1", "0→1"]
-    assert text.value.startswith("ready · warm-up · epoch 1/3, iteration 0/3 · cpu") and bytes(shown.image.value).startswith(b"\x89PNG")
+    assert text.value.startswith("ready · warm-up · epoch 1/3, iteration 0/3 · cpu")
+    assert shown.image.value == shown.png == b"frame of before the first step"
 
 
 def test_tied_alpha_has_one_layer(quick):
@@ -120,7 +122,7 @@ def test_a_press_shows_while_a_picture_is_drawn(quick):
     quick.seconds = 1.0
     shown = panel(FakeRun(), live=True)
     click(shown, "Start")
-    until(lambda: shown.board.moments)
+    until(lambda: len(shown.board.moments) > 1)
     start = time.perf_counter()
     click(shown, "Pause")
     assert shown.text.value.startswith("pausing") and time.perf_counter() - start < 0.3
@@ -131,7 +133,8 @@ def test_a_press_shows_while_a_picture_is_drawn(quick):
 def test_stopped_before_it_began(quick):
     shown = panel(FakeRun(), live=True)
     click(shown, "Stop")
-    assert shown.text.value.startswith("stopped · ") and shown.result(timeout=0) is shown.player.search and shown.png == b""
+    assert shown.text.value.startswith("stopped · ") and shown.result(timeout=0) is shown.player.search
+    assert shown.png == b"frame of stopped in epoch 1 of 3"
 
 
 def test_the_same_run_has_one_panel(quick):
@@ -168,7 +171,7 @@ def test_a_picture_that_dies_does_not_end_the_search(quick, monkeypatch):
 
 def test_choosing_an_edge_draws_it_now(quick):
     shown = panel(FakeRun(), live=True)
-    shown.edge.value = 1  # nothing to draw yet
+    shown.edge.value = 1
     shown.player.step("arch")
     until(lambda: shown.text.value.startswith("paused"))
     frames = shown.frames
@@ -179,6 +182,15 @@ def test_choosing_an_edge_draws_it_now(quick):
 
 
 # Moments
+
+
+def test_before_the_first_record_it_looks_as_after_it(quick):
+    shown = panel(FakeRun(), live=True)
+    assert shown.board.moments[0].before is None and shown.board.moments[0].preview is None
+    ready, told = shown.board.moments[0].records, next(FakeRun().steps())
+    for name in told.__dataclass_fields__.keys() - {"genotype", "preview", "alpha_entropy", "beta_entropy"}:
+        assert np.array_equal(ready[f"epoch/{name}"], [getattr(told, name)], equal_nan=True), name
+    assert np.isclose(ready["epoch/alpha_entropy"], np.log(7)) and ready["epoch/beta_entropy"].shape == (1,)
 
 
 def test_a_moment_knows_what_it_is_compared_with(quick):
@@ -217,7 +229,7 @@ def test_pictures_keep_to_their_share(quick, frame, step):
     shown.player.stop()
     shown.result(timeout=10)
     wall, worked = time.perf_counter() - start, shown.player.progress.worked
-    first_and_last = 2
+    first_and_last = 3  # and the one before the start
     assert len(shown.board.moments) <= wall * 20 + 1 + first_and_last
     assert len(shown.board.moments) >= 0.3 * min(0.05 * worked / frame, 20 * wall), "and use it"
     assert shown.spent <= 0.05 * worked + 2 * frame + 0.02 and shown.spent >= 0.9 * frame * (len(shown.board.moments) - first_and_last)

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from hinas_lab.views import style
 from hinas_lab.views.board import Moment
 from hinas_lab.views.player import ENDS, Player, one_line
 from hinas_lab.views.plots import edge_labels
@@ -61,7 +60,7 @@ class LivePanel(Panel):
     def open(self):
         import ipywidgets as w
 
-        self._handles, self._over, self._moment = [], False, None
+        self._handles, self._over = [], False
         self._said, self._cost = -1.0, 0.0
         self._writing = threading.Lock()
         buttons = []
@@ -81,7 +80,6 @@ class LivePanel(Panel):
         self.image = w.Image(format="png", layout={"max_width": "100%"})  # a tooltip on it is an error in the browser
         rows = (buttons, [self.bar, self.text], [self.layer, self.edge])
         self.box = w.VBox([*(w.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows), self.image, self.error])
-        self.image.value = style.png(self.board.figure, dpi=100)  # no curves yet
         self.look()
         self.write()
         self._over = self.player.state in ENDS
@@ -99,8 +97,7 @@ class LivePanel(Panel):
         """Draw the curves of this edge, now."""
         with self._drawing:
             self.board.choose(layer, edge)
-            if self._moment is not None:
-                self.draw(self._moment)
+            self.draw(self._moment)
 
     def after(self, player: Player):
         """After a record, a pause, the end. In the thread that plays, between steps."""
@@ -113,7 +110,7 @@ class LivePanel(Panel):
                 self.write()
             elif start - self._said >= 1 / self.fps:
                 self._said = start
-                due = not self.png or self.spent + self._cost <= self.share * player.progress.worked
+                due = self.spent + self._cost <= self.share * player.progress.worked
                 if due:
                     self.look()
                 self.write()

@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from hinas_lab.config import SearchSpace, from_dict
-from hinas_lab.space.decode import decode
+from hinas_lab.space.decode import decode, entropy, skip_share
 from hinas_lab.views.board import Board, Moment
 from hinas_lab.views.player import ENDS, Player
 
@@ -82,6 +84,8 @@ class Panel:
         """The search now; when it is finished, the epoch that was kept."""
         run, p, state = self.player.search, self.player.progress, self.player.state
         records, (alpha, beta) = run.records.arrays(), run.architecture()
+        if not len(records["epoch/epoch"]):
+            records |= self._first_row(alpha, beta)
         at_epoch = lambda row: (records["epoch/alpha"][row], records["epoch/beta"][row])  # noqa: E731
         seen, title = len(records["epoch/epoch"]), f"epoch {p.epoch} of {p.epochs}, {p.phase}"
         before = seen - 1
@@ -98,10 +102,16 @@ class Panel:
                       before=decode(self.space, *at_epoch(before)) if before >= 0 else None,
                       preview=previews[max(previews)] if previews else None, title=title)
 
+    def _first_row(self, alpha: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
+        """Epoch 0 as the search will record it."""
+        row = {"epoch": 0, "alpha": alpha, "beta": beta, "beta_grad": 0 * beta, "score": np.nan, "psnr": np.nan, "ssim": np.nan, "flips": 0,
+               "best": 0, "seconds": 0.0, "skip_share": skip_share(decode(self.space, alpha, beta))}
+        row["alpha_entropy"], row["beta_entropy"] = entropy(self.space, alpha, beta)
+        return {f"epoch/{name}": np.asarray([value]) for name, value in row.items()}
+
     def look(self):
-        """Draw the search now; before its first record there is nothing to see. Asked between steps."""
-        if self.player.progress.done:
-            self.draw(self.moment())
+        """Draw the search now. Asked between steps."""
+        self.draw(self.moment())
 
     def draw(self, moment: Moment):
         with self._drawing:
@@ -127,8 +137,8 @@ class Panel:
 
 
 def still(png: bytes, alt: str) -> tuple[dict, dict]:
-    """A picture as Jupyter stores it: data and metadata. Without a picture, the words."""
-    return {"text/plain": alt} | ({"image/png": base64.b64encode(png).decode()} if png else {}), {"image/png": {"alt": alt}}
+    """A picture as Jupyter stores it: data and metadata."""
+    return {"text/plain": alt, "image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}
 
 
 def clock(seconds: float) -> str:
