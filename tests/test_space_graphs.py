@@ -227,6 +227,7 @@ def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
         rows = [[height[n.id] for n in group.nodes if n.id in height and n.row == row] for row in sorted({n.row for n in group.nodes})]
         assert all(max(row) - min(row) < 12 for row in rows)  # of points; rows are about 50 apart
         assert [max(row) for row in rows] == sorted(max(row) for row in rows)
+        assert height["layer 1 width 2"] < height["layer 1 width 1"] < height["layer 1 width 0"]
 
 
 def test_fallback_keeps_the_main_line_straight_and_leaps_apart():
