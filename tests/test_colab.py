@@ -1,19 +1,26 @@
-"""Runs that outlive a disconnect: packed at each checkpoint, brought back from the newest whole file, continued bit for bit."""
+"""Runs that outlive a disconnect: packed at each checkpoint, brought back from the newest whole file, continued bit for bit; and the
+cell that installs the package in Colab."""
 
 import shutil
 import sys
 import zipfile
 from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
+import nbformat
 import pytest
 import torch
 
+import hinas_lab
 from hinas_lab.config import preset
 from hinas_lab.engine import runs
 from hinas_lab.engine.packing import pack_run, packed, unpack_run
 from hinas_lab.engine.records import read_records
 from hinas_lab.engine.runs import open_search
 from hinas_lab.lessons import colab
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 @pytest.fixture(autouse=True)
@@ -146,3 +153,33 @@ def test_outside_colab(tmp_path, monkeypatch, capsys):
     colab.hello()
     said = capsys.readouterr().out
     assert torch.__version__ in said and ("no GPU" in said) != torch.cuda.is_available()
+
+
+def first_cell(path):
+    return next(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
+FIRST = first_cell(NOTEBOOKS / "03_live_search.ipynb")
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("[0-9e]*.ipynb")), ids=lambda path: path.stem)
+def test_every_notebook_begins_with_the_same_cell(path):
+    assert first_cell(path) == FIRST
+
+
+def test_the_first_cell_does_nothing_here(monkeypatch):
+    monkeypatch.delitem(sys.modules, "google.colab", raising=False)
+    before = list(sys.path)
+    exec(FIRST, {})  # no get_ipython: a NameError if it did anything
+    assert sys.path == before
+
+
+def test_the_first_cell_installs_in_colab(monkeypatch, capsys):
+    """What is already installed, torch above all, stays: no constraints, no upgrade."""
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    said = []
+    exec(FIRST, {"get_ipython": lambda: SimpleNamespace(system=said.append)})
+    assert len(said) == 1 and hinas_lab.REPOSITORY in said[0] and "pip install -q -e ./hinas_lab" in said[0]
+    assert not {"-c", "-U", "--upgrade", "torch"} & set(said[0].split())
+    assert sys.path[0] == "hinas_lab" and torch.__version__ in capsys.readouterr().out
