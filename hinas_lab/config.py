@@ -200,7 +200,7 @@ def _check_common(c):
         _least(name, getattr(c, name), 1)
     _need(c.patch >= 11 or c.loss.lam == 0, "patch", c.patch, "must be at least 11 pixels, the window of SSIM")
     _one_of("optimizer", c.optimizer, ("sgd", "adam"))
-    _one_of("precision", c.precision, ("float32", "tf32", "bfloat16"))
+    _one_of("precision", c.precision, ("float32", "tf32", "bfloat16", "float16"))
     _positive("lr", c.lr)
     if c.grad_clip is not None:
         _positive("grad_clip", c.grad_clip)
@@ -253,9 +253,11 @@ class SearchConfig:
     keep: str = "best"
     "the supernet that is the result: the best one on V, or the last one (V is scored all the same)"
     precision: str = "float32"
-    "float32; tf32 (NVIDIA GPUs): all convolutions and products; bfloat16: the forward pass, parameters and loss stay float32"
+    "float32; tf32 (NVIDIA GPUs): all convolutions and products; bfloat16, float16: the forward pass, parameters and loss stay float32"
     checkpoint: bool = False
     "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
+    graphs: bool = False
+    "NVIDIA GPUs: a step's forward and backward pass is recorded once as a CUDA graph and replayed, the same numbers"
     seed: int = 0
 
     def __post_init__(self):

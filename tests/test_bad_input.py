@@ -53,7 +53,7 @@ COMMANDS = [
     ("train --run X --genotype {search} --preset huge", "preset = 'huge'"),
     ("demo --preset huge --run X", "preset = 'huge'"),
     (f"{DENOISE} --task derain", "task = 'derain': must be one of denoise, sr"),
-    ("evaluate --method bm3d", "method = 'bm3d': neither a run folder nor one of noisy, tv, wavelet, nl_means, bicubic"),
+    ("evaluate --method wnnm", "method = 'wnnm': neither a run folder nor one of noisy, tv, wavelet, nl_means, bm3d, bicubic"),
     ("evaluate --method {train} --protocol authors2", "protocol = 'authors2': must be one of whole"),
     ("study everything", "NAME: invalid choice: 'everything' (choose from"),
     ("study search --seeds 1", "seeds = 1"),

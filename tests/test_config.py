@@ -33,7 +33,7 @@ OTHER = {
         "validate_from": 1, "share": 0.5, "validate_crop": 64, "score": "psnr", "loss": Loss(lam=0),
         "optimizer": "adam", "lr": 1, "lr_min": 0, "schedule": "restart", "momentum": 0, "weight_decay": 0,
         "grad_clip": 5.0, "arch_lr": 0.01, "arch_beta1": 0.5, "arch_weight_decay": 0, "arch_data": "weights", "keep": "last",
-        "precision": "bfloat16", "checkpoint": True,
+        "precision": "bfloat16", "checkpoint": True, "graphs": True,
         "seed": 2**40},
     TrainConfig: {
         "width": 16, "stem": 32, "end": "aspp", "repeats": 1, "sigmas": (30.0, 70.0), "batch": 4, "patch": 32,
@@ -63,7 +63,8 @@ WRONG = {
         "schedule": ("step",), "momentum": (*NUMBER, 1, 1.1), "weight_decay": NUMBER,
         "grad_clip": (0, -1, "1", NAN, INF, True), "arch_lr": NUMBER, "arch_beta1": (*NUMBER, 1),
         "arch_weight_decay": NUMBER, "arch_data": ("both", None), "keep": ("worst", True),
-        "precision": ("float16", 32, None), "checkpoint": ("yes", 1), "seed": WHOLE[1:]},
+        "precision": ("float8", 32, None), "checkpoint": ("yes", 1), "graphs": (None, 1),
+        "seed": WHOLE[1:]},
     TrainConfig: {
         "width": WHOLE, "stem": WHOLE, "repeats": WHOLE, "iterations": WHOLE, "warmup": WHOLE[1:], "end": ("pool",),
         "patch": (10,), "sigmas": (("x",), 50), "loss": (None,), "precision": ("half",)},

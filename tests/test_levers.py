@@ -1,10 +1,12 @@
 """What makes a step cheaper: the same numbers, or numbers as near as the format allows; and memory, predicted and counted."""
 
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
@@ -15,13 +17,18 @@ from torch.testing import assert_close
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.engine import memory
 from hinas_lab.engine.optim import make_optimizer, set_gradients
-from hinas_lab.engine.precision import loss_of, precision
+from hinas_lab.engine.precision import finite, gradients, loss_of, precision
+from hinas_lab.engine.records import Step
+from hinas_lab.engine.search import Search, search, weight_step
+from hinas_lab.images.catalog import load_images
+from hinas_lab.images.patches import Patches
 from hinas_lab.space import cells
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralSuperNet
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.studies import limits
+from hinas_lab.studies import gpu, limits
+from hinas_lab.studies.short_formats import distance, distances
 from hinas_lab.views.scaling import plot_scaling
 
 SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
@@ -93,6 +100,97 @@ def test_bfloat16_is_near_and_leaves_float32_parameters():
     assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {torch.float32}
     with precision("float32", x.device):
         assert not torch.is_autocast_enabled("cpu")
+
+
+def test_float16_gradients_are_scaled_and_an_overflow_is_seen():
+    """Gradients that float16 cannot hold survive; one beyond its range makes the loss nan, which stops a step."""
+    half = replace(TINY, precision="float16")
+    for size, seen in ((1e-7, True), (1e4, False)):
+        w = torch.full((8,), 1.0, requires_grad=True)
+        x = torch.full((8,), size)
+
+        def loss(w=w, x=x):
+            return (w.half().float() * x).sum()  # the gradient passes through float16
+
+        given = gradients(loss(), [w], half)
+        value = finite((loss(),), given, half)[0]
+        if seen:
+            assert_close(given[0], x, rtol=1e-2, atol=0)
+            assert math.isfinite(value)
+        else:
+            assert math.isnan(value)
+    net = made(SMALL).float()
+    x = picture(SMALL).float()
+    exact = step(net, x)
+    with precision("float16", x.device):
+        low = net(x)
+    assert low.dtype == torch.float32 and 0 < (low - exact[0]).norm() / (exact[0] - x).norm() < 0.01
+
+
+def test_a_search_in_float16_learns_and_stops_at_an_overflow(monkeypatch):
+    patches = Patches(load_images("builtin", 1))
+    state = Search(SMALL, replace(TINY, precision="float16"), patches)
+    first = [p.clone() for p in state.net.weight_parameters]
+    losses = [r.loss for _, r in zip(range(6), search(state)) if isinstance(r, Step)]
+    assert all(map(math.isfinite, losses)) and not torch.equal(first[0], state.net.weight_parameters[0])
+    monkeypatch.setattr("hinas_lab.engine.precision.SCALE", 1e30)
+    before = [p.clone() for p in state.net.parameters()]
+    with pytest.raises(FloatingPointError, match="no parameter was changed"):
+        weight_step(state)
+    assert all(map(torch.equal, before, state.net.parameters()))
+
+
+def test_graphs_need_a_gpu():
+    with pytest.raises(ValueError, match="graphs = True: needs an NVIDIA GPU, the device is cpu"):
+        Search(SMALL, replace(TINY, graphs=True), Patches(load_images("builtin", 1)))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need an NVIDIA GPU")
+@pytest.mark.parametrize("levers", [{}, {"checkpoint": True}, {"precision": "bfloat16"}], ids=lambda d: "+".join(d) or "plain")
+def test_graphs_give_the_numbers_of_eager_steps(levers):
+    torch.backends.cudnn.deterministic = True
+    ends = []
+    for on in (False, True):
+        state = Search(SMALL, replace(TINY, graphs=on, **levers), Patches(load_images("builtin", 1), device="cuda"))
+        records = list(search(state))
+        ends.append(([r.loss for r in records if isinstance(r, Step)], state.net.state_dict()))
+    assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-5)
+    for name, value in ends[0][1].items():
+        assert_close(ends[1][1][name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_readings_of_a_device():
+    """What a GPU is asked, asked of the CPU at preset tiny: every reading is there, none failed."""
+    told = {r.what: r for r in gpu.readings("cpu", quick=True, levers={"float32": {}})}
+    assert list(told) == ["weight step, float32", "arch step, float32", "search, float32", "largest batch, sharing on",
+                          "largest batch, sharing off", *(f"compact net, {p}, batch {b}" for p in ("float32", "bfloat16") for b in (1, 8)),
+                          "weight step without data, fast : literal"]
+    assert all(r.value > 0 for r in told.values()) and told["search, float32"].note.startswith("3 of 3 epochs")
+    sizes = {p.shape for p in gpu.pictures(5, 20, 30).values()}
+    assert sizes == {(20, 30)} and all(map(np.array_equal, gpu.pictures(5, 20, 30).values(), gpu.pictures(5, 20, 30).values()))
+    refused(hinas("bench", "--device", "cuda:7"), "device = 'cuda:7'")
+
+
+def test_how_far_two_searches_are_apart():
+    start, end = np.zeros((1, 2, 3)), np.full((1, 2, 3), [20.0, 0, 0])
+    a, b = np.concatenate([start, start, end]), np.concatenate([start, start, start])
+    assert distance(a, a) == 0 and distance(b, b) == 0
+    assert distance(a, b) == pytest.approx(2 / 3, abs=1e-6)  # only the epoch in which one moved counts
+    paths = {("float32", 0): a, ("float32", 1): b, ("bfloat16", 0): a, ("bfloat16", 1): b}
+    assert distances(paths, "bfloat16") == {"format": [0.0, 0.0], "seed": [distance(a, b)]}
+
+
+def test_precision_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ask = ("study", "precision", "--preset", "tiny", "--seeds", 2, "--run", "study")
+    code, out, err = hinas(*ask)
+    assert (code, "wrote study" in out) == (0, True) and max(map(len, out.splitlines())) <= 80
+    told = json.loads((tmp_path / "study" / "study.json").read_text())
+    assert len(told["distances"]["format"]) == 2 and len(told["distances"]["seed"]) == 1 and told["env"]["threads"] == 1
+    again = hinas(*ask)
+    assert again[:2] == (0, out)  # finished searches are read, not run
+    refused(hinas("study", "precision", "--seeds", 1), "seeds = 1")
+    refused(hinas("study", "precision", "--format", "int8"), "format = 'int8'")
 
 
 @pytest.mark.parametrize("levers", [{}, {"checkpoint": True}, {"precision": "bfloat16"}, {"checkpoint": True, "precision": "bfloat16"}],

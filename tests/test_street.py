@@ -32,7 +32,7 @@ WITHOUT_TORCH = [
     "config", "space.genotype", "space.decode", "space.cost", "space.ops",
     "images.catalog", "images.sets", "images.verify", "images.unpack", "images.download", "images.audit", "images.colour",
     "images.protocol", "images.metrics", "images.degrade", "images.files",
-    "storage", "engine.records", "engine.evaluate", "engine.unfinished", "engine.baselines",
+    "storage", "engine.header", "engine.records", "engine.evaluate", "engine.unfinished", "engine.baselines",
 ]  # fmt: skip
 
 # What a bare checkout on a cluster node or a GPU machine may lack (CONTRACT.md, lean core).

@@ -12,6 +12,8 @@ def add(commands):
                         help="instead: FLOP/s against what the machine can do, and how the cost of a step grows; one thread")
     parser.add_argument("--preset", default="classroom", help="of --limits (default: classroom)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="with --limits: draw the growth into DIR/scaling-PRESET.png")
+    parser.add_argument("--device", default="cpu", metavar="D",
+                        help="cuda: instead, steps with and without graphs, a whole search, memory, the compact net on that GPU")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: seconds, and numbers that mean nothing")
     parser.add_argument("--threads", type=int, nargs="+", metavar="T", help="numbers of threads (default: 1, then all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
@@ -28,6 +30,8 @@ def run(args) -> int:
     check_json(args.json)
     if args.limits:
         return _limits(args)
+    if args.device != "cpu":
+        return _gpu(args)
     before, rows = torch.get_num_threads(), []
     for threads in args.threads or sorted({1, before}):
         if not 1 <= threads <= 1024:
@@ -41,6 +45,22 @@ def run(args) -> int:
     torch.set_num_threads(before)
     if args.json:
         write_json(args.json, {"machine": environment(0, "cpu"), "quick": args.quick, "rows": [asdict(r) for r in rows]})
+    return 0
+
+
+def _gpu(args) -> int:
+    from argparse import Namespace
+
+    from hinas_lab.cli.common import use_machine
+    from hinas_lab.storage import environment, write_json
+    from hinas_lab.studies.gpu import readings
+
+    device, rows = use_machine(Namespace(device=args.device, threads=None)), []
+    for r in readings(device, args.quick):
+        print(f"{r.what:<46.46} {r.value:>9.4g} {r.unit}" + f"\n    {r.note}" * bool(r.note), flush=True)
+        rows.append(asdict(r))
+        if args.json:  # after each: nothing is lost when time runs out
+            write_json(args.json, {"machine": environment(0, device), "quick": args.quick, "rows": rows})
     return 0
 
 

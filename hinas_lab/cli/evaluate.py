@@ -19,7 +19,7 @@ def add(commands):
         description="PSNR and SSIM of every image, their mean and its standard error, under a protocol that is printed with them. With "
                     "--json or --save, the same command continues where it was stopped.")
     parser.add_argument("--method", required=True, metavar="NAME|RUN",
-                        help="folder of a training run; tv, wavelet, nl_means, noisy (nothing done); bicubic for --scale")
+                        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale")
     parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR",
                         help="builtin, a set of 'hinas-lab data list', or a folder (default: builtin)")
     parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")

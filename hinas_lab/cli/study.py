@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-STUDIES = ("search", "protocol", "bicubic")
+STUDIES = ("search", "protocol", "bicubic", "precision", "published", "peers")
 
 
 def add(commands):

@@ -18,12 +18,12 @@ def run(args) -> int:
     from hinas_lab.images.catalog import read_images
     from hinas_lab.images.protocol import protocol
     from hinas_lab.storage import environment, write_json
-    from hinas_lab.studies.published import BICUBIC
+    from hinas_lab.studies.published import bicubic
 
     check_json(args.json)
     chosen, rows, absent = protocol("sr-bicubic"), [], []
     print(f"{'data set':<10}{'n':>4} {'scale':>5} {'PSNR dB':>9} {'published':>10} {'SSIM':>8} {'published':>10}")
-    for name, scales in BICUBIC.items():
+    for name, scales in bicubic().items():
         try:
             images = read_images(name, "test")
         except FileNotFoundError:

@@ -35,13 +35,23 @@ def _nl_means(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     return denoise_nl_means(noisy, patch_size=7, patch_distance=9, h=strength * s, sigma=s, fast_mode=True)
 
 
+def _bm3d(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
+    try:
+        from bm3d import bm3d
+    except ImportError:
+        raise ValueError("BM3D needs its authors' package, free for non-commercial use only: pip install bm3d") from None
+    return bm3d(noisy, strength * sigma / 255)
+
+
 METHODS: dict[str, tuple[Denoiser, tuple[float, ...]]] = {
     "tv": (_tv, (0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3)),
     "wavelet": (_wavelet, (0.8, 0.9, 1.0, 1.1, 1.25, 1.5)),
     "nl_means": (_nl_means, (0.4, 0.5, 0.6, 0.7, 0.8)),
 }
 "method -> denoiser and the strengths tried"
-CLASSICAL = {"denoise": ("noisy", *METHODS), "sr": ("bicubic",)}
+INSTALLED_BY_USERS: dict[str, Denoiser] = {"bm3d": _bm3d}
+"methods whose licence keeps them out of our requirements; they know the noise level and are not tuned"
+CLASSICAL = {"denoise": ("noisy", *METHODS, *INSTALLED_BY_USERS), "sr": ("bicubic",)}
 "task -> methods that are not trained; noisy: nothing done"
 
 
@@ -71,7 +81,8 @@ def classical(method: str, task: str, level: float) -> Restore:
         return lambda image: image
     if method == "bicubic":
         return lambda image: planes(upscale, image, int(level))
-    denoise, strength = METHODS[method][0], tune(method, level)
+    known = method in INSTALLED_BY_USERS
+    denoise, strength = (INSTALLED_BY_USERS[method], 1.0) if known else (METHODS[method][0], tune(method, level))
     return lambda image: _each_channel(denoise, image, level, strength)
 
 

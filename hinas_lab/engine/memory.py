@@ -16,7 +16,7 @@ from hinas_lab.engine.precision import loss_of, precision
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
-from hinas_lab.space.ops import CHOICES
+from hinas_lab.space.ops import CHOICES, OPS
 from hinas_lab.space.supernet import SuperNet
 
 
@@ -101,6 +101,14 @@ def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
             return cell(*inputs, alpha, [frozenset(CHOICES)] * (space.nodes + 1))
 
     return kept_bytes(forward, list(cell.parameters()))
+
+
+def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
+    """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is computed again: the activated input of each
+    source, and of each batch norm its input. All else is linear in what is kept, or follows from it element by element."""
+    norms = sum(1 if op.kind == "conv" else space.repeats for op in OPS.values() if op.kind in ("conv", "sep"))
+    planes = space.node_channels(width) * (len(space.edges) * norms + space.nodes + 1)
+    return 4 * planes * config.batch * config.patch**2
 
 
 def _footprint(net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0) -> Footprint:

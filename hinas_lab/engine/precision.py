@@ -16,11 +16,17 @@ def use_tf32(on: bool):
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on
 
 
+LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+"by autocast; the parameters stay float32"
+SCALE = 1024.0
+"float16 ends at 65504 and 6e-8: losses are multiplied by this before they are differentiated (gradients at `classroom` reach 1.4)"
+
+
 @contextmanager
 def precision(name: str, device: torch.device) -> Iterator[None]:
-    """Around a forward pass: bfloat16 by autocast. It keeps float32's range, so gradients need no scaling. Else nothing."""
-    if name == "bfloat16":
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+    """Around a forward pass: autocast to a short format, else nothing."""
+    if name in LOW:
+        with torch.autocast(device.type, dtype=LOW[name]):
             yield
     else:
         yield
@@ -33,3 +39,20 @@ def loss_of(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor,
     with precision(config.precision, degraded.device):
         output = net(degraded)
     return restoration_loss(output.float(), clean, config.loss)
+
+
+def gradients(total: Tensor, parameters: list[Tensor], config: SearchConfig | TrainConfig) -> tuple[Tensor, ...]:
+    """d total / d parameters, float32. bfloat16 has float32's range and needs no scaling, float16 does."""
+    if config.precision != "float16":
+        return torch.autograd.grad(total, parameters)
+    scaled = torch.autograd.grad(total * SCALE, parameters)
+    torch._foreach_div_(scaled, SCALE)
+    return scaled
+
+
+def finite(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig) -> list[float]:
+    """The terms of a loss as numbers, the first nan when a float16 gradient overflowed: read at once, when all work is queued on a GPU."""
+    values = torch.stack([t.detach() for t in terms])
+    if config.precision == "float16":
+        values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
+    return values.tolist()

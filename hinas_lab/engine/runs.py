@@ -22,6 +22,7 @@ import torch
 from safetensors import SafetensorError
 
 from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
+from hinas_lab.engine.header import FORMAT, read_header, read_json
 from hinas_lab.engine.records import Epoch, Records, Step, read_records
 from hinas_lab.engine.search import Search, search
 from hinas_lab.engine.train import Training, build_network, train
@@ -32,9 +33,7 @@ from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import environment, write_atomic, write_json
 
-FORMAT = 1
 _FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
-_FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
 
@@ -163,7 +162,7 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
 
 def _note_resumed(folder: Path, here: dict):
     """Another machine or version may end with other bits: env.json says so."""
-    there = _read_json(folder / "env.json")
+    there = read_json(folder / "env.json")
     last = there.get("resumed", [there])[-1]
     if any(last.get(k) != v for k, v in here.items()):
         write_json(folder / "env.json", there | {"resumed": [*there.get("resumed", []), here]})
@@ -181,29 +180,6 @@ def _check_same(folder: Path, there: dict, here: dict):
     for name in sorted(set(a) | set(b)):
         if a.get(name) != b.get(name):
             raise ValueError(f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder")
-
-
-def read_header(folder: str | Path) -> dict:
-    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer version, or damaged."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder}: no such run folder")
-    if not (folder / "config.json").exists():
-        raise ValueError(f"{folder}: not a run folder (no config.json)")
-    header = _read_json(folder / "config.json")
-    if header.get("format") != FORMAT or not _FIELDS.get(header.get("kind"), {""}) <= set(header):
-        raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
-    return header
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: damaged or unreadable ({type(error).__name__})") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: damaged (not a JSON object)")
-    return values
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -16,14 +16,15 @@ import torch
 from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
+from hinas_lab.engine.graphs import Captured
 from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import loss_of, use_tf32
+from hinas_lab.engine.precision import finite, gradients, loss_of, use_tf32
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 from hinas_lab.space.decode import decode, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet
 
 PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
 "at most so many previews a search, so many pixels wide for gray and colour"
@@ -42,6 +43,12 @@ class Search:
             raise ValueError(f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.w)} crops; "
                              "lower batch or raise crops_per_image")
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
+        self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
+        if config.graphs:
+            if self.net.alpha.device.type != "cuda":
+                raise ValueError(f"graphs = True: needs an NVIDIA GPU, the device is {patches.device}")
+            pool = torch.cuda.graph_pool_handle()
+            self.gradients = {k: Captured(f, self.net.buffers(), pool) for k, f in self.gradients.items()}
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
         self.arch_optimizer = adam(self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay)
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
@@ -74,6 +81,18 @@ class Search:
         places = (self.iteration * self.config.batch + torch.arange(self.config.batch)) % len(order)
         rng = generator(self.config.seed, stream, self.epoch, 1 + self.iteration)
         return self.patches.batch(order[places], self.config.patch, self.config.sigmas, rng)
+
+    def _weight_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
+        """The three terms of the loss, then its gradient with respect to each weight; alpha and beta are numbers here."""
+        with torch.no_grad():
+            weights = self.net.weights()
+        terms = loss_of(lambda x: self.net(x, weights, checkpoint=self.config.checkpoint), degraded, clean, self.config)
+        return (*(t.detach() for t in terms), *gradients(terms[0], self.net.weight_parameters, self.config))
+
+    def _arch_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
+        """The three terms of the loss, then its gradients with respect to alpha and beta; none of a weight is computed."""
+        terms = loss_of(lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config)
+        return (*(t.detach() for t in terms), *gradients(terms[0], self.net.arch_parameters, self.config))
 
     def learning_rate(self) -> float:
         """Of the weights, now: one cosine over all epochs, or one that restarts every 10 epochs from a linearly lower peak."""
@@ -115,14 +134,10 @@ class Search:
 
 
 def arch_step(state: Search) -> Step:
-    """alpha, beta <- Adam on d L_A(w, alpha, beta) / d(alpha, beta), w held fixed. No gradient of a weight is computed."""
+    """alpha, beta <- Adam on d L_A(w, alpha, beta) / d(alpha, beta), w held fixed."""
     start = time.perf_counter()
-    degraded, clean = state.batch(A)
     net, parameters = state.net.train(), state.net.arch_parameters
-    terms = _loss(state, degraded, clean)
-    gradients = torch.autograd.grad(terms[0], parameters)
-    values = _finite(terms, state, "arch")
-    set_gradients(parameters, gradients)
+    values = _differentiate(state, A, parameters)
     if net.space.fixed_path is None:
         state.beta_grad += net.beta.grad.abs()
     state.arch_optimizer.step()
@@ -130,21 +145,11 @@ def arch_step(state: Search) -> Step:
     return _step("arch", state, values, state.config.arch_lr, start)
 
 
-def _loss(state: Search, degraded: Tensor, clean: Tensor, weights: Weights | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    return loss_of(lambda x: state.net(x, weights, checkpoint=state.config.checkpoint), degraded, clean, state.config)
-
-
 def weight_step(state: Search) -> Step:
     """w <- SGD or Adam on d L_W(w, alpha, beta) / dw, alpha and beta held fixed."""
     start = time.perf_counter()
-    degraded, clean = state.batch(W)
-    net, parameters, lr = state.net.train(), state.net.weight_parameters, state.learning_rate()
-    with torch.no_grad():
-        weights = net.weights()
-    terms = _loss(state, degraded, clean, weights)
-    gradients = torch.autograd.grad(terms[0], parameters)
-    values = _finite(terms, state, "weight")
-    set_gradients(parameters, gradients)
+    parameters, lr = state.net.train().weight_parameters, state.learning_rate()
+    values = _differentiate(state, W, parameters)
     if state.config.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(parameters, state.config.grad_clip)
     state.weight_optimizer.param_groups[0]["lr"] = lr
@@ -153,6 +158,19 @@ def weight_step(state: Search) -> Step:
     record = _step("weight", state, values, lr, start)
     state.iteration += 1
     return record
+
+
+def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Parameter]) -> list[float]:
+    """One batch of ``stream``: gradients into the parameters, the loss's terms as numbers."""
+    out = state.gradients[stream](*state.batch(stream))
+    terms, given = out[:3], out[3:]
+    values = finite(terms, given, state.config)
+    if not math.isfinite(values[0]):
+        kind = "arch" if stream == A else "weight"
+        raise FloatingPointError(f"the loss became {values[0]} in the {kind} step of epoch {state.epoch + 1}, iteration "
+                                 f"{state.iteration + 1}; no parameter was changed; lower the learning rate")
+    set_gradients(parameters, given)
+    return values
 
 
 def search(state: Search) -> Iterator[Step | Epoch]:
@@ -204,15 +222,6 @@ def _preview(state: Search) -> np.ndarray:
     with calibrate(net, state.patches, state.split.w, state.config, decoded, n=16):
         wired = net(degraded[None], decoded)[0]
     return torch.stack([soft, wired]).mul(255).round().clamp(0, 255).byte().cpu().numpy()
-
-
-def _finite(terms: tuple[Tensor, Tensor, Tensor], state: Search, kind: str) -> list[float]:
-    """The terms of the loss as numbers, read at once and after all work of the step is queued on a GPU."""
-    values = torch.stack([t.detach() for t in terms]).tolist()
-    if not math.isfinite(values[0]):
-        raise FloatingPointError(f"the loss became {values[0]} in the {kind} step of epoch {state.epoch + 1}, iteration "
-                                 f"{state.iteration + 1}; no parameter was changed; lower the learning rate")
-    return values
 
 
 def _step(kind: str, state: Search, values: list[float], lr: float, start: float) -> Step:

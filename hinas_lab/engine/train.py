@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import loss_of, use_tf32
+from hinas_lab.engine.precision import finite, gradients, loss_of, use_tf32
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
@@ -72,12 +72,12 @@ def train_step(state: Training) -> list[float]:
     chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
     degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
     terms = loss_of(state.net.train(), degraded, clean, c)
-    gradients = torch.autograd.grad(terms[0], state.parameters)
-    values = torch.stack([t.detach() for t in terms]).tolist()  # after the work of the step is queued on a GPU
+    given = gradients(terms[0], state.parameters, c)
+    values = finite(terms, given, c)
     if not math.isfinite(values[0]):
         raise FloatingPointError(f"the loss became {values[0]} in iteration {state.iteration + 1}; no parameter was changed; "
                                  "lower the learning rate")
-    set_gradients(state.parameters, gradients)
+    set_gradients(state.parameters, given)
     if c.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.parameters, c.grad_clip)
     state.optimizer.param_groups[0]["lr"] = state.learning_rate()

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from unittest import mock
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hinas_lab.config import SearchConfig, SearchSpace, preset
-from hinas_lab.engine.memory import batch, kept_bytes, supernet_loss
+from hinas_lab.engine.memory import batch, cell_bytes, kept_bytes, largest_batch, least_cell_bytes, search_step, supernet_loss
 from hinas_lab.engine.optim import set_gradients
 from hinas_lab.engine.precision import loss_of
 from hinas_lab.images.catalog import load_images
@@ -93,10 +94,10 @@ def calls(f: Callable) -> int:
 class Steps:
     """Weight and arch steps of a fast and of a literal supernet on one batch: the same numbers in, the same numbers out."""
 
-    def __init__(self, space: SearchSpace, config: SearchConfig):
+    def __init__(self, space: SearchSpace, config: SearchConfig, device: str = "cpu", kinds: tuple[str, ...] = ("fast", "literal")):
         self.config, fast = config, SuperNet(space)
-        self.nets = {"fast": fast, "literal": LiteralSuperNet(fast)}
-        self.data = batch(space.channels, space.scale, config)
+        self.nets = {kind: (fast if kind == "fast" else LiteralSuperNet(fast)).to(device) for kind in kinds}
+        self.data = [x.to(device) for x in batch(space.channels, space.scale, config)]
         self.optimizers = {k: torch.optim.SGD(self.weights(k), lr=0.0, momentum=0.9, fused=k == "fast") for k in self.nets}
 
     def weights(self, kind: str) -> list[nn.Parameter]:
@@ -178,6 +179,14 @@ def bench(quick: bool = False) -> Iterator[Row]:
     yield timed("cell sharing off : on, forward and backward", lambda: _backward(alone, config), lambda: _backward(shared, config), some)
     kept = [kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters())) for net in (alone, shared)]
     yield counted("cell sharing off : on, bytes kept", *kept, "bytes")
+    more = largest_batch(shared.space, config, search_step(alone.space, config).total)  # as much memory as 2 images take without
+    row = timed(f"cell sharing off : on, an image, same memory (2 : {more})", lambda: _backward(alone, config),
+                lambda: _backward(shared, replace(config, batch=more)), some)
+    yield replace(row, a=row.a / config.batch, b=row.b / more, ratio=row.ratio * more / config.batch,
+                  spread=row.spread * more / config.batch)
+    top = len(space.width_factors) - 1
+    kept = [count(space, top, config) for count in (cell_bytes, least_cell_bytes)]
+    yield counted("bytes a cell keeps : least without computing again", *kept, "bytes")
     for name in ("classroom", "study"):
         lesson = preset(name)
         pair = Steps(lesson.space, lesson.search)
@@ -188,6 +197,7 @@ def bench(quick: bool = False) -> Iterator[Row]:
     folded = fold(net)
     with torch.inference_mode():
         yield timed("compact net, folded : as trained", lambda: folded(x), lambda: net(x), some)
+        yield timed("compact net, folded : as trained, contiguous", lambda: folded(x), lambda: _contiguous(net, x), some)
 
 
 def images(quick: bool = False) -> Iterator[Row]:
@@ -208,6 +218,11 @@ def images(quick: bool = False) -> Iterator[Row]:
 
 def _backward(net: SuperNet, config: SearchConfig):
     torch.autograd.grad(supernet_loss(net, config), list(net.parameters()))
+
+
+def _contiguous(net: Network, x: Tensor) -> Tensor:
+    with mock.patch("hinas_lab.space.network.channels_last", lambda x: x):
+        return net(x)
 
 
 def _spread(net: Network) -> Network:

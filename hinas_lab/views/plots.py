@@ -57,7 +57,8 @@ def warmup_end(records: Records) -> int:
 
 def best_epoch(records: Records) -> int:
     """The best epoch so far; 0 when none was validated."""
-    return int(records["epoch/best"][-1])
+    best = records["epoch/best"]
+    return int(best[-1]) if len(best) else 0
 
 
 def step_times(epochs: np.ndarray) -> np.ndarray:

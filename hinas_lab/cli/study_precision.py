@@ -1,0 +1,58 @@
+"""``hinas-lab study precision``: alpha's path in bfloat16 or float16 against the spread between seeds, resumable."""
+
+from pathlib import Path
+
+
+def add(studies):
+    parser = studies.add_parser("precision", help="alpha in a short number format, beside the spread between seeds")
+    parser.add_argument("--preset", default="classroom")
+    parser.add_argument("--format", default="bfloat16", help="bfloat16 or float16 (default: bfloat16)")
+    parser.add_argument("--seeds", type=int, default=3, help="searches in each format (default: 3)")
+    parser.add_argument("--run", default=None, metavar="DIR", help="folder of the study (default: runs/study-precision-PRESET)")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.set_defaults(run_command=run)
+
+
+def run(args) -> int:
+    from dataclasses import replace
+
+    import numpy as np
+    from tqdm import tqdm
+
+    from hinas_lab.cli.common import use_machine
+    from hinas_lab.config import preset
+    from hinas_lab.engine.runs import load_genotype, open_search, with_seed
+    from hinas_lab.space.genotype import diff
+    from hinas_lab.storage import environment, write_json
+    from hinas_lab.studies.short_formats import distances
+
+    if args.seeds < 2:
+        raise ValueError(f"seeds = {args.seeds}: must be at least 2")
+    if args.format not in ("bfloat16", "float16"):
+        raise ValueError(f"format = {args.format!r}: must be bfloat16 or float16")
+    device, folder = use_machine(args), Path(args.run or f"runs/study-precision-{args.preset}")
+    paths, found = {}, {}
+    todo = [(precision, seed) for seed in range(args.seeds) for precision in ("float32", args.format)]
+    for precision, seed in tqdm(todo, desc="searches", disable=None):
+        chosen = with_seed(preset(args.preset), seed)
+        chosen = chosen._replace(search=replace(chosen.search, precision=precision))
+        search = open_search(folder / f"{precision}-{seed}", chosen, device=device, resume=True)
+        for _ in search.steps():
+            pass
+        paths[precision, seed] = search.records.arrays()["epoch/alpha"]
+        found[precision, seed] = load_genotype(folder / f"{precision}-{seed}")
+    apart = distances(paths, args.format)
+    for name, what in (("format", f"float32 and {args.format}, same seed"), ("seed", "two seeds, float32")):
+        values = apart[name]
+        print(f"{what:<32} n = {len(values)}  mean {np.mean(values):.3f}  {min(values):.3f} to {max(values):.3f}")
+    changed = [len(diff(found["float32", s], found[args.format, s])) for s in range(args.seeds)]
+    within = float(np.mean(apart["format"])) <= float(np.mean(apart["seed"]))
+    print("(the share of alpha's probability that differs, mean over edges and epochs)")
+    print(f"{args.format} is {'within' if within else 'beyond'} the spread between seeds")
+    print(f"decoded edges and widths that differ, per seed: {', '.join(map(str, changed))}")
+    print(f"preset {args.preset}, device {device}, threads {args.threads}, seeds 0 to {args.seeds - 1}")
+    write_json(folder / "study.json", {"study": "precision", "preset": args.preset, "format": args.format, "seeds": args.seeds,
+                                       "distances": apart, "within": within, "decoded_changes": changed, "env": environment(0, device)})
+    print(f"wrote {folder / 'study.json'}")
+    return 0

@@ -1,0 +1,83 @@
+"""Rows measured here, for the paper's tables: from the recorded studies, each with all that decides it. No torch."""
+
+from dataclasses import dataclass
+
+from hinas_lab.studies.published import SETS
+from hinas_lab.studies.recorded import FOLDER, recorded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One row under a published table."""
+
+    table: int
+    where: dict[str, str]
+    "as printed in the table's other columns, e.g. scale ×4"
+    method: str
+    values: dict[str, float]
+    "column -> value"
+    n: int
+    "pictures behind each value"
+    dataset: str
+    protocol: str
+    preset: str
+    "of the training; none: nothing was trained"
+    device: str
+    seed: int
+    source: str
+    "the record, and with it the command"
+
+
+def measured(number: int) -> list[Measured]:
+    """The rows that belong under table ``number``."""
+    rows = [*_denoising(), *_bicubic()]
+    return [row for row in rows if row.table == number]
+
+
+def _denoising():
+    for path in sorted(FOLDER.glob("protocol-*-BSDS500-*.json")):
+        study = recorded(path.stem)
+        whole = next(m for m in study["means"] if m["protocol"] == "whole")
+        stamp, sigma = study.get("stamp") or {}, f"s{study['sigma']:g}"
+        name = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
+        values = {f"psnr_{sigma}": whole["psnr"], f"ssim_{sigma}": whole["ssim"]}
+        part = "" if whole["n"] == 200 else f", first {whole['n']}"
+        yield Measured(table=10, where={}, method=name, values=values, n=whole["n"], dataset="BSDS500 test" + part, protocol="whole",
+                       preset=stamp.get("preset", "none"), device=study["env"]["device"], seed=stamp.get("seed", study["env"]["seed"]),
+                       source=path.name)
+
+
+def _bicubic():
+    study = recorded("bicubic")
+    for number, scales in ((11, (3,)), (12, (2, 4))):
+        for scale in scales:
+            rows = [r for r in study["rows"] if r["scale"] == scale]
+            values = {}
+            for r in rows:
+                key = next(k for k, name in SETS.items() if name == r["dataset"])
+                values |= {f"psnr_{key}": r["psnr"], f"ssim_{key}": r["ssim"]}
+            yield Measured(table=number, where={"scale": f"×{scale}"} if number == 12 else {}, method="bicubic", values=values,
+                           n=sum(r["n"] for r in rows), dataset=", ".join(r["dataset"] for r in rows), protocol=study["protocol"],
+                           preset="none", device=study["env"]["device"], seed=study["env"]["seed"], source="bicubic.json")
+
+
+def merged(rows: list[Measured]) -> list[Measured]:
+    """Rows that differ in their columns alone become one: a method at three noise levels. Their values never overwrite each other."""
+    out: list[Measured] = []
+    for row in rows:
+        key = lambda r: (r.method, tuple(r.where.items()), r.n, r.dataset, r.protocol, r.preset, r.device, r.seed)  # noqa: E731
+        twin = next((i for i, r in enumerate(out) if key(r) == key(row) and not set(r.values) & set(row.values)), None)
+        if twin is None:
+            out.append(row)
+        else:
+            both = {"values": out[twin].values | row.values, "source": f"{out[twin].source}, {row.source}"}
+            out[twin] = Measured(**vars(row) | both)
+    return out
+
+
+def one_protocol(rows: list[Measured]) -> str:
+    """The protocol that all rows share. ValueError when they do not: such rows may not stand in one table."""
+    names = sorted({row.protocol for row in rows})
+    if len(names) != 1:
+        raise ValueError(f"rows of {len(names)} protocols in one table: {', '.join(names) or 'none'}; print them in tables of their own")
+    return names[0]

@@ -1,0 +1,48 @@
+"""MemNet (Tai et al. 2017, "MemNet: A Persistent Memory Network for Image Restoration", ICCV).
+
+Six memory blocks, each a residual unit that is applied six times and a gate over all that was remembered; every block restores the image,
+and a learned mean of the six is the result.
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def _pre(source: int, target: int, kernel: int = 3) -> nn.Sequential:
+    """Batch norm, ReLU, convolution: the paper's pre-activated order."""
+    return nn.Sequential(nn.BatchNorm2d(source), nn.ReLU(inplace=False), nn.Conv2d(source, target, kernel, padding=kernel // 2, bias=False))
+
+
+class Memory(nn.Module):
+    """``recursions`` passes through one residual unit (its weights shared, its statistics shared), then a 1x1 gate."""
+
+    def __init__(self, features: int, recursions: int, long_term: int):
+        super().__init__()
+        self.unit = nn.Sequential(_pre(features, features), _pre(features, features))
+        self.gate = _pre((recursions + long_term) * features, features, 1)
+        self.recursions = recursions
+
+    def forward(self, memories: list[Tensor]) -> Tensor:
+        x, short_term = memories[-1], []
+        for _ in range(self.recursions):
+            x = x + self.unit(x)
+            short_term.append(x)
+        return self.gate(torch.cat([*short_term, *memories], 1))
+
+
+class MemNet(nn.Module):
+    """Gray (B, 1, H, W), noisy or upscaled -> restored."""
+
+    def __init__(self, channels: int = 1, features: int = 64, blocks: int = 6, recursions: int = 6):
+        super().__init__()
+        self.start = _pre(channels, features)
+        self.blocks = nn.ModuleList(Memory(features, recursions, long_term=1 + b) for b in range(blocks))
+        self.restore = _pre(features, channels)
+        self.share = nn.Parameter(torch.full((blocks,), 1 / blocks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        memories = [self.start(x)]
+        for block in self.blocks:
+            memories.append(block(memories))
+        outputs = [x + self.restore(m) for m in memories[1:]]
+        return sum(w * y for w, y in zip(self.share, outputs)) / self.share.sum()

@@ -1,0 +1,140 @@
+"""From numbers to a verdict. The unit is a seed: images are averaged inside it, and arms of one study share seeds, splits and data order.
+
+scipy does the distributions. Below ``LEAST`` pairs there is no p value: a verdict is "unresolved" whatever the numbers say.
+"""
+
+from dataclasses import dataclass
+from math import nan, sqrt
+
+import numpy as np
+from scipy import optimize, stats
+
+LEAST = 6
+"pairs: with five, no exact two-sided p is below 0.05 (2 of 32)"
+VERDICTS = ("supported", "contradicted", "unresolved", "not tested at this scale")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """A difference of two means with its two-sided 95 % interval; nan where n is too small for one."""
+
+    mean: float
+    low: float
+    high: float
+    p: float = nan
+    "nan: too few pairs for a test, or none made"
+    n: int
+    "pairs, or the smaller of two groups"
+
+    @property
+    def resolved(self) -> bool:
+        """Does the interval leave out 0?"""
+        return self.low > 0 or self.high < 0
+
+    @property
+    def half_width(self) -> float:
+        return (self.high - self.low) / 2
+
+
+def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3) -> Contrast:
+    """a - b from printed means and standard deviations (divisor n - 1) of n runs each, variances not taken as equal (Welch)."""
+    (mean_a, sd_a), (mean_b, sd_b) = a, b
+    va, vb = sd_a**2 / n, sd_b**2 / n
+    if va + vb == 0:
+        raise ValueError("both standard deviations are 0: no test is possible")
+    freedom = (va + vb) ** 2 / ((va**2 + vb**2) / (n - 1))
+    half = float(stats.t.ppf(0.975, freedom)) * sqrt(va + vb)
+    test = stats.ttest_ind_from_stats(mean_a, sd_a, n, mean_b, sd_b, n, equal_var=False)
+    gap = mean_a - mean_b
+    return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(test.pvalue), n=n)
+
+
+def paired(differences) -> Contrast:
+    """Mean of per-seed differences, t interval, exact sign-flip p (``LEAST`` pairs or more). One seed has no interval."""
+    d = np.asarray(differences, dtype=np.float64)
+    if d.ndim != 1 or len(d) == 0 or not np.isfinite(d).all():
+        raise ValueError(f"differences: need a list of finite numbers, one per seed, got {len(d)} of shape {d.shape}")
+    n, mean = len(d), float(d.mean())
+    half = float(stats.t.ppf(0.975, n - 1) * d.std(ddof=1) / sqrt(n)) if n > 1 else nan
+    return Contrast(mean=mean, low=mean - half, high=mean + half, p=sign_flip(d) if n >= LEAST else nan, n=n)
+
+
+def sign_flip(differences) -> float:
+    """Exact two-sided p of the mean under random signs: every one of the 2^n patterns (n <= 20, else 100,000 drawn ones, seed 0)."""
+    d = np.asarray(differences, dtype=np.float64)
+    if len(d) <= 20:
+        sums = np.zeros(1)
+        for x in d:  # 2^n sums without a table of 2^n rows of n signs
+            sums = np.concatenate([sums + x, sums - x])
+        return float((np.abs(sums) >= abs(d.sum()) - 1e-12 * np.abs(d).sum()).mean())
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (100_000, len(d)))
+    return float((1 + (np.abs(signs @ d) >= abs(d.sum()) - 1e-12).sum()) / 100_001)
+
+
+def holm(p: list[float]) -> list[float]:
+    """Holm's adjusted p values, in the order given; nan (no test) stays nan and does not count."""
+    known = [i for i in np.argsort(p) if not np.isnan(p[i])]
+    out, most = [nan] * len(p), 0.0
+    for rank, i in enumerate(known):
+        most = max(most, (len(known) - rank) * p[i])
+        out[i] = min(1.0, most)
+    return out
+
+
+def equivalent(differences, margin: float) -> tuple[bool, float]:
+    """Two one-sided t tests (TOST): is the mean within ± ``margin``? (yes at 5 %, the larger p); never for fewer than ``LEAST`` pairs."""
+    d = np.asarray(differences, dtype=np.float64)
+    if margin <= 0:
+        raise ValueError(f"margin = {margin}: must be above 0")
+    if len(d) < LEAST:
+        return False, nan
+    p = max(stats.ttest_1samp(d, -margin, alternative="greater").pvalue, stats.ttest_1samp(d, margin, alternative="less").pvalue)
+    return bool(p < 0.05), float(p)
+
+
+def bootstrap_images(differences, seed: int = 0, draws: int = 10_000) -> Contrast:
+    """Interval for two *fixed* nets over other images of the same kind (percentile bootstrap over images). It says nothing about other
+    seeds of a search or a training."""
+    d = np.asarray(differences, dtype=np.float64)
+    rng = np.random.default_rng(seed)
+    means = d[rng.integers(len(d), size=(draws, len(d)))].mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Contrast(mean=float(d.mean()), low=float(low), high=float(high), n=len(d))
+
+
+def power(sd: float, effect: float, n: int) -> float:
+    """Of a two-sided paired t test at 5 %: the chance that n pairs with standard deviation ``sd`` find a true mean of ``effect``."""
+    critical, away = stats.t.ppf(0.975, n - 1), effect / sd * sqrt(n)
+    return float(stats.nct.sf(critical, n - 1, away) + stats.nct.cdf(-critical, n - 1, away))
+
+
+def pairs_needed(sd: float, effect: float, wanted: float = 0.8) -> int:
+    """The fewest pairs whose ``power`` is ``wanted``, given a pilot's sd of the differences."""
+    if sd <= 0 or effect <= 0:
+        raise ValueError(f"sd = {sd}, effect = {effect}: both must be above 0")
+    high = 2
+    while power(sd, effect, high) < wanted:
+        high *= 2
+    low = high // 2
+    while high - low > 1:  # power rises with n
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(sd, effect, middle) >= wanted else (middle, high)
+    return high
+
+
+def detectable(sd: float, n: int, wanted: float = 0.8) -> float:
+    """The smallest effect that n pairs find with power ``wanted``; nan for one pair."""
+    if n < 2:
+        return nan
+    high = sd / sqrt(n)
+    while power(sd, high, n) < wanted:
+        high *= 2
+    return float(optimize.brentq(lambda effect: power(sd, effect, n) - wanted, 0, high))
+
+
+def verdict(contrast: Contrast, claimed: int = 1) -> str:
+    """supported: the interval leaves out 0 on the claimed side (+1 or -1); contradicted: on the other; else unresolved. Fewer than
+    ``LEAST`` pairs resolve nothing."""
+    if contrast.n < LEAST or not contrast.resolved:
+        return "unresolved"
+    return "supported" if np.sign(contrast.mean) == claimed else "contradicted"

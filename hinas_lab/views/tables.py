@@ -1,0 +1,124 @@
+"""The paper's tables printed again: every published cell, what is measured here beneath it, and never one as the other.
+
+Markdown, CSV and LaTeX (booktabs) of the same rows. The best value of a column is bold, the second best underlined (in Markdown italic),
+over published rows; a flagged cell carries a dagger, takes part in no ranking, and its reason stands below.
+"""
+
+import csv
+import io
+from collections.abc import Callable
+
+from hinas_lab.studies.measured import Measured, one_protocol
+from hinas_lab.studies.published import Table, where
+
+TITLES = {
+    1: "Layer-wise architecture sharing (LWAS) and residual learning (ResL), denoising",
+    2: "Layer-wise architecture sharing (LWAS) and residual learning (ResL), super-resolution ×4",
+    3: "Search settings for the widths, σ 30",
+    4: "The SSIM term of the loss, denoising",
+    5: "The SSIM term of the loss, super-resolution ×4",
+    6: "Perturbed architectures, denoising, σ 30",
+    7: "Perturbed architectures, super-resolution ×4",
+    8: "Other search methods, denoising",
+    9: "Other search methods, super-resolution ×2",
+    10: "State of the art, denoising, BSDS500 test",
+    11: "State of the art, super-resolution ×3",
+    12: "State of the art, super-resolution ×2 and ×4",
+}
+WORDS = {"method": "method", "lwas": "LWAS", "resl": "ResL", "cell_sharing": "cell sharing", "params_m": "parameters (M)",
+         "seconds": "time (s)", "gpu": "GPU", "hours": "search (h)", "search": "search by", "scale": "scale"}
+BANNER = "Rows marked “here” are not the paper's setting: read their preset."
+
+
+def heading(column: str) -> str:
+    """``psnr_s50`` -> ``σ 50 PSNR``."""
+    return WORDS.get(column) or f"{where(column)} {column.split('_')[0].upper()}"
+
+
+def ranks(table: Table) -> dict[tuple[int, str], int]:
+    """(row, column) -> 1 for the best, 2 for the second best value, over the rows of one scale; ties share a rank."""
+    out = {}
+    groups: dict[str, list[int]] = {}
+    for i, row in enumerate(table.rows):
+        if row["method"].printed != "Comparison":
+            groups.setdefault(row["scale"].printed if "scale" in row else "", []).append(i)
+    for column in table.columns:
+        if not column.startswith(("psnr", "ssim", "params", "seconds", "hours")):
+            continue
+        more = column.startswith(("psnr", "ssim"))
+        for rows in groups.values():
+            cells = {i: table.rows[i][column] for i in rows}
+            known = {i: cell.value for i, cell in cells.items() if cell.value is not None and not cell.flag}
+            for rank, value in enumerate(sorted(set(known.values()), reverse=more)[:2], start=1):
+                out |= {(i, column): rank for i, v in known.items() if v == value}
+    return out
+
+
+def lines(table: Table, rows: list[Measured], style: Callable[[str, int, bool], str]) -> list[list[str]]:
+    """All cells as text: a head, published rows, then measured ones (an empty cell where nothing was measured)."""
+    rank = ranks(table)
+    out = [[heading(c) for c in table.columns]]
+    for i, row in enumerate(table.rows):
+        out.append([style(cell.printed, rank.get((i, c), 0), bool(cell.flag)) for c, cell in row.items()])
+    for row in rows:
+        digits = lambda c: 4 if c.startswith("ssim") else 2  # noqa: E731
+        cells = {c: f"{v:.{digits(c)}f}" for c, v in row.values.items()} | row.where | {"method": f"{row.method} (here)"}
+        out.append([cells.get(c, "") for c in table.columns])
+    return out
+
+
+def notes(table: Table, rows: list[Measured]) -> list[str]:
+    """What stands below: where measured rows come from, reasons of flags."""
+    out = []
+    if rows:
+        out.append(f"{BANNER} Protocol {one_protocol(rows)}.")
+        out += [f"{r.method} (here){''.join(f', {v}' for v in r.where.values())}: {r.dataset}, n = {r.n}, preset {r.preset}, "
+                f"device {r.device}, seed {r.seed}; {r.source}" for r in rows]
+    else:
+        out.append("Nothing measured here yet: published numbers only.")
+    flagged = [(r["method"].printed, c, cell) for r in table.rows for c, cell in r.items() if cell.flag]
+    return out + [f"† {method}, {heading(c)}, printed {cell.printed}: {cell.flag}" for method, c, cell in flagged]
+
+
+def markdown(table: Table, rows: list[Measured]) -> str:
+    def style(text: str, rank: int, flag: bool) -> str:
+        text = text.replace("*", r"\*")  # HiNAS**
+        return {1: f"**{text}**", 2: f"*{text}*"}.get(rank, text) + "†" * flag
+
+    head, *body = lines(table, rows, style)
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    grid = "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))
+    return f"## Table {table.number}. {TITLES[table.number]}\n\n{grid}\n" + "".join(f"- {n}\n" for n in notes(table, rows))
+
+
+def csv_text(table: Table, rows: list[Measured]) -> str:
+    """Plain cells; the last column says where a row comes from."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    head, *body = lines(table, rows, lambda text, rank, flag: text)
+    writer.writerow([*head, "source"])
+    sources = ["published"] * len(table.rows) + [f"{r.source}; protocol {r.protocol}; preset {r.preset}; n {r.n}" for r in rows]
+    writer.writerows([*line, source] for line, source in zip(body, sources, strict=True))
+    return out.getvalue()
+
+
+_TEX = str.maketrans({"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "σ": r"$\sigma$", "×": r"$\times$", "±": r"$\pm$", "✓": r"\checkmark",
+                      "✗": "--", "†": r"\dag", "“": "``", "”": "''"})
+
+
+def latex(table: Table, rows: list[Measured]) -> str:
+    """A booktabs table; needs the packages booktabs and amssymb."""
+    def style(text: str, rank: int, flag: bool) -> str:
+        text = text.translate(_TEX)
+        return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(rank, text) + r"$^\dag$" * flag
+
+    head, *body = lines(table, rows, style)
+    body[len(table.rows):] = [[c.translate(_TEX) for c in line] for line in body[len(table.rows):]]
+    first = " & ".join(h.translate(_TEX) for h in head)
+    tex = [rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}", r"\toprule", first + r" \\", r"\midrule"]
+    for i, line in enumerate(body):
+        tex += [r"\midrule"] * (i == len(table.rows)) + [" & ".join(line) + r" \\"]
+    below = " ".join(n.translate(_TEX) + "." * (not n.endswith(".")) for n in notes(table, rows))
+    caption = rf"\caption{{{TITLES[table.number].translate(_TEX)}. {below}}}"
+    return "\n".join([r"\begin{table}", r"\centering", caption, *tex, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+

@@ -1,0 +1,42 @@
+"""Registered claims: typed, unique, judged by their own rule."""
+
+import pytest
+
+from hinas_lab.studies.claims import NOT_TESTED, PATH, claim, claims, judge
+
+
+def test_what_is_registered():
+    known = claims()
+    assert len({c.id for c in known}) == len(known) >= 19
+    assert {c.table for c in known} >= {"1", "2", "3", "4", "5", "6", "8", "10"}
+    for c in known:
+        assert c.least > 0 and c.n >= 1 and c.claim and c.arm != c.against and c.study
+
+
+def test_an_unknown_claim_suggests_the_nearest():
+    assert claim("lwas-denoise").section == "4.2.1"
+    with pytest.raises(ValueError, match="claim 'lwas-denoising': unknown; did you mean lwas-denoise?"):
+        claim("lwas-denoising")
+
+
+def test_verdicts():
+    lwas, equal = claim("lwas-denoise"), claim("sharing-equal")
+    up = [0.1, 0.12, 0.09, 0.11, 0.1, 0.13, 0.08, 0.1]
+    assert judge(lwas, up)[0] == "supported" and judge(lwas, [-x for x in up])[0] == "contradicted"
+    assert judge(lwas, up[:5])[0] == "unresolved" and judge(lwas, [0.1, -0.1] * 4)[0] == "unresolved"
+    assert judge(lwas, []) == (NOT_TESTED, None)
+    near = [x - 0.1 for x in up]
+    assert judge(equal, near)[0] == "supported" and judge(equal, near[:5])[0] == "unresolved"
+    assert judge(equal, up)[0] == "unresolved" and judge(equal, [x + 0.2 for x in up])[0] == "contradicted"
+
+
+@pytest.mark.parametrize(("old", "new", "told"), [
+    ("0.2,+1,12", "much,+1,12", "line 2, column least: 'much' is no number"), ("0.2,+1,12", "0.2,+2,12", "line 2, column direction: 2"),
+    ("widths-wm,", "widths-w40,", "widths-w40 is registered twice"), ("id,section", "name,section", "the columns must be id"),
+    ("denoise,share,search seed,", "denoise,share,", "line 2: 13 cells under 14 columns"),
+    ("denoise,share", "blur,share", "column task: 'blur'")])
+def test_a_file_edited_by_hand(tmp_path, old, new, told):
+    path = tmp_path / "claims.csv"
+    path.write_text(PATH.read_text().replace(old, new, 1))
+    with pytest.raises(ValueError, match=told):
+        claims(path)
