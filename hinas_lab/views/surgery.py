@@ -227,7 +227,8 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
     name = lambda row: WORDS.get(row.what, row.what)  # noqa: E731
     body = "".join(cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+"))) for r in rows)
     said = "; ".join(controller.changes) or "No changes."
-    return f"<table>{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>", problem
+    return '<table style="border-collapse: separate; border-spacing: 1em 0">' \
+        f"{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>", problem
 
 
 def picture(controller: Surgery) -> str:
