@@ -1,7 +1,9 @@
 """Taking operations away: what is masked, what is left as it was, and how alpha and the drops are compared and drawn."""
 
 from dataclasses import replace
+from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -16,6 +18,7 @@ from hinas_lab.studies.masking import WAYS, agreement, drops, masked, recorded_m
 from hinas_lab.views.masking import figure_masks, plot_drops, plot_masks
 from hinas_lab.views.style import theme
 
+NOTEBOOK = Path(__file__).parent.parent / "notebooks" / "01_search_space.ipynb"
 TINY = preset("tiny")
 SPACE = replace(TINY.space, layers=1, nodes=1)
 rng = np.random.default_rng(0)
@@ -96,6 +99,15 @@ def test_the_recorded_masks_belong_to_the_preset():
     np.testing.assert_allclose(alpha.sum(-1), 1, atol=1e-4)
     assert set(found) == set(WAYS) and all(d.shape == alpha.shape for d in found.values())
     assert (found["zero"][..., NONE] == 0).all(), "without its weight shared out, none is missed by nobody"
+
+
+def test_the_notebook_quotes_the_recorded_masks():
+    alpha, found = recorded_masks("masking-classroom")
+    loud, worth = agreement(alpha, found["rest"]), agreement(alpha, found["rest"] / alpha)
+    text = " ".join(cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "markdown")
+    for quoted in (f"ranks agree at {loud.pooled:.2f}", f"on {loud.top:.0%} of the edges the largest", f"falls to {worth.pooled:.2f}",
+                   f"valuable one on {worth.top:.0%}", f'"missed" by up to {found["rest"][..., NONE].max():.1f} dB'):
+        assert quoted in " ".join(text.split()), quoted
 
 
 def test_masks_are_drawn_at_their_alpha_and_drop():

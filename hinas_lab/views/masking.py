@@ -34,7 +34,8 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
     alpha on the simplex and drop in dB, (..., K).
     """
     for k, name in enumerate(OP_NAMES):
-        ax.scatter(alpha[..., k].ravel(), drop[..., k].ravel(), marker=f"$\\mathrm{{{OPS[name].code}}}$", s=90, linewidths=0.2,
+        size = 50 if name == "skip" else 90  # a marker fills its square; "id" is narrow and would come out larger
+        ax.scatter(alpha[..., k].ravel(), drop[..., k].ravel(), marker=f"$\\mathrm{{{OPS[name].code}}}$", s=size, linewidths=0.2,
                    color=style.OP_COLOURS[name], label=style.op_label(name))
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.axvline(1 / len(OP_NAMES), color=style.FAINT, lw=0.8, ls="--")
