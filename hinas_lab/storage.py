@@ -8,7 +8,8 @@ import platform
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -31,6 +32,31 @@ def write_atomic(path: Path, data: bytes):
             os.unlink(name)
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
         raise OSError(f"{path}: cannot be written, {why}; what was there before is unchanged") from None
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Inside, the run in ``folder`` is the caller's alone, among all threads and processes. ValueError when it is another's.
+
+    The system's lock on config.json, which is never replaced: it ends with the process, however that dies. A file system without locks
+    lets everybody in.
+    """
+    with open(folder / "config.json", "r+b") as file:
+        try:
+            if os.name == "nt":
+                import msvcrt
+
+                file.seek(2**30)  # no reader comes here: Windows keeps others from a locked byte
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise ValueError(f"{folder}: this run is running already, in another panel, notebook or command; stop it there, or show "
+                                 "its panel again") from None
+        yield
 
 
 def write_json(path: Path, values: dict):

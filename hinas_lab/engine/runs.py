@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.storage import environment, write_atomic, write_json
+from hinas_lab.storage import alone, environment, write_atomic, write_json
 
 _FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
 SAVE_SECONDS = 15.0
@@ -52,9 +52,13 @@ class Run:
         """The records still to come. The state is saved every ``save_seconds``, at the end, and when the caller stops.
 
         Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is raised. A second one stops at once.
+        ValueError when another thread or process is running this folder.
         """
-        if self.state is None:
-            return
+        if self.state is not None:
+            with alone(self.folder):
+                yield from self._steps(save_seconds)
+
+    def _steps(self, save_seconds: float) -> Iterator[Step | Epoch]:
         records, saved = (search if isinstance(self.state, Search) else train)(self.state), time.monotonic()
         try:
             while self.state is not None:
@@ -78,6 +82,17 @@ class Run:
         except GeneratorExit:  # the caller stopped asking
             self.save()
             raise
+
+    def architecture(self) -> tuple[np.ndarray, np.ndarray]:
+        """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is finished, those of its last epoch.
+
+        To be asked between steps. ValueError for a training.
+        """
+        if self.header["kind"] != "search":
+            raise ValueError(f"{self.folder}: is a {self.header['kind']} run; only a search has alpha and beta")
+        if self.state is None:
+            return tuple(np.array(self.records.epochs[name][-1], dtype=np.float32) for name in ("alpha", "beta"))
+        return tuple(p.detach().cpu().numpy().copy() for p in (self.state.net.alpha, self.state.net.beta))
 
     def save(self):
         """Records first, then the state that counts them."""
@@ -138,10 +153,11 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
-    for stray in folder.glob(".*.*"):  # half-written files of a killed process
-        name, _, tail = stray.name[1:].rpartition(".")
-        if name in _FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
-            stray.unlink()
+    with nullcontext() if new else alone(folder):
+        for stray in folder.glob(".*.*"):  # half-written files of a killed process
+            name, _, tail = stray.name[1:].rpartition(".")
+            if name in _FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
+                stray.unlink()
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
         folder.mkdir(parents=True, exist_ok=True)
