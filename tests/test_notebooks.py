@@ -1,6 +1,7 @@
 """Notebooks are thin, carry the outputs of their own cells, and run from top to bottom in a real kernel."""
 
 import ast
+import re
 import runpy
 from pathlib import Path
 
@@ -16,11 +17,23 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "store_notebooks.py"))
 MOST_CODE_LINES = 80
 MOST_BYTES = 1_500_000
 
+KEY_NUMBERS = {
+    "04_genotypes": ("alpha: 8 of 70 weights are kept", "supernet: 15,722 parameters", "sharpness inf +as it is [0-9.]+ dB"),
+    "05_train_and_restore": (r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720", r"whole +26\.48 ", r"authors-eval +27\.05 "),
+    "06_super_resolution": (r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ", r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 "),
+}
+"stem -> patterns of what it must print at preset tiny; numbers that follow from neither training nor search"
+
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
 def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def printed(nb: nbformat.NotebookNode) -> str:
+    """All that the cells printed."""
+    return "".join(output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
 
 
 def plain_python(source: str) -> str:
@@ -79,3 +92,5 @@ def test_runs(path, tmp_path, monkeypatch):
     nb = nbformat.read(path, as_version=4)
     TOOL["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
     assert all(cell.execution_count for cell in nb.cells if cell.cell_type == "code" and cell.source.strip())
+    said = printed(nb)
+    assert not [pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)], said

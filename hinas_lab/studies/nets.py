@@ -1,0 +1,59 @@
+"""Small searches and trainings that lie in ``data/nets`` with their weights, so that a lesson restores at once.
+
+A recorded run stands in for a new one only when it is what was asked: same space, search, genotype and training.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from hinas_lab.config import Loss, Preset, SearchConfig, SearchSpace, TrainConfig, from_dict
+from hinas_lab.engine.records import Epoch
+from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training, read_header
+from hinas_lab.space.genotype import Genotype
+
+FOLDER = Path(__file__).parents[2] / "data" / "nets"
+
+SEARCHES = {"supernet": "denoise", "supernet-sr": "sr"}
+"name -> task"
+NETS: dict[str, Callable[[Preset], dict]] = {
+    "net": lambda settings: {},
+    "net-mse": lambda settings: {"loss": Loss(lam=0)},
+    "net-all-sigmas": lambda settings: {"sigmas": (30.0, 50.0, 70.0)},
+    "net-narrow": lambda settings: {"width": settings.space.width},
+    "net-sr": lambda settings: {"loss": Loss(lam=0)},  # SSIM over large patches would take twelve times as long
+}
+"name of a training -> what it changes in the preset's"
+
+
+def searched(name: str, settings: Preset, *, live: bool = False, folder: str | Path = "runs", record: Path = FOLDER) -> Path:
+    """The folder of the finished search ``name`` at ``settings``: below ``record`` if it is there and the same, else (or ``live``) it is
+    run, or continued, in ``folder/name``, with a line now and then."""
+    if not live and (record / name / "genotype.json").exists():
+        header = read_header(record / name)
+        if (from_dict(SearchSpace, header["space"]), from_dict(SearchConfig, header["search"])) == (settings.space, settings.search):
+            return record / name
+    return _finish(open_search(Path(folder) / name, settings, resume=True), settings.search.epochs)
+
+
+def trained(name: str, genotype: Genotype, settings: Preset, *, live: bool = False, folder: str | Path = "runs",
+            record: Path = FOLDER) -> Path:
+    """The same for the training ``name`` of ``genotype``; NETS says what ``name`` changes in ``settings``."""
+    settings = settings._replace(train=replace(settings.train, **NETS[name](settings)))
+    if not live and (record / name / "best.safetensors").exists():
+        header = read_header(record / name)
+        if (load_genotype(record / name), header["residual"], from_dict(TrainConfig, header["train"])) == \
+                (genotype, settings.space.residual, settings.train):
+            return record / name
+    return _finish(open_training(Path(folder) / name, genotype, settings, resume=True), settings.train.iterations)
+
+
+def _finish(run: Run, total: int) -> Path:
+    """Run to the end; at most ten lines on the way."""
+    said = 0
+    for record in run.steps():
+        done = record.epoch if isinstance(record, Epoch) else record.iteration if record.kind == "train" else 0
+        if done * 10 // total > said:
+            said = done * 10 // total
+            print(f"{run.folder}: {done} of {total}")
+    return run.folder

@@ -1,0 +1,48 @@
+"""Search and train what the notebooks restore with, at preset classroom, seed 0, one thread (about ten minutes): data/nets.
+
+    python tools/record_nets.py [NAME ...]
+
+A search keeps its weights and no records (``supernet``) or its genotype alone (``supernet-sr``), a training all but the state to
+continue from. Only what is missing is made.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from hinas_lab.config import preset
+from hinas_lab.engine.runs import load_genotype, with_seed
+from hinas_lab.studies.nets import FOLDER, NETS, SEARCHES, searched, trained
+
+DROPPED = {"state.safetensors": "", "records.npz": "supernet", "best.safetensors": "supernet-sr"}
+"file -> the names of the runs it is dropped from begin so"
+
+
+def keep(run: Path, name: str):
+    """Copy what a lesson needs of a run made outside the repository; one that lies there already stays."""
+    if run.parent == FOLDER:
+        return
+    dropped = [file for file, start in DROPPED.items() if name.startswith(start)]
+    shutil.copytree(run, FOLDER / name, ignore=shutil.ignore_patterns(*dropped, ".*"))
+    print(f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB")
+
+
+def main(names: list[str]) -> int:
+    torch.set_num_threads(1)
+    with TemporaryDirectory() as folder:
+        for search, task in SEARCHES.items():
+            settings = with_seed(preset("classroom", task), 0)
+            run = searched(search, settings, folder=folder)
+            keep(run, search)
+            genotype = load_genotype(run)
+            for name in NETS:
+                if name.endswith("-sr") == search.endswith("-sr") and (not names or name in names):
+                    keep(trained(name, genotype, settings, folder=folder), name)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
