@@ -43,7 +43,7 @@ def edits(found: Genotype, score: Callable[[Genotype], dict], most: int | None =
 
 
 def summary(psnr: float, rows: list[Edit]) -> dict[str, dict]:
-    """Per kind: how many are worse than the found net (with the share's Wilson 95 % interval), the median drop in dB, the edit nearest to it."""
+    """Per kind: how many are worse than the found net (with a Wilson 95 % interval), the median drop in dB, the edit nearest to it."""
     out = {}
     for kind in KINDS:
         drops = np.array([psnr - r.psnr for r in rows if r.kind == kind])

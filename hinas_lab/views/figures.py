@@ -5,6 +5,7 @@ Every file says in its metadata or its text what it was made from; ``index`` lis
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -109,7 +110,9 @@ IDS = (*REGISTRY, *(f"table{n:02}" for n in TABLES))
 
 
 def known(id: str) -> str:
-    """``id`` itself; ValueError suggests the nearest one."""
+    """``id`` as it is registered (fig2 is fig02); ValueError suggests the nearest one."""
+    if match := re.fullmatch(r"(fig|table)0?(\d+)", id):
+        id = f"{match[1]}{int(match[2]):02}"
     if id in IDS:
         return id
     near = get_close_matches(id, IDS, n=1, cutoff=0.5)
@@ -118,7 +121,7 @@ def known(id: str) -> str:
 
 def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) -> list[str]:
     """Write the files of ``id`` into ``out``; their names, none when a ``local`` figure has no picture on this machine."""
-    known(id)
+    id = known(id)
     if id.startswith("table"):
         return [] if local else _tables(int(id[5:]), out)
     entry, names = REGISTRY[id], []

@@ -97,7 +97,7 @@ def figure_visual(rows: list[Line], load: Callable[[str], Restore | None], *, lo
         what = f"σ {line.level:g}" if line.task == "denoise" else f"×{line.level:g}"
         axes[r, 0].set_ylabel(f"{name}, {what}" + ("" if local else f"\n{STAND_IN}"))
     nets = sorted({s for line, _ in images for _, s in line.columns if s.startswith("net")})
-    figure.suptitle(f"preset classroom, not the paper's scale; nets {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
+    figure.suptitle(f"preset classroom, not the paper's scale; weights: {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
                     "zoom where gradients are strongest (ours)", fontsize=9, color=style.FRAME)
     return figure
 
@@ -124,7 +124,8 @@ def _absent(ax: Axes, label: str, source: str, line: Line, shape) -> None:
         end = f"s{line.level:g}" if line.task == "denoise" else _COLUMN[line.dataset]
         psnr = cells.get(f"psnr_{end}")
         if psnr is not None and psnr.value is not None:
-            text += f"\npublished mean, Table {number}:\n{psnr.printed.split(' ')[0]} dB, {cells[f'ssim_{end}'].printed.split(' ')[0]}"
+            mean = [c.printed.split(" ")[0] for c in (psnr, cells[f"ssim_{end}"])]
+            text += f"\npublished mean, Table {number},\n{line.dataset}: {mean[0]} dB, {mean[1]}"
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=8.5, color=style.INK)
     ax.set(xticks=[], yticks=[], title=f"{label}\n")
     ax.spines[:].set_visible(False)
