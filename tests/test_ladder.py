@@ -14,7 +14,8 @@ from hinas_lab.engine.evaluate import Row
 from hinas_lab.engine.runs import load_genotype, load_network, load_supernet, read_header, with_seed
 from hinas_lab.space.network import inherit
 from hinas_lab.studies.ladder import SHARPNESS, Ladder, Rung, centred, sharpened, through
-from hinas_lab.studies.nets import FOLDER, NETS, SEARCHES, searched, trained
+from hinas_lab.studies.nets import FOLDER, NETS, searched, trained
+from hinas_lab.studies.recorded import recorded_run
 from hinas_lab.views import ladder as views
 from hinas_lab.views import rows
 from hinas_lab.views.style import theme
@@ -108,7 +109,7 @@ def test_recorded_nets_are_what_they_are_called(name, tmp_path):
     """Each is found, unchanged, for the preset it was made with, and loads; nothing is run or written."""
     task = "sr" if name.endswith("-sr") else "denoise"
     settings = with_seed(preset("classroom", task), 0)
-    genotype = load_genotype(searched("supernet-sr" if task == "sr" else "supernet", settings, folder=tmp_path))
+    genotype = load_genotype(searched("classroom-sr" if task == "sr" else "supernet", settings, folder=tmp_path))
     run = trained(name, genotype, settings, folder=tmp_path)
     assert run == FOLDER / name and not list(tmp_path.iterdir())
     assert from_dict(TrainConfig, read_header(run)["train"]) == replace(settings.train, **NETS[name](settings))
@@ -119,9 +120,9 @@ def test_recorded_nets_are_what_they_are_called(name, tmp_path):
 
 def test_the_recorded_supernet_decodes_to_its_genotype():
     ladder = Ladder(FOLDER / "supernet", square=16)
-    assert ladder.genotype == load_genotype(FOLDER / "supernet")
+    assert ladder.genotype == load_genotype(FOLDER / "supernet") == load_genotype(recorded_run("classroom"))
     assert load_supernet(FOLDER / "supernet")[2]["search"]["seed"] == 0
-    assert set(SEARCHES) | set(NETS) == {p.name for p in FOLDER.iterdir() if p.is_dir()}
+    assert {"supernet", *NETS} == {p.name for p in FOLDER.iterdir() if p.is_dir()}
     assert sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()) <= 1_000_000
 
 

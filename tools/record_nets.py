@@ -2,8 +2,7 @@
 
     python tools/record_nets.py [NAME ...]
 
-A search keeps its weights and no records (``supernet``) or its genotype alone (``supernet-sr``), a training all but the state to
-continue from. Only what is missing is made.
+Only what is missing is made. The search ``supernet`` keeps its weights and no records, a training all but the state to continue from.
 """
 
 import shutil
@@ -17,15 +16,12 @@ from hinas_lab.config import preset
 from hinas_lab.engine.runs import load_genotype, with_seed
 from hinas_lab.studies.nets import FOLDER, NETS, SEARCHES, searched, trained
 
-DROPPED = {"state.safetensors": "", "records.npz": "supernet", "best.safetensors": "supernet-sr"}
-"file -> the names of the runs it is dropped from begin so"
-
 
 def keep(run: Path, name: str):
     """Copy what a lesson needs of a run made outside the repository; one that lies there already stays."""
-    if run.parent == FOLDER:
+    if run.is_relative_to(FOLDER.parent):
         return
-    dropped = [file for file, start in DROPPED.items() if name.startswith(start)]
+    dropped = ["state.safetensors", *(["records.npz"] if name in SEARCHES else [])]
     shutil.copytree(run, FOLDER / name, ignore=shutil.ignore_patterns(*dropped, ".*"))
     print(f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB")
 

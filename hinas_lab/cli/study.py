@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-STUDIES = ("search", "protocol", "bicubic", "precision", "published", "peers")
+STUDIES = ("search", "protocol", "bicubic", "precision", "published", "peers", "neighbours")
 
 
 def add(commands):

@@ -11,11 +11,12 @@ from hinas_lab.config import Loss, Preset, SearchConfig, SearchSpace, TrainConfi
 from hinas_lab.engine.records import Epoch
 from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training, read_header
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.studies.recorded import RUNS
 
 FOLDER = Path(__file__).parents[2] / "data" / "nets"
 
-SEARCHES = {"supernet": "denoise", "supernet-sr": "sr"}
-"name -> task"
+SEARCHES = {"supernet": "denoise", "classroom-sr": "sr"}
+"name -> task; ``supernet`` is the recorded search ``classroom`` with its weights, of the other the record is enough"
 NETS: dict[str, Callable[[Preset], dict]] = {
     "net": lambda settings: {},
     "net-mse": lambda settings: {"loss": Loss(lam=0)},
@@ -26,9 +27,10 @@ NETS: dict[str, Callable[[Preset], dict]] = {
 "name of a training -> what it changes in the preset's"
 
 
-def searched(name: str, settings: Preset, *, live: bool = False, folder: str | Path = "runs", record: Path = FOLDER) -> Path:
-    """The folder of the finished search ``name`` at ``settings``: below ``record`` if it is there and the same, else (or ``live``) it is
-    run, or continued, in ``folder/name``, with a line now and then."""
+def searched(name: str, settings: Preset, *, live: bool = False, folder: str | Path = "runs", record: Path | None = None) -> Path:
+    """The folder of the finished search ``name`` at ``settings``: below ``record`` (default: data/nets, else data/runs) if it is there and
+    the same, else (or ``live``) it is run, or continued, in ``folder/name``, with a line now and then."""
+    record = record or (FOLDER if (FOLDER / name).exists() else RUNS)
     if not live and (record / name / "genotype.json").exists():
         header = read_header(record / name)
         if (from_dict(SearchSpace, header["space"]), from_dict(SearchConfig, header["search"])) == (settings.space, settings.search):

@@ -61,7 +61,7 @@ class LivePanel(Panel):
         import ipywidgets as w
 
         self._handles, self._over = [], False
-        self._said, self._cost = -1.0, 0.0
+        self._said, self._cost, self._trouble = -1.0, 0.0, ""
         self._writing = threading.Lock()
         buttons = []
         for name, (what, tooltip) in BUTTONS.items():
@@ -118,7 +118,8 @@ class LivePanel(Panel):
                 self._cost = cost if due else self._cost
                 self.spent += cost
         except Exception as error:
-            self.error.value = f"the picture stopped ({one_line(error)}); the search goes on"
+            self._trouble = f"the picture stopped ({one_line(error)}); the search goes on"
+            self.write()
             raise
 
     def draw(self, moment: Moment):
@@ -131,7 +132,7 @@ class LivePanel(Panel):
         with self._writing:
             self.text.value = self.line()
             self.bar.max, self.bar.value = max(1, self.player.progress.total), self.player.progress.done
-            self.error.value = note or self.player.note
+            self.error.value = note or self._trouble or self.player.note
 
     def end(self):
         """The last picture, in place of the buttons."""
