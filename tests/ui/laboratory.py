@@ -160,6 +160,16 @@ class Notebook:
         self.page.wait_for_timeout(1000 * seconds)
         return bool(self.page.locator(IDLE).count())
 
+    def settled(self, picture, still: float = 1.5) -> str:
+        """The bytes of an image of the page (base64), once it has not changed for ``still`` seconds."""
+        seen, since = picture.get_attribute("src"), time.monotonic()
+        while time.monotonic() - since < still:
+            self.page.wait_for_timeout(100)
+            if (now := picture.get_attribute("src")) != seen:
+                seen, since = now, time.monotonic()
+        return picture.evaluate("""async image => btoa(Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()),
+                                                          byte => String.fromCharCode(byte)).join(""))""")
+
     def shoot(self, name: str, what=None):
         """A screenshot for people to look at: of a cell, or of the window."""
         self.pictures.mkdir(parents=True, exist_ok=True)

@@ -76,7 +76,7 @@ def test_drag_the_replay(nb):
     picture, at = cell.locator("img").first, cell.locator(".widget-readout").first
     wait(lambda: at.inner_text() == "0" and picture.is_visible(), 30, "the start of the recording")
     nb.shoot("03-6-replay", cell)
-    seen = [picture.get_attribute("src")]
+    start = nb.settled(picture)
     handle, rail = cell.locator(".noUi-handle").first, cell.locator(".noUi-base").first.bounding_box()
     spot = handle.bounding_box()
     nb.page.mouse.move(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
@@ -84,12 +84,18 @@ def test_drag_the_replay(nb):
     nb.page.mouse.move(rail["x"] + rail["width"] / 4, spot["y"] + spot["height"] / 2, steps=8)
     nb.page.mouse.up()
     assert at.inner_text() == "4"
-    wait(lambda: picture.get_attribute("src") not in seen, 10, "the picture of epoch 4")
+    fourth = nb.settled(picture)
     nb.shoot("03-7-dragged", cell)
-    seen.append(picture.get_attribute("src"))
     cell.get_by_role("button", name=re.compile("best epoch")).click()
-    wait(lambda: at.inner_text() not in ("0", "4") and picture.get_attribute("src") not in seen, 10, "the best epoch")
+    wait(lambda: at.inner_text() == "15", 10, "the best epoch")
+    best = nb.settled(picture)
     nb.shoot("03-8-best", cell)
+    assert len({start, fourth, best}) == 3
+    handle.focus()
+    for _ in range(15):
+        nb.page.keyboard.press("ArrowLeft")
+    wait(lambda: at.inner_text() == "0", 10, "the start again")
+    assert nb.settled(picture) == start, "a picture belongs to its epoch"
 
 
 def test_two_searches_side_by_side(nb):
