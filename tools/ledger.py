@@ -19,9 +19,9 @@ Made by `make docs`; edit `data/ledger.csv`, `data/claims.csv` and the studies i
 ## What can be concluded here, and what cannot
 
 A preset of minutes tests whether a *mechanism* does what is said of it: do alpha and beta move, does a rule guard against collapse, does
-sharing save memory, does a protocol change a number. It says nothing about how large an effect is at the paper's scale, where nets have thirty
-times the parameters and a hundred times the iterations. So a verdict carries its scale, and evidence of a small one never becomes a verdict on
-the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
+sharing save memory, does a protocol change a number. It says nothing about how large an effect is at the paper's scale, where nets have
+thirty times the parameters and a hundred times the iterations. So a verdict carries its scale, and evidence of a small one never becomes a
+verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
 
 """
 MARGIN = 0.31
@@ -80,11 +80,12 @@ def document() -> str:
              f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
              f"text agree with the tables; {len(flags)} cells cannot be right; of the contrasts printed with ±, resolved at 95 % are "
              + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items()) + ".\n\n",
-             f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin does a "
-             "protocol alone give, to a method that does not change?\n\n", protocol_alone(),
+             f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin does "
+             "a protocol alone give, to a method that does not change?\n\n", protocol_alone(),
              "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",
              "## Registered claims\n\n", tested(), "\n## Settings\n\n", settings(),
-             "\n## Statements of the text that the tables do not bear out\n\n", grid(["section", "statement", "stated", "the cells give"], unsaid),
+             "\n## Statements of the text that the tables do not bear out\n\n",
+             grid(["section", "statement", "stated", "the cells give"], unsaid),
              "\n## Cells that cannot be right, kept as printed\n\n",
              grid(["table", "method", "column", "printed", "why"], [[n, m, c, cell.printed, cell.flag] for n, m, c, cell in flags])]
     return "".join(parts)
