@@ -80,8 +80,8 @@ def document() -> str:
              f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
              f"text agree with the tables; {len(flags)} cells cannot be right; of the contrasts printed with ±, resolved at 95 % are "
              + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items()) + ".\n\n",
-             f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin does "
-             "a protocol alone give, to a method that does not change?\n\n", protocol_alone(),
+             f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
+             "does a protocol alone give, to a method that does not change?\n\n", protocol_alone(),
              "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",
              "## Registered claims\n\n", tested(), "\n## Settings\n\n", settings(),
              "\n## Statements of the text that the tables do not bear out\n\n",
