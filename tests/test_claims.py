@@ -1,7 +1,13 @@
 """Registered claims: typed, unique, judged by their own rule."""
 
+import runpy
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
+from hinas_lab.images.protocol import Protocol
 from hinas_lab.studies.claims import NOT_TESTED, PATH, claim, claims, judge
 
 
@@ -40,3 +46,22 @@ def test_a_file_edited_by_hand(tmp_path, old, new, told):
     path.write_text(PATH.read_text().replace(old, new, 1))
     with pytest.raises(ValueError, match=told):
         claims(path)
+
+
+ROOT = Path(__file__).parent.parent
+TOOL = runpy.run_path(str(ROOT / "tools" / "ledger.py"))
+
+
+def test_the_ledger_is_what_the_tool_writes():
+    text = (ROOT / "docs" / "ledger.md").read_text()
+    assert text == TOOL["document"](), "data changed since: make docs"
+    assert all(f"| {c.id} |" in text for c in claims()) and "37 of 61 statements" in text and "+1.7 x" in text
+
+
+def test_settings_of_the_ledger_name_fields_that_exist():
+    names = {f"{part}.{f.name}" for part, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig),
+                                                  ("protocol", Protocol)) for f in fields(cls)}
+    names |= {"loss.average_terms", "loss.reduction", "search.loss.lam", "search.loss.pixel", "protocol", ""}
+    for line in TOOL["settings"]().splitlines()[2:]:
+        field = line.rstrip(" |").rpartition("| ")[2].strip("`") if line.rstrip(" |").endswith("`") else ""
+        assert all(part in names for part in field.split(" and ")), field

@@ -11,7 +11,7 @@ from importlib import import_module
 import hinas_lab
 
 PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
-COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study", "memory", "bench", "figures")
+COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study", "memory", "bench", "figures", "runs")
 
 
 class Parser(argparse.ArgumentParser):
