@@ -47,7 +47,7 @@ demo: $(VENV)/.ok       ## search, decode, train, measure and restore on the bui
 	$(BIN)/python -m hinas_lab demo $(ARGS)
 
 test: $(VENV)/.ok       ## the fast tests (no network, no browser)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not notebook and not ui" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not notebook and not ui" $(ARGS)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py tests/test_lessons.py $(ARGS)
