@@ -23,7 +23,7 @@ def half_width(rng):
 
 
 @asks("10.b", "Table 10 prints HiNAS at {a:.2f} dB and {other} at {b:.2f} dB, sigma {sigma}. Suppose HiNAS was measured under "
-      "`authors-eval`, {other} under `whole`, and gains from that protocol what TV gains: {gain:.3f} dB. By how many dB would HiNAS "
+      "`authors-eval`, {other} under `whole`, and HiNAS gains from that protocol what TV gains: {gain:.3f} dB. By how many dB would HiNAS "
       "be above {other} with both under `whole`?",
       "First the margin as it is printed.",
       "What the protocol alone gives is no merit of the method: take it off.",
