@@ -19,7 +19,7 @@ from hinas_lab.studies.neighbours import edits, summary
 from hinas_lab.studies.published import TABLES, table
 from hinas_lab.views import tables, visual
 from hinas_lab.views.figures import IDS, REGISTRY, index, redraw
-from hinas_lab.views.tradeoff import figure_costs, figure_tradeoff, plot_tradeoff, published_points
+from hinas_lab.views.tradeoff import figure_costs, figure_scores, figure_tradeoff, plot_tradeoff, published_points, published_scores
 
 STAMP = {"commit": "abc", "device": "cpu", "seed": 0}
 
@@ -139,6 +139,16 @@ def test_tradeoff_takes_printed_numbers_that_can_be_right():
     assert all("1080 Ti" in ax.get_xlabel() for ax in figure.axes)
     here = figure_costs([{"method": "HiNAS", "macs": 10**9, "seconds": 0.1, "parameters": 10**5}]).axes[0]
     assert "here" in here.get_ylabel() and "1080" not in here.get_xlabel() + here.get_ylabel()
+
+
+def test_two_scores_of_printed_numbers_that_can_be_right():
+    points = published_scores(12, "bsd100", "×4")
+    assert points["HiNAS"] == (27.35, 0.7465) and points["SAN"] == (27.78, 0.7436) and "VDSR" not in points  # its SSIM is 0.0726
+    assert published_scores(12, "bsd100", "×2")["VDSR"] == (31.90, 0.8960)
+    assert published_scores(5, "bsd100") == {"HiNAS*": (27.38, 0.7367), "HiNAS**": (27.35, 0.7467)}
+    ax = figure_scores(points, ("SAN",), ", published").axes[0]
+    assert {t.get_text() for t in ax.texts} == {"HiNAS", "SAN"} and len(ax.lines) == len(points)
+    assert ax.get_xlabel() == "PSNR in dB, published" and ax.get_ylabel() == "SSIM, published"
 
 
 def test_neighbours_by_kind():

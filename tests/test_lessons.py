@@ -130,7 +130,7 @@ def number_in(text: str, pattern: str) -> float:
 
 def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
-    for notebook in ("01", "02", "03", "04", "05", "06"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "10"):
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
         assert len(ids) >= 3 and ids == [f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]]
 
@@ -161,9 +161,9 @@ def test_everybody_has_numbers_of_their_own(id):
 
 def test_the_teachers_page_names_questions_that_exist(capsys):
     text = (Path(__file__).parent.parent / "docs" / "teaching.md").read_text("utf-8")
-    named = set(re.findall(r"\b0\d\.[a-z]\b", text))
+    named = set(re.findall(r"\b[01]\d\.[a-z]\b", text))
     assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
-    for notebook in ("01", "02", "03", "04", "05", "06"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "10"):
         assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
     (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
     exec(command, {})
@@ -282,6 +282,15 @@ def test_answers_worked_out_another_way():
         assert solve("06.c", name) == (h - h % s - 2 * s) * (w - w % s - 2 * s)
         s = int(number_in(text("06.b"), r"first by (\d)"))
         assert solve("06.b", name) == s * s
+        n, (one, spread, two, same) = int(number_in(text("10.a"), r"trained (\d+) times")), numbers("10.a")[:4]
+        assert spread == same and one > two
+        assert solve("10.a", name) == pytest.approx({3: 2.776, 4: 2.447, 5: 2.306}[n] * spread * (2 / n) ** 0.5, rel=1e-3)
+        one, two, gain = numbers("10.b")
+        assert solve("10.b", name) == pytest.approx(one - two - gain, abs=1e-3)
+        best, count = 0.0, 0
+        for _, value in sorted((float(s), float(p)) for s, p in re.findall(r"([\d.]+) s +([\d.]+) dB", text("10.c"))):
+            best, count = max(best, value), count + (value > best)
+        assert solve("10.c", name) == count
 
 
 def test_paths_worked_out_another_way():

@@ -31,6 +31,11 @@ KEY_NUMBERS = {
     "04_genotypes": ("alpha: 8 of 70 weights are kept", "supernet: 15,722 parameters", "sharpness inf +as it is [0-9.]+ dB"),
     "05_train_and_restore": (r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720", r"whole +26\.48 ", r"authors-eval +27\.05 "),
     "06_super_resolution": (r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ", r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 "),
+    "10_state_of_the_art": (r"psnr_s50 +\+0\.3100 ± 0\.1587 +resolved", r"σ 50: HiNAS above N3Net, printed +\+0\.31 ± 0\.16",
+                            r"TV, authors-eval above whole +\+0\.53 ± 0\.02", r"HiNAS above RFArNet +-0\.44 dB, SSIM \+0\.0023",
+                            r"sr-authors above sr-standard, bicubic +\+0\.06 dB, SSIM \+0\.0090",
+                            r"MemNet +2\.3 +9\.6 +\d", r"2\.0 times as long",
+                            r"NOT SO +inference so many times as fast as SAN \(x4\): 20\.97 x; the cells give 21\.4"),
 }
 "stem -> patterns of what it must print at preset tiny; numbers that follow from neither training nor search"
 

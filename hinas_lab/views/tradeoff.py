@@ -55,3 +55,26 @@ def figure_costs(rows: Sequence[Mapping]) -> Figure:
     ax = plot_tradeoff(points, ax=figure.subplots(), across="multiply-accumulates, 10⁹ a picture", up="seconds a picture, here")
     ax.set_yscale("log")
     return figure
+
+
+def published_scores(number: int, place: str, scale: str = "") -> dict[str, tuple[float, float]]:
+    """Method -> (PSNR in dB, SSIM) as printed at ``place``, e.g. bsd100, and ``scale``, e.g. ×4; rows with a flag there are left out."""
+    rows = [r for r in table(number).rows if not scale or r["scale"].printed == scale]
+    both = {r["method"].printed: (r[f"psnr_{place}"], r[f"ssim_{place}"]) for r in rows if r["method"].printed != "Comparison"}
+    return {name: (p.value, s.value) for name, (p, s) in both.items() if None not in (p.value, s.value) and not p.flag + s.flag}
+
+
+def figure_scores(points: Mapping[str, tuple[float, float]], named: Sequence[str] = (), what: str = "") -> Figure:
+    """Method -> (PSNR in dB, SSIM): do both say the same? HiNAS is filled and named, the others where ``named`` has them. Figure-level."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    ax = figure.subplots()
+    for name, (psnr, ssim) in points.items():
+        ours = "HiNAS" in name
+        colour = style.ALPHA if ours else style.BETA
+        ax.plot(psnr, ssim, "o", color=colour, markerfacecolor=colour if ours else style.PAPER)
+        if ours or name in named:
+            ax.annotate(name, (psnr, ssim), xytext=(-6, 4) if ours else (6, -8), textcoords="offset points", fontsize=8,
+                        ha="right" if ours else "left", fontweight="bold" if ours else "normal")
+    ax.set(xlabel=f"PSNR in dB{what}", ylabel=f"SSIM{what}")
+    ax.margins(0.12)
+    return figure
