@@ -253,7 +253,7 @@ class SearchConfig:
     keep: str = "best"
     "the supernet that is the result: the best one on V, or the last one (V is scored all the same)"
     precision: str = "float32"
-    "float32; tf32 (NVIDIA GPUs): all convolutions and products; bfloat16, float16: the forward pass, parameters and loss stay float32"
+    "float32; tf32 (NVIDIA GPUs): convolutions with 10 bits; bfloat16, float16: the forward pass, parameters and loss stay float32"
     checkpoint: bool = False
     "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
     graphs: bool = False

@@ -83,6 +83,8 @@ def environment(seed: int, device: str) -> dict:
         if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
             done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
             commit = done.stdout.strip() or None
+            changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=root, capture_output=True, text=True, check=False)
+            commit = f"{commit}, with changes" if commit and changed.stdout.strip() else commit
     torch = sys.modules.get("torch")  # not loaded: nothing here ran on it
     name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
     return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,

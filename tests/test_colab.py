@@ -183,3 +183,18 @@ def test_the_first_cell_installs_in_colab(monkeypatch, capsys):
     assert len(said) == 1 and hinas_lab.REPOSITORY in said[0] and "pip install -q -e ./hinas_lab" in said[0]
     assert not {"-c", "-U", "--upgrade", "torch"} & set(said[0].split())
     assert sys.path[0] == "hinas_lab" and torch.__version__ in capsys.readouterr().out
+
+
+def test_keep_after_open_is_refused_and_the_drive_keeps_its_checkpoints(tmp_path, monkeypatch):
+    """The wrong order after a disconnect must not replace the long run by a short one."""
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "live"
+    for _, _record in zip(range(6), open_search(run, preset("tiny")).steps(save_seconds=0)):
+        pass
+    pack_run(run, tmp_path / "drive" / "live")
+    before = packed(tmp_path / "drive" / "live")
+    shutil.rmtree(run)
+    open_search(run, preset("tiny"), resume=True)
+    with pytest.raises(ValueError, match="was opened before keep"):
+        colab.keep("runs", drive=tmp_path / "drive")
+    assert packed(tmp_path / "drive" / "live") == before

@@ -482,3 +482,12 @@ def test_an_untouched_exercise_runs(path, tmp_path):
     tool["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
     shown = "".join(output.get("data", {}).get("text/plain", "") for cell in nb.cells for output in cell.get("outputs", []))
     assert "not answered yet" in shown and "not yet." not in shown and "cannot be read" not in shown
+
+
+def test_a_path_as_text_keeps_its_signs():
+    read = lambda text: questions._read(text, (0, 0, 0), ())  # noqa: E731
+    assert read("1-2-2") == read("(1, 2, 2)") == read("1 -> 2 -> 2") == read(" [1,2,2]") == (1, 2, 2)
+    assert read("0, -1, 1") == (0, -1, 1)
+    for wrong in ("0.5, 1, 2", "none", ""):
+        with pytest.raises(ValueError):
+            read(wrong)

@@ -185,7 +185,7 @@ def test_precision_study(tmp_path, monkeypatch):
     ask = ("study", "precision", "--preset", "tiny", "--seeds", 2, "--run", "study")
     code, out, err = hinas(*ask)
     assert (code, "wrote study" in out) == (0, True) and max(map(len, out.splitlines())) <= 80
-    told = json.loads((tmp_path / "study" / "study.json").read_text())
+    told = json.loads((tmp_path / "study" / "study-bfloat16.json").read_text())
     assert len(told["distances"]["format"]) == 2 and len(told["distances"]["seed"]) == 1 and told["env"]["threads"] == 1
     again = hinas(*ask)
     assert again[:2] == (0, out)  # finished searches are read, not run

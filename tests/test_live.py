@@ -366,3 +366,19 @@ def test_what_stays_in_a_notebook_needs_no_kernel():
 def test_no_torch():
     done = python("-c", "import sys, hinas_lab.views.live; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
+    """The last one where the search was told so, though V liked an earlier one better; with the patch of that epoch or before."""
+    from hinas_lab.config import preset
+    from hinas_lab.engine.runs import load_genotype, open_search
+
+    tiny = preset("tiny")
+    for keep in ("best", "last"):
+        run = open_search(tmp_path / keep, tiny._replace(search=replace(tiny.search, keep=keep, validate_from=1, epochs=4)))
+        shown = panel(run, live=False)
+        moment, records = shown.moment(), run.records.arrays()
+        kept = 4 if keep == "last" else int(records["epoch/best"][-1])
+        assert moment.title == f"finished; epoch {kept} was kept"
+        assert moment.genotype.hash == load_genotype(tmp_path / keep).hash
+        assert np.array_equal(moment.preview, run.records.previews[max(e for e in run.records.previews if e <= kept)])

@@ -552,3 +552,17 @@ def test_another_machine_is_noted(tiny, tmp_path):
     start_again = hinas(*tiny.argv["train"], "--run", folder, "--resume")
     env = json.loads((folder / "env.json").read_text())
     assert start_again.code == 0 and env["threads"] == 64 and [e["threads"] for e in env["resumed"]] == [1]
+
+
+def test_a_run_that_went_on_elsewhere_is_not_overwritten(tiny, tmp_path):
+    """Opened twice, finished by one: the other must not put its older state over it."""
+    one, other = (open_run(*tiny.argv["search"], "--run", tmp_path / "run", "--resume") for _ in range(2))
+    whole = [r for r in one.steps()]
+    before = snapshot(tmp_path / "run")
+    with pytest.raises(ValueError, match="went on elsewhere since it was opened here; open it again"):
+        next(other.steps())
+    assert snapshot(tmp_path / "run") == before and one.finished and whole
+    half = open_run(*tiny.argv["search"], "--run", tmp_path / "half")
+    for _ in zip(range(3), half.steps()):
+        pass
+    assert sum(1 for _ in half.steps()) == len(whole) - 3  # its own saves are no one else's

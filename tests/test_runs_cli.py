@@ -40,9 +40,13 @@ def test_unfinished_and_damaged_runs_are_listed(tmp_path):
 def test_pack(tmp_path):
     code, out, err = hinas("runs", "pack", RUNS / "classroom", "--out", tmp_path)
     assert (code, err) == (0, "")
-    with zipfile.ZipFile(tmp_path / "000001.zip") as file:
+    with zipfile.ZipFile(tmp_path / "classroom.zip") as file:
         assert json.loads(file.read("config.json"))["kind"] == "search" and "records.npz" in file.namelist()
     refused(hinas("runs", "pack", tmp_path), "not a run folder")
     refused(hinas("runs", "show", "nowhere"), "nowhere: no such run folder")
     refused(hinas("runs", "list", "nowhere"), "nowhere: no such folder")
-    refused(hinas("runs", "pack", RUNS / "classroom", "--out", tmp_path / "000001.zip"), "is a file")
+    refused(hinas("runs", "pack", RUNS / "classroom", "--out", tmp_path), "classroom.zip: is there already")
+    (tmp_path / "2021.zip").write_bytes(b"mine")
+    assert hinas("runs", "pack", RUNS / "eager", "--out", tmp_path).code == 0
+    assert {p.name for p in tmp_path.glob("*.zip")} == {"2021.zip", "classroom.zip", "eager.zip"}  # nobody's file is touched
+    refused(hinas("runs", "pack", RUNS / "classroom", "--out", tmp_path / "nowhere"), "no such folder")

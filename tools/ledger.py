@@ -43,8 +43,9 @@ def tested() -> str:
     """Registered claims. What was measured at a small scale keeps its scale beside its verdict."""
     study = recorded("search-study")
     gap, low, high = study["difference_db"]
-    small = {"search-random": (f"{gap:+.3f} dB, 95 % interval {low:+.3f} to {high:+.3f}, n = {study['seeds']}, preset {study['preset']}: "
-                               "unresolved", "`hinas-lab study search`")}
+    verdict = (f"{gap:+.3f} dB, 95 % interval {low:+.3f} to {high:+.3f}, {study['seeds']} searches, 20 random nets, preset "
+               f"{study['preset']}: unresolved (Welch; not the registered paired test)")
+    small = {"search-random": (verdict, "`hinas-lab study search`")}
     bench = {r["what"]: r for r in json.loads((ROOT / "data" / "bench" / "one-thread.json").read_text())["rows"]}
     for id, row, what in (("sharing-memory", "cell sharing off : on, bytes kept", "bytes kept, whole supernet, counted"),
                           ("sharing-time", "cell sharing off : on, forward and backward", "a step's time, one CPU thread")):

@@ -28,7 +28,7 @@ def run(args) -> int:
         began = time.perf_counter()
         try:
             drawn[id] = redraw(id, args.out, stored, stamp)
-        except ValueError as error:  # a record that is not here
+        except (ValueError, OSError, KeyError) as error:  # a record that is not here, or not whole
             drawn[id] = []
             print(f"{id}  no data here: {error}")
             continue

@@ -13,7 +13,7 @@ def add(commands):
     compared = actions.add_parser("diff", help="what two runs were asked for and gave, where they differ")
     compared.add_argument("a", type=Path, metavar="A")
     compared.add_argument("b", type=Path, metavar="B")
-    packed = actions.add_parser("pack", help="a run as one numbered zip")
+    packed = actions.add_parser("pack", help="a run as one zip, DIR/NAME.zip")
     packed.add_argument("run", type=Path, metavar="RUN")
     packed.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder (default: here)")
     parser.set_defaults(run_command=run)
@@ -77,12 +77,17 @@ def _diff(args) -> int:
 
 def _pack(args) -> int:
     from hinas_lab.engine.header import read_header
-    from hinas_lab.engine.packing import pack_run
+    from hinas_lab.engine.packing import zipped
+    from hinas_lab.storage import write_atomic
 
     read_header(args.run)
-    if args.out.exists() and not args.out.is_dir():
-        raise ValueError(f"--out {args.out}: is a file; name a folder")
-    print(f"wrote {pack_run(args.run, args.out)}")
+    target = args.out / f"{args.run.resolve().name}.zip"
+    if not args.out.is_dir():
+        raise ValueError(f"--out {args.out}: no such folder")
+    if target.exists():
+        raise ValueError(f"{target}: is there already; remove it, or choose another folder with --out")
+    write_atomic(target, zipped(args.run))
+    print(f"wrote {target}")
     return 0
 
 
@@ -90,8 +95,10 @@ def _state(folder: Path, header: dict) -> str:
     """Finished, or how far its records reach."""
     from hinas_lab.engine.records import read_records
 
-    if (folder / "genotype.json").exists():
-        return "finished" if (folder / "best.safetensors").exists() else "finished, without weights"
+    if (folder / "best.safetensors").exists():
+        return "finished"
+    if (folder / "genotype.json").exists() and not (folder / "state.safetensors").exists():
+        return "finished, without weights"
     try:
         columns = read_records(folder)
     except ValueError:

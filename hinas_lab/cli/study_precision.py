@@ -52,7 +52,8 @@ def run(args) -> int:
     print(f"{args.format} is {'within' if within else 'beyond'} the spread between seeds")
     print(f"decoded edges and widths that differ, per seed: {', '.join(map(str, changed))}")
     print(f"preset {args.preset}, device {device}, threads {args.threads}, seeds 0 to {args.seeds - 1}")
-    write_json(folder / "study.json", {"study": "precision", "preset": args.preset, "format": args.format, "seeds": args.seeds,
+    target = folder / f"study-{args.format}.json"
+    write_json(target, {"study": "precision", "preset": args.preset, "format": args.format, "seeds": args.seeds,
                                        "distances": apart, "within": within, "decoded_changes": changed, "env": environment(0, device)})
-    print(f"wrote {folder / 'study.json'}")
+    print(f"wrote {target}")
     return 0

@@ -25,11 +25,12 @@ class Captured:
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if self.graph is None:
-            self._record(inputs)
-        for mine, given in zip(self.inputs, inputs):
-            mine.copy_(given)
-        self.graph.replay()
+        with torch.cuda.device(inputs[0].device):
+            if self.graph is None:
+                self._record(inputs)
+            for mine, given in zip(self.inputs, inputs):
+                mine.copy_(given)
+            self.graph.replay()
         return self.outputs
 
     def _record(self, inputs: tuple[Tensor, ...]):
@@ -44,6 +45,6 @@ class Captured:
                 tensor.copy_(value)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool, stream=stream):
+        with torch.cuda.graph(graph, pool=self.pool, stream=stream, capture_error_mode="thread_local"):  # a panel records in a thread
             self.outputs = self.f(*self.inputs)
         self.graph = graph

@@ -4,6 +4,7 @@ Only the files of a run are packed, and only they are unpacked, whatever else a 
 """
 
 import io
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -20,24 +21,30 @@ def pack_run(run: Path, into: Path) -> Path:
 
     May be called while the run is being written: what is read later is never older than what was read before (``FILES`` backwards).
     """
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        for name in reversed(FILES):
-            if (run / name).exists():
-                file.writestr(name, (run / name).read_bytes())
+    content = zipped(run)
     into.mkdir(parents=True, exist_ok=True)
     before = packed(into)
     newest = into / f"{int(before[-1].stem) + 1 if before else 1:06d}.zip"
-    write_atomic(newest, buffer.getvalue())
+    write_atomic(newest, content)
     for old in before[: 1 - KEPT]:
         old.write_bytes(b"")  # a mounted Drive moves what is deleted to its bin, where it would go on counting
         old.unlink()
     return newest
 
 
+def zipped(run: Path) -> bytes:
+    """The run's files as a zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name in reversed(FILES):
+            if (run / name).exists():
+                file.writestr(name, (run / name).read_bytes())
+    return buffer.getvalue()
+
+
 def packed(into: Path) -> list[Path]:
-    """The zips of one run, oldest first."""
-    return sorted(p for p in into.glob("*.zip") if p.stem.isdigit())
+    """The zips of one run, oldest first: names of six digits, as ``pack_run`` gives them."""
+    return sorted(p for p in into.glob("*.zip") if re.fullmatch(r"\d{6}", p.stem))
 
 
 def unpack_run(into: Path, run: Path) -> Path | None:

@@ -11,9 +11,9 @@ from hinas_lab.engine.losses import restoration_loss
 
 
 def use_tf32(on: bool):
-    """TensorFloat-32 (10 bits of mantissa) for convolutions and products on NVIDIA GPUs, in this process. torch's own default is on for
-    convolutions: there SSIM, a difference of two means, would lose what it measures."""
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = on
+    """TensorFloat-32 (10 bits of mantissa) for convolutions on NVIDIA GPUs, in this process, until the next call: each step says what it
+    wants. Never for matrix products: SSIM smooths with them, and a difference of two means would lose what it measures."""
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = on, False
 
 
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -56,3 +56,12 @@ def finite(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchC
     if config.precision == "float16":
         values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
     return values.tolist()
+
+
+def broken(values: list[float], terms: tuple[Tensor, ...]) -> str:
+    """What is not finite: the loss, or a float16 gradient of a finite one."""
+    return "a float16 gradient overflowed" if torch.isfinite(terms[0]) else f"the loss became {values[0]}"
+
+
+def advice(terms: tuple[Tensor, ...]) -> str:
+    return "use precision bfloat16" if torch.isfinite(terms[0]) else "lower the learning rate"

@@ -46,6 +46,7 @@ class Run:
 
     def __init__(self, folder: Path, header: dict, state: Search | Training | None, records: Records):
         self.folder, self.header, self.state, self.records = folder, header, state, records
+        self._known = self._on_disk()
 
     @property
     def finished(self) -> bool:
@@ -59,7 +60,14 @@ class Run:
         """
         if self.state is not None:
             with alone(self.folder):
+                if self._on_disk() != self._known:
+                    raise ValueError(f"{self.folder}: this run went on elsewhere since it was opened here; open it again")
                 yield from self._steps(save_seconds)
+
+    def _on_disk(self) -> tuple:
+        """What the folder holds: another run object, or another process, may have played it since."""
+        files = [self.folder / name for name in ("state.safetensors", "best.safetensors")]
+        return tuple((f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files)
 
     def _steps(self, save_seconds: float) -> Iterator[Step | Epoch]:
         records, saved = (search if isinstance(self.state, Search) else train)(self.state), time.monotonic()
@@ -106,6 +114,7 @@ class Run:
         self._saved()
 
     def _saved(self):
+        self._known = self._on_disk()
         for call in AFTER_SAVE:
             call(self.folder)
 

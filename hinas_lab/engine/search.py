@@ -18,7 +18,7 @@ from torch import Tensor
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.graphs import Captured
 from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import finite, gradients, loss_of, use_tf32
+from hinas_lab.engine.precision import advice, broken, finite, gradients, loss_of, use_tf32
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
@@ -36,7 +36,6 @@ class Search:
     def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches):
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
-        use_tf32(config.precision == "tf32")
         self.split = split(len(patches), config.share, config.seed)
         self.steps = config.crops_per_image * len(self.split.w) // config.batch
         if self.steps == 0:
@@ -162,13 +161,14 @@ def weight_step(state: Search) -> Step:
 
 def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Parameter]) -> list[float]:
     """One batch of ``stream``: gradients into the parameters, the loss's terms as numbers."""
+    use_tf32(state.config.precision == "tf32")
     out = state.gradients[stream](*state.batch(stream))
     terms, given = out[:3], out[3:]
     values = finite(terms, given, state.config)
     if not math.isfinite(values[0]):
         kind = "arch" if stream == A else "weight"
-        raise FloatingPointError(f"the loss became {values[0]} in the {kind} step of epoch {state.epoch + 1}, iteration "
-                                 f"{state.iteration + 1}; no parameter was changed; lower the learning rate")
+        raise FloatingPointError(f"{broken(values, terms)} in the {kind} step of epoch {state.epoch + 1}, iteration {state.iteration + 1}; "
+                                 f"no parameter was changed; {advice(terms)}")
     set_gradients(parameters, given)
     return values
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.optim import load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import finite, gradients, loss_of, use_tf32
+from hinas_lab.engine.precision import advice, broken, finite, gradients, loss_of, use_tf32
 from hinas_lab.engine.records import Step
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
 from hinas_lab.space.genotype import Genotype
@@ -26,7 +26,6 @@ class Training:
     def __init__(self, genotype: Genotype, config: TrainConfig, patches: Patches, residual: bool = True):
         self.genotype, self.config, self.patches = genotype, config, patches
         patches.check_patch(config.patch)
-        use_tf32(config.precision == "tf32")
         self.net = build_network(genotype, config, residual).to(patches.device)
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
@@ -71,12 +70,12 @@ def train_step(state: Training) -> list[float]:
     c, rng = state.config, generator(state.config.seed, TRAIN, state.iteration)
     chosen = torch.randint(len(state.patches), (c.batch,), generator=rng)
     degraded, clean = state.patches.batch(chosen, c.patch, c.sigmas, rng)
+    use_tf32(c.precision == "tf32")
     terms = loss_of(state.net.train(), degraded, clean, c)
     given = gradients(terms[0], state.parameters, c)
     values = finite(terms, given, c)
     if not math.isfinite(values[0]):
-        raise FloatingPointError(f"the loss became {values[0]} in iteration {state.iteration + 1}; no parameter was changed; "
-                                 "lower the learning rate")
+        raise FloatingPointError(f"{broken(values, terms)} in iteration {state.iteration + 1}; no parameter was changed; {advice(terms)}")
     set_gradients(state.parameters, given)
     if c.grad_clip is not None:
         torch.nn.utils.clip_grad_norm_(state.parameters, c.grad_clip)

@@ -46,6 +46,8 @@ def keep(root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path 
     root, drive = Path(root).resolve(), Path(drive) if drive is not None else mount()
     for folder in sorted({zipped.parent for zipped in drive.rglob("*.zip")}):
         run = root / folder.relative_to(drive)
+        if (run / "config.json").exists() and not any((run / name).exists() for name in ("state.safetensors", "best.safetensors")):
+            raise ValueError(f"{run}: was opened before keep(), and {folder} holds a longer one; delete {run}, then keep(), then open it")
         if not (run / "config.json").exists():
             found = unpack_run(folder, run)
             print(f"{run}: " + (f"back from {found}" if found else f"no whole file in {folder}"))

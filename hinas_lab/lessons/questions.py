@@ -145,7 +145,9 @@ def _read(answer, right, options):
         return next(o for o in options if o.casefold() == answer.strip().casefold())
     if isinstance(right, tuple):
         if isinstance(answer, str):
-            return tuple(map(int, re.findall(r"\d+", answer[:100]))) or int("no number in it")
+            text = answer[:100].replace("->", ",").strip("()[] ")
+            parts = text.split("-") if re.fullmatch(r"\d+(-\d+)+", text) else re.findall(r"[-+.\w]+", text)
+            return tuple(map(int, parts)) or int("no number in it")
         if type(answer) not in (tuple, list):  # arrays; no generator, which might never end
             answer = answer.tolist()
         return tuple(_number(x) for x in answer[:100])

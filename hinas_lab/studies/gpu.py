@@ -14,7 +14,7 @@ import torch
 
 from hinas_lab.config import Preset, SearchConfig, SearchSpace, preset
 from hinas_lab.engine.memory import largest_batch, search_step
-from hinas_lab.engine.precision import precision
+from hinas_lab.engine.precision import precision, use_tf32
 from hinas_lab.engine.records import Epoch
 from hinas_lab.engine.search import Search, arch_step, search, weight_step
 from hinas_lab.images.catalog import load_images
@@ -60,12 +60,12 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
     yield from _whole_search(chosen, {"graphs": graphs[-1]}, patches, "float32")
     if best[1].get("precision"):
         yield from _whole_search(chosen, best[1], patches, best[1]["precision"])
-    yield from _memory(chosen, device, quick)
-    yield from _compact(chosen, device, quick)
-    try:
-        yield from _literal(chosen, device, quick)
-    except torch.cuda.OutOfMemoryError as error:
-        yield _failed("weight step, fast : literal", error)
+    use_tf32(False)
+    for what, part in (("memory", _memory), ("compact net", _compact), ("weight step, fast : literal", _literal)):
+        try:
+            yield from part(chosen, device, quick)
+        except torch.cuda.OutOfMemoryError as error:
+            yield _failed(what, error)
 
 
 def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.ndarray]:

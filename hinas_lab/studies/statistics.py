@@ -105,7 +105,7 @@ def bootstrap_images(differences, seed: int = 0, draws: int = 10_000) -> Contras
 def power(sd: float, effect: float, n: int) -> float:
     """Of a two-sided paired t test at 5 %: the chance that n pairs with standard deviation ``sd`` find a true mean of ``effect``."""
     critical, away = stats.t.ppf(0.975, n - 1), effect / sd * sqrt(n)
-    return float(stats.nct.sf(critical, n - 1, away) + stats.nct.cdf(-critical, n - 1, away))
+    return float(stats.ncf.sf(critical**2, 1, n - 1, away**2))  # t^2; scipy's noncentral t is nan far away
 
 
 def pairs_needed(sd: float, effect: float, wanted: float = 0.8) -> int:

@@ -103,7 +103,7 @@ def csv_text(table: Table, rows: list[Measured]) -> str:
 
 
 _TEX = str.maketrans({"%": r"\%", "&": r"\&", "_": r"\_", "#": r"\#", "σ": r"$\sigma$", "×": r"$\times$", "±": r"$\pm$", "✓": r"\checkmark",
-                      "✗": "--", "†": r"\dag", "“": "``", "”": "''"})
+                      "✗": "no", "†": r"\dag", "“": "``", "”": "''"})
 
 
 def latex(table: Table, rows: list[Measured]) -> str:

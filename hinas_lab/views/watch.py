@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hinas_lab.config import SearchSpace, from_dict
+from hinas_lab.engine.records import kept_row
 from hinas_lab.space.decode import decode, entropy, skip_share
 from hinas_lab.views.board import Board, Moment
 from hinas_lab.views.player import ENDS, Player
@@ -94,10 +95,10 @@ class Panel:
         if state in ENDS:
             title = f"{state} in epoch {p.epoch} of {p.epochs}"
         if state == "finished":
-            best = int(records["epoch/best"][-1])
-            kept = int((records["epoch/epoch"] == best).argmax()) if best else seen - 1
+            kept = kept_row(records, run.header["search"].get("keep", "best"))
             (alpha, beta), before, title = at_epoch(kept), kept - 1, f"finished; epoch {records['epoch/epoch'][kept]} was kept"
-        previews = run.records.previews
+        shown = int(records["epoch/epoch"][kept]) if state == "finished" else p.epoch
+        previews = {e: image for e, image in run.records.previews.items() if e <= shown}
         return Moment(records=records, alpha=alpha, beta=beta, genotype=decode(self.space, alpha, beta),
                       before=decode(self.space, *at_epoch(before)) if before >= 0 else None,
                       preview=previews[max(previews)] if previews else None, title=title)
