@@ -90,8 +90,10 @@ def _state(folder: Path, header: dict) -> str:
     """Finished, or how far its records reach."""
     from hinas_lab.engine.records import read_records
 
+    if (folder / "best.safetensors").exists():
+        return "finished"
     if (folder / "genotype.json").exists():
-        return "finished" if (folder / "best.safetensors").exists() else "finished, without weights"
+        return "finished, without weights"
     try:
         columns = read_records(folder)
     except ValueError:
