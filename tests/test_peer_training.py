@@ -62,11 +62,12 @@ def trained(ours, *more):
 
 def test_both_tasks_beside_ours(ours, small):
     code, out, err = trained(ours, ours.denoise, ours.sr)
-    rows = {(r["task"], r["method"]): r for r in json.loads(Path("p.json").read_text())["rows"]}
+    rows = {(r["task"], r["method"], r["lr"] and round(r["lr"], 5)): r for r in json.loads(Path("p.json").read_text())["rows"]}
     assert code == 0 and "error" not in err and max(map(len, out.splitlines())) <= 86
-    assert list(rows) == [("denoise", "ours (ours-denoise)"), ("denoise", "DnCNN"), ("denoise", "noisy"), ("denoise", "tv"),
-                          ("sr", "ours (ours-sr)"), ("sr", "FSRCNN"), ("sr", "bicubic")]
-    for (task, name), r in rows.items():
+    assert list(rows) == [("denoise", "ours (ours-denoise)", 0.003), ("denoise", "DnCNN", 0.003), ("denoise", "DnCNN", 0.0006),
+                          ("denoise", "noisy", None), ("denoise", "tv", None),
+                          ("sr", "ours (ours-sr)", 0.003), ("sr", "FSRCNN", 0.003), ("sr", "FSRCNN", 0.0006), ("sr", "bicubic", None)]
+    for (task, name, _), r in rows.items():
         told = r["protocol"], r["level"], r["n"], r["dataset"], r["device"], r["threads"]
         assert told == ("whole" if task == "denoise" else "sr-standard", 50 if task == "denoise" else 2, 3, "builtin", "cpu", 1)
         if r["origin"] == "classical":
@@ -75,17 +76,19 @@ def test_both_tasks_beside_ours(ours, small):
         assert (r["preset"], r["seed"], r["iterations"]) == ("tiny", 0, 8) and r["spent_seconds"] > 0
         assert r["train_seconds"] == pytest.approx(8 * r["step_seconds"])
         assert r["budget"] == ("equal iterations" if name in ("DnCNN", "FSRCNN") else None)
-    assert rows["denoise", "DnCNN"]["parameters"] == 556_097 and rows["denoise", "DnCNN"]["origin"] == "peer trained here"
-    assert rows["denoise", "noisy"]["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=1)
+    assert rows["denoise", "DnCNN", 0.003]["parameters"] == 556_097 and rows["denoise", "DnCNN", 0.003]["origin"] == "peer trained here"
+    assert rows["denoise", "DnCNN", 0.003]["psnr"] != rows["denoise", "DnCNN", 0.0006]["psnr"]
+    assert rows["denoise", "noisy", None]["psnr"] == pytest.approx(20 * np.log10(255 / 50), abs=1)
 
 
 def test_a_row_is_the_stored_net(ours, small):
     """By hand: the weights in the folder, in evaluation mode, over the same noise. Again, nothing is trained again."""
     assert trained(ours, ours.denoise).code == 0
-    (row,) = (r for r in json.loads(Path("p.json").read_text())["rows"] if r["method"] == "DnCNN")
+    row = next(r for r in json.loads(Path("p.json").read_text())["rows"] if r["method"] == "DnCNN")
     before = snapshot(Path("runs"))
     assert trained(ours, ours.denoise).code == 0 and snapshot(Path("runs")) == before
-    net, chosen, psnrs = study.load_peer(study.budget_of(ours.denoise), "runs/peers/DnCNN-ours-denoise-iterations"), PROTOCOLS["whole"], []
+    net = study.load_peer(study.budget_of(ours.denoise), "runs/peers/DnCNN-ours-denoise-iterations-lr-0.003")
+    chosen, psnrs = PROTOCOLS["whole"], []
     for number, image in enumerate(SMALL.values()):
         clean = chosen.clean(image, 1)
         with torch.no_grad():
@@ -195,7 +198,9 @@ def test_the_record():
         assert {f for f in study.Trained.__dataclass_fields__} == set(r) and r["dataset"] == "builtin" and r["n"] == 3
         assert r["protocol"] == study.BASE[r["task"]] and r["device"] == "cpu" and r["threads"] == study_["env"]["threads"]
     for task, name in study.TRAINED.items():
-        mine, theirs = (next(r for r in rows if r["task"] == task and r["origin"] == o) for o in ("ours", "peer trained here"))
+        mine, theirs, lower = [r for r in rows if r["task"] == task and r["origin"] in ("ours", "peer trained here")]
+        assert lower == lower | {k: theirs[k] for k in ("method", "budget", "iterations", "parameters")} and lower["lr"] < theirs["lr"]
+        assert mine["lr"] == theirs["lr"]
         assert (theirs["method"], mine["preset"], mine["iterations"]) == (name, "classroom", preset("classroom", task).train.iterations)
         assert mine["parameters"] == study.budget_of(study.OURS[task]).parameters
         if theirs["budget"] == "equal iterations":

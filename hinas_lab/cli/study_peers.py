@@ -12,7 +12,8 @@ def add(studies):
                         help="trained runs to time, too; with --train: the one of a task whose budget the peer gets (default: the nets of "
                              "data/nets, preset classroom)")
     parser.add_argument("--train", action="store_true", help="train DnCNN (denoising) and FSRCNN (super-resolution) with the data, "
-                        "patches, batch, loss, optimiser and seed of one of our runs, and measure PSNR and SSIM beside it")
+                        "patches, batch, loss, optimiser and seed of one of our runs, at its learning rate and at a fifth of it, and "
+                        "measure PSNR and SSIM beside it")
     parser.add_argument("--budget", choices=("iterations", "seconds"), help="what a trained peer has as much of as ours (default: "
                         "iterations, or seconds where that would take more than ten minutes)")
     parser.add_argument("--out", type=Path, default=Path("runs/peers"), metavar="DIR", help="trained peers (default: runs/peers)")
@@ -67,7 +68,7 @@ def _check(folder, task: str, scale: int, asked: str, asked_scale: int):
 
 
 def _train(args, device: str) -> int:
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from hinas_lab.cli.common import follow
     from hinas_lab.config import preset
@@ -86,17 +87,19 @@ def _train(args, device: str) -> int:
     for b in budgets:
         steps = study.step_seconds(b, args.repeats, device)
         config, equal = study.fitted(b.config, *steps, args.budget)
-        folder = args.out / f"{b.peer.name}-{b.run.name}-{equal.split()[1]}"
-        if equal == "equal seconds":
-            config = study.as_begun(folder, config)
-        for _ in follow(study.open_training(b, folder, config, device), b.peer.name):
-            pass
+        trainings = {}
+        for rate in study.RATES:
+            given = replace(config, lr=rate * config.lr)
+            folder = args.out / f"{b.peer.name}-{b.run.name}-{equal.split()[1]}-lr-{given.lr:g}"
+            trainings[folder] = study.as_begun(folder, given) if equal == "equal seconds" else given
+            for _ in follow(study.open_training(b, folder, trainings[folder], device), b.peer.name):
+                pass
         level = f"sigma {b.level:g}" if b.task == "denoise" else f"x{b.scale}"
-        print(f"{'method':<20}{'training':<18}{'iterations':>10}{'seconds':>9}{'parameters':>12}{'dB':>8}{'SSIM':>9}")
-        for r in study.rows(b, folder, config, equal, steps, device):
-            spent = f"{r.iterations:>10,}{r.train_seconds:>9.1f}{r.parameters:>12,}" if r.parameters else " " * 31
-            said = r.budget or ("sets the budget" if r.origin == "ours" else "none")
-            print(f"{r.method:<20.20}{said:<18.18}{spent}{r.psnr:>8.2f}{r.ssim:>9.4f}", flush=True)
+        print(f"{'method':<17}{'equal, learning rate':<22}{'iterations':>10}{'seconds':>8}{'parameters':>11}{'dB':>7}{'SSIM':>8}")
+        for r in study.rows(b, trainings, equal, steps, device):
+            said = f"{r.budget.removeprefix('equal ') if r.budget else 'sets the budget'}, {r.lr:g}" if r.lr else "not trained"
+            spent = f"{r.iterations:>10,}{r.train_seconds:>8.1f}{r.parameters:>11,}" if r.lr else " " * 29
+            print(f"{r.method:<17.17}{said:<22.22}{spent}{r.psnr:>7.2f}{r.ssim:>8.4f}", flush=True)
             told.append(asdict(r))
         print(f"{b.task} {level}, protocol {told[-1]['protocol']}, builtin, n = {told[-1]['n']}; preset {b.preset}, seed {b.config.seed}, "
               f"device {device},\nthreads {told[-1]['threads']}; seconds: iterations times one, timed in turn; settings chosen for ours")

@@ -1,7 +1,8 @@
 """Peers trained here with the budget of one of our trainings, and measured beside it.
 
 The budget is that training's own: photographs, patches and noise (the same generator streams), batch, loss, optimiser, learning rates and
-seed. The settings were chosen for our nets, not for theirs, so a row says what a method gives at this budget, not what it can give.
+seed. The settings were chosen for our nets, not for theirs: Adam at our learning rate leaves DnCNN at its input. So a peer is trained
+with a lower rate, too, and each has its row; it says what a method gives at this budget, not what it can give.
 """
 
 import statistics
@@ -34,6 +35,8 @@ OURS = {"denoise": FOLDER / "net", "sr": FOLDER / "net-sr"}
 "task -> the training that sets the budget, where none is named"
 TRAINED = {"denoise": "DnCNN", "sr": "FSRCNN"}
 "task -> the peer that is trained"
+RATES = (1.0, 0.2)
+"of our learning rate: a training each"
 LONGEST = 600.0
 "seconds: a peer whose iterations would take longer gets our training's seconds instead"
 NEEDS = {"wavelet": "pywt", "bm3d": "bm3d"}
@@ -68,7 +71,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A row: one method, measured. What was not trained has no preset, seed, iterations, seconds or parameters."""
+    """A row: one method, measured. What was not trained has no preset, seed, learning rate, iterations, seconds or parameters."""
 
     method: str
     origin: str
@@ -90,6 +93,8 @@ class Trained:
     "equal iterations, or equal seconds; of ours, None"
     preset: str | None = None
     seed: int | None = None
+    lr: float | None = None
+    "the highest learning rate"
     iterations: int | None = None
     step_seconds: float | None = None
     "of one iteration: the median, timed in turn with the other net's before any training"
@@ -181,10 +186,10 @@ def load_peer(b: Budget, folder: str | Path, device: str = "cpu") -> nn.Module:
     return net.to(device).eval()
 
 
-def rows(b: Budget, folder: Path, config: TrainConfig, equal: str, steps: tuple[float, float], device: str = "cpu") -> Iterator[Trained]:
-    """Ours, the peer, then the classical methods, on the built-in test photographs under the task's base protocol."""
+def rows(b: Budget, trainings: dict[Path, TrainConfig], equal: str, steps: tuple[float, float], device: str = "cpu") -> Iterator[Trained]:
+    """Ours, the peer's ``trainings``, then the classical methods, on the built-in test photographs under the task's base protocol."""
     images, chosen, level = read_images("builtin", "test"), protocol(BASE[b.task]), b.level
-    net, threads = load_peer(b, folder, device), torch.get_num_threads()
+    threads = torch.get_num_threads()
 
     def row(method: str, origin: str, restore: Restore, **more) -> Trained:
         told = mean(list(evaluate(method, restore, images, level, chosen)))
@@ -193,13 +198,16 @@ def rows(b: Budget, folder: Path, config: TrainConfig, equal: str, steps: tuple[
                        threads=threads, **told, **more)
 
     def training(config: TrainConfig, step: float, run: Path, parameters: int) -> dict:
-        return {"preset": b.preset, "seed": config.seed, "iterations": config.iterations, "step_seconds": step,
+        return {"preset": b.preset, "seed": config.seed, "lr": config.lr, "iterations": config.iterations, "step_seconds": step,
                 "train_seconds": config.iterations * step, "spent_seconds": spent_seconds(run), "parameters": parameters}
 
     yield row(f"ours ({b.run.name})", "ours", lambda image: restore_array(b.net, image, clip=False, device=device),
               **training(b.config, steps[0], b.run, b.parameters))
-    yield row(b.peer.name, "peer trained here", lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=device),
-              budget=equal, **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())))
+    for folder, config in trainings.items():
+        net = load_peer(b, folder, device)
+        whole = lambda image, net=net: restore_array(net, image, tile=max(image.shape), clip=False, device=device)  # noqa: E731
+        yield row(b.peer.name, "peer trained here", whole, budget=equal,
+                  **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())))
     for name in CLASSICAL[b.task]:
         if name not in NEEDS or find_spec(NEEDS[name]):
             yield row(name, "classical", classical(name, b.task, level))
