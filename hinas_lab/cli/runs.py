@@ -92,7 +92,7 @@ def _state(folder: Path, header: dict) -> str:
 
     if (folder / "best.safetensors").exists():
         return "finished"
-    if (folder / "genotype.json").exists():
+    if (folder / "genotype.json").exists() and not (folder / "state.safetensors").exists():
         return "finished, without weights"
     try:
         columns = read_records(folder)

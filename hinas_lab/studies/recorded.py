@@ -20,14 +20,13 @@ CHANGES: dict[str, dict[str, Any]] = {
     "affine": {"affine": True},
 }
 "the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in photographs"
-
-
 MADE_BY = {
     "bicubic": "hinas-lab study bicubic --json {file}",
     "demo": "make demo",
     "masking": "python tools/record_masking.py --preset {rest}",
     "neighbours": "hinas-lab study neighbours --run RUN --json {file}",
     "peers": "hinas-lab study peers --task {rest} --json {file}",
+    "peers-sr": "hinas-lab study peers --task sr --scale 3 --json {file}",
     "peers-trained": "hinas-lab study peers --train --threads 1 --json {file}",
     "precision": "hinas-lab study precision",
     "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
