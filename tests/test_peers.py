@@ -29,6 +29,7 @@ def test_shapes(p, scale):
 
 @pytest.mark.parametrize("p", [p for p in PEERS.values() if p.name != "RCAN"], ids=lambda p: f"{p.name}-{p.task}")
 def test_every_parameter_takes_part(p):
+    torch.manual_seed(1)  # with some first weights all of the few ReLUs of an attention are off
     net = p.build(max(p.parameters))
     net(torch.rand(1, p.channels, 12, 12)).square().mean().backward()
     assert all(w.grad is not None and w.grad.abs().sum() > 0 for name, w in net.named_parameters() if not name.endswith("bias"))

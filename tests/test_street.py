@@ -37,7 +37,7 @@ WITHOUT_TORCH = [
 
 # What a bare checkout on a cluster node or a GPU machine may lack (CONTRACT.md, lean core).
 OPTIONAL = [
-    "pooch", "pywt", "graphviz", "pygraphviz", "ipywidgets", "IPython", "pandas", "seaborn", "matplotlib", "dask",
+    "pooch", "pywt", "graphviz", "pygraphviz", "ipywidgets", "IPython", "pandas", "seaborn", "matplotlib", "dask", "spandrel",
 ]  # fmt: skip
 
 

@@ -18,8 +18,9 @@ def add(commands):
         "evaluate", help="measure a run, or a classical method, on a data set",
         description="PSNR and SSIM of every image, their mean and its standard error, under a protocol that is printed with them. With "
                     "--json or --save, the same command continues where it was stopped.")
-    parser.add_argument("--method", required=True, metavar="NAME|RUN",
-                        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale")
+    parser.add_argument("--method", required=True, metavar="NAME|RUN|FILE",
+                        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale; or another "
+                             "project's weights (.safetensors, .pth; pip install spandrel)")
     parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR",
                         help="builtin, a set of 'hinas-lab data list', or a folder (default: builtin)")
     parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
@@ -125,6 +126,8 @@ def _print(rows, total: dict, method, chosen, kept: int):
     print(f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  (n = {total['n']}, {error})")
     peak = f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else ""
     level = f"sigma {total['sigma']:g}" if chosen.task == "denoise" else f"x{total['scale']}"
-    stamp = f"preset {method.stamp['preset']}, training seed {method.stamp['seed']}" if method.stamp else ""
+    told = method.stamp
+    stamp = f"preset {told['preset']}, training seed {told['seed']}" if "preset" in told else \
+        f"{told['architecture']}, weights from elsewhere" if told else ""
     print(", ".join(filter(None, [level, stamp, peak, f"{kept} of the images measured before" if kept else ""])))
     print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))

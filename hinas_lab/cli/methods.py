@@ -14,7 +14,7 @@ from hinas_lab.images.protocol import Protocol, Restore
 
 
 class Method(NamedTuple):
-    """A trained run, or a method of ``engine.baselines``."""
+    """A trained run, a user's own weights, or a method of ``engine.baselines``."""
 
     name: str
     task: str
@@ -22,7 +22,7 @@ class Method(NamedTuple):
     "data set; classical denoisers are tuned on the built-in photographs"
     net: Restore | None = None
     stamp: dict = {}
-    "preset, seed, parameters and the weights' digest of a run"
+    "preset, seed, parameters and the weights' digest of a run; of a user's weights architecture, parameters and digest"
     channels: int = 1
     scale: int = 1
     sigmas: tuple[float, ...] = ()
@@ -33,22 +33,42 @@ class Method(NamedTuple):
 
 
 def method_of(args) -> Method:
-    """The run in a folder, or a classical method. ``args.device`` becomes the device that is used."""
+    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the device that is used."""
     names = [n for some in CLASSICAL.values() for n in some]
     if args.method in names:
         args.device = "cpu"
         return Method(args.method, "sr" if args.method in CLASSICAL["sr"] else "denoise", "builtin" if args.method in METHODS else None)
     if not Path(args.method).exists():
         raise ValueError(f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}")
+    if Path(args.method).is_file():
+        return _foreign(args)
     from hinas_lab.engine.restore import restore_array
     from hinas_lab.engine.runs import load_network
 
     args.device = use_machine(args)
     net, info = load_network(args.method, args.device)
     stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
-    stamp["weights"] = hashlib.sha256((Path(args.method) / "best.safetensors").read_bytes()).hexdigest()[:16]
+    stamp["weights"] = _digest(Path(args.method) / "best.safetensors")
     return Method(args.method, info["task"], info["data"], lambda image: restore_array(net, image, clip=False, device=args.device), stamp,
                   info["channels"], net.scale, tuple(info["sigmas"]))
+
+
+def _foreign(args) -> Method:
+    from hinas_lab.engine.foreign import load_foreign
+    from hinas_lab.engine.restore import restore_array
+
+    args.device = use_machine(args)
+    net = load_foreign(args.method, args.device)
+    stamp = {"architecture": net.architecture, "parameters": net.parameter_count, "weights": _digest(Path(args.method))}
+    # in one piece: how far such a net sees is not known
+    return Method(args.method, "denoise" if net.scale == 1 else "sr", None,
+                  lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=args.device), stamp, net.channels,
+                  net.scale)
+
+
+def _digest(file: Path) -> str:
+    """Sixteen hex digits of a file's SHA-256."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
 def level_of(args, method: Method, protocol: Protocol) -> float | int:

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 FORMAT = 1
-FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"}}
+FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"},
+          "peer": {"preset", "data", "data_hash", "peer", "task", "scale", "train"}}
 "what each kind of run says of itself"
 
 

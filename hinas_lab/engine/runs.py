@@ -120,7 +120,8 @@ class Run:
 
     def _write_result(self):
         weights, genotype = self.state.result()
-        write_atomic(self.folder / "genotype.json", genotype.to_json().encode())
+        if genotype is not None:
+            write_atomic(self.folder / "genotype.json", genotype.to_json().encode())
         weights = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
         write_atomic(self.folder / "best.safetensors", safetensors.torch.save(weights))
         self.state = None
@@ -143,6 +144,16 @@ def open_training(folder: str | Path, genotype: Genotype, preset: Preset, *, dat
               "genotype": json.loads(genotype.to_json()), "residual": preset.space.residual, "train": to_dict(preset.train)}
     return _open(Path(folder), header, preset.train.seed, device, resume,
                  lambda: Training(genotype, preset.train, patches, preset.space.residual))
+
+
+def open_peer(folder: str | Path, name: str, build: Callable[[], torch.nn.Module], config: TrainConfig, *, task: str, scale: int,
+              channels: int, preset: str, data: str = "builtin", device: str = "cpu", resume: bool = False) -> Run:
+    """A training of another method's net, new or continued: ``name``, and what builds it with its first weights; ``preset`` is the name of
+    the one that ``config`` belongs to. ValueError when the folder holds something else."""
+    patches = _patches(data, channels, scale, device)
+    header = {"format": FORMAT, "kind": "peer", "preset": preset, "data": data, "data_hash": data_hash(patches), "peer": name,
+              "task": task, "scale": scale, "train": to_dict(config)}
+    return _open(Path(folder), header, config.seed, device, resume, lambda: Training(None, config, patches, net=build()))
 
 
 def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
@@ -228,7 +239,9 @@ def load_genotype(path: str | Path) -> Genotype:
     """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
     path = Path(path)
     if path.is_dir():
-        read_header(path)
+        header = read_header(path)
+        if header["kind"] == "peer":
+            raise ValueError(f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it")
         path = path / "genotype.json"
         if not path.exists():
             raise ValueError(f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume")

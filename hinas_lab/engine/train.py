@@ -21,12 +21,17 @@ RECORDS, RECORD_SECONDS = 1000, 15.0
 
 
 class Training:
-    """The mutable state of a training: network, optimiser, position."""
+    """The mutable state of a training: network, optimiser, position.
 
-    def __init__(self, genotype: Genotype, config: TrainConfig, patches: Patches, residual: bool = True):
+    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None; with its first weights.
+    """
+
+    def __init__(self, genotype: Genotype | None, config: TrainConfig, patches: Patches, residual: bool = True,
+                 net: torch.nn.Module | None = None):
         self.genotype, self.config, self.patches = genotype, config, patches
         patches.check_patch(config.patch)
-        self.net = build_network(genotype, config, residual).to(patches.device)
+        net = build_network(genotype, config, residual) if net is None else net
+        self.net = net.to(patches.device)
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
         self.iteration = 0
@@ -49,13 +54,13 @@ class Training:
         return out | {f"net/{k}": v for k, v in self.net.state_dict().items()} | optimizer_tensors(self.optimizer, "optimizer")
 
     def load(self, tensors: dict[str, Tensor]):
-        """Continue from ``tensors()`` of a training with the same genotype, config and images."""
+        """Continue from ``tensors()`` of a training with the same net, config and images."""
         part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
         self.net.load_state_dict(part("net/"))
         self.iteration = int(tensors["place"][0])
         load_optimizer(self.optimizer, part("optimizer/"))
 
-    def result(self) -> tuple[dict[str, Tensor], Genotype]:
+    def result(self) -> tuple[dict[str, Tensor], Genotype | None]:
         return self.net.state_dict(), self.genotype
 
 

@@ -20,13 +20,34 @@ CHANGES: dict[str, dict[str, Any]] = {
     "affine": {"affine": True},
 }
 "the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in photographs"
+MADE_BY = {
+    "bicubic": "hinas-lab study bicubic --json {file}",
+    "demo": "make demo",
+    "masking": "python tools/record_masking.py --preset {rest}",
+    "neighbours": "hinas-lab study neighbours --run RUN --json {file}",
+    "peers": "hinas-lab study peers --task {rest} --json {file}",
+    "peers-sr": "hinas-lab study peers --task sr --scale 3 --json {file}",
+    "peers-trained": "hinas-lab study peers --train --threads 1 --json {file}",
+    "precision": "hinas-lab study precision",
+    "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
+    "search-study": "hinas-lab study search",
+}
+"a record's name, or what comes before its first hyphen -> its command (demo writes it as summary.json, those without {file} as study.json)"
+
+
+def made_by(name: str) -> str | None:
+    """The command that makes the record ``name``; None for an unknown one."""
+    first, _, rest = name.partition("-")
+    command = MADE_BY.get(name) or (MADE_BY.get(first) if rest else None)
+    return command and command.format(file=f"data/studies/{name}.json", rest=rest)
 
 
 def recorded(name: str) -> dict:
-    """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``. ValueError names the known ones."""
+    """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``. ValueError names the known ones, or the command that makes it."""
     known = sorted(p.stem for p in FOLDER.glob("*.json"))
     if name not in known:
-        raise ValueError(f"recorded study {name!r}: must be one of {', '.join(known) or 'none'} (in {FOLDER} of a checkout)")
+        make = f"make it with: {command}; or take one of" if (command := made_by(name)) else "must be one of"
+        raise ValueError(f"recorded study {name!r}: {make} {', '.join(known) or 'none'} (in {FOLDER} of a checkout)")
     return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
 
 
