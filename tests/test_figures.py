@@ -176,6 +176,7 @@ def test_every_id_is_registered_once_and_has_what_it_needs(tmp_path):
         assert names and all((tmp_path / name).stat().st_size > 300 for name in names)
     text = index({"fig01": ["fig01.svg"], "table10": ["table10.md"]}, STAMP)
     assert all(f"| {id} |" in text for id in IDS) and "[svg](fig01.svg)" in text and "no data here" in text and "commit abc" in text
+    assert "the config of preset paper" in (tmp_path / "fig01.svg").read_text() and b"preset paper" in (tmp_path / "fig01.png").read_bytes()
     svg = (tmp_path / "fig14.svg").read_text()
     assert "published numbers" in svg and "abc" in svg  # metadata
     first = (tmp_path / "fig14.png").read_bytes()

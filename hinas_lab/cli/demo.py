@@ -14,7 +14,7 @@ EYE = (78, 142, 60)
 
 
 def add(commands):
-    parser = commands.add_parser("demo", help="the whole road in about five minutes, on built-in photographs")
+    parser = commands.add_parser("demo", help="the whole road in a few minutes, on built-in photographs")
     parser.add_argument("--preset", default="classroom", help="tiny (seconds, shows nothing but that it runs) or classroom (default)")
     parser.add_argument("--run", default="runs/demo", metavar="DIR", help="folder of the run (default: runs/demo); continued if there")
     add_machine_options(parser)

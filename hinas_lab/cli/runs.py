@@ -37,7 +37,7 @@ def _list(args) -> int:
         except ValueError as error:
             print(f"{folder}: {error}")
             continue
-        print(f"{folder!s:<36} {header['kind']:<7}{header['preset']:<11} seed {_seed(header):<4}{_state(folder, header)}")
+        print(f"{folder!s:<29} {header['kind']:<7}{header['preset']:<11} seed {_seed(header):<3}{_state(folder, header)}")
     return 0
 
 

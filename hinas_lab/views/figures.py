@@ -9,9 +9,12 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from html import escape
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.images.protocol import Restore
@@ -21,7 +24,7 @@ from hinas_lab.studies.measured import measured, merged
 from hinas_lab.studies.published import TABLES, table
 from hinas_lab.studies.recorded import recorded, recorded_run
 from hinas_lab.views import graphs, space_graphs, style, tables, visual
-from hinas_lab.views.drawing import Drawing
+from hinas_lab.views.drawing import Drawing, render
 from hinas_lab.views.tradeoff import figure_costs, figure_tradeoff
 
 Load = Callable[[str], Restore | None]
@@ -129,12 +132,23 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
     for part, drawn in entry.draw(load, local):
         for fmt in FORMATS:
             path = out / f"{id}{'-' * bool(part)}{part}.{fmt}"
-            if isinstance(drawn, Drawing):
-                drawn.save(path)
-            else:
-                write_atomic(path, _bytes(drawn, fmt, said))
+            write_atomic(path, _drawing(drawn, fmt, said) if isinstance(drawn, Drawing) else _bytes(drawn, fmt, said))
             names.append(path.name)
     return names
+
+
+def _drawing(drawing: Drawing, fmt: str, said: dict[str, str]) -> bytes:
+    """A drawing with ``said`` in an SVG's metadata and a PNG's text; Graphviz writes no such thing into a PDF, the index says it."""
+    if fmt == "svg":
+        return drawing.svg().replace("</desc>", f"</desc>\n<metadata>{escape(said['Description'])}</metadata>", 1).encode("utf-8")
+    data = render(drawing, fmt)
+    if fmt == "png":
+        told, out = PngInfo(), io.BytesIO()
+        for key, text in said.items():
+            told.add_text(key, text)
+        Image.open(io.BytesIO(data)).save(out, "png", pnginfo=told)
+        data = out.getvalue()
+    return data
 
 
 def _bytes(figure: Figure, fmt: str, said: dict[str, str]) -> bytes:
