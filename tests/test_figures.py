@@ -122,7 +122,7 @@ def test_a_visual_figure_restores_what_it_can_and_says_what_it_cannot():
     assert "classroom" in figure.get_suptitle()
     absent = visual.figure_visual([visual.lines(12)[1]], lambda name: None).axes[0].texts[0].get_text()
     assert "25.93 dB, 0.7214" in absent and "Table 10" in absent  # NLRN at sigma 50
-    assert visual.figure_visual([line], load, local=True) is None or visual.picture(line, True) is not None
+    assert visual.figure_visual([line], load, local=True) is None  # no test has the paper's data sets
 
 
 # ---- trade-off, neighbours

@@ -370,7 +370,7 @@ def test_surgery_reads_files_and_runs(tiny, tmp_path):
     (tmp_path / "bad.json").write_text('{"schema": 9}')
     (tmp_path / "empty").mkdir()
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
-    for what, why in (("gone", "no such file or run folder"), ("bad.json", "schema is not 1"), ("empty", "no genotype.json in it"),
+    for what, why in (("gone", "no such file"), ("bad.json", "schema is not 1"), ("empty", "not a run folder"),
                       ("bytes.json", "bytes.json: ")):
         with pytest.raises(ValueError, match=why) as error:
             surgery(tmp_path / what, width=2)

@@ -23,10 +23,11 @@ def add(commands):
 
 def run(args) -> int:
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.engine.memory import cell_bytes, kept_bytes, largest_batch, search_step, supernet_loss, training_step
+    from hinas_lab.engine.memory import kept_bytes, largest_batch, search_step, supernet_loss, training_step
     from hinas_lab.space.genotype import sample
     from hinas_lab.space.supernet import SuperNet
     from hinas_lab.storage import environment, write_json
+    from hinas_lab.studies.sharing import factors
 
     if not 0 < args.fit < 1e6:
         raise ValueError(f"fit = {args.fit}: must be above 0, in 10^9 bytes")
@@ -46,14 +47,12 @@ def run(args) -> int:
         print(f"{name:<22}{need.kept / 1e6:>9.1f}{need.again / 1e6:>9.1f}{need.state / 1e6:>8.1f}{need.total / 1e6:>9.1f}   {fits}")
         rows.append({"what": name, **asdict(need), "total": need.total, "largest_batch": fits})
     print("kept: what backward reads; again: the largest cell, a second time\nstate: parameters, gradients, optimiser\n")
-    layer, each = _moves(space), {i: cell_bytes(space, i, config) for i in range(len(space.width_factors))}
-    off, on = rows[-1]["kept"], rows[0]["kept"]
-    shared, alone = (sum(each[i] * n for i, n in parts) for parts in (((i, 1) for i in layer), layer.items()))
+    layer, saved, off, on = _moves(space), factors(space, config), rows[-1]["kept"], rows[0]["kept"]
     widest = max(layer, key=layer.get)
     print("cell sharing off : on (the paper: a factor of 3)")
     for what, evaluations, kept in (("whole supernet", f"{len(space.moves)} : {sum(map(len, space.cells))}", off / on),
-                                    ("one full layer", f"{sum(layer.values())} : {len(layer)}", alone / shared),
-                                    (f"one cell, width {widest}", f"{layer[widest]} : 1", float(layer[widest]))):
+                                    ("one full layer", f"{sum(layer.values())} : {len(layer)}", saved["one layer"]),
+                                    (f"one cell, width {widest}", f"{layer[widest]} : 1", saved["one cell"])):
         print(f"  {what:<18} cells {evaluations:>7}   kept {kept:.2f} x")
     trained = training_step(sample(space, random.Random(0)), chosen.train)
     print(f"\ntraining a random net of {chosen.train.width} channels, batch {chosen.train.batch}: kept {trained.kept / 1e6:.1f}, "

@@ -113,15 +113,10 @@ def _seed(header: dict) -> int:
 
 
 def _genotype(folder: Path):
-    from hinas_lab.space.genotype import Genotype
+    """None when the run has none (yet)."""
+    from hinas_lab.engine.header import load_genotype
 
-    path = folder / "genotype.json"
-    if not path.exists():
-        return None
-    try:
-        return Genotype.from_json(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
+    return load_genotype(folder) if (folder / "genotype.json").exists() else None
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, str]:

@@ -1,7 +1,9 @@
-"""A run's config.json: what was asked. No torch."""
+"""A run's config.json and genotype.json: what was asked, and what came out. No torch."""
 
 import json
 from pathlib import Path
+
+from hinas_lab.space.genotype import Genotype
 
 FORMAT = 1
 FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"},
@@ -31,3 +33,25 @@ def read_json(path: Path) -> dict:
     if not isinstance(values, dict):
         raise ValueError(f"{path}: damaged (not a JSON object)")
     return values
+
+
+def load_genotype(path: str | Path) -> Genotype:
+    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
+    path = Path(path)
+    if path.is_dir():
+        header = read_header(path)
+        if header["kind"] == "peer":
+            raise ValueError(f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it")
+        path = path / "genotype.json"
+        if not path.exists():
+            raise ValueError(f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume")
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as a genotype ({type(error).__name__})") from None
+    try:
+        return Genotype.from_json(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

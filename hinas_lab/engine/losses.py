@@ -10,8 +10,8 @@ SSIM_FLOOR = 1e-3
 
 
 def _smooth(n: int, like: Tensor) -> Tensor:
-    """(n - 10, n): a row is ``images.metrics.gaussian_window`` at one place. As a product with it, smoothing 128 x 128 pixels takes a
-    twentieth of what a convolution of one channel does. Made on the device: copying it there would wait for the work queued on it."""
+    """(n - 10, n): a row is ``images.metrics.gaussian_window`` at one place. Smoothing as a product with it is much cheaper than as a
+    convolution of one channel. Made on the device: copying it there would wait for the work queued on it."""
     place = torch.arange(n, device=like.device) - torch.arange(n - 10, device=like.device)[:, None]
     window = torch.exp(-0.5 * ((place.to(like.dtype) - 5) / 1.5) ** 2) * ((place >= 0) & (place < 11))
     return window / window.sum(1, keepdim=True)

@@ -19,7 +19,7 @@ def use_tf32(on: bool):
 LOW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 "by autocast; the parameters stay float32"
 SCALE = 1024.0
-"float16 ends at 65504 and 6e-8: losses are multiplied by this before they are differentiated (gradients at `classroom` reach 1.4)"
+"float16 ends at 65504 and 6e-8: losses are multiplied by this before they are differentiated"
 
 
 @contextmanager

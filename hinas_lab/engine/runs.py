@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 
 from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
-from hinas_lab.engine.header import FORMAT, read_header, read_json
+from hinas_lab.engine.header import FORMAT, load_genotype, read_header, read_json
 from hinas_lab.engine.records import Epoch, Records, Step, read_records
 from hinas_lab.engine.search import Search, search
 from hinas_lab.engine.train import Training, build_network, train
@@ -233,28 +233,6 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded") from None
-
-
-def load_genotype(path: str | Path) -> Genotype:
-    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
-    path = Path(path)
-    if path.is_dir():
-        header = read_header(path)
-        if header["kind"] == "peer":
-            raise ValueError(f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it")
-        path = path / "genotype.json"
-        if not path.exists():
-            raise ValueError(f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume")
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: cannot be read as a genotype ({type(error).__name__})") from None
-    try:
-        return Genotype.from_json(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:

@@ -8,6 +8,7 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.lessons.questions import asks, table
 from hinas_lab.space.decode import beta_groups, k_best_paths, viterbi
 from hinas_lab.space.genotype import legal_paths
+from hinas_lab.studies.widths import greedy_path, path_value
 
 FACTORS = (1.0, 1.5, 2.0, 2.5)
 
@@ -21,19 +22,9 @@ def outgoing(rng, space: SearchSpace) -> np.ndarray:
     return weights
 
 
-def product(space: SearchSpace, weights: np.ndarray, path) -> float:
-    """The product of the weights along ``path``."""
-    steps = zip(range(space.layers), (0, *path), path)
-    return math.prod(float(weights[space.moves.index(step)]) for step in steps)
-
-
 def greedy(space: SearchSpace, weights: np.ndarray) -> tuple[int, ...]:
     """Always the likeliest next move."""
-    path = [0]
-    for l in range(space.layers):
-        ahead = {m.target: weights[i] for i, m in enumerate(space.moves) if (m.layer, m.source) == (l, path[-1])}
-        path.append(max(ahead, key=ahead.get))
-    return tuple(path[1:])
+    return greedy_path(space, np.log(weights))[0]
 
 
 def trap(rng, layers: int = 3) -> tuple[SearchSpace, np.ndarray]:
@@ -99,7 +90,7 @@ def path_probability(rng):
 def regret(rng):
     space, weights = trap(rng)
     _, p = viterbi(space, np.log(weights))
-    return ({"moves": shown(space, weights)}, p / product(space, weights, greedy(space, weights)),
+    return ({"moves": shown(space, weights)}, p / path_value(space, np.log(weights), greedy(space, weights)),
             (1.0, "They are not the same path: follow greedy move by move."))
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from hinas_lab.config import TASKS
-from hinas_lab.studies.statistics import Contrast, equivalent, paired, verdict
+from hinas_lab.studies.statistics import LEAST, Contrast, equivalent, paired, verdict
 
 PATH = Path(__file__).parents[2] / "data" / "claims.csv"
 NOT_TESTED = "not tested at this scale"
@@ -86,4 +86,4 @@ def judge(claim: Claim, differences: list[float]) -> tuple[str, Contrast | None]
     if equivalent(differences, claim.least)[0]:
         return "supported", contrast
     beyond = contrast.low > claim.least or contrast.high < -claim.least
-    return "contradicted" if beyond and contrast.n >= 6 else "unresolved", contrast
+    return "contradicted" if beyond and contrast.n >= LEAST else "unresolved", contrast

@@ -1,4 +1,4 @@
-"""What a GPU makes of it: steps, a whole search, memory, the compact net. One run, under ten minutes on a large card.
+"""What a GPU makes of it: steps, a whole search, memory, the compact net. One run; a search that takes longer than four minutes is stopped.
 
 Each reading is absolute and of one machine. The images are crops of the built-in photographs in the size and number of BSDS500's training
 pictures: what a step costs does not depend on what they show.
@@ -22,6 +22,7 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network, fold
 from hinas_lab.studies.bench import Steps
+from hinas_lab.studies.limits import synchronise
 
 HEIGHT, WIDTH = 321, 481
 "pixels of a BSDS500 picture"
@@ -86,10 +87,10 @@ def _step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int) 
     for n in range(3 + repeats):
         state.iteration = 0
         for step in spent:
-            _synchronise(patches.device)
+            synchronise(patches.device)
             start = time.perf_counter()
             step(state)
-            _synchronise(patches.device)
+            synchronise(patches.device)
             if n >= 3:
                 spent[step].append(time.perf_counter() - start)
     return tuple(float(np.median(times)) for times in spent.values())
@@ -141,7 +142,7 @@ def _memory(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
 def _one_step(space: SearchSpace, config: SearchConfig, device: str):
     steps = Steps(space, config, device, kinds=("fast",))
     steps.weight("fast")()
-    _synchronise(device)
+    synchronise(device)
 
 
 def _compact(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
@@ -155,10 +156,10 @@ def _compact(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
             with torch.inference_mode(), precision(name, x.device):
                 for n in range(2 + repeats):
                     if n == 2:
-                        _synchronise(device)
+                        synchronise(device)
                         start = time.perf_counter()
                     net(x)
-                _synchronise(device)
+                synchronise(device)
             speed = repeats * batch / (time.perf_counter() - start)
             yield Reading(what=f"compact net, {name}, batch {batch}", value=speed, unit="images/s",
                           note=f"{width} x {height}, W = {chosen.train.width}")
@@ -170,19 +171,14 @@ def _literal(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
     for kind in steps.nets:
         step, spent = steps.weight(kind), []
         for _ in range(2 if quick else 8):
-            _synchronise(device)
+            synchronise(device)
             start = time.perf_counter()
             step()
-            _synchronise(device)
+            synchronise(device)
             spent.append(time.perf_counter() - start)
         seconds[kind] = float(np.median(spent[1:]))
     yield Reading(what="weight step without data, fast : literal", value=seconds["fast"] / seconds["literal"], unit="x",
                   note=f"{1e3 * seconds['fast']:.1f} ms : {1e3 * seconds['literal']:.1f} ms")
-
-
-def _synchronise(device: str):
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def _failed(what: str, error: Exception) -> Reading:

@@ -31,6 +31,12 @@ class Point:
     "bytes kept for the backward pass"
 
 
+def synchronise(device: str):
+    """Wait until the GPU ``device`` has done what it was asked; the CPU always has."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
 def seconds(f: Callable, repeats: int = 3) -> float:
     """Median time of ``f()`` after one call that does not count."""
     f()

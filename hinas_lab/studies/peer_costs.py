@@ -12,7 +12,7 @@ from torch import nn
 from hinas_lab.config import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network, fold
-from hinas_lab.studies.limits import flops
+from hinas_lab.studies.limits import flops, synchronise
 from hinas_lab.studies.peers import PEERS, Peer
 
 HEIGHT, WIDTH = 320, 480
@@ -51,10 +51,10 @@ def costs(task: str, scale: int, *, device: str = "cpu", repeats: int = 5, heigh
         spent = []
         with torch.inference_mode():
             for _ in range(2 + repeats):
-                _synchronise(device)
+                synchronise(device)
                 start = time.perf_counter()
                 net(x)
-                _synchronise(device)
+                synchronise(device)
                 spent.append(time.perf_counter() - start)
         net.cpu()
         low, middle, high = np.quantile(spent[2:], [0.25, 0.5, 0.75])
@@ -74,11 +74,6 @@ def _macs(net: nn.Module, channels: int, small: int, height: int, width: int, si
     with torch.no_grad():
         few = flops(lambda: net(torch.rand(1, channels, side, side))) // 2
     return round(few * (height // small) * (width // small) / side**2)
-
-
-def _synchronise(device: str):
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def weights_of(peer: Peer, net: nn.Module) -> int:

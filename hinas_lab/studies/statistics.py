@@ -11,7 +11,6 @@ from scipy import optimize, stats
 
 LEAST = 6
 "pairs: with five, no exact two-sided p is below 0.05 (2 of 32)"
-VERDICTS = ("supported", "contradicted", "unresolved", "not tested at this scale")
 
 
 @dataclass(frozen=True, kw_only=True)

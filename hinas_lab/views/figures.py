@@ -17,6 +17,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hinas_lab.config import SearchSpace, preset
+from hinas_lab.engine.header import load_genotype
 from hinas_lab.images.protocol import Restore
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_atomic
@@ -54,7 +55,7 @@ def _widths(load: Load, local: bool):
 
 
 def _genotype(name: str) -> Genotype:
-    return Genotype.from_json((recorded_run(name) / "genotype.json").read_text())
+    return load_genotype(recorded_run(name))
 
 
 def _perturbed(name: str):

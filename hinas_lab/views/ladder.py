@@ -11,26 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.ops import OP_NAMES, OPS
 from hinas_lab.views import style
-from hinas_lab.views.plots import edge_labels, plot_restoration
+from hinas_lab.views.plots import plot_operations, plot_restoration
 
 RAW, ANEW = "batch norm as the search left it", "batch norm recalibrated"
 
 
 def plot_weights(space: SearchSpace, alpha: np.ndarray, *, ax: Axes) -> Axes:
     """Heat map of one layer's weights (E, K), rows summing to one, from 0 to 1; the largest of each edge carries its letter code."""
-    ax.imshow(alpha, cmap=style.HEAT, vmin=0, vmax=1, aspect="auto")
-    for edge, row in enumerate(alpha):
-        k = int(row.argmax())
-        ax.text(k, edge, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold",
-                color="white" if row[k] < 0.55 else "black")
-    ax.set_xticks(range(len(OP_NAMES)), [OPS[name].code for name in OP_NAMES])
-    ax.set_yticks(range(len(space.edges)), edge_labels(space))
-    ax.set(xlabel="operation", ylabel="edge")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
+    return plot_operations(space, alpha, enumerate(alpha.argmax(1).tolist()), ax=ax, vmax=1.0)
 
 
 def figure_sharpness(space: SearchSpace, alpha: np.ndarray, raw, anew, clean: np.ndarray) -> Figure:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.ops import NONE, OP_NAMES, OPS
 from hinas_lab.views import style
-from hinas_lab.views.plots import edge_labels, plot_alpha
+from hinas_lab.views.plots import plot_alpha, plot_operations
 
 
 def plot_drops(space: SearchSpace, drop: np.ndarray, *, ax: Axes, vmax: float | None = None) -> Axes:
@@ -15,17 +15,7 @@ def plot_drops(space: SearchSpace, drop: np.ndarray, *, ax: Axes, vmax: float | 
 
     drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none`` aside, carries its operation's code.
     """
-    vmax = vmax or float(drop.max())
-    ax.imshow(drop, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
-    for e, k in enumerate(drop[:, :NONE].argmax(1)):
-        dark = drop[e, k] < 0.55 * vmax
-        ax.text(k, e, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold", color="white" if dark else "black")
-    ax.set_xticks(range(len(OP_NAMES)), [OPS[name].code for name in OP_NAMES])
-    ax.set_yticks(range(len(space.edges)), edge_labels(space))
-    ax.set(xlabel="operation", ylabel="edge")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    return ax
+    return plot_operations(space, drop, enumerate(drop[:, :NONE].argmax(1).tolist()), ax=ax, vmax=vmax or float(drop.max()))
 
 
 def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:

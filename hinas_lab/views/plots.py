@@ -4,7 +4,7 @@
 Wrap calls in ``style.theme()`` for the house style. Letters: T epochs, L layers, E edges, K operations, M width moves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -95,22 +95,30 @@ def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: f
     decoder keeps are framed, the operation it takes carries its letter code. White lines part the nodes.
     """
     p = probabilities(alpha_layer)
-    ax.imshow(p, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
+    kept = winners(space, p)
+    plot_operations(space, p, kept, ax=ax, vmax=vmax)
+    for e, (_, node) in enumerate(space.edges):
+        if e and node != space.edges[e - 1][1]:
+            ax.axhline(e - 0.5, color=style.PAPER, linewidth=2.5)
+    for e, _ in kept:
+        inset = 0.06  # a frame stays off its neighbour's
+        ax.add_patch(Rectangle((-0.5 + inset / 2, e - 0.5 + inset), len(OP_NAMES) - inset, 1 - 2 * inset, fill=False,
+                               edgecolor=style.FRAME, linewidth=1.8))
+    return ax
+
+
+def plot_operations(space: SearchSpace, values: np.ndarray, marked: Iterable[tuple[int, int]], *, ax: Axes, vmax: float) -> Axes:
+    """Heat map of one number per edge and operation, values (E, K) from 0 to ``vmax``; the (edge, operation) indices ``marked`` carry their
+    letter codes. Axes-level."""
+    ax.imshow(values, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
+    for e, k in marked:
+        ax.text(k, e, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold",
+                color="white" if values[e, k] < 0.55 * vmax else "black")
     ax.set_xticks(range(len(OP_NAMES)), [OPS[name].code for name in OP_NAMES])
     ax.set_yticks(range(len(space.edges)), edge_labels(space))
     ax.set(xlabel="operation", ylabel="edge")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    for e, (_, node) in enumerate(space.edges):
-        if e and node != space.edges[e - 1][1]:
-            ax.axhline(e - 0.5, color=style.PAPER, linewidth=2.5)
-    for e, k in winners(space, p):
-        inset = 0.06  # a frame stays off its neighbour's
-        ax.add_patch(Rectangle((-0.5 + inset / 2, e - 0.5 + inset), len(OP_NAMES) - inset, 1 - 2 * inset, fill=False,
-                               edgecolor=style.FRAME, linewidth=1.8))
-        dark = p[e, k] < 0.55 * vmax
-        ax.text(k, e, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold",
-                color="white" if dark else "black")
     return ax
 
 

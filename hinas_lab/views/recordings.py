@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hinas_lab.config import SearchConfig, SearchSpace, from_dict
-from hinas_lab.engine.header import read_header
+from hinas_lab.engine.header import load_genotype, read_header
 from hinas_lab.engine.records import read_records
 from hinas_lab.space.decode import decode
 from hinas_lab.space.genotype import Genotype
@@ -62,10 +62,7 @@ def read_recording(folder: str | Path) -> Recording:
     _check_records(folder / "records.npz", records, space)
     genotype = None
     if (folder / "genotype.json").exists():
-        try:
-            genotype = Genotype.from_json((folder / "genotype.json").read_text())
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{folder / 'genotype.json'}: {error}") from None
+        genotype = load_genotype(folder)
     return Recording(folder=folder, preset=str(header["preset"]), space=space, search=search, records=records, genotype=genotype)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hinas_lab.config import is_a
+from hinas_lab.engine.header import load_genotype
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, diff
 from hinas_lab.space.ops import CHOICES
@@ -202,7 +203,7 @@ def surgery(what: Genotype | str | Path, *, width: int, score: Score | None = No
 
     With HINAS_LIVE=0, or without ipywidgets, its drawing and numbers. ValueError in one line when there is no genotype.
     """
-    controller = Surgery(what if isinstance(what, Genotype) else _read(Path(what)), width=width, score=score, **settings)
+    controller = Surgery(what if isinstance(what, Genotype) else load_genotype(Path(what)), width=width, score=score, **settings)
     try:
         if os.environ.get("HINAS_LIVE") == "0":
             raise ImportError
@@ -234,15 +235,3 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
 def picture(controller: Surgery) -> str:
     """The drawing as HTML."""
     return f"<div>{controller.drawing().svg()}</div>"
-
-
-def _read(path: Path) -> Genotype:
-    if not path.exists():
-        raise ValueError(f"{path}: no such file or run folder")
-    file = path / "genotype.json" if path.is_dir() else path
-    if not file.exists():
-        raise ValueError(f"{path}: no genotype.json in it; not a run folder, or the run is not finished")
-    try:
-        return Genotype.from_json(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{file}: {error}") from None
