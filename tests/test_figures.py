@@ -66,7 +66,7 @@ def test_measured_rows_stand_beneath_and_say_what_they_are():
     assert "tv (here)" in text and "preset none" in text and tables.BANNER in text and "Protocol whole" in text
     assert "Nothing measured here yet" in tables.markdown(table(1), [])
     bicubic = {tuple(r.where.items()): r for n in (11, 12) for r in measured(n)}
-    assert len(bicubic) == 3
+    assert len(bicubic) == 3 and {r.n for r in bicubic.values()} == {"5, 100"}
     for where, r in bicubic.items():
         printed = table(r.table).row("bicubic", **dict(where))
         assert all(abs(v - printed[c].value) <= (0.011 if c.startswith("psnr") else 0.001) for c, v in r.values.items())

@@ -16,8 +16,8 @@ class Measured:
     method: str
     values: dict[str, float]
     "column -> value"
-    n: int
-    "pictures behind each value"
+    n: str
+    "pictures behind each value, data set by data set"
     dataset: str
     protocol: str
     preset: str
@@ -42,7 +42,7 @@ def _denoising():
         name = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
         values = {f"psnr_{sigma}": whole["psnr"], f"ssim_{sigma}": whole["ssim"]}
         part = "" if whole["n"] == 200 else f", first {whole['n']}"
-        yield Measured(table=10, where={}, method=name, values=values, n=whole["n"], dataset="BSDS500 test" + part, protocol="whole",
+        yield Measured(table=10, where={}, method=name, values=values, n=str(whole["n"]), dataset="BSDS500 test" + part, protocol="whole",
                        preset=stamp.get("preset", "none"), device=study["env"]["device"], seed=stamp.get("seed", study["env"]["seed"]),
                        source=path.name)
 
@@ -57,8 +57,9 @@ def _bicubic():
                 key = next(k for k, name in SETS.items() if name == r["dataset"])
                 values |= {f"psnr_{key}": r["psnr"], f"ssim_{key}": r["ssim"]}
             yield Measured(table=number, where={"scale": f"×{scale}"} if number == 12 else {}, method="bicubic", values=values,
-                           n=sum(r["n"] for r in rows), dataset=", ".join(r["dataset"] for r in rows), protocol=study["protocol"],
-                           preset="none", device=study["env"]["device"], seed=study["env"]["seed"], source="bicubic.json")
+                           n=", ".join(str(r["n"]) for r in rows), dataset=", ".join(r["dataset"] for r in rows),
+                           protocol=study["protocol"], preset="none", device=study["env"]["device"],
+                           seed=study["env"]["seed"], source="bicubic.json")
 
 
 def merged(rows: list[Measured]) -> list[Measured]:
