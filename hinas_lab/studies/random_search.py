@@ -2,19 +2,13 @@
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import Executor, as_completed
-from dataclasses import dataclass
-from pathlib import Path
+from math import comb
 
 import numpy as np
-from scipy import stats
 
-from hinas_lab.config import Preset, SearchConfig
-from hinas_lab.engine.evaluate import evaluate, mean
+from hinas_lab.config import SearchConfig
 from hinas_lab.engine.scoring import shared_weight_score
-from hinas_lab.images.catalog import read_images
 from hinas_lab.images.patches import Patches, split
-from hinas_lab.images.protocol import protocol
 from hinas_lab.space.genotype import Genotype, sample
 from hinas_lab.space.supernet import SuperNet
 
@@ -47,50 +41,10 @@ def percentile(ours: float, theirs: list[float]) -> float:
     return float(100 * ((theirs < ours).mean() + (theirs == ours).mean() / 2))
 
 
-@dataclass(frozen=True)
-class Net:
-    """One trained network of the study. PSNR in dB and SSIM: means over the test photographs under protocol ``whole``."""
-
-    arm: str
-    seed: int
-    psnr: float
-    ssim: float
-    parameters: int
-    genotype: str
-
-
-def train_one(folder: str, arm: str, preset: Preset, genotype_json: str | None, data: str) -> Net:
-    """Search first when no genotype is given; train; measure. One thread; everything resumes from ``folder``."""
-    import torch
-
-    from hinas_lab.engine.restore import restore_array
-    from hinas_lab.engine.runs import load_genotype, load_network, open_search, open_training
-
-    torch.set_num_threads(1)
-    if genotype_json is None:
-        for _ in open_search(Path(folder) / "search", preset, data=data, resume=True).steps():
-            pass
-        genotype = load_genotype(Path(folder) / "search")
-    else:
-        genotype = Genotype.from_json(genotype_json)
-    for _ in open_training(folder, genotype, preset, data=data, resume=True).steps():
-        pass
-    net, info = load_network(folder)
-    rows = list(evaluate(arm, lambda x: restore_array(net, x), read_images("builtin", "test"), info["sigmas"][0], protocol("whole")))
-    total = mean(rows)
-    return Net(arm, preset.train.seed, total["psnr"], total["ssim"], info["parameters"], str(genotype))
-
-
-def search_against_random(folder: str, presets: list[Preset], n_random: int, data: str, executor: Executor) -> Iterator[Net]:
-    """One searched net per preset (they differ in seed) and ``n_random`` random ones, trained equally; in the order they finish."""
-    jobs = [(f"{folder}/searched-{p.train.seed}", "searched", p, None, data) for p in presets]
-    for i, genotype in enumerate(random_genotypes(presets[0].space, n_random, 1000)):
-        jobs.append((f"{folder}/random-{i}", "random", presets[i % len(presets)], genotype.to_json(), data))
-    for future in as_completed([executor.submit(train_one, *job) for job in jobs]):
-        yield future.result()
-
-
-def difference(a: list[float], b: list[float]) -> tuple[float, float, float]:
-    """mean(a) - mean(b) with its 95 % interval (Welch)."""
-    interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    return float(np.mean(a) - np.mean(b)), float(interval.low), float(interval.high)
+def best_of(values, k: int) -> float:
+    """The expected largest of ``k`` of the ``values``, drawn without replacement: what one has who tries k."""
+    x = np.sort(np.asarray(values, dtype=np.float64))
+    n = len(x)
+    if not 1 <= k <= n:
+        raise ValueError(f"k = {k}: must be from 1 to {n}")
+    return float(sum(x[i] * comb(i, k - 1) for i in range(k - 1, n)) / comb(n, k))

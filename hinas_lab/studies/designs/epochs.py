@@ -1,0 +1,44 @@
+"""Section 3.3: a search that goes on too long collapses; the best supernet on V guards against it. One search three times as long, decoded
+and trained at ten checkpoints."""
+
+import numpy as np
+from scipy import stats
+
+from hinas_lab.config import preset
+from hinas_lab.studies.campaign import Design
+from hinas_lab.studies.claims import claim
+from hinas_lab.studies.designs.common import Setting, judged, net_row, report
+
+TIMES, CHECKPOINTS = 3, 10
+
+
+def checkpoints(setting: Setting) -> tuple[int, ...]:
+    """Ten epochs (fewer where there are fewer), equally far apart, from the first that V may pick to the last."""
+    known = preset(setting.base).search
+    return tuple(sorted({round(e) for e in np.linspace(known.validate_from, TIMES * known.epochs, CHECKPOINTS)}))
+
+
+def design(setting: Setting) -> Design:
+    seeds, at = range(setting.count(claim("best-on-v").n)), checkpoints(setting)
+    last = TIMES * preset(setting.base).search.epochs
+    found = yield [setting.search(seed, epochs=last, at=at) for seed in seeds]
+    jobs = {(seed, point["epoch"]): setting.train(point["genotype"], seed) for seed, row in zip(seeds, found) for point in row["at"]}
+    picked = {seed: setting.train(row["genotype"], seed) for seed, row in zip(seeds, found)}
+    rows_all = yield [*jobs.values(), *picked.values()]
+    trained, best = dict(zip(jobs, rows_all)), dict(zip(picked, rows_all[len(jobs):]))
+    rows = []
+    for seed, row in zip(seeds, found):
+        soft = row["epochs"]["psnr"]
+        for point in row["at"]:
+            epoch = point["epoch"]
+            rows.append(net_row("checkpoint", seed, trained[seed, epoch], epoch=epoch, soft=soft[epoch], shared=round(point["shared"], 5),
+                                skip_share=point["skip_share"], genotype=point["genotype"]))
+        rows.append(net_row("best on V", seed, best[seed], epoch=row["best"], soft=soft[row["best"]], skip_share=row["skip_share"],
+                            genotype=row["genotype"]))
+    gap = {s: best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds}
+    across = {}  # per search: how what is known early ranks the checkpoints' trained nets
+    for name in ("soft", "shared", "skip_share"):
+        each = [[(r[name], r["psnr"]) for r in rows if r["seed"] == s and r["arm"] == "checkpoint"] for s in seeds]
+        across[name] = [float(stats.kendalltau(*zip(*pairs)).statistic) for pairs in each]
+    return report("epochs", setting, rows, [*found, *rows_all], {"best-on-v": judged("best-on-v", list(gap.values()))}, epochs=last,
+                  checkpoints=list(at), picked=[r["best"] for r in found], tau=across)

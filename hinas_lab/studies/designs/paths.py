@@ -1,0 +1,50 @@
+"""Section 4.2.4 finds that the last layer has the most channels. Does the search do that, or do most width paths end so anyway?"""
+
+from dataclasses import asdict
+
+from scipy import stats
+
+from hinas_lab.space.genotype import legal_paths
+from hinas_lab.studies.campaign import Design
+from hinas_lab.studies.claims import claim
+from hinas_lab.studies.designs.common import Setting, report
+from hinas_lab.studies.widths import chance, is_widest_last
+
+SPACE = {"layers": 3}
+"as the paper's: 12 paths, 8 of them end at their maximum"
+NORMS = ("outgoing", "incoming")
+STD = 0.001
+"of beta before a search"
+
+
+def design(setting: Setting) -> Design:
+    registered = claim("path-last-widest")
+    seeds = range(setting.count(registered.n))
+    jobs = [setting.search(seed, space=SPACE | {"beta_norm": norm}) for norm in NORMS for seed in seeds]
+    searches = yield jobs
+    rows, share, expected = [], {}, {}
+    for job, row in zip(jobs, searches):
+        before, after = tuple(row["before"]), tuple(row["path"])
+        rows.append({"arm": job.space.beta_norm, "seed": job.search.seed, "before": list(before), "after": list(after),
+                     "widest_before": is_widest_last(before), "widest_after": is_widest_last(after), "key": row["key"]})
+    paths = legal_paths(jobs[0].space)
+    base = sum(map(is_widest_last, paths)) / len(paths)
+    for norm in NORMS:
+        space = next(j.space for j in jobs if j.space.beta_norm == norm)
+        mine = [r for r in rows if r["arm"] == norm]
+        untrained = chance(space, [STD])[0].widest_last
+        hits = sum(r["widest_after"] for r in mine)
+        test = stats.binomtest(hits, len(mine), min(max(untrained, 1e-9), 1 - 1e-9))
+        interval = stats.binomtest(hits, len(mine)).proportion_ci(method="exact")
+        expected[norm] = untrained
+        share[norm] = {"n": len(mine), "hits": hits, "share": hits / len(mine), "low": interval.low, "high": interval.high,
+                       "untrained": untrained, "p": test.pvalue, "before": sum(r["widest_before"] for r in mine),
+                       "p_against_paths": stats.binomtest(hits, len(mine), base).pvalue}
+    told = share["outgoing"]
+    gap = told["share"] - told["untrained"]
+    decided = len(seeds) >= registered.n and told["p"] < 0.05
+    verdict = ("supported" if gap > 0 else "contradicted") if decided else "unresolved"
+    claims = {"path-last-widest": {"verdict": verdict, "least": registered.least, "metric": "share", "mean": gap, "p": told["p"],
+                                   "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"]}}
+    return report("paths", setting, rows, searches, claims, shares=share, paths=len(paths), paths_widest=base,
+                  spread=[asdict(c) | {"shares": None} for c in chance(jobs[0].space, [STD, 0.1, 1.0])])
