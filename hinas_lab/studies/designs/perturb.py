@@ -1,0 +1,121 @@
+"""Tables 6 and 7 show two changed nets, both worse. Here every net one edit away is trained: R1 changes an operation, R2 a source.
+
+Two things such examples cannot show: how far a net lies from itself, trained again (the null), and what the same edits do to nets that
+nobody searched for (the control).
+"""
+
+import json
+import random
+
+import numpy as np
+from scipy import stats
+
+from hinas_lab.space.genotype import Genotype, neighbours
+from hinas_lab.studies.campaign import Design
+from hinas_lab.studies.claims import claim
+from hinas_lab.studies.designs.common import Setting, net_row, report
+from hinas_lab.studies.jobs import ScoreJob
+from hinas_lab.studies.neighbours import KINDS
+from hinas_lab.studies.random_search import random_genotypes
+from hinas_lab.studies.statistics import LEAST, Contrast
+
+NULL_SEEDS = 8
+CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 10, 2000, {"operation": 8, "source": 4}, (0, 1)
+"random genotypes, the seed that draws them and their edits, how many edits of each, trainings of each before its edits"
+FEWER = {"classroom": {"most": 24, "controls": 0}}
+"where a training takes minutes"
+
+
+def one_edit_away(genotype: Genotype) -> list[tuple[str, str, Genotype]]:
+    """(kind, what, genotype) of every operation and every source that can be changed."""
+    return [(what.partition(":")[0], what, g) for what, g in neighbours(genotype) if not what.startswith("width")]
+
+
+def replaced(genotype: Genotype, what: str) -> str:
+    """The operation that an edit at ``what`` (layer, node, edge) takes away or rewires."""
+    layer, node, edge = (int(part.split()[-1]) for part in what.partition(":")[2].split(","))
+    return genotype.cells[layer][node][edge][0]
+
+
+def share_worse(drops: list[float]) -> dict:
+    """How many of the edits are worse, with a Wilson 95 % interval, and how large the drops are."""
+    worse = int(sum(d > 0 for d in drops))
+    interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
+    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high), "median_drop": float(np.median(drops)),
+            "mean_drop": float(np.mean(drops))}
+
+
+def judged_share(id: str, told: dict) -> dict:
+    """Worse more often than a coin would have it, and by the smallest effect of interest on average."""
+    registered = claim(id)
+    verdict = "unresolved"
+    if told["n"] >= LEAST and told["low"] > 0.5 and told["mean_drop"] >= registered.least:
+        verdict = "supported"
+    elif told["n"] >= LEAST and told["high"] < 0.5:
+        verdict = "contradicted"
+    return {"verdict": verdict, "least": registered.least, "metric": "share of edits that are worse", "mean": told["worse"] / told["n"],
+            "low": told["low"], "high": told["high"], "p": stats.binomtest(told["worse"], told["n"]).pvalue, "n": told["n"]}
+
+
+def design(setting: Setting) -> Design:
+    plan = FEWER.get(setting.base, {"most": None, "controls": CONTROLS})
+    job = setting.search(0)
+    (found,) = yield [job]
+    net, rng = Genotype.from_json(found["genotype"]), random.Random(DRAWN)
+    edits = one_edit_away(net)
+    (shared,) = yield [ScoreJob(base=setting.base, search=job, genotypes=(net.to_json(), *(g.to_json() for _, _, g in edits)))]
+    chosen = range(len(edits)) if plan["most"] is None else sorted(rng.sample(range(len(edits)), plan["most"]))
+    asked = {("null", s): setting.train(net.to_json(), s) for s in range(setting.count(NULL_SEEDS))}
+    asked |= {("edit", i): setting.train(edits[i][2].to_json(), 0) for i in chosen}
+    others = random_genotypes(job.space, plan["controls"], DRAWN)
+    picked = {}
+    for c, other in enumerate(others):
+        for kind, most in CONTROL_EDITS.items():
+            some = [e for e in one_edit_away(other) if e[0] == kind]
+            for n, edit in enumerate(some if len(some) <= most else rng.sample(some, most)):
+                picked[c, kind, n] = edit
+        asked |= {("control", c, s): setting.train(other.to_json(), s) for s in CONTROL_SEEDS}
+    asked |= {("control edit", *at): setting.train(g.to_json(), 0) for at, (_, _, g) in picked.items()}
+    trained = dict(zip(asked, (yield list(asked.values()))))
+
+    null = [trained["null", s]["psnr"] for s in range(setting.count(NULL_SEEDS))]
+    rows = [net_row("found", s, trained["null", s]) for s in range(len(null))]
+    for i in chosen:
+        kind, what, g = edits[i]
+        rows.append(net_row(KINDS[kind], 0, trained["edit", i], kind=kind, what=what, replaced=replaced(net, what),
+                            drop=round(float(np.mean(null)) - trained["edit", i]["psnr"], 5),
+                            shared_drop=round(shared["psnr"][0] - shared["psnr"][1 + i], 5), genotype=json.loads(g.to_json())))
+    before = {c: np.mean([trained["control", c, s]["psnr"] for s in CONTROL_SEEDS]) for c in range(len(others))}
+    for (c, kind, n), (_, what, _) in picked.items():
+        row = trained["control edit", c, kind, n]
+        rows.append(net_row(f"{KINDS[kind]} on random", 0, row, kind=kind, what=what, number=c, replaced=replaced(others[c], what),
+                            drop=round(float(before[c]) - row["psnr"], 5)))
+    told, claims = {}, {}
+    base = trained["null", 0]["parameters"]
+    for kind, name in KINDS.items():
+        mine = [r for r in rows if r["arm"] == name]
+        if not mine:
+            continue
+        told[name] = share_worse([r["drop"] for r in mine])
+        told[name]["drops_beyond_null"] = sum(r["drop"] > 2 * float(np.std(null, ddof=1)) for r in mine) if len(null) > 1 else None
+        told[name]["tau_parameters"] = float(stats.kendalltau([r["parameters"] - base for r in mine], [-r["drop"] for r in mine]).statistic)
+        told[name]["tau_shared"] = float(stats.kendalltau([r["shared_drop"] for r in mine], [r["drop"] for r in mine]).statistic)
+        claims[f"local-optimum-{name.lower()}"] = judged_share(f"local-optimum-{name.lower()}", told[name])
+        against = [r["drop"] for r in rows if r["arm"] == f"{name} on random"]
+        if against:
+            told[f"{name} on random"] = share_worse(against)
+            told[f"{name}: found - random"] = vars(_welch([r["drop"] for r in mine], against))
+    convs = [r["drop"] for r in rows if r["arm"] == "R1" and r["replaced"] == "conv_3x3"]
+    if convs:
+        told["R1, a 3x3 convolution replaced"] = share_worse(convs)
+    return report("perturb", setting, rows, [found, shared, *trained.values()], claims, told=told, all_edits=len(edits),
+                  null={"mean": float(np.mean(null)), "sd": float(np.std(null, ddof=1)) if len(null) > 1 else None, "n": len(null)},
+                  shared={KINDS[kind]: share_worse([shared["psnr"][0] - p for p, e in zip(shared["psnr"][1:], edits) if e[0] == kind])
+                          for kind in ("operation", "source")}, found=found["genotype"])
+
+
+def _welch(a: list[float], b: list[float]) -> Contrast:
+    test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval()
+    return Contrast(mean=float(np.mean(a) - np.mean(b)), low=float(interval.low), high=float(interval.high), p=float(test.pvalue),
+                    n=min(len(a), len(b)))
