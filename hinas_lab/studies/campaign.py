@@ -14,7 +14,8 @@ from hinas_lab.studies.jobs import Job, stored, work
 Design = Generator[list[Job], list[dict], dict]
 
 
-def study(design: Design, folder: str | Path, executor: Executor | None = None, progress: Callable[[int, int], None] = lambda *_: None) -> dict:
+def study(design: Design, folder: str | Path, executor: Executor | None = None,
+          progress: Callable[[int, int], None] = lambda done, asked: None) -> dict:
     """Run ``design``; every job has a folder below ``folder``. What it returns.
 
     ``progress(done, asked)``: jobs finished and asked for so far. ValueError of a job is raised when the others of its batch that had

@@ -38,7 +38,8 @@ def content(data: str, channels: int, scale: int) -> str:
 def titled(base: str, task: str, scale: int, **parts) -> str:
     """``base``, with a star when one of ``parts`` (space, search, train) differs from that preset in more than the seed."""
     known = preset(base, task, scale if task == "sr" else None)
-    same = all(value == (known.space if name == "space" else replace(getattr(known, name), seed=value.seed)) for name, value in parts.items())
+    of = lambda name, value: known.space if name == "space" else replace(getattr(known, name), seed=value.seed)  # noqa: E731
+    same = all(value == of(name, value) for name, value in parts.items())
     return base if same else f"{base}*"
 
 

@@ -1,4 +1,5 @@
-"""The designs of the campaign, a file each: ``design(setting)`` is a generator of jobs (``studies.campaign``) that returns what it found."""
+"""The designs of the campaign, a file each: ``design(setting)`` is a generator of jobs (``studies.campaign``) that returns its
+record."""
 
 from importlib import import_module
 

@@ -20,7 +20,7 @@ from hinas_lab.studies.random_search import random_genotypes
 from hinas_lab.studies.statistics import LEAST, Contrast
 
 NULL_SEEDS = 8
-CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 10, 2000, {"operation": 8, "source": 4}, (0, 1)
+CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 10, 2000, {"operation": 4, "source": 2}, (0, 1)
 "random genotypes, the seed that draws them and their edits, how many edits of each, trainings of each before its edits"
 FEWER = {"classroom": {"most": 24, "controls": 0}}
 "where a training takes minutes"
@@ -41,8 +41,8 @@ def share_worse(drops: list[float]) -> dict:
     """How many of the edits are worse, with a Wilson 95 % interval, and how large the drops are."""
     worse = int(sum(d > 0 for d in drops))
     interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
-    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high), "median_drop": float(np.median(drops)),
-            "mean_drop": float(np.mean(drops))}
+    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high),
+            "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
 
 
 def judged_share(id: str, told: dict) -> dict:
@@ -86,8 +86,8 @@ def design(setting: Setting) -> Design:
                             drop=round(float(np.mean(null)) - trained["edit", i]["psnr"], 5),
                             shared_drop=round(shared["psnr"][0] - shared["psnr"][1 + i], 5), genotype=json.loads(g.to_json())))
     before = {c: np.mean([trained["control", c, s]["psnr"] for s in CONTROL_SEEDS]) for c in range(len(others))}
-    for (c, kind, n), (_, what, _) in picked.items():
-        row = trained["control edit", c, kind, n]
+    for at, (kind, what, _) in picked.items():
+        row, c = trained["control edit", *at], at[0]
         rows.append(net_row(f"{KINDS[kind]} on random", 0, row, kind=kind, what=what, number=c, replaced=replaced(others[c], what),
                             drop=round(float(before[c]) - row["psnr"], 5)))
     told, claims = {}, {}

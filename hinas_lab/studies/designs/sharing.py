@@ -30,5 +30,5 @@ def design(setting: Setting) -> Design:
         fits += 1
     seconds = {s: [r["search_seconds"] for r in rows if r["arm"] == ARMS[s]] for s in ARMS}
     ratios = [off / on for off, on in zip(seconds["off"], seconds["on"])]
-    return report("sharing", setting, rows, [*found.values(), *trained.values()], claims, cost=cost, batch=batch, batch_at_equal_memory=fits,
-                  search_seconds_off_to_on=ratios)
+    return report("sharing", setting, rows, [*found.values(), *trained.values()], claims, cost=cost, batch=batch,
+                  batch_at_equal_memory=fits, search_seconds_off_to_on=ratios)

@@ -22,7 +22,8 @@ WIDTHS = range(3, 25)
 
 
 def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
-    """``genotype`` with width factors rounded to whole channels, and the base width with which its parameters come nearest to ``target``."""
+    """``genotype`` with width factors rounded to whole channels, and the base width with which its parameters are nearest to
+    ``target``."""
     shape = {name: getattr(train, name) for name in ("stem", "end", "repeats")}
     whole = lambda w: replace(genotype, width_factors=tuple(round(f * w) / w for f in genotype.width_factors))  # noqa: E731
     fits = [w for w in WIDTHS if all(f * w == int(f * w) for f in whole(w).width_factors)]
