@@ -92,7 +92,7 @@ def design(setting: Setting) -> Design:
                             drop=round(float(before[c]) - row["psnr"], 5)))
     told, claims = {}, {}
     base = trained["null", 0]["parameters"]
-    for kind, name in KINDS.items():
+    for name in KINDS.values():
         mine = [r for r in rows if r["arm"] == name]
         if not mine:
             continue

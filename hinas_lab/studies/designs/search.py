@@ -44,7 +44,8 @@ def design(setting: Setting, n: int = RANDOM) -> Design:
     permuted = stats.permutation_test((at("searched"), twice[:, 0]), lambda a, b, axis: a.mean(axis) - b.mean(axis), n_resamples=9999,
                                       alternative="two-sided", vectorized=True, rng=np.random.default_rng(0))
     seconds = {"search": float(np.mean([f["seconds"] for f in found])),
-               "training": float(np.mean([r["train_seconds"] for r in trained.values()])), "scoring": float(np.mean([s["job_seconds"] for s in scored]))}
+               "training": float(np.mean([r["train_seconds"] for r in trained.values()])),
+               "scoring": float(np.mean([s["job_seconds"] for s in scored]))}
     rows = [net_row(arm, s, trained[arm, s], percentile=percentile(trained[arm, s]["psnr"], once), genotype=trained[arm, s]["genotype"])
             for arm in ("searched", "rsws") for s in seeds]
     rows += [net_row("random", t, trained[i, t], number=i, shared=round(shared["psnr"][i], 5), untrained=round(untrained["psnr"][i], 5),
