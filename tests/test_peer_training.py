@@ -13,6 +13,7 @@ from test_runs import ROOT, hinas, refused, snapshot, tiny_runs
 
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import preset
+from hinas_lab.engine.records import read_records, spent_seconds
 from hinas_lab.engine.runs import open_training
 from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.catalog import load_images
@@ -154,7 +155,7 @@ def test_resumed_bit_for_bit(ours, tmp_path):
     assert not again.finished and again.state.iteration == 3
     list(again.steps())
     assert (tmp_path / "whole/best.safetensors").read_bytes() == (tmp_path / "stopped/best.safetensors").read_bytes()
-    assert study.open_training(b, tmp_path / "stopped", b.config).finished and 0 < study.spent_seconds(tmp_path / "stopped") < 60
+    assert study.open_training(b, tmp_path / "stopped", b.config).finished and 0 < spent_seconds(read_records(tmp_path / "stopped")) < 60
 
 
 def test_first_weights_are_of_the_seed_alone():

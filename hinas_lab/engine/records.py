@@ -138,3 +138,9 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
     if missing:
         raise ValueError(f"{path}: not a records file of this version (no column {min(missing)})")
     return columns
+
+
+def spent_seconds(columns: dict[str, np.ndarray]) -> float:
+    """What a training's iterations took, from its columns: each record is the mean of the iterations since the one before."""
+    places = np.concatenate([[0], columns["step/iteration"]])
+    return float((np.diff(places) * columns["step/seconds"]).sum())

@@ -149,6 +149,7 @@ class TrainJob(Job):
                 "test": self.test, "protocol": self.protocol or PROTOCOLS[g.task]}
 
     def run(self, folder: Path) -> dict:
+        from hinas_lab.engine.records import spent_seconds
         from hinas_lab.engine.runs import load_network, open_training
         from hinas_lab.space import cost
 
@@ -161,7 +162,7 @@ class TrainJob(Job):
         shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
         return {"preset": self.preset.name, "protocol": self.spec["protocol"], **measure(net, level, self.test, self.spec["protocol"]),
                 "parameters": info["parameters"], "macs": cost.macs(g, self.train.width, 320, 480, **shape), "genotype": g.to_json(),
-                "train_seconds": float(run.records.arrays()["step/seconds"].sum())}
+                "train_seconds": spent_seconds(run.records.arrays())}
 
 
 @dataclass(frozen=True, kw_only=True)

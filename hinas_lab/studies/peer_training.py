@@ -19,7 +19,7 @@ from hinas_lab.config import TrainConfig, from_dict
 from hinas_lab.engine.baselines import CLASSICAL, classical
 from hinas_lab.engine.evaluate import evaluate, mean
 from hinas_lab.engine.header import read_header
-from hinas_lab.engine.records import read_records
+from hinas_lab.engine.records import read_records, spent_seconds
 from hinas_lab.engine.restore import restore_array
 from hinas_lab.engine.runs import Run, load_network, load_weights, open_peer
 from hinas_lab.engine.train import Training, build_network, train_step
@@ -171,13 +171,6 @@ def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
     return replace(config, iterations=there.iterations, warmup=there.warmup)
 
 
-def spent_seconds(run: str | Path) -> float:
-    """What a training took, from its records (each is the mean of the iterations since the one before)."""
-    columns = read_records(run)
-    places = columns["step/iteration"].tolist()
-    return sum((b - a) * s for a, b, s in zip([0, *places], places, columns["step/seconds"].tolist()))
-
-
 def load_peer(b: Budget, folder: str | Path, device: str = "cpu") -> nn.Module:
     """The trained peer, for use."""
     net = b.peer.build(b.scale)
@@ -199,7 +192,7 @@ def rows(b: Budget, trainings: dict[Path, TrainConfig], equal: str, steps: tuple
 
     def training(config: TrainConfig, step: float, run: Path, parameters: int) -> dict:
         return {"preset": b.preset, "seed": config.seed, "lr": config.lr, "iterations": config.iterations, "step_seconds": step,
-                "train_seconds": config.iterations * step, "spent_seconds": spent_seconds(run), "parameters": parameters}
+                "train_seconds": config.iterations * step, "spent_seconds": spent_seconds(read_records(run)), "parameters": parameters}
 
     yield row(f"ours ({b.run.name})", "ours", lambda image: restore_array(b.net, image, clip=False, device=device),
               **training(b.config, steps[0], b.run, b.parameters))
