@@ -38,7 +38,8 @@ def design(setting: Setting) -> Design:
                        "untrained": untrained, "p": test.pvalue, "before": sum(r["widest_before"] for r in mine),
                        "p_against_paths": stats.binomtest(hits, len(mine), base).pvalue,
                        # stricter: not only no layer wider than the last, but the widest there is
-                       "at_largest": sum(r["after"][-1] == top for r in mine), "at_largest_before": sum(r["before"][-1] == top for r in mine)}
+                       "at_largest": sum(r["after"][-1] == top for r in mine),
+                       "at_largest_before": sum(r["before"][-1] == top for r in mine)}
     told = share["outgoing"]
     gap = told["share"] - told["untrained"]
     decided = len(seeds) >= registered.n and told["p"] < 0.05
