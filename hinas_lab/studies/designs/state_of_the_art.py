@@ -124,7 +124,8 @@ def design(setting: Setting) -> Design:
     rows = []
     for job, row in zip(jobs, done):
         rows.append({"method": job.method, "task": job.task, "level": job.level, "test": job.test, "protocol": job.protocol,
-                     **{k: row.get(k) for k in ("n", "psnr", "ssim", "gmsd", "seconds", "parameters")}, "key": row["key"],
+                     **{k: row.get(k) for k in ("n", "psnr", "ssim", "gmsd", "seconds", "parameters")},
+                     "key": row["key"], "weights": job.train and job.train.key,
                      "preset": row.get("preset", "none"), "seed": job.seed})
     absent = [name for task, names in SETS.items() for name in names if name not in sets[task]]
     return report("state-of-the-art", setting, rows, [*found.values(), *trained, *done], {}, absent=absent,
