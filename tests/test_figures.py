@@ -99,7 +99,7 @@ def test_visual_rows_are_the_papers(tmp_path):
                 assert label in (cells["method"].printed, "MSE + SSIM") or number in (1, 2)
                 assert "scale" not in cells or cells["scale"].value == line.level
     path = tmp_path / "figures.csv"
-    for old, new, told in (("5,1,", "five,1,", "line 2, column figure: 'five'"), ("basic=T1.2", "basic", "column columns"),
+    for old, new, told in (("5,1,", "five,1,", "line 2, column figure: 'five'"), ("basic=study-basic", "basic", "column columns"),
                            ("5,1,BSDS500", "5,1,Kodak", "known data set")):
         path.write_text(visual.PATH.read_text().replace(old, new, 1))
         with pytest.raises(ValueError, match=told):
