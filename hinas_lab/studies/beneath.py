@@ -14,6 +14,7 @@ from hinas_lab.images.sets import TEST
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.recorded import registered
 
+
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """Trained nets of one kind. A quality is (mean, standard deviation) over them, the latter nan for one net."""
