@@ -224,13 +224,14 @@ def test_figure_7_is_the_searched_one_once_there_is_one(record, tmp_path):
     assert len(first) == 9 and "data/runs/classroom" in (tmp_path / "fig07-ws.svg").read_text()
     space = SearchSpace(layers=2, nodes=1, width=2)
     cells = ((((("conv_3x3", 0), ("skip", 1)),),) * 2)
-    found = {"ws": make(space, cells, (0, 1)), "w40": make(replace(space, width_factors=(2.0,)), cells, (0, 0)),
-             "wm": make(replace(space, width_factors=(1.0, 4.0)), cells, (0, 1))}
+    found = {"ws": make(space, cells, (0, 1), 0.4), "w40": make(replace(space, width_factors=(2.0,)), cells, (0, 0), 1.0),
+             "wm": make(replace(space, width_factors=(1.0, 4.0)), cells, (0, 1), 1.0)}
     rows = [net(arm, seed, 20, genotype=(g if seed == 0 else found["ws"]).to_json()) for seed in (0, 1) for arm, g in found.items()]
     record("widths", rows, paths=12, ranks={})
     assert redraw("fig07", tmp_path, lambda name: None, STAMP) == first
     svg = {arm: (tmp_path / f"fig07-{arm}.svg").read_text() for arm in found}
     assert all("data/studies/widths.json, seed 0; preset tiny" in text for text in svg.values())
+    assert [arm for arm, text in svg.items() if "Viterbi value" in text] == ["ws"]  # the others were set by hand
     assert "4·W" in svg["wm"] and "4·W" not in svg["ws"] and "2·W" in svg["w40"]
     assert any(line.startswith("| fig07 ") and "widths.json" in line and "| tiny |" in line for line in index({}, STAMP).splitlines())
 
