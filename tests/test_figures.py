@@ -139,13 +139,14 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
     text = tables.markdown(table(1), [], blocks(1))
     published, own = text.split("### Beneath Table 1")
     assert "Nothing measured here yet" not in text and "21.25" not in published and tables.OTHER in own
-    assert "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 0.5312 ± 0.0047 | 0.2000 | 3,000 to 3,005 | builtin test |" in own
+    assert "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 21.000 | 0.5312 ± 0.0047 | 0.2000 | 3,000 to 3,005 |" in own
     assert all(word in own for word in ("camera", "preset tiny", "protocol whole", "device cpu", "lwas-residual.json"))
     tex = tables.latex(table(1), [], blocks(1))
     assert tex.count(r"\toprule") == tex.count(r"\bottomrule") == 2 and tex.count("{") == tex.count("}")
     assert not re.search(r"[σ×±✓✗†“”]|(?<!\\)[%&_#](?!\s)", tex)
     lines = list(csv.DictReader(io.StringIO(tables.blocks_csv(blocks(1)))))
-    assert [float(line["psnr"]) for line in lines] == pytest.approx([21.25, 20.25]) and lines[0]["protocol"] == "whole"
+    assert [float(line["psnr"]) for line in lines] == pytest.approx([21.25, 20.25]) and lines[1]["psnr_lowest"] == "20.00000"
+    assert lines[0]["protocol"] == "whole"
 
     assert redraw("table01", tmp_path, lambda name: None, STAMP)[-1] == "table01-here.csv"
     row = next(line for line in index({}, STAMP).splitlines() if line.startswith("| table01 "))

@@ -24,6 +24,8 @@ class Arm:
     seeds: str
     psnr: tuple[float, float]
     "dB"
+    lowest: float
+    "dB: one training that failed moves a mean of eight"
     ssim: tuple[float, float]
     gmsd: tuple[float, float]
     "less is better"
@@ -109,7 +111,7 @@ def _arm(name: str, rows: list[dict]) -> Arm:
     over = lambda key: (mean(r[key] for r in rows), stdev(r[key] for r in rows) if len(rows) > 1 else nan)  # noqa: E731
     count = [r["parameters"] for r in rows]
     return Arm(name=name, n=len(rows), seeds=f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds)), psnr=over("psnr"),
-               ssim=over("ssim"), gmsd=over("gmsd"), parameters=(min(count), max(count)))
+               lowest=min(r["psnr"] for r in rows), ssim=over("ssim"), gmsd=over("gmsd"), parameters=(min(count), max(count)))
 
 
 def _edits(rows: list[dict]) -> Iterator[Arm]:

@@ -31,7 +31,7 @@ WORDS = {"method": "method", "lwas": "LWAS", "resl": "ResL", "cell_sharing": "ce
          "seconds": "time (s)", "gpu": "GPU", "hours": "search (h)", "search": "search by", "scale": "scale"}
 BANNER = "Rows marked “here” are not the paper's setting: read their preset."
 OTHER = "Not the paper's pictures: compare these rows with each other, with none above."
-GRID = ("arm", "trainings", "seeds", "PSNR (dB)", "SSIM", "GMSD", "parameters", "data set", "protocol", "preset")
+GRID = ("arm", "trainings", "seeds", "PSNR (dB)", "lowest (dB)", "SSIM", "GMSD", "parameters", "data set", "protocol", "preset")
 "of a block"
 
 
@@ -91,7 +91,7 @@ def arm_cells(block: Block, arm: Arm) -> list[str]:
     """A row of ``GRID``."""
     spread = lambda told, digits: f"{told[0]:.{digits}f}" + (f" ± {told[1]:.{digits}f}" if arm.n > 1 else "")  # noqa: E731
     few, most = arm.parameters
-    return [arm.name, str(arm.n), arm.seeds, spread(arm.psnr, 3), spread(arm.ssim, 4), f"{arm.gmsd[0]:.4f}",
+    return [arm.name, str(arm.n), arm.seeds, spread(arm.psnr, 3), f"{arm.lowest:.3f}", spread(arm.ssim, 4), f"{arm.gmsd[0]:.4f}",
             f"{few:,}" if few == most else f"{few:,} to {most:,}", block.dataset, block.protocol, block.preset]
 
 
@@ -137,13 +137,13 @@ def blocks_csv(blocks: Sequence[Block]) -> str:
     """The arms of ``blocks`` alone, a number a cell: they share no column with the published table, so they share no file."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["study", "arm", "trainings", "seeds", *(f"{q}{s}" for q in ("psnr", "ssim", "gmsd") for s in ("", "_sd")),
-                     "parameters_fewest", "parameters_most", "data set", "pictures", "protocol", "preset", "device", "source"])
+    measures = ("psnr", "psnr_sd", "ssim", "ssim_sd", "gmsd", "gmsd_sd", "psnr_lowest")
+    told = ("dataset", "pictures", "protocol", "preset", "device", "source")
+    writer.writerow(["study", "arm", "trainings", "seeds", *measures, "parameters_fewest", "parameters_most", *told])
     for b in blocks:
         for a in b.arms:
-            spread = [f"{x:.5f}" if x == x else "" for told in (a.psnr, a.ssim, a.gmsd) for x in told]
-            writer.writerow([b.study, a.name, a.n, a.seeds, *spread, *a.parameters, b.dataset, b.pictures, b.protocol, b.preset, b.device,
-                             b.source])
+            values = [f"{x:.5f}" if x == x else "" for x in (*a.psnr, *a.ssim, *a.gmsd, a.lowest)]
+            writer.writerow([b.study, a.name, a.n, a.seeds, *values, *a.parameters, *(getattr(b, name) for name in told)])
     return out.getvalue()
 
 
