@@ -133,7 +133,7 @@ def in_words(told: dict) -> str:
     """A judged claim of a record: ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``; no interval for one seed."""
     if told.get("mean") is None:
         return told["verdict"]
-    return f"{told['verdict']}, {_contrast(told, told['metric'])}"
+    return f"{told['verdict']}, {_contrast(told, told['metric'])}" + (f": {told['note']}" if "note" in told else "")
 
 
 def _contrast(told: dict, metric: str) -> str:

@@ -44,7 +44,11 @@ def design(setting: Setting) -> Design:
     gap = told["share"] - told["untrained"]
     decided = len(seeds) >= registered.n and told["p"] < 0.05
     verdict = ("supported" if gap > 0 else "contradicted") if decided else "unresolved"
+    note = (f"{told['hits']} of {told['n']} end widest after the search, {told['before']} before it; of all "
+            f"{len(paths)} paths {sum(map(is_widest_last, paths))} end so; with the other softmax of beta "
+            f"{share['incoming']['hits']} of {share['incoming']['n']} after, {share['incoming']['before']} before")
     claims = {"path-last-widest": {"verdict": verdict, "least": registered.least, "metric": "share", "mean": gap, "p": told["p"],
-                                   "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"]}}
+                                   "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"],
+                                   "note": note}}
     return report("paths", setting, rows, searches, claims, shares=share, paths=len(paths), paths_widest=base,
                   paths_at_largest=sum(p[-1] == top for p in paths) / len(paths))
