@@ -219,7 +219,8 @@ def test_equal_is_said_by_the_margin_alone(records):
     d = record["claims"]["sharing-equal"]["differences"]
     lines = findings.of_sharing(record)
     assert equivalent(d, 0.1)[0] and lines[1].endswith("margin ± 0.1 dB: equality is shown")
-    assert re.search(r"^3 of these seeds: \d+% of 56 choices find no", lines[2])
+    fits = [max(map(abs, tost_interval(c))) < 0.1 for c in combinations(d, 3)]
+    assert re.search(r"^3 of these seeds: \d+% of 56 choices find no", lines[2]) and f"in {mean(fits):.0%} the 90 % interval" in lines[2]
     assert "(the paper 3)" in lines[3] and "the paper 3.6)" in lines[4]
     record = json.loads(json.dumps(record))
     record["claims"]["sharing-equal"] |= {"verdict": "unresolved"}
@@ -259,6 +260,16 @@ def test_few_seeds_have_no_verdict():
     assert len(ablation.figure_factors(record).axes) == 6
 
 
+def test_what_three_seeds_would_have_said():
+    d = drawn(8)
+    a = announced(d, 3, 0.03)
+    said = findings.in_three("x", d, 0.03)
+    assert said.startswith(f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more")
+    assert len(findings.on_n(d, 0.03)) == 9 and findings.on_n([], 0.03) == []
+    third = findings.on_n(d, 0.03)[3].split()
+    assert third[:2] == ["3", "56"] and third[2:6] == [f"{x:.0%}" for x in (a.gain, a.loss, a.turned, a.resolved)]
+
+
 # pictures
 
 
@@ -290,6 +301,7 @@ def test_the_other_pictures(records):
     assert found == 6 and [t.get_text() for t in table.get_legend().get_texts()] == ["ws", "w40", "wm"]
     printed, here = ablation.figure_sharing(records["sharing"], printed_tests()).axes
     assert len(labels(printed)) == 6 and labels(here) == ["cell sharing"] and printed.get_xlim() == here.get_xlim()
+    assert printed.get_title("left").startswith("printed, n = 3: 3 of 6 lie inside the gray band")
     (planning,) = ablation.figure_planning(drawn(8), 0.03).axes
     assert [t.get_text() for t in planning.get_legend().get_texts()][0] == "0.03 dB is true: chance that it is found"
     (table,) = ablation.figure_table([t for t in printed_tests() if t.table == 1]).axes

@@ -7,7 +7,7 @@ from math import isnan, nan
 import numpy as np
 from scipy import stats
 
-from hinas_lab.studies.chosen_n import announced, plan, tost_interval
+from hinas_lab.studies.chosen_n import announced, choices, plan, tost_interval
 from hinas_lab.studies.claims import NOT_TESTED, claim, claims
 from hinas_lab.studies.published import table
 from hinas_lab.studies.recorded import made_by, recorded
@@ -93,12 +93,21 @@ def of_factors(record: dict) -> list[str]:
 
 
 def on_n(differences: Sequence[float], size: float) -> list[str]:
-    """What each n would have announced, a line per n."""
+    """What each n would have announced, a line per n; none without seeds."""
+    if not differences:
+        return []
     out = [f"{'n':>2}{'choices':>9}{f'gain >= {size:g}':>14}{f'loss >= {size:g}':>14}{'sign turned':>13}{'resolved':>10}   mean from, to"]
     for n in range(1, len(differences) + 1):
         a = announced(differences, n, size)
         out.append(f"{n:>2}{a.choices:>9}{a.gain:>14.0%}{a.loss:>14.0%}{a.turned:>13.0%}{a.resolved:>10.0%}   {a.low:+.3f}, {a.high:+.3f}")
     return out
+
+
+def in_three(name: str, differences: Sequence[float], size: float) -> str:
+    """What three of the seeds would have said, beside all of them."""
+    a = announced(differences, min(3, len(differences)), size)
+    return (f"{name}: all {len(differences)} seeds say {np.mean(differences):+.3f} dB; with {a.n} of them {a.gain:.0%} announce a gain of "
+            f"{size:g} dB or more, {a.loss:.0%} a loss, {a.resolved:.0%} leave out 0")
 
 
 def planned(differences: Sequence[float], size: float) -> list[str]:
@@ -172,11 +181,14 @@ def of_sharing(record: dict) -> list[str]:
     low, high = tost_interval(told["differences"])
     cost, ratios = record["cost"], record["search_seconds_off_to_on"]
     hours = table(8).row("HiNAS", cell_sharing="✗")["hours"].value / table(8).row("HiNAS", cell_sharing="✓")["hours"].value
-    three = announced(told["differences"], min(3, c.n), margin)
+    three = choices(told["differences"], min(3, c.n))
+    silent = sum(not x.contrast.resolved for x in three) / len(three)
+    fits = [tost_interval([told["differences"][i] for i in x.at]) for x in three]
+    equal = sum(-margin < a and b < margin for a, b in fits) / len(three)
     return [line("sharing on - off, 95 % interval", c), f"90 % interval {low:+.3f} to {high:+.3f}, margin ± {margin:g} dB: equality "
             + {"supported": "is shown", "contradicted": "is refuted"}.get(told["verdict"], "is not shown"),
-            f"{three.n} of these seeds: {1 - three.resolved:.0%} of {three.choices} choices find no significant difference, "
-            "none can show equality",
+            f"{three[0].contrast.n} of these seeds: {silent:.0%} of {len(three)} choices find no significant difference, in {equal:.0%} "
+            "the 90 % interval fits into the margin",
             f"kept for the backward pass, off : on {cost['off']['kept'] / cost['on']['kept']:.2f} "
             f"(the paper {claim('sharing-memory').least:g}); "
             f"patches that fit where off holds {record['batch']}: {record['batch_at_equal_memory']}",

@@ -107,7 +107,7 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
     which = Dropdown(options=list(contrasts), description="contrast")
     seeds = IntSlider(value=1, min=1, max=len(first), description="seeds", layout=wide)
     study = IntSlider(value=1, min=1, max=len(first), description="study", layout=wide)
-    picture = Image(format="png", layout={"max_width": "100%"})
+    picture, pictures = Image(format="png", layout={"max_width": "100%"}), {}
 
     def resize(_=None):
         """Another contrast or n: as many seeds as there are, and the highest mean of all that could have been."""
@@ -118,8 +118,11 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
         draw()
 
     def draw(_=None):
-        with style.theme():
-            picture.value = style.png(figure_choices(contrasts[which.value], seeds.value, study.value - 1, size))
+        key = which.value, seeds.value, study.value
+        if key not in pictures:
+            with style.theme():
+                pictures[key] = style.png(figure_choices(contrasts[which.value], seeds.value, study.value - 1, size))
+        picture.value = pictures[key]
 
     which.observe(resize, names="value")
     seeds.observe(resize, names="value")
