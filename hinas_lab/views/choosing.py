@@ -66,9 +66,10 @@ def figure_choices(differences: Sequence[float], n: int, at: int | None = None, 
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     top, below = figure.subplots(2, 1, height_ratios=(1, 4), sharex=True)
     chosen = set(some[at].at) if at is not None else set(range(len(differences)))
-    for i, d in enumerate(differences):
+    for rank, i in enumerate(np.argsort(differences)):
+        d = differences[i]
         top.plot(d, 0, "o", color=style.INK, ms=8, markerfacecolor=style.INK if i in chosen else style.PAPER)
-        top.annotate(f"{i}", (d, 0), xytext=(0, 8), textcoords="offset points", fontsize=8, ha="center")
+        top.annotate(f"{i}", (d, 0), xytext=(0, 8 + 9 * (rank % 2)), textcoords="offset points", fontsize=8, ha="center")
     top.axvline(0, color=style.INK, lw=0.8)
     top.axis("off")
     top.set(ylim=(-0.5, 1))
