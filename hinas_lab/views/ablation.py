@@ -89,7 +89,7 @@ def plot_planning(differences: Sequence[float], size: float, *, ax: Axes) -> Axe
     ax.annotate(f"this record: n = {p.n}", (p.n, 0.93), xytext=(4, 0), textcoords="offset points", fontsize=9)
     ax.set(xlabel=f"pairs of seeds (sd of a difference {p.sd:.3f} dB)", ylabel="chance", ylim=(0, 1), xlim=(0, pairs[-1]),
            yticks=np.linspace(0, 1, 6), yticklabels=[f"{y:.0%}" for y in np.linspace(0, 1, 6)])
-    ax.legend(loc="center right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax
 
 
