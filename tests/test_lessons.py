@@ -130,7 +130,7 @@ def number_in(text: str, pattern: str) -> float:
 
 def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
-    for notebook in ("01", "02", "03", "04", "05", "06", "10"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "07", "10"):
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
         assert len(ids) >= 3 and ids == [f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]]
 
@@ -163,7 +163,7 @@ def test_the_teachers_page_names_questions_that_exist(capsys):
     text = (Path(__file__).parent.parent / "docs" / "teaching.md").read_text("utf-8")
     named = set(re.findall(r"\b[01]\d\.[a-z]\b", text))
     assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
-    for notebook in ("01", "02", "03", "04", "05", "06", "10"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "07", "10"):
         assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
     (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
     exec(command, {})
@@ -208,7 +208,8 @@ def test_no_answer_raises(id):
         else:
             assert verdict.state == "cannot be read" or (isinstance(right, tuple) and verdict.state == "not yet"), answer
         assert len(repr(verdict)) < 2000 and verdict._repr_markdown_().startswith(f"**{id}: {verdict.state}.**")
-    kinds = {tuple: "a path such as", str: "one of 'conv_3x3'", int: "a number such as 3", float: "a number such as 0.5"}
+    words = f"one of {', '.join(map(repr, QUESTIONS[id].options))}"
+    kinds = {tuple: "a path such as", str: words, int: "a number such as 3", float: "a number such as 0.5"}
     assert kinds[type(right)] in lessons.check(id, Awkward()).text
 
 
