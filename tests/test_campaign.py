@@ -89,6 +89,8 @@ class Note(Job):
             if not Path(at).exists():
                 Path(at).touch()
                 os._exit(1)
+        elif word == "dies":
+            os._exit(1)
         elif word == "fail":
             raise ValueError(f"number {self.number} is wrong")
         elif word == "slow":

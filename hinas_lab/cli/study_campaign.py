@@ -14,6 +14,9 @@ from hinas_lab.studies.designs import DESIGNS
 
 EXECUTORS = "process, here, dask, or the address of a Dask scheduler"
 
+PATIENCE = "10s"
+"for a scheduler to answer"
+
 
 def add(studies):
     for name, question in DESIGNS.items():
@@ -124,10 +127,10 @@ def _cluster(where: str, workers: int) -> Iterator:
         raise ValueError(f"--executor {where}: needs Dask; install it with: pip install 'hinas_lab[cluster]'") from None
     with ExitStack() as stack:
         if where == "dask":  # one worker process a job: torch's threads are the process's own
-            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None,
+            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0",
                                                        silence_logs=logging.CRITICAL))  # a worker that dies is replaced, or told in a line
         try:
-            client = Client(cluster if where == "dask" else where, timeout="10s")
+            client = Client(cluster if where == "dask" else where, timeout=PATIENCE)
         except (OSError, ValueError):
             raise ValueError(f"--executor {where}: no Dask scheduler answers there") from None
         yield stack.enter_context(client)
