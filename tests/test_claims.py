@@ -8,7 +8,10 @@ import pytest
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.images.protocol import Protocol
+from hinas_lab.storage import write_json
+from hinas_lab.studies import recorded
 from hinas_lab.studies.claims import NOT_TESTED, PATH, claim, claims, judge
+from hinas_lab.studies.designs.common import Setting, judged, report
 
 
 def test_what_is_registered():
@@ -56,6 +59,39 @@ def test_the_ledger_is_what_the_tool_writes():
     text = (ROOT / "docs" / "ledger.md").read_text()
     assert text == TOOL["document"](), "data changed since: make docs"
     assert all(f"| {c.id} |" in text for c in claims()) and "37 of 61 statements" in text and "+1.7 x" in text
+
+
+def ledger_rows() -> dict[str, list[str]]:
+    lines = TOOL["tested"]().split("\n\n")[0].splitlines()[2:]
+    return {cells[0]: cells for cells in ([c.strip() for c in line.strip("|").split(" | ")] for line in lines)}
+
+
+def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
+    """Any registered study: verdict, scale, p, and Holm's over all that have one; null is no p; an equivalence has TOST's."""
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    none = ledger_rows()
+    assert set(none) == {c.id for c in claims()} and none["sharing-time"][6].startswith("1.69 x")
+    assert all(row[6] == NOT_TESTED and row[8].endswith("(not made yet)") for id, row in none.items() if not id.startswith("sharing-t")
+               and id != "sharing-memory")
+
+    def write(study, found, **setting):
+        job = {"key": "k", "protocol": "whole", "preset": "x", "job_seconds": 1.0, "env": {}}
+        write_json(tmp_path / f"{study}.json", report(study, Setting(**setting), [], [job], found))
+
+    up = [0.1, 0.12, 0.09, 0.11, 0.1, 0.13, 0.08, 0.1]  # all above 0: 2 of 256 sign patterns are as far out
+    write("lwas-residual", {"lwas-denoise": judged("lwas-denoise", up), "residual-denoise": judged("residual-denoise", up[:2])})
+    write("widths", {"widths-w40": judged("widths-w40", [-x for x in up[:6]])}, base="tiny")  # 2 of 64
+    write("sharing", {"sharing-equal": judged("sharing-equal", [x - 0.1 for x in up]) | {"tost_p": 0.001}})
+    rows = ledger_rows()
+    assert rows["lwas-denoise"][6].startswith("supported, +0.104 dB (95 % interval +0.0")
+    assert rows["lwas-denoise"][6].endswith("n 8; preset study, builtin test, protocol whole, device cpu")
+    assert rows["widths-w40"][6].startswith("contradicted, -0.10") and rows["widths-w40"][8] == "`hinas-lab study widths --preset tiny`"
+    assert rows["residual-denoise"][6].startswith("unresolved") and rows["residual-denoise"][7] == "none: too few"
+    assert [rows[id][7] for id in ("lwas-denoise", "widths-w40", "sharing-equal")] == ["0.0078 (0.016)", "0.031 (0.031)", "0.001 (0.003)"]
+    assert rows["lwas-sr"][6] == NOT_TESTED and rows["sharing-time"] == none["sharing-time"]  # what the records do not say
+    assert "Holm over the 3 claims" in TOOL["tested"]()
+    text = TOOL["HEAD"]
+    assert "evidence of a small one never becomes a" in text
 
 
 def test_settings_of_the_ledger_name_fields_that_exist():

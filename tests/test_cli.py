@@ -20,6 +20,7 @@ from hinas_lab.config import PRESETS
 from hinas_lab.engine.restore import restore_array
 from hinas_lab.engine.runs import load_network
 from hinas_lab.images.protocol import PROTOCOLS
+from hinas_lab.studies.designs import DESIGNS
 
 ROW = {"dataset", "method", "sigma", "protocol", "n", "psnr", "ssim", "psnr_se", "ssim_se", "seconds", "peak_mb"}
 RUN_OPTIONS = "--task --scale --preset --data --sigma --seed --device --threads --run --resume --set"
@@ -35,7 +36,7 @@ OPTIONS = {
     "data where": "",
     "data audit": "--train --test",
     "study": "",
-    "study search": "--preset --seeds --random --data --run --workers",
+    **{f"study {name}": "--preset --seeds --data --run --executor --workers --device --json" for name in DESIGNS},
     "study protocol": "--method --dataset --sigma --scale --limit --strides --run --device --threads",
     "study bicubic": "--json",
     "demo": "--run --seed",
@@ -91,7 +92,7 @@ finally:
 
 def test_every_command_is_a_file():
     files = {p.stem for p in (ROOT / "hinas_lab" / "cli").glob("*.py")} - {"__init__", "common", "main", "methods"}
-    assert files == set(COMMANDS) | {f"study_{name}" for name in STUDIES}
+    assert files == set(COMMANDS) | {f"study_{name}" for name in (*STUDIES, "campaign")}
     assert {a.dest for a in build_parser()._actions} >= {"command", "debug"}
 
 

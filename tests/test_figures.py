@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,14 @@ from matplotlib.figure import Figure
 from test_cli import hinas
 from test_runs import refused
 
+from hinas_lab.cli.main import build_parser
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.genotype import make, neighbours
+from hinas_lab.storage import write_json
+from hinas_lab.studies import recorded
+from hinas_lab.studies.beneath import blocks, in_words
+from hinas_lab.studies.designs import DESIGNS
+from hinas_lab.studies.designs.common import Setting, judged, net_row, report
 from hinas_lab.studies.measured import Measured, measured, merged, one_protocol
 from hinas_lab.studies.neighbours import edits, summary
 from hinas_lab.studies.published import TABLES, table
@@ -81,6 +88,155 @@ def test_rows_of_two_protocols_never_share_a_table():
     assert isinstance(a, Measured)
 
 
+# ---- studies beneath the tables
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """Writes a record as a design does, into a folder that holds nothing else."""
+    folder = tmp_path / "studies"
+    folder.mkdir()
+    monkeypatch.setattr(recorded, "FOLDER", folder)
+
+    def write(study, rows, claims=None, protocols=("whole",), presets=("tiny",), **found):
+        jobs = [{"key": p + q, "protocol": p, "preset": q, "job_seconds": 1.0, "env": {}} for p in protocols for q in presets]
+        write_json(folder / f"{study}.json", report(study, Setting(base="tiny"), rows, jobs, claims, **found))
+
+    return write
+
+
+def net(arm, seed, psnr, parameters=3000, **more):
+    values = {"psnr": psnr, "ssim": psnr / 40, "gmsd": 0.2, "parameters": parameters, "macs": 1, "train_seconds": 1.0, "key": "k"}
+    return net_row(arm, seed, values, **more)
+
+
+def two_by_two(record, n=6):
+    rows = [net(f"lwas on, residual {'on' if r else 'off'}", seed, 20 + r + seed / 10 + 5 * (task == "sr"), 3000 + seed, task=task)
+            for task in ("denoise", "sr") for r in (1, 0) for seed in range(n)]
+    record("lwas-residual", rows, {f"residual-{t}": judged(f"residual-{t}", [1.0 + s / 100 for s in range(n)]) for t in ("denoise", "sr")},
+           protocols=("whole", "sr-standard"))
+
+
+def test_without_records_nothing_is_beneath(record):
+    assert not any(blocks(n) for n in TABLES)
+    assert all("Nothing measured here yet" in tables.markdown(table(n), measured(n), blocks(n)) for n in TABLES)
+
+
+def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
+    before = {n: tables.csv_text(table(n), merged(measured(n))) for n in TABLES}
+    two_by_two(record)
+    (denoise,), (sr,) = blocks(1), blocks(2)
+    assert not measured(1) and before == {n: tables.csv_text(table(n), merged(measured(n))) for n in TABLES}  # published grids stay
+    assert [a.name for a in denoise.arms] == ["lwas on, residual on", "lwas on, residual off"]
+    values = [21 + s / 10 for s in range(6)]
+    assert denoise.arms[0].psnr == pytest.approx((statistics.mean(values), statistics.stdev(values)))
+    assert sr.arms[1].psnr[0] == pytest.approx(25.25) and sr.arms[1].parameters == (3000, 3005)
+    assert (denoise.protocol, sr.protocol, denoise.preset, sr.device) == ("whole", "sr-standard", "tiny", "cpu")
+    assert denoise.pictures.endswith("σ 50") and sr.pictures.endswith("×4") and denoise.dataset == "builtin test"
+    (said,) = denoise.said
+    assert said.startswith("residual learning helps denoising: supported, +1.025 dB (95 % interval +1.00") and said.endswith(", n 6")
+
+    text = tables.markdown(table(1), [], blocks(1))
+    published, own = text.split("### Beneath Table 1")
+    assert "Nothing measured here yet" not in text and "21.25" not in published and tables.OTHER in own
+    assert "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 21.000 | 0.5312 ± 0.0047 | 0.2000 | 3,000 to 3,005 |" in own
+    assert all(word in own for word in ("camera", "preset tiny", "protocol whole", "device cpu", "lwas-residual.json"))
+    tex = tables.latex(table(1), [], blocks(1))
+    assert tex.count(r"\toprule") == tex.count(r"\bottomrule") == 2 and tex.count("{") == tex.count("}")
+    assert not re.search(r"[σ×±✓✗†“”]|(?<!\\)[%&_#](?!\s)", tex)
+    lines = list(csv.DictReader(io.StringIO(tables.blocks_csv(blocks(1)))))
+    assert [float(line["psnr"]) for line in lines] == pytest.approx([21.25, 20.25]) and lines[1]["psnr_lowest"] == "20.00000"
+    assert lines[0]["protocol"] == "whole"
+
+    assert redraw("table01", tmp_path, lambda name: None, STAMP)[-1] == "table01-here.csv"
+    row = next(line for line in index({}, STAMP).splitlines() if line.startswith("| table01 "))
+    assert "lwas-residual.json" in row and "tiny (here)" in row
+
+
+def test_what_arms_do_not_show(record):
+    """Few seeds, starred presets, edits, random nets: each study says what belongs beside its means."""
+    record("loss", [net(f"lambda {lam:g}", s, 20 + lam, task="denoise", lam=lam) for lam in (0, 0.6) for s in range(2)],
+           {"loss-psnr": judged("loss-psnr", [0.6, 0.6])}, presets=("tiny", "tiny*"))
+    (loss,) = blocks(4)
+    assert loss.changed and "changed as the arm says" in tables.markdown(table(4), [], [loss]) and not blocks(5)[0].arms
+    assert loss.said == ("the SSIM term raises PSNR of a denoiser: unresolved, +0.600 dB (95 % interval +0.600 to +0.600), n 2",)
+
+    share = lambda n, worse: {"n": n, "worse": worse, "low": 0.1, "high": 0.9, "median_drop": 0.05, "mean_drop": 0.05}  # noqa: E731
+    rows = [net("found", s, 20.0) for s in range(3)] + [net("R1", 0, 20 - d, drop=d) for d in (0.3, -0.1, 0.2)] + [net("R2", 0, 19, drop=1)]
+    told = share(3, 2) | {"verdict": "unresolved", "metric": "share of edits that are worse", "mean": 2 / 3, "p": 1.0}
+    record("perturb", [*rows, net("R1 on random", 0, 18, drop=2)], {"local-optimum-r1": told},
+           told={"R1": share(3, 2), "R1 on random": share(1, 1), "R1: found - random": {"mean": 0.1}})
+    (perturb,) = blocks(6)
+    assert [(a.name, a.n, round(a.psnr[0], 3)) for a in perturb.arms] == \
+        [("found", 3, 20.0), ("R1, the median of 3 edits", 1, 19.8), ("R2, the median of 1 edits", 1, 19.0)]
+    assert "±" not in "".join(tables.arm_cells(perturb, perturb.arms[1])) and not blocks(7) and not blocks(9)
+    assert "unresolved, 67 % of edits worse (95 % interval 10 to 90), n 3" in perturb.said[0]
+    assert perturb.said[1:] == ("R1: 2 of 3 worse (10% to 90%), median drop +0.050 dB",
+                                "R1 on random: 1 of 1 worse (10% to 90%), median drop +0.050 dB")
+
+    drawn = [net("random", t, 18, number=i) for i in (0, 1) for t in (1, 2)]
+    record("search", [net("searched", 0, 20, percentile=83.3), net("rsws", 0, 19), *drawn])
+    (found,) = blocks(1)
+    assert [(a.name, a.n, a.seeds) for a in found.arms] == [("searched", 1, "0"), ("RSWS", 1, "0"), ("random nets", 4, "1 to 2")]
+    assert found.said == ("2 random nets, each trained twice; searched nets lie at their percentile 83",)
+
+    record("budget", [net("residual on", 0, 20, iterations=i) for i in (20, 320)],
+           along=[{"iterations": 320, "mean": 2.0, "low": float("nan"), "high": float("nan"), "n": 1}])
+    budget, _ = blocks(1)
+    assert [a.name for a in budget.arms] == ["residual on, 20 iterations", "residual on, 320 iterations"]
+    assert budget.said == ("residual on - residual off after 320 iterations: +2.000 dB, n 1",)  # one seed has no interval
+
+    record("widths", [net("ws", 0, 20, path=[0])], paths=12, ranks={"equal parameters": [3, 9]})
+    assert blocks(3)[0].said == ("rank of the found path among all 12, each with the first search's cells, equal parameters: 3, 9",)
+    record("sharing", [net("sharing on", 0, 20)], cost={"on": {"kept": 2}, "off": {"kept": 3}}, batch=4, batch_at_equal_memory=6,
+           search_seconds_off_to_on=[1.4, 1.6])
+    assert "1.50 times as long (mean of 2), keeps 1.50 times the bytes at batch 4" in blocks(8)[0].said[0]
+    assert blocks(8)[0].said[0].endswith("batch 6")
+
+
+def test_claims_in_words():
+    told = {"verdict": "supported", "metric": "share", "mean": 0.25, "low": 0.1, "high": 0.4, "n": 12}
+    assert in_words(told) == "supported, +25 points (95 % interval +10 to +40), n 12"
+    assert in_words({"verdict": "not tested", "mean": None}) == "not tested"
+    assert in_words(told | {"metric": "ssim", "low": None, "high": None}) == "supported, +0.2500 SSIM, n 12"
+
+
+def test_a_damaged_record_is_one_line(record, tmp_path):
+    record("widths", [net("ws", 0, 20)])
+    with pytest.raises(ValueError, match=r"^widths.json: is no record of study widths of this version \(KeyError: 'ranks'\)$"):
+        blocks(3)
+    (tmp_path / "studies" / "loss.json").write_text('{"study": "search"}')
+    with pytest.raises(ValueError, match=r"loss.json: is no record of study loss.*: hinas-lab study loss --json data/studies/loss.json$"):
+        blocks(4)
+    (tmp_path / "studies" / "loss.json").write_text('{"study":')
+    with pytest.raises(ValueError, match=r"loss.json: damaged or unreadable"):
+        blocks(4)
+
+
+def test_every_registered_study_has_its_command():
+    for name in DESIGNS:
+        command = recorded.made_by(name)
+        assert command == f"hinas-lab study {name} --json data/studies/{name}.json"
+        assert build_parser().parse_args(command.split()[1:]).name == name
+
+
+def test_figure_7_is_the_searched_one_once_there_is_one(record, tmp_path):
+    first = redraw("fig07", tmp_path, lambda name: None, STAMP)
+    assert len(first) == 9 and "data/runs/classroom" in (tmp_path / "fig07-ws.svg").read_text()
+    space = SearchSpace(layers=2, nodes=1, width=2)
+    cells = ((((("conv_3x3", 0), ("skip", 1)),),) * 2)
+    found = {"ws": make(space, cells, (0, 1), 0.4), "w40": make(replace(space, width_factors=(2.0,)), cells, (0, 0), 1.0),
+             "wm": make(replace(space, width_factors=(1.0, 4.0)), cells, (0, 1), 1.0)}
+    rows = [net(arm, seed, 20, genotype=(g if seed == 0 else found["ws"]).to_json()) for seed in (0, 1) for arm, g in found.items()]
+    record("widths", rows, paths=12, ranks={})
+    assert redraw("fig07", tmp_path, lambda name: None, STAMP) == first
+    svg = {arm: (tmp_path / f"fig07-{arm}.svg").read_text() for arm in found}
+    assert all("data/studies/widths.json, seed 0; preset tiny" in text for text in svg.values())
+    assert [arm for arm, text in svg.items() if "Viterbi value" in text] == ["ws"]  # the others were set by hand
+    assert "4·W" in svg["wm"] and "4·W" not in svg["ws"] and "2·W" in svg["w40"]
+    assert any(line.startswith("| fig07 ") and "widths.json" in line and "| tiny |" in line for line in index({}, STAMP).splitlines())
+
+
 # ---- visual rows
 
 
@@ -99,7 +255,7 @@ def test_visual_rows_are_the_papers(tmp_path):
                 assert label in (cells["method"].printed, "MSE + SSIM") or number in (1, 2)
                 assert "scale" not in cells or cells["scale"].value == line.level
     path = tmp_path / "figures.csv"
-    for old, new, told in (("5,1,", "five,1,", "line 2, column figure: 'five'"), ("basic=T1.2", "basic", "column columns"),
+    for old, new, told in (("5,1,", "five,1,", "line 2, column figure: 'five'"), ("basic=study-basic", "basic", "column columns"),
                            ("5,1,BSDS500", "5,1,Kodak", "known data set")):
         path.write_text(visual.PATH.read_text().replace(old, new, 1))
         with pytest.raises(ValueError, match=told):
@@ -186,10 +342,10 @@ def test_every_id_is_registered_once_and_has_what_it_needs(tmp_path):
 
 def test_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = hinas("figures", "table03", "fig02")
+    code, out, err = hinas("figures", "table09", "fig02")
     assert (code, err) == (0, "") and {p.name for p in Path("figures").iterdir()} == \
-        {"table03.md", "table03.csv", "table03.tex", "fig02.svg", "fig02.png", "fig02.pdf"}
-    assert hinas("figures", "table3").code == 0
+        {"table09.md", "table09.csv", "table09.tex", "fig02.svg", "fig02.png", "fig02.pdf"}
+    assert hinas("figures", "table9").code == 0
     refused(hinas("figures", "figg02"), "id = 'figg02': did you mean fig02?")
     refused(hinas("figures", "fig15"), "id = 'fig15': did you mean fig")
-    refused(hinas("figures", "--out", "figures/table03.md"), "is a file")
+    refused(hinas("figures", "--out", "figures/table09.md"), "is a file")

@@ -17,6 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, preset, to_dict
+from hinas_lab.images.protocol import Restore
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import alone, environment, write_json
@@ -59,14 +60,13 @@ class Job:
         raise NotImplementedError
 
     @property
-    def seed(self) -> int:
-        """Of its search or training."""
-        return (self.train if isinstance(self, TrainJob) else self.search).seed
-
-    @property
     def key(self) -> str:
         text = json.dumps(self.spec, sort_keys=True)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+    @property
+    def seed(self) -> int:
+        raise NotImplementedError
 
     def run(self, folder: Path) -> dict:
         """Do it in ``folder / key``; the results."""
@@ -82,6 +82,7 @@ class SearchJob(Job):
     search: SearchConfig
     at: tuple[int, ...] = ()
     kind = "search"
+    seed = property(lambda self: self.search.seed)
 
     @property
     def preset(self) -> Preset:
@@ -141,6 +142,7 @@ class TrainJob(Job):
     protocol: str = ""
     "empty: PROTOCOLS"
     kind = "train"
+    seed = property(lambda self: self.train.seed)
 
     @property
     def net(self) -> Genotype:
@@ -161,19 +163,27 @@ class TrainJob(Job):
 
     def run(self, folder: Path) -> dict:
         from hinas_lab.engine.records import spent_seconds
-        from hinas_lab.engine.runs import load_network, open_training
+        from hinas_lab.engine.runs import open_training
         from hinas_lab.space import cost
 
-        g = replace(self.net, path_score=None)
+        g, spec = replace(self.net, path_score=None), self.spec
         run = open_training(folder / self.key, g, self.preset, data=self.data, device=self.device, resume=True)
         for _ in run.steps():
             pass
-        net, info = load_network(folder / self.key, self.device)
         level = float(self.train.sigmas[0]) if g.task == "denoise" else g.scale
         shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
-        return {"preset": self.preset.name, "protocol": self.spec["protocol"], **measure(net, level, self.test, self.spec["protocol"]),
-                "parameters": info["parameters"], "macs": cost.macs(g, self.train.width, 320, 480, **shape), "genotype": g.to_json(),
-                "train_seconds": spent_seconds(run.records.arrays())}
+        return {"preset": self.preset.name, "protocol": spec["protocol"],
+                **measure(self.restore(folder), level, self.test, spec["protocol"]),
+                "parameters": cost.parameters(g, self.train.width, **shape), "macs": cost.macs(g, self.train.width, 320, 480, **shape),
+                "genotype": g.to_json(), "train_seconds": spent_seconds(run.records.arrays())}
+
+    def restore(self, folder: Path) -> Restore:
+        """What restores with the trained net."""
+        from hinas_lab.engine.restore import restore_array
+        from hinas_lab.engine.runs import load_network
+
+        net, _ = load_network(folder / self.key, self.device)
+        return lambda image: restore_array(net, image, clip=False, device=self.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +195,7 @@ class ScoreJob(Job):
     genotypes: tuple[str, ...]
     untrained: bool = False
     kind = "score"
+    seed = property(lambda self: self.search.seed)
 
     def __post_init__(self):
         for name in ("base", "data", "device"):
@@ -212,22 +223,21 @@ class ScoreJob(Job):
         return {"psnr": [t["psnr"] for t in told], "raw": [t["raw"] for t in told]}
 
 
-def measure(net, level: float, test: str, protocol_name: str) -> dict:
-    """Means over the test images of ``test`` under a protocol: psnr, ssim, gmsd, n, and each image's PSNR."""
+def measure(restore: Restore, level: float, test: str, protocol_name: str) -> dict:
+    """Means over the test images of ``test`` under a protocol: psnr, ssim, gmsd, n, seconds an image, and each image's PSNR."""
     from hinas_lab.engine.evaluate import evaluate, mean
-    from hinas_lab.engine.restore import restore_array
     from hinas_lab.images.catalog import read_images
     from hinas_lab.images.metrics import gmsd
     from hinas_lab.images.protocol import protocol
 
     chosen, pictures = protocol(protocol_name), read_images(test, "test")
     rows, uneven = [], []
-    for row in evaluate("net", lambda image: restore_array(net, image, clip=False), pictures, level, chosen):
+    for row in evaluate("net", restore, pictures, level, chosen):
         clean = chosen.clean(pictures[row.image], int(level) if chosen.task == "sr" else 1)
         uneven.append(gmsd(*(x if x.ndim == 2 else x.mean(2) for x in (row.restored, clean))))
         rows.append(replace(row, restored=None))
     told = mean(rows)
-    return {"test": test, "n": told["n"], "psnr": told["psnr"], "ssim": told["ssim"], "gmsd": float(np.mean(uneven)),
+    return {"test": test, **{name: told[name] for name in ("n", "psnr", "ssim", "seconds")}, "gmsd": float(np.mean(uneven)),
             "images": {r.image: round(r.psnr, 4) for r in rows}}
 
 

@@ -1,9 +1,12 @@
-"""Rows measured here, for the paper's tables: from the recorded studies, each with all that decides it. No torch."""
+"""Rows measured here, for the paper's tables: from the recorded studies, each with all that decides it. No torch.
+
+Of a table's own pictures, so they stand in its columns; what was measured on others: ``studies.beneath``.
+"""
 
 from dataclasses import dataclass
 
 from hinas_lab.studies.published import SETS
-from hinas_lab.studies.recorded import FOLDER, recorded
+from hinas_lab.studies.recorded import names, recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +38,23 @@ def measured(number: int) -> list[Measured]:
 
 
 def _denoising():
-    for path in sorted(FOLDER.glob("protocol-*-BSDS500-*.json")):
-        study = recorded(path.stem)
+    for name in names():
+        if not (name.startswith("protocol-") and "-BSDS500-" in name):
+            continue
+        study = recorded(name)
         whole = next(m for m in study["means"] if m["protocol"] == "whole")
         stamp, sigma = study.get("stamp") or {}, f"s{study['sigma']:g}"
-        name = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
+        method = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
         values = {f"psnr_{sigma}": whole["psnr"], f"ssim_{sigma}": whole["ssim"]}
         part = "" if whole["n"] == 200 else f", first {whole['n']}"
-        yield Measured(table=10, where={}, method=name, values=values, n=str(whole["n"]), dataset="BSDS500 test" + part, protocol="whole",
+        yield Measured(table=10, where={}, method=method, values=values, n=str(whole["n"]), dataset="BSDS500 test" + part, protocol="whole",
                        preset=stamp.get("preset", "none"), device=study["env"]["device"], seed=stamp.get("seed", study["env"]["seed"]),
-                       source=path.name)
+                       source=f"{name}.json")
 
 
 def _bicubic():
+    if "bicubic" not in names():
+        return
     study = recorded("bicubic")
     for number, scales in ((11, (3,)), (12, (2, 4))):
         for scale in scales:

@@ -11,7 +11,7 @@ from hinas_lab.config import Loss, Preset, SearchConfig, SearchSpace, TrainConfi
 from hinas_lab.engine.records import Epoch
 from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training, read_header
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.studies.recorded import RUNS
+from hinas_lab.studies.recorded import RUNS, recorded
 
 FOLDER = Path(__file__).parents[2] / "data" / "nets"
 
@@ -25,6 +25,16 @@ NETS: dict[str, Callable[[Preset], dict]] = {
     "net-sr": lambda settings: {"loss": Loss(lam=0)},  # SSIM over large patches would take twelve times as long
 }
 "name of a training -> what it changes in the preset's"
+_ARM = {"basic": (False, False), "lwas": (True, False), "resl": (False, True), "both": (True, True)}
+KEPT: dict[str, tuple[str, dict]] = {
+    **{f"study-{name}": ("lwas-residual", {"task": "denoise", "lwas": a, "residual": b, "seed": 0}) for name, (a, b) in _ARM.items()},
+    **{f"study-sr-{name}": ("lwas-residual", {"task": "sr", "lwas": a, "residual": b, "seed": 0}) for name, (a, b) in _ARM.items()},
+    "study-sr-mse": ("loss", {"task": "sr", "lam": 0.0, "seed": 0}),
+    "study-sr-ssim": ("loss", {"task": "sr", "lam": 0.6, "seed": 0}),
+    **{f"net-{sigma:g}": ("state-of-the-art", {"task": "denoise", "level": sigma, "method": "ours"}) for sigma in (30.0, 50.0, 70.0)},
+    **{f"net-x{scale:g}": ("state-of-the-art", {"task": "sr", "level": scale, "method": "ours"}) for scale in (2.0, 3.0, 4.0)},
+}
+"nets of the campaign whose weights are kept for Figures 5, 6, 9, 12 and 13: name -> study, and what its row says"
 
 
 def searched(name: str, settings: Preset, *, live: bool = False, folder: str | Path = "runs", record: Path | None = None) -> Path:
@@ -59,3 +69,12 @@ def _finish(run: Run, total: int) -> Path:
             said = done * 10 // total
             print(f"{run.folder}: {done} of {total}")
     return run.folder
+
+
+def kept_key(name: str) -> str:
+    """The campaign's job that trained ``name`` of KEPT. ValueError when the study was not made, or has no such row."""
+    study, wanted = KEPT[name]
+    for row in recorded(study)["rows"]:
+        if wanted.items() <= row.items():
+            return row.get("weights") or row["key"]
+    raise ValueError(f"{name}: the recorded study {study} has no row with {wanted}")

@@ -1,12 +1,13 @@
 """What was run before and is kept in the repository, so that a lesson starts at once: studies (``data/studies``), and the records of
 searches (``data/runs``), most of them with one thing switched off. No torch."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hinas_lab.config import Preset, SearchSpace, preset, to_dict
+from hinas_lab.engine.header import read_json
+from hinas_lab.studies.designs import DESIGNS
 
 FOLDER = Path(__file__).parents[2] / "data" / "studies"
 RUNS = Path(__file__).parents[2] / "data" / "runs"
@@ -31,8 +32,11 @@ MADE_BY = {
     "precision": "hinas-lab study precision",
     "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
     "search-study": "hinas-lab study search",
+    **{name: f"hinas-lab study {name} --json {{file}}" for name in DESIGNS},
 }
 "a record's name, or what comes before its first hyphen -> its command (demo writes it as summary.json, those without {file} as study.json)"
+CAMPAIGN = {"preset", "presets", "protocols", "device", "claims", "rows"}
+"what a record of a registered study says at least"
 
 
 def made_by(name: str) -> str | None:
@@ -44,11 +48,26 @@ def made_by(name: str) -> str | None:
 
 def recorded(name: str) -> dict:
     """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``. ValueError names the known ones, or the command that makes it."""
-    known = sorted(p.stem for p in FOLDER.glob("*.json"))
+    known = names()
     if name not in known:
         make = f"make it with: {command}; or take one of" if (command := made_by(name)) else "must be one of"
         raise ValueError(f"recorded study {name!r}: {make} {', '.join(known) or 'none'} (in {FOLDER} of a checkout)")
-    return json.loads((FOLDER / f"{name}.json").read_text("utf-8"))
+    return read_json(FOLDER / f"{name}.json")
+
+
+def names() -> list[str]:
+    """Of all records that are here."""
+    return sorted(p.stem for p in FOLDER.glob("*.json"))
+
+
+def registered(study: str) -> dict | None:
+    """The record of a study of ``studies.designs``; None while there is none. ValueError when the file holds something else."""
+    if study not in names():
+        return None
+    told = recorded(study)
+    if told.get("study") != study or not CAMPAIGN <= set(told):
+        raise ValueError(f"{FOLDER / study}.json: is no record of study {study} of this version; make it again with: {made_by(study)}")
+    return told
 
 
 def recorded_run(name: str) -> Path:

@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from html import escape
 from pathlib import Path
@@ -21,9 +21,10 @@ from hinas_lab.engine.header import load_genotype
 from hinas_lab.images.protocol import Restore
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_atomic
+from hinas_lab.studies.beneath import blocks
 from hinas_lab.studies.measured import measured, merged
 from hinas_lab.studies.published import TABLES, table
-from hinas_lab.studies.recorded import recorded, recorded_run
+from hinas_lab.studies.recorded import recorded, recorded_run, registered
 from hinas_lab.views import graphs, space_graphs, style, tables, visual
 from hinas_lab.views.drawing import Drawing, render
 from hinas_lab.views.tradeoff import figure_costs, figure_tradeoff
@@ -43,9 +44,23 @@ class Entry:
     scale: str
     "paper (printed numbers, or a config of the paper), classroom, or no data here"
     draw: Callable[[Load, bool], Iterator[tuple[str, Drawing | Figure]]]
+    study: str = ""
+    "the registered study that it is made from instead, once there is its record"
+
+    def now(self) -> tuple[str, str]:
+        """``source`` and ``scale`` as they are today."""
+        told = registered(self.study) if self.study else None
+        return (f"data/studies/{self.study}.json, seed 0", told["preset"]) if told else (self.source, self.scale)
 
 
 def _widths(load: Load, local: bool):
+    told = registered("widths")
+    if told:
+        first = {r["arm"]: r for r in told["rows"] if r["seed"] == 0}
+        for name in ("ws", "w40", "wm"):
+            g = Genotype.from_json(first[name]["genotype"])
+            yield name, graphs.draw_path(g if name == "ws" else replace(g, path_score=None))  # nothing was decoded: set by hand
+        return
     found = _genotype("classroom")
     yield "ws", graphs.draw_path(found)
     for name, factors, path in (("w40", (2.0, 2.0, 2.0), (0, 1, 1)), ("wm", (1.0, 2.0, 4.0), (0, 1, 1))):
@@ -99,7 +114,8 @@ REGISTRY: dict[str, Entry] = {e.id: e for e in (
           _config(a=(space_graphs.draw_network, "denoise"), b=(space_graphs.draw_network, "sr"))),
     Entry("fig05", "LWAS and residual learning, denoising", NETS, "classroom", _visual(5)),
     Entry("fig06", "LWAS and residual learning, ×4", NETS, "classroom", _visual(6)),
-    Entry("fig07", "Width settings: searched, w40, wm", "data/runs/classroom; w40 and wm from the text", "classroom", _widths),
+    Entry("fig07", "Width settings: searched, w40, wm", "data/runs/classroom; w40 and wm from the text", "classroom", _widths,
+          study="widths"),
     Entry("fig08", "MSE against MSE + SSIM, denoising", NETS, "classroom", _visual(8)),
     Entry("fig09", "MSE against MSE + SSIM, ×4", NETS, "classroom", _visual(9)),
     Entry("fig10", "Found net, median R1 and R2, denoising", "data/runs/classroom, data/studies/neighbours-classroom.json", "classroom",
@@ -129,7 +145,8 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
     if id.startswith("table"):
         return [] if local else _tables(int(id[5:]), out)
     entry, names = REGISTRY[id], []
-    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {entry.source}; preset {entry.scale}; {json.dumps(stamp)}"}
+    source, scale = entry.now()
+    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {source}; preset {scale}; {json.dumps(stamp)}"}
     for part, drawn in entry.draw(load, local):
         for fmt in FORMATS:
             path = out / f"{id}{'-' * bool(part)}{part}.{fmt}"
@@ -163,30 +180,34 @@ def _bytes(figure: Figure, fmt: str, said: dict[str, str]) -> bytes:
 
 
 def _tables(number: int, out: Path) -> list[str]:
-    """Markdown, CSV and LaTeX; rows of several protocols become tables of their own."""
-    rows = merged(measured(number))
+    """Markdown, CSV and LaTeX; rows of several protocols become tables of their own. Studies on other pictures stand beneath, as CSV in a
+    file of their own."""
+    rows, below = merged(measured(number)), blocks(number)
     groups = [[r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)] or [[]]
-    names = []
-    for suffix, write in (("md", tables.markdown), ("csv", tables.csv_text), ("tex", tables.latex)):
-        path = out / f"table{number:02}.{suffix}"
-        write_atomic(path, "\n".join(write(table(number), group) for group in groups).encode())
-        names.append(path.name)
-    return names
+    told = lambda write: "\n".join(write(table(number), g, below if g is groups[-1] else ()) for g in groups)  # noqa: E731
+    texts = {"md": told(tables.markdown), "csv": "\n".join(tables.csv_text(table(number), g) for g in groups), "tex": told(tables.latex)}
+    names = {f"table{number:02}.{suffix}": text for suffix, text in texts.items()}
+    if below:
+        names[f"table{number:02}-here.csv"] = tables.blocks_csv(below)
+    for name, text in names.items():
+        write_atomic(out / name, text.encode())
+    return list(names)
 
 
 def index(drawn: dict[str, list[str]], stamp: dict) -> str:
     """The page that lists every id, its files, and what it was made from."""
     head = ("# The paper's figures and tables, redrawn\n\nOne command makes all of them: `hinas-lab figures`. Published numbers are the "
-            "paper's; what is marked “here” or “classroom” is measured at a scale that a laptop reaches and is no reproduction.\n\n"
+            "paper's; what is marked “here”, or made at another scale than “paper”, is measured at one that a laptop reaches and is no "
+            "reproduction.\n\n"
             f"commit {stamp['commit']}, device {stamp['device']}, seed {stamp['seed']}\n\n"
             "| id | what | made from | scale | files |\n|---|---|---|---|---|\n")
     rows = []
     for id in IDS:
         if id in REGISTRY:
-            title, source, scale = REGISTRY[id].title, REGISTRY[id].source, REGISTRY[id].scale
+            title, (source, scale) = REGISTRY[id].title, REGISTRY[id].now()
         else:
             n = int(id[5:])
-            here = merged(measured(n))
+            here = [*merged(measured(n)), *blocks(n)]
             title, source = tables.TITLES[n], PUBLISHED + "".join(f"; {r.source}" for r in here)
             scale = ", ".join(["paper", *dict.fromkeys(f"{r.preset} (here)" for r in here)])
         files = drawn.get(id, [])

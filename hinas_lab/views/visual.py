@@ -8,6 +8,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from matplotlib.figure import Figure
 
 from hinas_lab.engine.baselines import classical
 from hinas_lab.engine.evaluate import measure
+from hinas_lab.engine.header import read_header
 from hinas_lab.images.catalog import read_images
 from hinas_lab.images.protocol import Restore, protocol
 from hinas_lab.studies.published import table
@@ -22,6 +24,7 @@ from hinas_lab.views import style
 from hinas_lab.views.plots import plot_restoration, zoom_box
 
 PATH = Path(__file__).parents[2] / "data" / "figures.csv"
+NETS = PATH.parent / "nets"
 PROTOCOL = {"denoise": "whole", "sr": "sr-standard"}
 STAND_IN = "not the paper's image"
 _COLUMN = {"BSDS500": None, "Set5": "set5", "Set14": "set14", "BSD100": "bsd100", "Urban100": "urban100"}
@@ -96,9 +99,10 @@ def figure_visual(rows: list[Line], load: Callable[[str], Restore | None], *, lo
         name = line.called if local else line.stand_in
         what = f"σ {line.level:g}" if line.task == "denoise" else f"×{line.level:g}"
         axes[r, 0].set_ylabel(f"{name}, {what}" + ("" if local else f"\n{STAND_IN}"))
-    nets = sorted({s for line, _ in images for _, s in line.columns if s.startswith("net")})
-    figure.suptitle(f"preset classroom, not the paper's scale; weights: {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
-                    "zoom where gradients are strongest (ours)", fontsize=9, color=style.FRAME)
+    nets = sorted({s for line, _ in images for _, s in line.columns if (NETS / s / "config.json").exists()})
+    presets = ", ".join(sorted({read_header(NETS / s)["preset"] for s in nets})) or "none"
+    figure.suptitle(fill(f"preset {presets}, not the paper's scale; weights: {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
+                         "zoom where gradients are strongest (ours)", 45 * columns), fontsize=9, color=style.FRAME)
     return figure
 
 

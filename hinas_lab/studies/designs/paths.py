@@ -1,7 +1,5 @@
 """Section 4.2.4 finds that the last layer has the most channels. Does the search do that, or do most width paths end so anyway?"""
 
-from dataclasses import asdict
-
 from scipy import stats
 
 from hinas_lab.space.genotype import legal_paths
@@ -22,13 +20,13 @@ def design(setting: Setting) -> Design:
     seeds = range(setting.count(registered.n))
     jobs = [setting.search(seed, space=SPACE | {"beta_norm": norm}) for norm in NORMS for seed in seeds]
     searches = yield jobs
-    rows, share, expected = [], {}, {}
+    rows, share = [], {}
     for job, row in zip(jobs, searches):
         before, after = tuple(row["before"]), tuple(row["path"])
         rows.append({"arm": job.space.beta_norm, "seed": job.search.seed, "before": list(before), "after": list(after),
                      "widest_before": is_widest_last(before), "widest_after": is_widest_last(after), "key": row["key"]})
     paths = legal_paths(jobs[0].space)
-    base = sum(map(is_widest_last, paths)) / len(paths)
+    base, top = sum(map(is_widest_last, paths)) / len(paths), max(p[-1] for p in paths)
     for norm in NORMS:
         space = next(j.space for j in jobs if j.space.beta_norm == norm)
         mine = [r for r in rows if r["arm"] == norm]
@@ -36,15 +34,21 @@ def design(setting: Setting) -> Design:
         hits = sum(r["widest_after"] for r in mine)
         test = stats.binomtest(hits, len(mine), min(max(untrained, 1e-9), 1 - 1e-9))
         interval = stats.binomtest(hits, len(mine)).proportion_ci(method="exact")
-        expected[norm] = untrained
         share[norm] = {"n": len(mine), "hits": hits, "share": hits / len(mine), "low": interval.low, "high": interval.high,
                        "untrained": untrained, "p": test.pvalue, "before": sum(r["widest_before"] for r in mine),
-                       "p_against_paths": stats.binomtest(hits, len(mine), base).pvalue}
+                       "p_against_paths": stats.binomtest(hits, len(mine), base).pvalue,
+                       # stricter: not only no layer wider than the last, but the widest there is
+                       "at_largest": sum(r["after"][-1] == top for r in mine),
+                       "at_largest_before": sum(r["before"][-1] == top for r in mine)}
     told = share["outgoing"]
     gap = told["share"] - told["untrained"]
     decided = len(seeds) >= registered.n and told["p"] < 0.05
     verdict = ("supported" if gap > 0 else "contradicted") if decided else "unresolved"
+    note = (f"{told['hits']} of {told['n']} end widest after the search, {told['before']} before it; of all "
+            f"{len(paths)} paths {sum(map(is_widest_last, paths))} end so; with the other softmax of beta "
+            f"{share['incoming']['hits']} of {share['incoming']['n']} after, {share['incoming']['before']} before")
     claims = {"path-last-widest": {"verdict": verdict, "least": registered.least, "metric": "share", "mean": gap, "p": told["p"],
-                                   "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"]}}
+                                   "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"],
+                                   "note": note}}
     return report("paths", setting, rows, searches, claims, shares=share, paths=len(paths), paths_widest=base,
-                  spread=[asdict(c) | {"shares": None} for c in chance(jobs[0].space, [STD, 0.1, 1.0])])
+                  paths_at_largest=sum(p[-1] == top for p in paths) / len(paths))
