@@ -8,6 +8,7 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from textwrap import wrap
 from threading import Thread
 
 from hinas_lab.studies.designs import DESIGNS
@@ -152,6 +153,7 @@ def lines(told: dict) -> list[str]:
         between = f" ({c['low']:+.4g} to {c['high']:+.4g})" if c["low"] == c["low"] else ""
         chance = f", p {c['p']:.3g}" if c["p"] == c["p"] else ""
         out.append(f"{id:<20} {c['verdict']:<13}{c['mean']:+.4g}{between}{chance}, n {c['n']}")
+        out += wrap(c.get("note", ""), 80, initial_indent="  ", subsequent_indent="  ")
     seeds = len({r["seed"] for r in told["rows"] if "seed" in r})
     out.append(f"presets {', '.join(told['presets']) or told['preset']}, protocol {', '.join(told['protocols'])}, {seeds} seeds;")
     out.append(f"device {told['device']}, one thread a job, {told['jobs']} jobs, {told['job_seconds'] / 60:.1f} minutes of them")
