@@ -424,7 +424,7 @@ def test_workers_end_with_the_command(tmp_path, how):
                                start_new_session=True)
     assert command.stdout.readline() == "working\n"
     (os.killpg if how == signal.SIGINT else os.kill)(command.pid, how)  # Ctrl-C reaches them all
-    told = command.communicate(timeout=20)[0]
+    told = command.communicate(timeout=60)[0]
     if how == signal.SIGINT:
         assert told.splitlines()[-1] == "KeyboardInterrupt" and told.count("Traceback") == 1, "the command's, none of a worker"
 
