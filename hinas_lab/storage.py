@@ -35,13 +35,13 @@ def write_atomic(path: Path, data: bytes):
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path, name: str = "config.json") -> Iterator[None]:
     """Inside, the run in ``folder`` is the caller's alone, among all threads and processes. ValueError when it is another's.
 
-    The system's lock on config.json, which is never replaced: it ends with the process, however that dies. A file system without locks
-    lets everybody in.
+    The system's lock on the file ``name``, which is never replaced: it ends with the process, however that dies. A file system without
+    locks lets everybody in.
     """
-    with open(folder / "config.json", "r+b") as file:
+    with open(folder / name, "r+b") as file:
         try:
             if os.name == "nt":
                 import msvcrt

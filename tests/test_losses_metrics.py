@@ -1,10 +1,11 @@
-"""PSNR, SSIM and Eq. 7 against scikit-image, against each other, and where they are delicate."""
+"""PSNR, SSIM, GMSD and Eq. 7 against scikit-image, against literal loops, against each other, and where they are delicate."""
 
 import math
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 from scipy.signal import convolve2d
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
@@ -12,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from hinas_lab.config import Loss
 from hinas_lab.engine.losses import restoration_loss
 from hinas_lab.engine.losses import ssim as torch_ssim
-from hinas_lab.images.metrics import psnr, ssim
+from hinas_lab.images.metrics import gmsd, psnr, ssim
 
 WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 rng = np.random.default_rng(0)
@@ -133,6 +134,68 @@ def test_the_smallest_image_is_one_window(window, least, padding):
     for shape in ((least - 1, 40), (40, least - 1)):
         with pytest.raises(ValueError, match=f"{shape[0]} x {shape[1]} pixels.*{least} x {least}"):
             ssim(np.ones(shape), np.ones(shape), window=window, padding=padding)
+
+
+# ---- GMSD ------------------------------------------------------------------------------------------------------------
+
+
+def literal_gmsd(image: np.ndarray, truth: np.ndarray) -> float:
+    """Xue, Zhang, Mou, Bovik (2014) pixel by pixel, planes on the 0-255 scale; as their script does, zeros lie around both images."""
+
+    def at(a: np.ndarray, y: int, x: int) -> float:
+        return float(a[y, x]) if 0 <= y < a.shape[0] and 0 <= x < a.shape[1] else 0.0
+
+    def gradient(a: np.ndarray) -> np.ndarray:
+        """Prewitt's magnitude of the means of 2 x 2 pixels, every second one."""
+        small = np.array([[(at(a, y, x) + at(a, y + 1, x) + at(a, y, x + 1) + at(a, y + 1, x + 1)) / 4 for x in range(0, a.shape[1], 2)]
+                          for y in range(0, a.shape[0], 2)])
+        out = np.zeros_like(small)
+        for y, x in np.ndindex(small.shape):
+            across = sum(at(small, y + d, x - 1) - at(small, y + d, x + 1) for d in (-1, 0, 1)) / 3
+            down = sum(at(small, y - 1, x + d) - at(small, y + 1, x + d) for d in (-1, 0, 1)) / 3
+            out[y, x] = math.sqrt(across**2 + down**2)
+        return out
+
+    mr, md = gradient(truth), gradient(image)
+    similarity = (2 * mr * md + 170) / (mr**2 + md**2 + 170)
+    return math.sqrt(float(((similarity - similarity.mean()) ** 2).sum()) / similarity.size)
+
+
+GRAY = {name: pair for name, pair in PAIRS.items() if pair[0].ndim == 2} | {
+    "odd": (rng.random((13, 8)), rng.random((13, 8))), "2 x 2": (rng.random((2, 2)), rng.random((2, 2))),
+    "two rows": (rng.random((2, 9)), rng.random((2, 9))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("x, y", GRAY.values(), ids=GRAY)
+def test_gmsd_is_the_papers(x, y):
+    wanted = literal_gmsd(255 * x, 255 * y)
+    assert gmsd(x, y) == pytest.approx(wanted, abs=1e-9) and gmsd(y, x) == pytest.approx(wanted, abs=1e-9)
+    assert gmsd(255 * x, 255 * y, data_range=255) == pytest.approx(wanted, abs=1e-9)
+    assert gmsd(x, x) == 0 == gmsd(y, y)
+
+
+def test_gmsd_rises_with_noise_and_blur():
+    noise = np.random.default_rng(1).standard_normal(photo.shape)
+    for worse in ([photo + s * noise for s in (0.02, 0.05, 0.1, 0.2)], [gaussian_filter(photo, s) for s in (0.5, 1, 2, 4)]):
+        values = [gmsd(image, photo) for image in worse]
+        assert values == sorted(values) and 0 < values[0] < values[-1] < 0.5
+    assert gmsd(photo + 0.1, photo) < gmsd(gaussian_filter(photo, 1), photo), "only the border sees another brightness"
+
+
+@pytest.mark.parametrize("x, y, wanted", [
+    (np.zeros((8, 8)), np.zeros((8, 9)), "shape"), (np.zeros((1, 8)), np.zeros((1, 8)), "at least 2 x 2"),
+    (np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), "one plane"), (np.zeros(8), np.zeros(8), "one plane"),
+])  # fmt: skip
+def test_planes_that_gmsd_cannot_compare_are_refused(x, y, wanted):
+    with pytest.raises(ValueError, match=wanted):
+        gmsd(x, y)
+
+
+def test_gmsd_does_not_hide_a_nan():
+    x = photo.copy()
+    x[20, 30] = np.nan
+    assert math.isnan(gmsd(x, photo))
 
 
 # ---- Eq. 7 -----------------------------------------------------------------------------------------------------------

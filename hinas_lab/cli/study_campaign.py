@@ -1,11 +1,22 @@
 """``hinas-lab study paths | widths | ...``: the registered designs; resumable, on several processes or a cluster, rows as JSON."""
 
-from contextlib import contextmanager
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from textwrap import wrap
+from threading import Thread
 
 from hinas_lab.studies.designs import DESIGNS
 
 EXECUTORS = "process, here, dask, or the address of a Dask scheduler"
+
+PATIENCE = "10s"
+"for a scheduler to answer"
 
 
 def add(studies):
@@ -42,6 +53,8 @@ def run(args) -> int:
         raise ValueError(f"preset = {args.preset!r}: a study needs a training at one noise level")
     check_json(args.json)
     _same_study(args)
+    if Path(args.run).exists() and not Path(args.run).is_dir():
+        raise ValueError(f"--run {args.run}: is a file; name a folder")
     args.threads = None
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=use_machine(args))
     refuse_leaks(args.data, "builtin")
@@ -71,36 +84,57 @@ def _same_study(args):
 
 
 @contextmanager
-def executor(where: str, workers: int):
+def executor(where: str, workers: int) -> Iterator[Executor | None]:
     """None (this process), a process pool, or Dask's. ValueError for another word, and when no scheduler answers."""
     if where == "here":
         yield None
     elif where == "process":
-        from concurrent.futures import ProcessPoolExecutor
-        from multiprocessing import get_context
-
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-        try:
+        with _processes(workers) as pool:
             yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
     elif where == "dask" or "://" in where:
-        try:
-            from distributed import Client, LocalCluster
-        except ModuleNotFoundError:
-            raise ValueError("--executor dask: needs Dask; install it with: pip install 'hinas_lab[cluster]'") from None
-        try:
-            # one worker process a job: torch's threads and seeds are the process's own
-            cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) if where == "dask" else where
-            client = Client(cluster, timeout="10s")
-        except (OSError, ValueError):
-            raise ValueError(f"--executor {where}: no Dask scheduler answers there") from None
-        with client:
-            yield client.get_executor(retries=3)
-            if where == "dask":
-                cluster.close()
+        with _cluster(where, workers) as client:
+            yield client.get_executor()  # an error of a job is no accident: it is not tried again; a job whose worker died is
     else:
         raise ValueError(f"--executor {where}: must be {EXECUTORS}")
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[Executor]:
+    others = active_children()
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin_worker)
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        for process in active_children():  # what it had not saved, at most some seconds of work, is done again
+            if process not in others:
+                process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker():
+    """A worker leaves Ctrl-C to the command that started it, and does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+
+
+@contextmanager
+def _cluster(where: str, workers: int) -> Iterator:
+    """A Dask client: of a cluster on this machine that ends with it, or of the scheduler at the address ``where``."""
+    try:
+        from distributed import Client, LocalCluster
+    except ModuleNotFoundError:
+        raise ValueError(f"--executor {where}: needs Dask; install it with: pip install 'hinas_lab[cluster]'") from None
+    with ExitStack() as stack:
+        if where == "dask":  # one worker process a job: torch's threads are the process's own
+            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0",
+                                                       silence_logs=logging.CRITICAL))  # a worker that dies is replaced, or told in a line
+        try:
+            client = Client(cluster if where == "dask" else where, timeout=PATIENCE)
+        except (OSError, ValueError):
+            raise ValueError(f"--executor {where}: no Dask scheduler answers there") from None
+        yield stack.enter_context(client)
 
 
 def lines(told: dict) -> list[str]:
@@ -116,10 +150,11 @@ def lines(told: dict) -> list[str]:
         sd = (sum((r["psnr"] - mean["psnr"]) ** 2 for r in some) / max(1, len(some) - 1)) ** 0.5
         out.append(f"{name:<38.38}{len(some):>4}{mean['psnr']:>9.3f}{sd:>7.3f}{mean['ssim']:>8.4f}{mean['gmsd']:>8.4f}")
     for id, c in told["claims"].items():
-        between = f"{c['mean']:+.4g} ({c['low']:+.4g} to {c['high']:+.4g}), p {c['p']:.3g}" if c["p"] == c["p"] else f"{c['mean']:+.4g}"
-        out.append(f"{id:<20} {c['verdict']:<13}{between}, n {c['n']}")
+        between = f" ({c['low']:+.4g} to {c['high']:+.4g})" if c["low"] == c["low"] else ""
+        chance = f", p {c['p']:.3g}" if c["p"] == c["p"] else ""
+        out.append(f"{id:<20} {c['verdict']:<13}{c['mean']:+.4g}{between}{chance}, n {c['n']}")
+        out += wrap(c.get("note", ""), 80, initial_indent="  ", subsequent_indent="  ")
     seeds = len({r["seed"] for r in told["rows"] if "seed" in r})
-    out.append(f"presets {', '.join(told['presets']) or told['preset']}, protocol {', '.join(told['protocols'])}, device {told['device']}, "
-               f"{seeds} seeds, one thread a job;")
-    out.append(f"{told['jobs']} jobs, {told['job_seconds'] / 60:.0f} minutes of them")
+    out.append(f"presets {', '.join(told['presets']) or told['preset']}, protocol {', '.join(told['protocols'])}, {seeds} seeds;")
+    out.append(f"device {told['device']}, one thread a job, {told['jobs']} jobs, {told['job_seconds'] / 60:.1f} minutes of them")
     return out

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, pre
 from hinas_lab.images.protocol import Restore
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.storage import environment, write_json
+from hinas_lab.storage import alone, environment, write_json
 
 PROTOCOLS = {"denoise": "whole", "sr": "sr-standard"}
 "what a trained net is measured under, unless said otherwise"
@@ -96,21 +96,27 @@ class SearchJob(Job):
                 "data_hash": content(self.data, self.space.channels, self.space.scale), "search": to_dict(self.search)} | more
 
     def run(self, folder: Path) -> dict:
-        from hinas_lab.engine.header import load_genotype
+        from hinas_lab.engine.header import load_genotype, read_json
         from hinas_lab.engine.records import Epoch
         from hinas_lab.engine.runs import open_search
         from hinas_lab.engine.scoring import shared_weight_score
 
-        run = open_search(folder / self.key, self.preset, data=self.data, device=self.device, resume=True)
-        scores = {}  # ahead of the saved state: a search that was stopped in between scores the same epoch the same
-        if (folder / self.key / "scores.json").exists():
-            scores = json.loads((folder / self.key / "scores.json").read_text())
-        for record in run.steps():
-            if isinstance(record, Epoch) and record.epoch in self.at:
-                state = run.state
-                told = shared_weight_score(state.net, record.genotype, state.patches, state.split.w, state.split.v, self.search)
-                scores[str(record.epoch)] = told
-                write_json(folder / self.key / "scores.json", scores)
+        run, file = open_search(folder / self.key, self.preset, data=self.data, device=self.device, resume=True), "scores.json"
+        scores = read_json(folder / self.key / file) if (folder / self.key / file).exists() else {}
+
+        def score():
+            """At the end of an epoch, before the search goes on: its state may be saved there, and be stopped, without its score."""
+            state = run.state
+            if state is not None and state.epoch in self.at and not state.iteration and not state.halfway:
+                told = shared_weight_score(state.net, state.genotype, state.patches, state.split.w, state.split.v, self.search)
+                scores[str(state.epoch)] = told
+                write_json(folder / self.key / file, scores)
+
+        score()
+        with closing(run.steps()) as records:
+            for record in records:
+                if isinstance(record, Epoch):
+                    score()
         columns = run.records.arrays()
         alpha, beta = columns["epoch/alpha"], columns["epoch/beta"]
         found = load_genotype(folder / self.key)
@@ -191,6 +197,10 @@ class ScoreJob(Job):
     kind = "score"
     seed = property(lambda self: self.search.seed)
 
+    def __post_init__(self):
+        for name in ("base", "data", "device"):
+            object.__setattr__(self, name, getattr(self.search, name))
+
     @property
     def spec(self) -> dict:
         return {"kind": self.kind, "search": self.search.spec, "genotypes": list(self.genotypes), "untrained": self.untrained}
@@ -249,13 +259,34 @@ def work(job: Job, folder: str | Path) -> dict:
     folder = Path(folder)
     if (row := stored(job, folder)) is not None:
         return row
-    with one_thread():
-        start = time.perf_counter()
-        row = {"key": job.key, **job.run(folder)}
-        row |= {"job_seconds": round(time.perf_counter() - start, 2), "env": environment(job.seed, job.device)}
+    with turn(folder / job.key), one_thread():
+        if (row := stored(job, folder)) is None:  # not done by somebody else meanwhile
+            start = time.perf_counter()
+            row = {"key": job.key, **job.run(folder)}
+            row |= {"job_seconds": round(time.perf_counter() - start, 2), "env": environment(job.seed, job.device)}
+            store(job, folder, row)
+    return stored(job, folder)
+
+
+def store(job: Job, folder: Path, row: dict):
+    """Keep the row of a finished job."""
     (folder / job.key).mkdir(parents=True, exist_ok=True)
     write_json(folder / job.key / "row.json", row | {"spec": job.spec})
-    return stored(job, folder)
+
+
+@contextmanager
+def turn(folder: Path) -> Iterator[None]:
+    """Inside, the job in ``folder`` is the caller's; who else wants it (another study, another terminal) waits here until it is free."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".turn").touch()
+    with ExitStack() as mine:
+        while True:
+            try:
+                mine.enter_context(alone(folder, ".turn"))
+                break
+            except ValueError:  # another's
+                time.sleep(0.2)
+        yield
 
 
 @contextmanager
