@@ -31,7 +31,6 @@ MADE_BY = {
     "peers-trained": "hinas-lab study peers --train --threads 1 --json {file}",
     "precision": "hinas-lab study precision",
     "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
-    "search-study": "hinas-lab study search",
     **{name: f"hinas-lab study {name} --json {{file}}" for name in DESIGNS},
 }
 "a record's name, or what comes before its first hyphen -> its command (demo writes it as summary.json, those without {file} as study.json)"
