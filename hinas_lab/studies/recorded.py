@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hinas_lab.config import Preset, SearchSpace, preset, to_dict
+from hinas_lab.studies.designs import DESIGNS
 
 FOLDER = Path(__file__).parents[2] / "data" / "studies"
 RUNS = Path(__file__).parents[2] / "data" / "runs"
@@ -38,6 +39,8 @@ MADE_BY = {
 def made_by(name: str) -> str | None:
     """The command that makes the record ``name``; None for an unknown one."""
     first, _, rest = name.partition("-")
+    if name in DESIGNS:
+        return f"hinas-lab study {name} --json data/studies/{name}.json"
     command = MADE_BY.get(name) or (MADE_BY.get(first) if rest else None)
     return command and command.format(file=f"data/studies/{name}.json", rest=rest)
 
