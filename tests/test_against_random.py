@@ -109,7 +109,7 @@ def test_where_nets_land_is_told(field):
     at = study.percentiles(field)
     np.testing.assert_allclose(at["searched"], [100 * (field.random < x).mean() for x in field.searched])
     text = study.landed(field)
-    assert f"12 random nets, two trainings each: mean {field.random.mean():.3f} dB" in text
+    assert f"12 random nets, two trainings each: mean {field.random.mean():.3f} dB;" in text
     assert f"percentiles {at['rsws'].min():.0f} to {at['rsws'].max():.0f}" in text
 
 
@@ -130,7 +130,7 @@ PATHS = STAND | {"study": "paths", "paths": 12, "paths_widest": 8 / 12, "claims"
 
 def test_paths_are_told_beside_their_base_rates():
     text = study.path_text(PATHS)
-    assert "67% of the 12 paths" in text and "afterwards 3 of 3" in text and "afterwards 1 of 3" in text
+    assert "67% of the 12 paths" in text and "3 of 3 afterwards" in text and "1 of 3 afterwards" in text
     assert "exact p against untrained below 0.001" in text and text.count("2 changed their path") == 2
 
 
@@ -146,16 +146,18 @@ def test_paths_are_drawn_before_and_after():
 def epochs_record() -> dict:
     rows = [{"arm": "checkpoint", "seed": s, "epoch": e, "soft": 20.0 + e, "shared": 18.0 + s, "psnr": 26 + 0.1 * s, "skip_share": 0.1 * e}
             for e in (4, 2, 6) for s in (0, 1)]
+    rows += [{"arm": "best on V", "seed": s, "epoch": e, "soft": 27.0, "psnr": 26.5, "skip_share": 0.5} for s, e in ((0, 6), (1, 5))]
     told = {"verdict": "unresolved", "least": 0.05, "metric": "psnr", "mean": 0.01, "low": -0.02, "high": 0.04, "p": None, "n": 2}
-    return STAND | {"study": "epochs", "checkpoints": [2, 4, 6], "picked": [6, 4], "rows": rows, "claims": {"best-on-v": told},
+    return STAND | {"study": "epochs", "checkpoints": [2, 4, 6], "picked": [6, 5], "rows": rows, "claims": {"best-on-v": told},
                     "tau": {"soft": [0.1, 0.3], "shared": [None, None], "skip_share": [-0.2, float("nan")]}}
 
 
 def test_a_long_search_as_arrays_and_words():
     c = study.checkpoints(epochs_record())
-    assert c["soft"].tolist() == [[22, 24, 26]] * 2 and c["shared"][1].tolist() == [19.0] * 3 and c["picked"].tolist() == [6, 4]
+    assert c["soft"].tolist() == [[22, 24, 26, 27]] * 2 and c["shared"][1, :3].tolist() == [19.0] * 3 and c["picked"].tolist() == [6, 5]
+    assert np.isnan(c["shared"][:, 3]).all(), "the study does not score the picked genotype with shared weights"
     text = study.epoch_text(epochs_record())
-    assert "V picked epoch 6, 4" in text and "22.00 dB -> 26.00 dB" in text and "20% -> 60%" in text
+    assert "V picked epoch 6, 5" in text and "22.00 dB -> 26.00 dB" in text and "20% -> 60%" in text
     assert "soft +0.20, skip share -0.20" in text and "shared" not in text.splitlines()[-1]
 
 
@@ -163,7 +165,7 @@ def test_a_long_search_is_drawn_with_the_epochs_that_were_picked():
     axes = views.figure_epochs(epochs_record()).axes
     assert len(axes) == 4 and [bool(ax.get_xlabel()) for ax in axes] == [False, False, True, True]
     picked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes[0].lines if line.get_marker() == "v"]
-    assert picked == [(6, 26.0), (4, 24.0)]
+    assert picked == [(6, 27.0), (5, 27.0)]
 
 
 # ---------------------------------------------------------------- pictures

@@ -16,6 +16,7 @@ from hinas_lab.studies.verdicts import scale
 
 COLUMNS = {"shared weights": "shared", "untrained supernet": "untrained", "parameters": "parameters", "MACs": "macs"}
 "predictor -> where a row of the record has it; the receptive radius is worked out from the genotype"
+NAMES = {"searched": "searched", "rsws": "RSWS"}
 DRAWS = 4000
 "of a bootstrap"
 
@@ -126,11 +127,11 @@ def percentiles(field: Field) -> dict[str, np.ndarray]:
 def landed(field: Field) -> str:
     """Where the nets land, in words."""
     random, sd = field.random.mean(1), field.seed_sd
-    out = [f"{len(random)} random nets, two trainings each: mean {random.mean():.3f} dB, from net to net sd {random.std(ddof=1):.3f}, "
-           f"of one net from training to training sd {sd:.3f}"]
+    out = [f"{len(random)} random nets, two trainings each: mean {random.mean():.3f} dB; sd from net to net "
+           f"{random.std(ddof=1):.3f}, from training to training of one net {sd:.3f}"]
     for name, p in percentiles(field).items():
         values = getattr(field, name)
-        out.append(f"{len(values)} {name:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} above random "
+        out.append(f"{len(values)} {NAMES[name]:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} from random "
                    f"({(values.mean() - random.mean()) / sd:+.1f} sd of a training); percentiles {p.min():.0f} to {p.max():.0f}, "
                    f"median {np.median(p):.0f}")
     return "\n".join(out)
@@ -150,7 +151,7 @@ def bought(field: Field, k: int) -> str:
     best, again = best_of(field.random, k)
     c = against_best_of(field, k)
     said = {"supported": "searched is better", "contradicted": "random is better"}.get(verdict(c), "not resolved")
-    return (f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another; searched minus the latter "
+    return (f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another\nsearched minus the latter: "
             f"{c.mean:+.3f} dB ({c.low:+.3f} to {c.high:+.3f}): {said}")
 
 
@@ -184,22 +185,23 @@ def path_text(record: dict) -> str:
     out = [f"no layer wider than the last: {record['paths_widest']:.0%} of the {record['paths']} paths"]
     for norm, s in record["shares"].items():
         moved = sum(r["before"] != r["after"] for r in record["rows"] if r["arm"] == norm)
-        out.append(f"{norm:<9} untrained {s['untrained']:4.0%}, these searches before their first step {s['before']} of {s['n']}, "
-                   f"afterwards {s['hits']} of {s['n']} ({s['low']:.0%} to {s['high']:.0%}); {moved} changed their path")
+        out.append(f"{norm:<9} untrained {s['untrained']:.0%}; these searches: {s['before']} of {s['n']} before their first step, "
+                   f"{s['hits']} of {s['n']} afterwards")
+        out.append(f"{'':<9} ({s['low']:.0%} to {s['high']:.0%}), {moved} changed their path")
         out.append(f"{'':<9} exact p against untrained {_p(s['p'])}, against the share of paths {_p(s['p_against_paths'])}")
     return "\n".join(out)
 
 
 @unless_absent
 def checkpoints(record: dict) -> dict[str, np.ndarray]:
-    """The study ``epochs`` as arrays: ``epoch`` (C,); ``soft``, ``shared``, ``psnr``, ``skip_share`` (searches, C); ``picked``
-    (searches,): the epoch that V picked."""
-    rows = [r for r in record["rows"] if r["arm"] == "checkpoint"]
-    seeds, epochs = sorted({r["seed"] for r in rows}), np.array(record["checkpoints"])
-    at = {(r["seed"], r["epoch"]): r for r in rows}
-    value = lambda r, k: nan if r[k] is None else r[k]  # noqa: E731
-    return {"epoch": epochs, "picked": np.array(record["picked"]),
-            **{k: np.array([[value(at[s, e], k) for e in epochs] for s in seeds]) for k in ("soft", "shared", "psnr", "skip_share")}}
+    """The study ``epochs`` as arrays: ``epoch`` (C,); ``soft``, ``shared``, ``psnr``, ``skip_share`` (searches, C), and as column C the
+    same at the epoch that V picked; ``picked`` (searches,): that epoch. nan where a study did not measure."""
+    at = {(r["seed"], "picked" if r["arm"] == "best on V" else r["epoch"]): r for r in record["rows"]}
+    seeds, epochs = sorted({seed for seed, _ in at}), record["checkpoints"]
+    value = lambda r, k: nan if r.get(k) is None else r[k]  # noqa: E731
+    columns = {k: np.array([[value(at[s, e], k) for e in (*epochs, "picked")] for s in seeds])
+               for k in ("soft", "shared", "psnr", "skip_share")}
+    return {"epoch": np.array(epochs), "picked": np.array(record["picked"]), **columns}
 
 
 @unless_absent
@@ -211,8 +213,8 @@ def epoch_text(record: dict) -> str:
     for key, name, unit in (("soft", "soft supernet on V", " dB"), ("shared", "decoded, supernet's weights", " dB"),
                             ("psnr", "retrained", " dB"), ("skip_share", "skips among the edges", "")):
         digits = ".0%" if key == "skip_share" else ".2f"
-        out.append(f"{name:<28}{mean(key, 0):{digits}}{unit} -> {mean(key, -1):{digits}}{unit}")
+        out.append(f"{name:<28}{mean(key, 0):{digits}}{unit} -> {mean(key, -2):{digits}}{unit}")
     ranks = {k: np.array([x for x in v if x is not None and x == x]) for k, v in record["tau"].items()}
     said = ", ".join(f"{k.replace('_', ' ')} {np.median(v):+.2f}" for k, v in ranks.items() if len(v))
     return "\n".join([*out, f"picked by V minus the last, retrained: {told['mean']:+.3f} dB ({told['low']:+.3f} to {told['high']:+.3f})",
-            f"how the checkpoints of one search rank with the retrained net, median tau: {said}"])
+            f"within a search, tau with the retrained net, median: {said}"])

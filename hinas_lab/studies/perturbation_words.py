@@ -38,8 +38,8 @@ def drop_text(p: Perturbed) -> str:
     for kind in KINDS:
         if t := p.told.get(kind):
             worse, better, alone = beyond(p, kind)
-            out.append(f"{kind}: {_share(t)}, median drop {t['median_drop']:+.3f} dB; beyond the noise {worse} worse, {better} better "
-                       f"(noise alone: about {alone:.1f} each)")
+            out.append(f"{kind}: {_share(t)}, median drop {t['median_drop']:+.3f} dB\n"
+                       f"    beyond the noise: {worse} worse, {better} better (noise alone: about {alone:.1f} each)")
     if t := p.told.get("R1, a 3x3 convolution replaced"):
         out.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {_share(t)}")
     same = sum(e.drop > p.same_seed for e in p.edits)
@@ -60,8 +60,8 @@ def control_text(p: Perturbed) -> str:
     for kind in KINDS:
         if c := p.told.get(f"{kind}: found - random"):
             r, (rank, nets) = p.told[f"{kind} on random"], rank_among_random(p, kind)
-            out.append(f"{kind}: on random nets {_share(r)}\n    mean drop of the found net's edits minus theirs {c['mean']:+.3f} dB "
-                       f"({c['low']:+.3f} to {c['high']:+.3f}) with edits as units; with nets as units: place {rank} of {nets}")
+            out.append(f"{kind}: on random nets {_share(r)}\n    found minus random, edits as units: {c['mean']:+.3f} dB ({c['low']:+.3f} "
+                       f"to {c['high']:+.3f}) of mean drop\n    nets as units: the found one has place {rank} of {nets}")
     return "\n".join(out) or "this record holds no edits of random nets"
 
 
@@ -69,7 +69,7 @@ def control_text(p: Perturbed) -> str:
 def parameter_text(p: Perturbed) -> str:
     """Is it size? The line through all edits, at no change of parameters."""
     c, tau = at_equal_parameters(p), kendall([e.parameters for e in p.edits], [e.drop for e in p.edits])
-    return (f"drop at unchanged parameters {c.mean:+.3f} dB ({c.low:+.3f} to {c.high:+.3f}); "
+    return (f"drop at unchanged parameters: {c.mean:+.3f} dB ({c.low:+.3f} to {c.high:+.3f})\n"
             f"more parameters against larger drop: tau {tau.mean:+.2f} ({tau.low:+.2f} to {tau.high:+.2f})")
 
 

@@ -12,14 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.studies.absent import unless_absent
-from hinas_lab.studies.against_random import Field, best_of, checkpoints, equal_cost, percentiles, taus
+from hinas_lab.studies.against_random import NAMES, Field, best_of, checkpoints, equal_cost, percentiles, taus
 from hinas_lab.studies.widths import is_widest_last
 from hinas_lab.views import style
 from hinas_lab.views.forest import plot_forest
 from hinas_lab.views.perturbation import scatter
 
 ARMS = {"searched": style.ALPHA, "rsws": style.BETA}
-WORDS = {"searched": "searched", "rsws": "RSWS"}
 
 
 @unless_absent
@@ -66,7 +65,7 @@ def plot_field(field: Field, *, ax: Axes) -> Axes:
         ax.axhline(n + 3.4 * step - 2.7, color=style.FAINT, lw=0.6)
     ticks = [(n - 1) / 2, n + 2.4, n + 5.8]
     ax.set(yticks=ticks, ylim=(n + 7.8, -1.2), xlabel="PSNR, dB, of the trained net on the test photographs")
-    names = [f"{len(getattr(field, k))} {WORDS[k]}\nmedian percentile {np.median(at[k]):.0f}" for k in ARMS]
+    names = [f"{len(getattr(field, k))} {NAMES[k]}\nmedian percentile {np.median(at[k]):.0f}" for k in ARMS]
     ax.set_yticklabels([f"{n} random nets", *names])
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -85,7 +84,7 @@ def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
     for name, colour in ARMS.items():
         values = getattr(field, name)
         ax.axhline(values.mean(), color=colour, lw=1.6, ls="-" if name == "searched" else "-.",
-                   label=f"mean of {len(values)} {WORDS[name]} nets")
+                   label=f"mean of {len(values)} {NAMES[name]} nets")
     same = equal_cost(field)
     ax.axvline(same, color=style.FRAME, lw=1, ls=":", label=f"k = {same}: the cost of one search")
     ax.plot(k, curves[k - 1, 1], "o", ms=12, markerfacecolor="none", markeredgecolor=style.FRAME, markeredgewidth=2)
@@ -155,9 +154,9 @@ def figure_epochs(record: dict) -> Figure:
               "skip_share": "skips among the decoded edges"}
     for ax, (key, title) in zip(figure.subplots(2, 2, sharex=True).flat, panels.items()):
         for values, picked in zip(c[key], c["picked"]):
-            ax.plot(c["epoch"], values, color=style.BETA, lw=0.8, alpha=0.5)
-            ax.plot(picked, np.interp(picked, c["epoch"], values), "v", color=style.BEST, ms=7)
-        ax.plot(c["epoch"], np.nanmean(c[key], 0), "o-", color=style.INK, lw=1.8, ms=3.5)
+            ax.plot(c["epoch"], values[:-1], color=style.BETA, lw=0.8, alpha=0.5)
+            ax.plot(picked, values[-1], "v", color=style.BEST, ms=7)
+        ax.plot(c["epoch"], np.nanmean(c[key][:, :-1], 0), "o-", color=style.INK, lw=1.8, ms=3.5)
         ax.set_title(title, loc="left")
         if ax.get_subplotspec().is_last_row():
             ax.set_xlabel("epoch")

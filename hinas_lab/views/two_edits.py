@@ -1,11 +1,13 @@
 """Pick two edits as a paper with room for two examples would: what they change, drawn, and what they show."""
 
 import os
+from dataclasses import replace
 from html import escape
 
 from hinas_lab.studies.absent import unless_absent
 from hinas_lab.studies.perturbation import Perturbed
 from hinas_lab.studies.perturbation_words import told_two
+from hinas_lab.views.drawing import Drawing
 from hinas_lab.views.graphs import draw_difference
 from hinas_lab.views.perturbation import figure_drops
 from hinas_lab.views.style import png, theme
@@ -23,11 +25,19 @@ class TwoEdits:
         from base64 import b64encode
 
         p = self.perturbed
-        drawings = "".join(f"<div>{draw_difference(p.found, p.edits[i].genotype).svg()}</div>" for i in (first, second))
+        drawings = "".join(f'<div style="max-width: 48%; min-width: 24em">{self.drawing(i).svg()}</div>' for i in (first, second))
         words = "".join(f"<p>{escape(line)}</p>" for line in told_two(p, first, second).splitlines())
         with theme():
             picture = b64encode(png(figure_drops(p, (first, second)), dpi=90)).decode()
-        return f'{drawings}{words}<img alt="the two among all edits" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+        return (f'{words}<div style="display: flex; flex-wrap: wrap; gap: 1em">{drawings}</div>'
+                f'<img alt="the two among all edits" style="max-width: 100%" src="data:image/png;base64,{picture}">')
+
+    def drawing(self, number: int) -> Drawing:
+        """The cell that edit ``number`` changes."""
+        found, e = self.perturbed.found, self.perturbed.edits[number]
+        layer = next(l for l in range(found.layers) if found.cells[l] != e.genotype.cells[l])
+        whole = draw_difference(found, e.genotype, title=f"{e.kind}: + new, bold; − old, dashed")
+        return replace(whole, groups=(whole.groups[1 + layer],))  # the path comes first
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         still = {"text/html": self.html(*self.pair), "text/plain": told_two(self.perturbed, *self.pair)}
