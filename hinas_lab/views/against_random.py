@@ -31,9 +31,9 @@ def figure_field(field: Field) -> Figure:
 
 @unless_absent
 def figures_best_of(field: Field, ks: Sequence[int]) -> dict[str, Figure]:
-    """``plot_best_of`` for each of ``ks`` that there are nets for, and last for what a search costs; by the name of k."""
+    """``plot_best_of`` for each of ``ks`` that there are nets for, and for what a search costs; by the name of k, in order."""
     figures = {}
-    for k in (*(k for k in ks if k <= len(field.random) and k != equal_cost(field)), equal_cost(field)):
+    for k in sorted({k for k in (*ks, equal_cost(field)) if k <= len(field.random)}):
         figures[str(k)] = Figure(figsize=(9, 3.8), layout="constrained")
         plot_best_of(field, k, ax=figures[str(k)].subplots())
     return figures
@@ -41,9 +41,9 @@ def figures_best_of(field: Field, ks: Sequence[int]) -> dict[str, Figure]:
 
 @unless_absent
 def figures_predictors(field: Field) -> dict[str, Figure]:
-    """``plot_predictor`` for each; the last is the one by shared weights."""
+    """``plot_predictor`` for each, by its name."""
     figures = {}
-    for name in reversed(field.predictors):
+    for name in field.predictors:
         figures[name] = Figure(figsize=(6.5, 3.4), layout="constrained")
         plot_predictor(field, name, ax=figures[name].subplots())
     return figures
