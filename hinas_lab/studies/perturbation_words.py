@@ -11,6 +11,7 @@ from hinas_lab.studies.perturbation import (
     luck,
     pairs_worse,
     rank_among_random,
+    share_by_luck,
 )
 from hinas_lab.studies.published import sentences, table
 from hinas_lab.studies.published import where as place
@@ -37,9 +38,10 @@ def drop_text(p: Perturbed) -> str:
     out = [f"noise of a training: ±{p.noise:.3f} dB, from {len(p.null)} trainings of the found net"]
     for kind in KINDS:
         if t := p.told.get(kind):
-            worse, better, alone = beyond(p, kind)
+            (worse, better, alone), (low, high) = beyond(p, kind), share_by_luck(p, kind)
             out.append(f"{kind}: {_share(t)}, median drop {t['median_drop']:+.3f} dB\n"
-                       f"    beyond the noise: {worse} worse, {better} better (noise alone: about {alone:.1f} each)")
+                       f"    beyond the noise: {worse} worse, {better} better (noise alone: about {alone:.1f} each)\n"
+                       f"    if no edit mattered, {low:.0%} to {high:.0%} would be worse by noise")
     if t := p.told.get("R1, a 3x3 convolution replaced"):
         out.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {_share(t)}")
     same = sum(e.drop > p.same_seed for e in p.edits)
@@ -93,15 +95,24 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
     for kind, words in KINDS.items():
         if not (t := p.told.get(kind)):
             continue
-        said = _side(t["low"] - 0.5, t["high"] - 0.5) if t["n"] >= LEAST else "open"
-        seen = f"{_share(t)}, mean drop {t['mean_drop']:+.3f} dB"
+        low, high = share_by_luck(p, kind)
+        said = _side(min(t["low"] - 0.5, t["worse"] / t["n"] - high), max(t["high"] - 0.5, t["worse"] / t["n"] - low))
+        said = said if t["n"] >= LEAST else "open"
+        seen = f"{_share(t)}; if no edit mattered, up to {high:.0%}; mean drop {t['mean_drop']:+.3f} dB"
         out.append((f"weak, {kind}: with {words} it is worse more often than not", seen, said))
     for kind in KINDS:
         if c := p.told.get(f"{kind}: found - random"):
             place, nets = rank_among_random(p, kind)
             seen = f"drops {c['mean']:+.3f} dB ({c['low']:+.3f} to {c['high']:+.3f}) against random nets'; place {place} of {nets} nets"
-            out.append((f"owed to the search, {kind}: the same edits cost random nets less", seen, _side(c["low"], c["high"])))
+            out.append((f"owed to the search, {kind}: the same edits cost random nets less", seen, _by_units(c, place, nets)))
     return out
+
+
+def _by_units(c: dict, place: int, nets: int) -> str:
+    """With edits as units, and with nets: the first or last of 20 is rare."""
+    edits = _side(c["low"], c["high"])
+    whole = "holds" if place <= 0.05 * nets else "fails" if nets + 1 - place <= 0.05 * nets else "open"
+    return edits if edits == whole else f"{edits}, counting edits; {whole}, counting nets"
 
 
 def _share(t: dict) -> str:
