@@ -227,6 +227,7 @@ def test_verdicts_carry_scale_n_and_unit():
     text = verdict_table(told)
     assert text.count("local-optimum") == 0 and claim("local-optimum-r1").claim in text
     assert "40 of 44, by edit" in text and "preset tiny, builtin photographs" in text and "| **supported** |" in text
+    assert verdict_table(told, Absent("made by x")).startswith(text[:200]) and "- made by x" in verdict_table(told, Absent("made by x"))
     told["claims"]["local-optimum-r1"] |= {"p": None, "low": None}
     assert "(? to" in verdict_table(told) and "| none |" in verdict_table(told)
 

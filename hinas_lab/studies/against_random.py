@@ -128,7 +128,7 @@ def landed(field: Field) -> str:
     """Where the nets land, in words."""
     random, sd = field.random.mean(1), field.seed_sd
     out = [f"{len(random)} random nets, two trainings each: mean {random.mean():.3f} dB; sd from net to net "
-           f"{random.std(ddof=1):.3f}, from training to training of one net {sd:.3f}"]
+           f"{random.std(ddof=1):.3f}, of one net's trainings {sd:.3f}"]
     for name, p in percentiles(field).items():
         values = getattr(field, name)
         out.append(f"{len(values)} {NAMES[name]:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} from random "

@@ -2,7 +2,7 @@
 
 from math import isnan
 
-from hinas_lab.studies.absent import unless_absent
+from hinas_lab.studies.absent import Absent, unless_absent
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.statistics import LEAST
 
@@ -19,9 +19,12 @@ def scale(record: dict) -> str:
             f"{record['jobs']} jobs, {long} in all")
 
 
-@unless_absent
-def verdict_table(*records: dict) -> str:
-    """A Markdown table: a row per claim of the records, the scales below it."""
+def verdict_table(*asked: dict | Absent) -> str:
+    """A Markdown table: a row per claim of the records, the scales below it, and a line for each record that is absent; that line alone
+    when there is none else."""
+    records, gone = [r for r in asked if not isinstance(r, Absent)], [r for r in asked if isinstance(r, Absent)]
+    if not records:
+        return gone[0]
     out = ["| claim | verdict | found (95 % interval) | smallest that would matter | p | n | study |", "|---|---|---|---|---|---|---|"]
     for record in records:
         for id, told in record["claims"].items():
@@ -31,7 +34,7 @@ def verdict_table(*records: dict) -> str:
             cells = (what, f"**{told['verdict']}**", _found(told), least, _p(told["p"]), n, record["study"])
             out.append(f"| {' | '.join(cells)} |")
     below = [f"{r['study']}: {scale(r)}." for r in records]
-    return "\n".join([*out, "", *[f"- {line}" for line in below], f"- With fewer than {LEAST} nothing is decided."])
+    return "\n".join([*out, "", *[f"- {line}" for line in (*below, *gone)], f"- With fewer than {LEAST} nothing is decided."])
 
 
 def _found(told: dict) -> str:
