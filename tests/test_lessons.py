@@ -130,7 +130,7 @@ def number_in(text: str, pattern: str) -> float:
 
 def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "10"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
         assert len(ids) >= 3 and ids == [f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]]
 
@@ -163,7 +163,7 @@ def test_the_teachers_page_names_questions_that_exist(capsys):
     text = (Path(__file__).parent.parent / "docs" / "teaching.md").read_text("utf-8")
     named = set(re.findall(r"\b[01]\d\.[a-z]\b", text))
     assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "10"):
+    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
         assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
     (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
     exec(command, {})

@@ -5,24 +5,27 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
+from hinas_lab.studies.absent import unless_absent
 from hinas_lab.views.style import png
 
 
-def slider(figures: Mapping[str, Figure], what: str):
-    """An ipywidgets box: a slider named ``what`` over the keys, and the picture of the key chosen.
+@unless_absent
+def slider(figures: Mapping[str, Figure], what: str, *, start: str | None = None, dropdown: bool = False):
+    """An ipywidgets box: a slider (or a ``dropdown``) named ``what`` over the keys, and the picture of the key chosen; first of ``start``.
 
-    With HINAS_LIVE=0, or without ipywidgets, the last picture alone. ValueError for no picture.
+    With HINAS_LIVE=0, or without ipywidgets, the picture of ``start`` alone (default: the last). ValueError for no picture.
     """
     if not figures:
         raise ValueError("slider: needs at least one picture")
     try:
         if os.environ.get("HINAS_LIVE") == "0":
             raise ImportError
-        from ipywidgets import Image, SelectionSlider, VBox
+        from ipywidgets import Dropdown, Image, SelectionSlider, VBox
     except ImportError:
-        return list(figures.values())[-1]
+        return figures[start] if start else list(figures.values())[-1]
     drawn = {key: png(figure) for key, figure in figures.items()}
-    picture = Image(value=next(iter(drawn.values())), format="png", layout={"max_width": "100%"})
-    chooser = SelectionSlider(options=list(drawn), description=what, layout={"width": "60%"})
+    start = start or next(iter(drawn))
+    picture = Image(value=drawn[start], format="png", layout={"max_width": "100%"})
+    chooser = (Dropdown if dropdown else SelectionSlider)(options=list(drawn), value=start, description=what, layout={"width": "60%"})
     chooser.observe(lambda change: setattr(picture, "value", drawn[change["new"]]), names="value")
     return VBox([chooser, picture])
