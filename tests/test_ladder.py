@@ -11,11 +11,13 @@ from matplotlib.figure import Figure
 
 from hinas_lab.config import TrainConfig, from_dict, preset
 from hinas_lab.engine.evaluate import Row
+from hinas_lab.engine.restore import restore_array
 from hinas_lab.engine.runs import load_genotype, load_network, load_supernet, read_header, with_seed
 from hinas_lab.space.network import inherit
+from hinas_lab.studies.jobs import measure
 from hinas_lab.studies.ladder import SHARPNESS, Ladder, Rung, centred, sharpened, through
-from hinas_lab.studies.nets import FOLDER, NETS, searched, trained
-from hinas_lab.studies.recorded import recorded_run
+from hinas_lab.studies.nets import FOLDER, KEPT, NETS, kept_key, searched, trained
+from hinas_lab.studies.recorded import recorded, recorded_run
 from hinas_lab.views import ladder as views
 from hinas_lab.views import rows
 from hinas_lab.views.style import theme
@@ -122,7 +124,22 @@ def test_the_recorded_supernet_decodes_to_its_genotype():
     ladder = Ladder(FOLDER / "supernet", square=16)
     assert ladder.genotype == load_genotype(FOLDER / "supernet") == load_genotype(recorded_run("classroom"))
     assert load_supernet(FOLDER / "supernet")[2]["search"]["seed"] == 0
-    assert {"supernet", *NETS} == {p.name for p in FOLDER.iterdir() if p.is_dir()}
+    assert {"supernet", *NETS} <= {p.name for p in FOLDER.iterdir() if p.is_dir()} <= {"supernet", *NETS, *KEPT}
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.iterdir() if p.name in KEPT))
+def test_nets_of_the_campaign_are_those_of_its_records(name):
+    """The record's row and the folder tell of the same training, and the weights give the row's numbers again."""
+    study, wanted = KEPT[name]
+    row = next(r for r in recorded(study)["rows"] if wanted.items() <= r.items())
+    net, info = load_network(FOLDER / name)
+    assert (row.get("weights") or row["key"]) == kept_key(name)
+    assert (info["parameters"], info["seed"], info["task"]) == (row["parameters"], row["seed"], row["task"])
+    assert read_header(FOLDER / name)["data"] == "builtin" and sum(f.stat().st_size for f in (FOLDER / name).iterdir()) <= 150_000
+    if row.get("test", "builtin") == "builtin":
+        level, how = (50.0, "whole") if info["task"] == "denoise" else (info["scale"], "sr-standard")
+        told = measure(lambda image: restore_array(net, image, clip=False), level, "builtin", how)
+        assert [told[k] for k in ("psnr", "ssim", "gmsd")] == pytest.approx([row[k] for k in ("psnr", "ssim", "gmsd")], abs=2e-3)
     assert sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()) <= 1_000_000
 
 
