@@ -1,5 +1,5 @@
-"""Write docs/field.png from the recorded studies ``widths`` and ``search``: all width paths and 30 random nets beside the noise of a training,
-and where the searches landed (``make docs``)."""
+"""Write docs/field.png from the recorded studies ``widths`` and ``search``: all width paths and 30 random nets beside the noise of a
+training, and where the searches landed (``make docs``)."""
 
 from pathlib import Path
 
