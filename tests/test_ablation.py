@@ -16,7 +16,9 @@ from hinas_lab import lessons
 from hinas_lab.lessons.questions import solve
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, sample
+from hinas_lab.storage import write_json
 from hinas_lab.studies import findings, recorded
+from hinas_lab.studies.absent import asked
 from hinas_lab.studies.campaign import study
 from hinas_lab.studies.chosen_n import announced, by_chance, choices, plan, tost_interval
 from hinas_lab.studies.claims import NOT_TESTED
@@ -26,6 +28,7 @@ from hinas_lab.studies.jobs import SearchJob
 from hinas_lab.studies.one_change import one_change
 from hinas_lab.studies.printed_tests import printed_tests
 from hinas_lab.studies.statistics import Contrast, detectable, equivalent, paired, pairs_needed, power
+from hinas_lab.studies.verdicts import against_least, verdict_table
 from hinas_lab.views import ablation, choosing, style
 
 NAMES = ("lwas-residual", "budget", "loss", "widths", "sharing")
@@ -153,8 +156,8 @@ def test_rows_differ_of_two_rows_is_the_paired_test():
 def test_a_line_says_what_the_interval_says():
     said = findings.line("x", paired([0.1, 0.12, 0.09, 0.11, 0.1, 0.13]))
     assert re.search(r"\+0\.108 dB \(\+0\.09\d to \+0\.1\d\d\), n = 6: above 0$", said)
-    assert "no interval from one pair), n = 1: unresolved, fewer than 6 pairs" in findings.line("x", paired([0.5]))
-    below = findings.line("x", Contrast(mean=-0.2, low=-0.3, high=-0.1, n=6), "SSIM")
+    assert findings.line("x", paired([0.5]), wide=0) == "x +0.500 dB, n = 1: unresolved, fewer than 6 pairs", "one pair has no interval"
+    below = findings.line("x", Contrast(mean=-0.2, low=-0.3, high=-0.1, n=6), "ssim")
     assert below.endswith("-0.2000 SSIM (-0.3000 to -0.1000), n = 6: below 0")
     assert findings.line("x", Contrast(mean=0.2, low=0.1, high=0.3, n=5)).endswith("unresolved, fewer than 6 pairs")
 
@@ -162,12 +165,12 @@ def test_a_line_says_what_the_interval_says():
 def test_asked_prints_the_scale_or_the_command(records, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     for name in NAMES:
-        assert findings.asked(name, findings.along) is None
-        assert f"study {name} is not recorded yet; it is made with: hinas-lab study {name} --json data/" in capsys.readouterr().out
+        assert not asked(name, findings.along)
+        assert capsys.readouterr().out.endswith(f"make it with: hinas-lab study {name} --json data/studies/{name}.json\n")
     (tmp_path / "budget.json").write_text(json.dumps(records["budget"]))
-    assert findings.asked("budget", findings.along) == json.loads(json.dumps(records["budget"]))
+    assert asked("budget", findings.along) == json.loads(json.dumps(records["budget"]))
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first.startswith("preset tiny, training images builtin, protocol whole, device cpu: ") and len(rest) == 4
+    assert first.startswith("preset tiny, builtin photographs, protocol whole, device cpu, ") and len(rest) == 4
 
 
 def test_every_design_has_its_command():
@@ -230,32 +233,45 @@ def test_equal_is_said_by_the_margin_alone(records):
 @pytest.mark.parametrize("low, high, said", [(-0.04, 0.03, "too small to matter"), (0.06, 0.2, "large enough to matter"),
                                              (-0.3, -0.05, "large enough to matter"), (0.01, 0.2, "open"), (nan, nan, "unknown")])
 def test_does_it_matter(low, high, said):
-    assert findings.against_least(Contrast(mean=0, low=low, high=high, n=8), 0.05) == said
+    assert against_least(low, high, 0.05) == said
 
 
-def test_the_verdict_table(records):
-    studies = {name: records[name] for name in ("lwas-residual", "loss", "widths", "sharing")}
-    head, rule, *rows = findings.verdict_table(studies).splitlines()
-    assert len(rows) == 12 and {row.count("|") for row in (head, rule, *rows)} == {9}
-    for name in ("lwas-residual", "loss", "widths", "sharing"):
-        for told in studies[name]["claims"].values():
+def test_the_verdict_table(records, tmp_path, monkeypatch):
+    """p is the registered test's, and the same as in the ledger: Holm's over all recorded claims, also of studies that the table leaves out."""
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    studies = ("lwas-residual", "loss", "widths", "sharing")
+    for name in studies:
+        write_json(tmp_path / f"{name}.json", records[name])
+    table = verdict_table(*studies)
+    head, rule, *rows = table.split("\n\n")[0].splitlines()
+    assert len(rows) == 12 and {row.count("|") for row in (head, rule, *rows)} == {8}
+    for name in studies:
+        assert f"- {name}: preset tiny, builtin photographs" in table
+        for told in records[name]["claims"].values():
             assert any(f"**{told['verdict']}** | {told['mean']:+.3f} dB" in r or f"**{told['verdict']}** | {told['mean']:+.4f} SSIM" in r
                        for r in rows)
-    residual = next(r for r in rows if "residual learning helps denoising" in r)
-    d = studies["lwas-residual"]["claims"]["residual-denoise"]["differences"]
-    assert residual.split(" | ")[5] == "< 0.001" and 10 * stats.ttest_1samp(d, 0).pvalue < 0.001
-    assert "| Table 1 |" in residual and "large enough" in residual
-    lwas = next(r for r in rows if "layer-wise sharing helps denoising" in r)
-    d = studies["lwas-residual"]["claims"]["lwas-denoise"]["differences"]
-    assert float(lwas.split(" | ")[5]) >= stats.ttest_1samp(d, 0).pvalue
-    missing = findings.verdict_table(studies | {"lwas-residual": None})
-    assert missing.count(NOT_TESTED) == 4 and missing.count("counted, not judged") == 2
+    assert "over the 10 claims of the whole ledger" in table and table.count("counted, not judged") == 2
+    for name, id, words in (("lwas-residual", "residual-denoise", "residual learning helps denoising"), ("loss", "loss-psnr", "PSNR of a"),
+                             ("sharing", "sharing-equal", "costs no quality")):
+        row, told = next(r for r in rows if words in r), records[name]["claims"][id]
+        p, adjusted = re.search(r"(\S+) \((\S+)\) \|$", row).groups()
+        own = told["tost_p"] if id == "sharing-equal" else stats.ttest_1samp(told["differences"], 0).pvalue
+        assert float(p) == float(f"{own:.2g}") <= float(adjusted)
+        assert row in verdict_table(name), "a table of fewer claims says the same of each"
+    assert "| Table 1 |" in rows[2] and "| large enough to matter (± 0.05 dB) | 8 of 8, by search seed |" in rows[3]
+    (tmp_path / "lwas-residual.json").unlink()
+    missing = verdict_table(*studies)
+    assert missing.count(NOT_TESTED) == 4 and "make it with: hinas-lab study lwas-residual" in missing and "over the 6 claims" in missing
+    with pytest.raises(ValueError, match="must be one of"):
+        verdict_table("nothing")
 
 
-def test_few_seeds_have_no_verdict():
+def test_few_seeds_have_no_verdict(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     record = record_of("lwas-residual", seeds=2)
     assert all(line.endswith("unresolved, fewer than 6 pairs") for line in findings.of_factors(record))
-    assert "**unresolved**" in findings.verdict_table({"lwas-residual": record})
+    write_json(tmp_path / "lwas-residual.json", record)
+    assert "**unresolved**" in verdict_table("lwas-residual") and "| none: too few |" in verdict_table("lwas-residual")
     assert isnan(findings.contrast_of({"mean": 0, "n": 2, "p": None}).p)
     assert len(ablation.figure_factors(record).axes) == 6
 

@@ -11,9 +11,9 @@ from hinas_lab.config import preset
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import sample
 from hinas_lab.studies import against_random as study
-from hinas_lab.studies import random_search
 from hinas_lab.studies.absent import Absent
 from hinas_lab.studies.against_random import Field, read
+from hinas_lab.studies.statistics import best_of, kendall
 from hinas_lab.views import against_random as views
 from hinas_lab.views.sliders import slider
 from hinas_lab.views.style import theme
@@ -58,21 +58,21 @@ def test_the_record_as_values(field):
 def test_the_best_of_k_is_the_mean_over_all_draws(field, k):
     first, again = field.random.T
     draws = [max(some, key=lambda i: first[i]) for some in combinations(range(N), k)]
-    best, then = study.best_then(first, again, k)
-    assert best == pytest.approx(np.mean(first[draws])) == pytest.approx(random_search.best_of(first, k))
-    assert then == pytest.approx(np.mean(again[draws]))
+    assert best_of(first, k) == pytest.approx(np.mean(first[draws])) and best_of(first, k, again) == pytest.approx(np.mean(again[draws]))
+    assert study.best_then(field.random, k) == pytest.approx(((best_of(first, k) + best_of(again, k)) / 2,
+                                                              (best_of(first, k, again) + best_of(again, k, first)) / 2))
 
 
 @pytest.mark.parametrize("k", [0, N + 1])
 def test_k_must_be_possible(field, k):
     with pytest.raises(ValueError, match=f"k = {k}: must be from 1 to {N}"):
-        study.best_then(*field.random.T, k)
+        study.best_then(field.random, k)
 
 
 def test_luck_is_not_paid_twice():
     """Equal nets: the best of many looks better, trained again it does not."""
     lucky = read(made(net_sd=0.0))
-    best, again = study.best_of(lucky.random, N)
+    best, again = study.best_then(lucky.random, N)
     assert best - lucky.random.mean() > lucky.seed_sd and abs(again - lucky.random.mean()) < lucky.seed_sd
 
 
@@ -84,7 +84,7 @@ def test_equal_cost_counts_the_training_of_the_found_net(field):
 
 
 def test_needed_is_the_first_k_that_reaches_the_level(field):
-    level = study.best_of(field.random, 3)[1]
+    level = study.best_then(field.random, 3)[1]
     assert study.needed(field, level) == 3 and study.needed(field, 0.0) == 1 and study.needed(field, 99.0) is None
     assert "does not reach it" in study.needed_text(read(made(lead=3.0)))
 
@@ -102,7 +102,7 @@ def test_predictors_are_held_against_the_ceiling(field):
     taus = study.taus(field)
     assert np.isnan(taus["untrained supernet"].mean) and taus["parameters"].mean == pytest.approx(-taus["MACs"].mean)
     # a predictor that knows what each net is worth may rank it better than another training does
-    assert taus["shared weights"].mean > taus["parameters"].mean and field.ceiling.mean == study.kendall(*field.random.T).mean
+    assert taus["shared weights"].mean > taus["parameters"].mean and field.ceiling.mean == kendall(*field.random.T).mean
 
 
 def test_where_nets_land_is_told(field):
@@ -185,7 +185,7 @@ def test_the_best_of_k_is_drawn_up_to_all(field):
     figures = views.figures_best_of(field, (1, 2, 9, 30))
     assert list(figures) == ["1", "2", "4", "9"], "with the cost of a search, in order; k beyond all nets is left out"
     ax = figures["2"].axes[0]
-    assert ax.lines[0].get_ydata()[-1] == pytest.approx(study.best_of(field.random, N)[0]) and "k = 2" in ax.get_title()
+    assert ax.lines[0].get_ydata()[-1] == pytest.approx(study.best_then(field.random, N)[0]) and "k = 2" in ax.get_title()
     assert any("k = 4: the cost of one search" in t.get_text() for t in ax.get_legend().get_texts())
 
 

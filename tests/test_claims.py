@@ -12,6 +12,7 @@ from hinas_lab.storage import write_json
 from hinas_lab.studies import recorded
 from hinas_lab.studies.claims import NOT_TESTED, PATH, claim, claims, judge
 from hinas_lab.studies.designs.common import Setting, judged, report
+from hinas_lab.studies.verdicts import verdict_table
 
 
 def test_what_is_registered():
@@ -90,8 +91,14 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
     assert [rows[id][7] for id in ("lwas-denoise", "widths-w40", "sharing-equal")] == ["0.0078 (0.016)", "0.031 (0.031)", "0.001 (0.003)"]
     assert rows["lwas-sr"][6] == NOT_TESTED and rows["sharing-time"] == none["sharing-time"]  # what the records do not say
     assert "Holm over the 3 claims" in TOOL["tested"]()
-    text = TOOL["HEAD"]
-    assert "evidence of a small one never becomes a" in text
+    assert "evidence of a small one never becomes a" in TOOL["HEAD"]
+    for study in ("lwas-residual", "widths", "sharing"):  # a lesson's table says the same
+        for line in verdict_table(study).split("\n\n")[0].splitlines()[2:]:
+            said = [c.strip() for c in line.strip("|").split(" | ")]
+            row = next(r for r in rows.values() if said[0] == f"{r[2]}: {r[3]}")
+            if "**" in said[2]:
+                assert row[6].startswith(f"{said[2].strip('*')}, {said[3].replace('(', '(95 % interval ')}, n {said[5].split()[0]};")
+                assert said[6].rstrip(" |") == row[7]
 
 
 def test_settings_of_the_ledger_name_fields_that_exist():

@@ -18,12 +18,13 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.space.genotype import make, neighbours
 from hinas_lab.storage import write_json
 from hinas_lab.studies import recorded
-from hinas_lab.studies.beneath import blocks, in_words
+from hinas_lab.studies.beneath import blocks
 from hinas_lab.studies.designs import DESIGNS
 from hinas_lab.studies.designs.common import Setting, judged, net_row, report
 from hinas_lab.studies.measured import Measured, measured, merged, one_protocol
 from hinas_lab.studies.neighbours import edits, summary
 from hinas_lab.studies.published import TABLES, table
+from hinas_lab.studies.verdicts import in_words
 from hinas_lab.views import tables, visual
 from hinas_lab.views.figures import IDS, REGISTRY, index, redraw
 from hinas_lab.views.tradeoff import figure_costs, figure_scores, figure_tradeoff, plot_tradeoff, published_points, published_scores

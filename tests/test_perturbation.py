@@ -13,9 +13,10 @@ from hinas_lab.config import preset
 from hinas_lab.images import catalog
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import sample
+from hinas_lab.storage import write_json
 from hinas_lab.studies import perturbation_words as words
 from hinas_lab.studies import recorded as studies
-from hinas_lab.studies.absent import Absent, record, unless_absent
+from hinas_lab.studies.absent import Absent, asked, record, scale, unless_absent
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.designs.perturb import KINDS, judged_share, one_edit_away, replaced, share_worse
 from hinas_lab.studies.perturbation import (
@@ -23,16 +24,15 @@ from hinas_lab.studies.perturbation import (
     at_equal_parameters,
     beyond,
     both_worse,
-    kendall,
     least_share,
     luck,
     pairs_worse,
     rank_among_random,
     read,
-    share_by_luck,
     train_edits,
 )
-from hinas_lab.studies.verdicts import scale, verdict_table
+from hinas_lab.studies.statistics import kendall, share_by_luck
+from hinas_lab.studies.verdicts import verdict_table
 from hinas_lab.views import perturbation as views
 from hinas_lab.views.style import theme
 from hinas_lab.views.two_edits import two_edits
@@ -63,7 +63,7 @@ def made(lean: float = 0.05, noise: float = 0.02, per_parameter: float = 0.0, ra
             told[f"{kind} on random"] = share_worse(theirs)
             gap = stats.ttest_ind(mine, theirs, equal_var=False).confidence_interval()
             told[f"{kind}: found - random"] = {"mean": np.mean(mine) - np.mean(theirs), "low": gap.low, "high": gap.high}
-    claims = {f"local-optimum-{k.lower()}": judged_share(f"local-optimum-{k.lower()}", told[k]) for k in ("R1", "R2")}
+    claims = {f"local-optimum-{k.lower()}": judged_share(f"local-optimum-{k.lower()}", told[k], len(null)) for k in ("R1", "R2")}
     return STAND | {"study": "perturb", "found": FOUND.to_json(), "null": {"mean": float(null.mean())}, "told": told, "rows": rows,
                     "claims": claims}
 
@@ -108,7 +108,7 @@ def test_the_record_as_values(leaning):
         assert e.new in dict(g.cells[layer][node])
         assert e.parameters == cost.parameters(g, 4, stem=8) - cost.parameters(FOUND, 4, stem=8)
     assert {k: sum(map(len, of.values())) for k, of in leaning.controls.items()} == {"R1": 12, "R2": 12}
-    assert leaning.scale == scale(told) == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
+    assert scale(told) == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
 
 
 def test_noise_holds_95_of_100_trainings_of_the_same_net():
@@ -116,7 +116,7 @@ def test_noise_holds_95_of_100_trainings_of_the_same_net():
     for _ in range(2000):
         x = rng.standard_normal(9)
         null = x[:8].mean() - x[:8]
-        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, told={}, scale="")
+        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, told={})
         inside.append(abs(x[:8].mean() - x[8]) < p.noise)
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
 
@@ -141,12 +141,14 @@ def test_beyond_counts_both_sides(leaning):
     assert worse == sum(d > leaning.noise for d in leaning.drops("R1")) and better == 0 and alone == 1.0
 
 
-def test_a_share_by_luck_is_wider_than_a_coins(leaning):
-    low, high = share_by_luck(leaning, "R1")
+def test_a_share_by_luck_is_wider_than_a_coins():
+    low, high = share_by_luck(40, 8)
     coin = stats.binom.ppf([0.025, 0.975], 40, 0.5) / 40
     assert low < coin[0] - 0.05 and high > coin[1] + 0.05 and low == pytest.approx(1 - high, abs=0.03)
-    many = Perturbed(**vars(leaning) | {"null": np.zeros(4000)})
-    assert share_by_luck(many, "R1") == pytest.approx(coin, abs=0.026), "with a certain mean it is the coin's"
+    assert share_by_luck(40, 4000) == pytest.approx(coin, abs=0.026), "with a certain mean it is the coin's"
+    rng, means = np.random.default_rng(7), 26 + np.random.default_rng(8).standard_normal((400, 8)).mean(1)
+    inside = [low <= (26 + rng.standard_normal(40) < mean).mean() <= high for mean in means]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
 
 
 def test_counting_alone_would_call_luck_a_result():
@@ -157,6 +159,10 @@ def test_counting_alone_would_call_luck_a_result():
     told["told"]["R1"] = share_worse([r["drop"] for r in told["rows"] if r["arm"] == "R1"])
     assert told["told"]["R1"]["low"] > 0.5
     assert {r[0].partition(":")[0]: r[2] for r in words.readings(read(told))}["weak, R1"] == "open"
+    judged = judged_share("local-optimum-r1", told["told"]["R1"] | {"mean_drop": 1.0}, 8)
+    low, high = share_by_luck(40, 8)
+    assert judged["verdict"] == "unresolved" and judged["note"] == f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse"
+    assert judged_share("local-optimum-r1", told["told"]["R1"] | {"mean_drop": 1.0}, 4000)["verdict"] == "supported"
 
 
 def test_a_net_is_one_unit_among_the_random_ones(leaning):
@@ -222,14 +228,17 @@ def test_two_examples_in_words(leaning):
             words.told_two(leaning, 0, bad)
 
 
-def test_verdicts_carry_scale_n_and_unit():
+def test_verdicts_carry_scale_n_unit_and_note(tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "FOLDER", tmp_path)
     told = made()
-    text = verdict_table(told)
-    assert text.count("local-optimum") == 0 and claim("local-optimum-r1").claim in text
-    assert "40 of 44, by edit" in text and "preset tiny, builtin photographs" in text and "| **supported** |" in text
-    assert verdict_table(told, Absent("made by x")).startswith(text[:200]) and "- made by x" in verdict_table(told, Absent("made by x"))
+    write_json(tmp_path / "perturb.json", told)
+    text = verdict_table("perturb")
+    first = next(line for line in text.splitlines() if claim("local-optimum-r1").claim in line)
+    assert "40 of 44, by edit" in first and "| **supported** |" in first and "% of edits worse (" in first
+    assert told["claims"]["local-optimum-r1"]["note"] in first and "preset tiny, builtin photographs" in text
     told["claims"]["local-optimum-r1"] |= {"p": None, "low": None}
-    assert "(? to" in verdict_table(told) and "| none |" in verdict_table(told)
+    write_json(tmp_path / "perturb.json", told)
+    assert "% of edits worse: noise alone" in verdict_table("perturb") and "| none: too few |" in verdict_table("perturb")
 
 
 # ---------------------------------------------------------------- pictures
@@ -318,15 +327,16 @@ def test_training_edits_at_tiny(leaning, tmp_path, capsys, monkeypatch):
         train_edits(leaning, (44,), "tiny", str(tmp_path))
 
 
-def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch):
+def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     absent = record("perturb")
     line = "recorded study 'perturb': make it with: hinas-lab study perturb --json data/studies/perturb.json"
     assert isinstance(absent, Absent) and repr(absent) == line == str(absent)
     p = read(absent)
-    for shown in (p, scale(absent), words.drop_text(p), views.figure_drops(p), two_edits(p, 0, 1), verdict_table(absent),
+    for shown in (p, scale(absent), words.drop_text(p), views.figure_drops(p), two_edits(p, 0, 1),
                   train_edits(p, (0,), "tiny", "x")):
-        assert shown is absent
+        assert shown is absent and not shown
+    assert asked("perturb") == absent and capsys.readouterr().out == f"{line}\n" and f"- perturb: {line}" in verdict_table("perturb")
     with pytest.raises(ValueError, match="must be one of"):
         record("nothing")
     (tmp_path / "perturb.json").write_text("{}")

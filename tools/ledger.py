@@ -3,14 +3,15 @@
 import csv
 import json
 import sys
+from math import isnan
 from pathlib import Path
 
-from hinas_lab.studies.beneath import DATASET, in_words, under
-from hinas_lab.studies.claims import NOT_TESTED, Claim, claims
+from hinas_lab.studies.beneath import DATASET, under
+from hinas_lab.studies.claims import NOT_TESTED, claims
 from hinas_lab.studies.printed_tests import printed_tests
 from hinas_lab.studies.published import TABLES, sentences, table
-from hinas_lab.studies.recorded import recorded, registered
-from hinas_lab.studies.statistics import holm
+from hinas_lab.studies.recorded import recorded
+from hinas_lab.studies.verdicts import compared, in_words, judged, smallest
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ledger.md"
@@ -26,8 +27,9 @@ thirty times the parameters and a hundred times the iterations. So a verdict car
 verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
 
 """
-JUDGED = ("A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST. p: exact sign flip, exact binomial, or "
-          "TOST; in brackets adjusted after Holm over the {n} claims that have one. Sigma 50 or ×4; rows in `data/studies`.")
+JUDGED = ("A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
+          "alone gives, too. p: paired t, exact binomial, or TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
+          "have one. Sigma 50 or ×4; rows in `data/studies`.")
 MARGIN = 0.31
 "dB: HiNAS over N3Net at sigma 50, Table 10"
 
@@ -51,34 +53,22 @@ def bench() -> dict[str, tuple[str, str]]:
                                   ("sharing-time", "cell sharing off : on, forward and backward", "a step's time, one CPU thread"))}
 
 
-def judged() -> dict[str, tuple[Claim, dict, dict]]:
-    """Registered claims with a verdict: id -> (claim, what the study's record says of it, the record)."""
-    known = [(c, registered(c.study)) for c in claims()]
-    return {c.id: (c, told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
-
-
 def tested() -> str:
     """Registered claims. What was measured at a small scale keeps its scale beside its verdict."""
     said, costs, rows = judged(), bench(), []
-    # of an equivalence the p that speaks for it is TOST's
-    p = {id: told.get("p" if c.direction else "tost_p") for id, (c, told, _) in said.items()}
-    p = {id: value for id, value in p.items() if value is not None and value == value}
-    adjusted = dict(zip(p, holm(list(p.values()))))
     for c in claims():
         verdict, probability, command = NOT_TESTED, "", f"`hinas-lab study {c.study}` (not made yet)"
-        if c.id in said:
-            _, told, record = said[c.id]
+        if j := said.get(c.id):
+            told, record = j.told, j.record
             where = f"{told.get('dataset', DATASET)}, protocol {told.get('protocol', under(record, c.task))}, device {record['device']}"
             verdict = f"{in_words(told)}; preset {record['preset']}, {where}"
-            probability = f"{p[c.id]:.2g} ({adjusted[c.id]:.2g})" if c.id in p else "none: too few"
+            probability = j.chance
             command = f"`hinas-lab study {c.study}{'' if record['preset'] == 'study' else ' --preset ' + record['preset']}`"
         elif c.id in costs:
             verdict, command = costs[c.id]
-        between = " : " if "ratio" in c.metric else " - "
-        rows.append([c.id, c.section, c.claim, f"{c.arm}{between}{c.against}", f"{c.least:g} {'dB' if c.metric == 'psnr' else c.metric}",
-                     c.n, verdict, probability, command])
+        rows.append([c.id, c.section, c.claim, compared(c), smallest(c), c.n, verdict, probability, command])
     head = ["claim", "section", "in words", "contrast", "smallest effect of interest", "n", "verdict and scale", "p (Holm)", "command"]
-    return grid(head, rows) + (f"\n{JUDGED.format(n=len(p))}\n" if said else "")
+    return grid(head, rows) + (f"\n{JUDGED.format(n=sum(not isnan(j.p) for j in said.values()))}\n" if said else "")
 
 
 def protocol_alone() -> str:

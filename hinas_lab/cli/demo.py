@@ -82,7 +82,8 @@ def _among_random(net, config, genotype) -> str:
 
     from hinas_lab.images.catalog import load_images
     from hinas_lab.images.patches import Patches
-    from hinas_lab.studies.random_search import percentile, shared_weight_percentile
+    from hinas_lab.studies.random_search import shared_weight_percentile
+    from hinas_lab.studies.statistics import percentile
 
     patches = Patches(load_images("builtin", net.space.channels), device=str(net.alpha.device))
     scored = shared_weight_percentile(net, genotype, patches, config, RANDOM)

@@ -21,9 +21,9 @@ def _psnrs(rng, n: int, digits: int = 2) -> list[float]:
       "(in percent, ties counted half)?",
       "How many of the ten are below {searched:.2f}?",
       "Each one below counts 10 percent, an equal one 5.",
-      "In code: `hinas_lab.studies.random_search.percentile(searched, values)`.")
+      "In code: `hinas_lab.studies.statistics.percentile(searched, values)`.")
 def place(rng):
-    from hinas_lab.studies.random_search import percentile
+    from hinas_lab.studies.statistics import percentile
 
     values = _psnrs(rng, 10)
     searched = rng.choice(sorted(values)[4:9])
@@ -37,9 +37,9 @@ def place(rng):
       "expected?",
       "Sort them. The best of all is the best of the draw whenever it is drawn.",
       "The net of rank i (0 the lowest) is the best of the draw when the other {k} - 1 are among the i below it.",
-      "Sum of x_i C(i, k - 1) / C(5, k); in code: `hinas_lab.studies.random_search.best_of(values, k)`.", within=0.005)
+      "Sum of x_i C(i, k - 1) / C(5, k); in code: `hinas_lab.studies.statistics.best_of(values, k)`.", within=0.005)
 def best(rng):
-    from hinas_lab.studies.random_search import best_of
+    from hinas_lab.studies.statistics import best_of
 
     values, k = _psnrs(rng, 5), rng.choice([2, 3])
     mean = sum(values) / 5

@@ -2,17 +2,16 @@
 seconds of a search buy otherwise. Nets are counted n, trainings of each two. No torch until something is drawn from a supernet."""
 
 from dataclasses import dataclass
-from math import comb, floor, nan
+from math import floor, nan
 
 import numpy as np
 
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.studies.absent import unless_absent
-from hinas_lab.studies.perturbation import kendall
 from hinas_lab.studies.published import table
-from hinas_lab.studies.statistics import Contrast, verdict
-from hinas_lab.studies.verdicts import scale
+from hinas_lab.studies.statistics import Contrast, best_of, kendall, percentile, verdict
+from hinas_lab.studies.verdicts import found
 
 COLUMNS = {"shared weights": "shared", "untrained supernet": "untrained", "parameters": "parameters", "MACs": "macs"}
 "predictor -> where a row of the record has it; the receptive radius is worked out from the genotype"
@@ -37,7 +36,6 @@ class Field:
     "search, training, scoring: of one search, of one training, of all genotypes of one RSWS"
     scored: int
     "genotypes that one RSWS scores"
-    scale: str
 
     @property
     def seed_sd(self) -> float:
@@ -59,8 +57,8 @@ def read(record: dict) -> Field:
     values = {name: np.array([r[key] for r in first], float) for name, key in COLUMNS.items()}
     arm = lambda name: np.array([r["psnr"] for r in rows if r["arm"] == name])  # noqa: E731
     return Field(random=np.array([[r["psnr"] for r in once[t]] for t in (1, 2)]).T, searched=arm("searched"), rsws=arm("rsws"),
-                 predictors=values | {"receptive radius": np.array([receptive_radius(g) for g in nets], float)}, seconds=record["seconds"],
-                 scored=len(nets), scale=scale(record))
+                 predictors=values | {"receptive radius": np.array([receptive_radius(g) for g in nets], float)},
+                 seconds=record["seconds"], scored=len(nets))
 
 
 @unless_absent
@@ -74,21 +72,11 @@ def taus(field: Field) -> dict[str, Contrast]:
     return out
 
 
-def best_then(first: np.ndarray, again: np.ndarray, k: int) -> tuple[float, float]:
-    """Draw ``k`` of n nets and keep the one whose ``first`` training is best: its expected value in ``first`` and in ``again``, where
-    nothing was picked. ValueError for k outside 1 to n."""
-    n = len(first)
-    if not 1 <= k <= n:
-        raise ValueError(f"k = {k}: must be from 1 to {n}")
-    order = np.argsort(first, kind="stable")
-    weights = np.array([comb(i, k - 1) for i in range(n)], float) / comb(n, k)
-    return float(weights @ first[order]), float(weights @ again[order])
-
-
-def best_of(random: np.ndarray, k: int) -> tuple[float, float]:
-    """The same for trainings (n, 2), the mean of both directions."""
+def best_then(random: np.ndarray, k: int) -> tuple[float, float]:
+    """Of trainings (n, 2): the expected best of ``k`` nets in the training that picked it, and the same net's other training, where
+    nothing was picked; the mean of both directions. ValueError for k outside 1 to n."""
     a, b = random.T
-    return tuple(np.mean([best_then(a, b, k), best_then(b, a, k)], 0).tolist())
+    return (best_of(a, k) + best_of(b, k)) / 2, (best_of(a, k, b) + best_of(b, k, a)) / 2
 
 
 @unless_absent
@@ -101,7 +89,7 @@ def equal_cost(field: Field) -> int:
 @unless_absent
 def needed(field: Field, level: float) -> int | None:
     """The fewest random nets whose best, trained once more, is expected to reach ``level`` dB; None when all are too few."""
-    return next((k for k in range(1, 1 + len(field.random)) if best_of(field.random, k)[1] >= level), None)
+    return next((k for k in range(1, 1 + len(field.random)) if best_then(field.random, k)[1] >= level), None)
 
 
 @unless_absent
@@ -109,16 +97,14 @@ def against_best_of(field: Field, k: int) -> Contrast:
     """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing; dB, with a bootstrap interval over
     searches and random nets (seed 0)."""
     rng, n, m = np.random.default_rng(0), len(field.random), len(field.searched)
-    gap = [field.searched[rng.integers(m, size=m)].mean() - best_of(field.random[rng.integers(n, size=n)], k)[1] for _ in range(DRAWS)]
+    gap = [field.searched[rng.integers(m, size=m)].mean() - best_then(field.random[rng.integers(n, size=n)], k)[1] for _ in range(DRAWS)]
     low, high = np.quantile(gap, [0.025, 0.975])
-    return Contrast(mean=float(field.searched.mean()) - best_of(field.random, k)[1], low=float(low), high=float(high), n=min(n, m))
+    return Contrast(mean=float(field.searched.mean()) - best_then(field.random, k)[1], low=float(low), high=float(high), n=min(n, m))
 
 
 @unless_absent
 def percentiles(field: Field) -> dict[str, np.ndarray]:
     """searched, rsws -> (seeds,) of how many in 100 trainings of random nets are below, ties counted half."""
-    from hinas_lab.studies.random_search import percentile
-
     return {name: np.array([percentile(x, field.random.ravel()) for x in values])
             for name, values in (("searched", field.searched), ("rsws", field.rsws))}
 
@@ -148,11 +134,11 @@ def needed_text(field: Field) -> str:
 @unless_absent
 def bought(field: Field, k: int) -> str:
     """What ``k`` random nets give, beside a search."""
-    best, again = best_of(field.random, k)
+    best, again = best_then(field.random, k)
     c = against_best_of(field, k)
     said = {"supported": "searched is better", "contradicted": "random is better"}.get(verdict(c), "not resolved")
     return (f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another\nsearched minus the latter: "
-            f"{c.mean:+.3f} dB ({c.low:+.3f} to {c.high:+.3f}): {said}")
+            f"{found(c)}: {said}")
 
 
 @unless_absent
@@ -216,5 +202,5 @@ def epoch_text(record: dict) -> str:
         out.append(f"{name:<28}{mean(key, 0):{digits}}{unit} -> {mean(key, -2):{digits}}{unit}")
     ranks = {k: np.array([x for x in v if x is not None and x == x]) for k, v in record["tau"].items()}
     said = ", ".join(f"{k.replace('_', ' ')} {np.median(v):+.2f}" for k, v in ranks.items() if len(v))
-    return "\n".join([*out, f"picked by V minus the last, retrained: {told['mean']:+.3f} dB ({told['low']:+.3f} to {told['high']:+.3f})",
+    return "\n".join([*out, f"picked by V minus the last, retrained: {found(told)}",
             f"within a search, tau with the retrained net, median: {said}"])

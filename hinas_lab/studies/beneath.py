@@ -13,6 +13,7 @@ from hinas_lab.images.protocol import protocol
 from hinas_lab.images.sets import TEST
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.recorded import registered
+from hinas_lab.studies.verdicts import found, in_words, worse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,26 +125,9 @@ def _edits(rows: list[dict]) -> Iterator[Arm]:
             yield _arm(f"{kind}, the median of {len(some)} edits", [min(some, key=lambda r: abs(r["drop"] - middle))])
 
 
-UNITS = {"psnr": (1, "+.3f", " dB"), "ssim": (1, "+.4f", " SSIM"), "share": (100, "+.0f", " points"),
-         "share of edits that are worse": (100, ".0f", " % of edits worse")}
-"metric of a claim -> factor, format, unit"
-
-
-def in_words(told: dict) -> str:
-    """A judged claim of a record: ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``; no interval for one seed."""
-    if told.get("mean") is None:
-        return told["verdict"]
-    return f"{told['verdict']}, {_contrast(told, told['metric'])}" + (f": {told['note']}" if "note" in told else "")
-
-
-def _contrast(told: dict, metric: str) -> str:
-    factor, form, unit = UNITS.get(metric, (1, ".3g", f" {metric}"))
-    mid, *ends = (None if told.get(k) is None else f"{factor * told[k]:{form}}" for k in ("mean", "low", "high"))
-    return f"{mid}{unit}" + (f" (95 % interval {ends[0]} to {ends[1]})" if None not in ends else "") + f", n {told['n']}"
-
-
 def _along(told: dict) -> list[str]:
-    return [f"residual on - residual off after {at['iterations']:,} iterations: {_contrast(at, 'psnr')}" for at in told["along"]]
+    return [f"residual on - residual off after {at['iterations']:,} iterations: {found(at, interval='95 % interval ')}, n {at['n']}"
+            for at in told["along"]]
 
 
 def _paths(told: dict) -> list[str]:
@@ -158,7 +142,7 @@ def _random(told: dict) -> list[str]:
 
 
 def _worse(told: dict) -> list[str]:
-    return [f"{name}: {t['worse']} of {t['n']} worse ({t['low']:.0%} to {t['high']:.0%}), median drop {t['median_drop']:+.3f} dB"
+    return [f"{name}: {worse(t)}, median drop {t['median_drop']:+.3f} dB"
             for name, t in told["told"].items() if "worse" in t]
 
 

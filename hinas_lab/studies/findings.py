@@ -1,38 +1,21 @@
 """What the records of the ablations say, in lines of text: numbers out of the record, words by rule. No torch."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from math import isnan, nan
+from math import nan
 
 import numpy as np
 from scipy import stats
 
+from hinas_lab.studies.absent import scale
 from hinas_lab.studies.chosen_n import announced, choices, plan, tost_interval
-from hinas_lab.studies.claims import NOT_TESTED, claim, claims
+from hinas_lab.studies.claims import claim
 from hinas_lab.studies.published import table
-from hinas_lab.studies.recorded import made_by, recorded
-from hinas_lab.studies.statistics import LEAST, Contrast, holm, paired, verdict
+from hinas_lab.studies.statistics import LEAST, Contrast, paired, verdict
+from hinas_lab.studies.verdicts import found
 
 TASKS = {"denoise": "denoising", "sr": "super-resolution"}
-UNITS = {"psnr": "dB", "ssim": "SSIM", "gmsd": "GMSD"}
-
-
-def asked(name: str, *say: Callable[[dict], list[str]]) -> dict | None:
-    """The recorded study, and printed: its scale, and the lines that each of ``say`` makes of it. When it is not there: None, and a line
-    that says how to make it."""
-    try:
-        record = recorded(name)
-    except ValueError:
-        print(f"study {name} is not recorded yet; it is made with: {made_by(name)}")
-        return None
-    print(scale(record), *(line for of in say for line in of(record)), sep="\n")
-    return record
-
-
-def scale(record: dict) -> str:
-    """Where its numbers are from."""
-    return (f"preset {record['preset']}, training images {record['data']}, protocol {' and '.join(record['protocols'])}, device "
-            f"{record['device']}: {record['jobs']} jobs, {record['job_seconds'] / 60:.0f} minutes")
+METRICS = ("psnr", "ssim", "gmsd")
 
 
 def by_arm(rows: Sequence[Mapping], metric: str = "psnr", arms: Sequence[str] = ()) -> dict[str, list[float]]:
@@ -47,13 +30,11 @@ def contrast_of(told: Mapping) -> Contrast:
     return Contrast(mean=told["mean"], low=number("low"), high=number("high"), p=number("p"), n=told["n"])
 
 
-def line(label: str, c: Contrast, unit: str = "dB", wide: int = 34) -> str:
+def line(label: str, c: Contrast, metric: str = "psnr", wide: int = 34) -> str:
     """A contrast in words; fewer than ``LEAST`` pairs resolve nothing."""
-    digits = 3 if unit == "dB" else 4
-    between = "no interval from one pair" if isnan(c.low) else f"{c.low:+.{digits}f} to {c.high:+.{digits}f}"
     few = f", fewer than {LEAST} pairs" if c.n < LEAST else ""
     word = {"supported": "above 0", "contradicted": "below 0"}.get(verdict(c), "unresolved")
-    return f"{label:<{wide}} {c.mean:+.{digits}f} {unit} ({between}), n = {c.n}: {word}{few}"
+    return f"{label:<{wide}} {found(c, metric)}, n = {c.n}: {word}{few}"
 
 
 def stray(differences: Sequence[float], far: float = 5) -> int | None:
@@ -133,14 +114,14 @@ def along(record: dict) -> list[str]:
 def of_lambda(record: dict) -> list[str]:
     """Study ``loss``: per task and metric the lambda with the best mean, and the paper's 0.6 against none."""
     out = []
-    for task, (metric, unit) in product(TASKS, UNITS.items()):
+    for task, metric in product(TASKS, METRICS):
         mine = [r | {"arm": r["lam"]} for r in record["rows"] if r["task"] == task]
         arms = by_arm(mine, metric)
         means = {lam: float(np.mean(v)) for lam, v in arms.items()}
         best = (min if metric == "gmsd" else max)(means, key=means.get)
         told = next(c for c in record["against_none"] if (c["task"], c["lam"], c["metric"]) == (task, 0.6, metric))
         name = f"{TASKS[task]}, {metric.upper()}{', less is better' * (metric == 'gmsd')}"
-        out.append(line(f"{name}: best at {best:g}; 0.6 - 0", contrast_of(told), unit, 62))
+        out.append(line(f"{name}: best at {best:g}; 0.6 - 0", contrast_of(told), metric, 62))
         out += stray_line("0.6 - 0", [a - b for a, b in zip(arms[0.6], arms[0.0])])
     return out
 
@@ -198,41 +179,3 @@ def of_sharing(record: dict) -> list[str]:
 def of_change(record: dict) -> list[str]:
     """A study of one change (``studies.one_change``)."""
     return [scale(record), line(f"changed {record['change']} - as it is", paired(record["differences"]), wide=0)]
-
-
-def against_least(c: Contrast, least: float) -> str:
-    """Is the effect as large as would matter? A question of its own beside "is it 0?"."""
-    if isnan(c.low):
-        return "unknown"
-    if -least < c.low and c.high < least:
-        return "too small to matter"
-    return "large enough to matter" if c.low >= least or c.high <= -least else "open"
-
-
-def p_of(told: Mapping, c: Contrast) -> float:
-    """p of the registered test: TOST of an equality, else the paired t test that goes with the interval; nan below ``LEAST`` pairs."""
-    if c.n < LEAST or c.half_width == 0:
-        return nan
-    t = c.mean / c.half_width * stats.t.ppf(0.975, c.n - 1)
-    return told["tost_p"] if "tost_p" in told else float(2 * stats.t.sf(abs(t), c.n - 1))
-
-
-def verdict_table(records: Mapping[str, dict | None]) -> str:
-    """Markdown: the registered claims of these studies with verdict, interval, n and scale; p is adjusted over the whole table (Holm)."""
-    mine = [c for c in claims() if c.study in records]
-    told = {c.id: records[c.study]["claims"].get(c.id) for c in mine if records[c.study]}
-    judged = {id: contrast_of(t) for id, t in told.items() if t}
-    adjusted = dict(zip(judged, holm([p_of(told[id], c) for id, c in judged.items()])))
-    lines = ["| claim | paper | verdict | difference (95 %) | n | p, Holm | does it matter? | preset |",
-             "|---|---|---|---|--:|--:|---|---|"]
-    for c in mine:
-        where = f"Table {c.table}" if c.table else f"Section {c.section}"
-        if c.id not in judged:
-            lines.append(f"| {c.claim} | {where} | {NOT_TESTED if c.id not in told else 'counted, not judged: section 7'} | | | | | |")
-            continue
-        d, unit, preset = judged[c.id], UNITS[c.metric], records[c.study]["preset"]
-        digits = 3 if unit == "dB" else 4
-        p = "" if isnan(adjusted[c.id]) else "< 0.001" if adjusted[c.id] < 0.001 else f"{adjusted[c.id]:.3f}"
-        lines.append(f"| {c.claim} | {where} | **{told[c.id]['verdict']}** | {d.mean:+.{digits}f} {unit} ({d.low:+.{digits}f} to "
-                     f"{d.high:+.{digits}f}) | {d.n} | {p} | {against_least(d, c.least)} (± {c.least:g}) | {preset} |")
-    return "\n".join(lines)

@@ -13,7 +13,6 @@ from scipy import stats
 from hinas_lab.space.genotype import Genotype, diff
 from hinas_lab.studies.absent import unless_absent
 from hinas_lab.studies.statistics import Contrast
-from hinas_lab.studies.verdicts import scale
 
 KINDS = {"R1": "an operation replaced", "R2": "a connection changed"}
 DRAWS = 20_000
@@ -49,7 +48,6 @@ class Perturbed:
     "kind -> number of a random net -> drops of its edits, dB"
     told: dict
     "kind -> what the study says of its drops: n, worse, low, high (of the share, Wilson), mean_drop, ..."
-    scale: str
 
     @property
     def same_seed(self) -> float:
@@ -85,7 +83,7 @@ def read(record: dict) -> Perturbed:
             controls[r["arm"].split()[0]].setdefault(r["number"], []).append(r["drop"])
     null = record["null"]["mean"] - np.array([r["psnr"] for r in mine])
     return Perturbed(found=found, null=null, edits=tuple(edits), told=record["told"],
-                     controls={k: {i: np.array(d) for i, d in of.items()} for k, of in controls.items()}, scale=scale(record))
+                     controls={k: {i: np.array(d) for i, d in of.items()} for k, of in controls.items()})
 
 
 def both_worse(q: float, drawn: int = 2) -> float:
@@ -128,15 +126,6 @@ def luck(p: Perturbed) -> tuple[float, float]:
 
 
 @unless_absent
-def share_by_luck(p: Perturbed, kind: str) -> tuple[float, float]:
-    """Where the share of worse edits lies in 95 of 100 cases when no edit matters. Wider than a coin's: all drops are measured from one
-    mean, which is as uncertain as its few trainings. Normal noise, simulated with seed 0."""
-    rng, n = np.random.default_rng(0), len(p.drops(kind))
-    mean, edited = rng.standard_normal((DRAWS, len(p.null))).mean(1), rng.standard_normal((DRAWS, n))
-    return tuple(np.quantile((edited < mean[:, None]).mean(1), [0.025, 0.975]).tolist())
-
-
-@unless_absent
 def rank_among_random(p: Perturbed, kind: str) -> tuple[int, int]:
     """(place of the found net by the mean drop of its edits, 1 the largest; nets in all): a net is one unit, its edits are not."""
     means = [d.mean() for d in p.controls[kind].values()]
@@ -153,16 +142,6 @@ def at_equal_parameters(p: Perturbed) -> Contrast:
     line = stats.linregress(x, y)
     half = float(stats.t.ppf(0.975, len(y) - 2) * line.intercept_stderr)
     return Contrast(mean=float(line.intercept), low=line.intercept - half, high=line.intercept + half, p=float(line.pvalue), n=len(y))
-
-
-def kendall(x, y) -> Contrast:
-    """tau-b with a 95 % interval (Fieller's standard error on the z scale; for ten values or more) and its p; nan where one side is
-    constant."""
-    test, n = stats.kendalltau(x, y), len(x)
-    if n < 5 or not np.isfinite(test.statistic) or abs(test.statistic) == 1:
-        return Contrast(mean=float(test.statistic), low=nan, high=nan, p=float(test.pvalue), n=n)
-    z, half = np.arctanh(test.statistic), 1.96 * sqrt(0.437 / (n - 4))
-    return Contrast(mean=float(test.statistic), low=float(np.tanh(z - half)), high=float(np.tanh(z + half)), p=float(test.pvalue), n=n)
 
 
 def known(p: Perturbed, chosen) -> list[Edit]:

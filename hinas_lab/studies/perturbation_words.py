@@ -6,16 +6,15 @@ from hinas_lab.studies.perturbation import (
     Perturbed,
     at_equal_parameters,
     beyond,
-    kendall,
     known,
     luck,
     pairs_worse,
     rank_among_random,
-    share_by_luck,
 )
 from hinas_lab.studies.published import sentences, table
 from hinas_lab.studies.published import where as place
-from hinas_lab.studies.statistics import LEAST
+from hinas_lab.studies.statistics import LEAST, kendall, share_by_luck
+from hinas_lab.studies.verdicts import found, worse
 
 
 def printed_drops() -> str:
@@ -38,12 +37,12 @@ def drop_text(p: Perturbed) -> str:
     out = [f"noise of a training: ±{p.noise:.3f} dB, from {len(p.null)} trainings of the found net"]
     for kind in KINDS:
         if t := p.told.get(kind):
-            (worse, better, alone), (low, high) = beyond(p, kind), share_by_luck(p, kind)
-            out.append(f"{kind}: {_share(t)}, median drop {t['median_drop']:+.3f} dB\n"
-                       f"    beyond the noise: {worse} worse, {better} better (noise alone: about {alone:.1f} each)\n"
+            (more, better, alone), (low, high) = beyond(p, kind), share_by_luck(t["n"], len(p.null))
+            out.append(f"{kind}: {worse(t)}, median drop {t['median_drop']:+.3f} dB\n"
+                       f"    beyond the noise: {more} worse, {better} better (noise alone: about {alone:.1f} each)\n"
                        f"    if no edit mattered, {low:.0%} to {high:.0%} would be worse by noise")
     if t := p.told.get("R1, a 3x3 convolution replaced"):
-        out.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {_share(t)}")
+        out.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {worse(t)}")
     same = sum(e.drop > p.same_seed for e in p.edits)
     out.append(f"against the found net's one training with the edits' own seed: {same} of {len(p.edits)} worse")
     return "\n".join(out)
@@ -62,8 +61,8 @@ def control_text(p: Perturbed) -> str:
     for kind in KINDS:
         if c := p.told.get(f"{kind}: found - random"):
             r, (rank, nets) = p.told[f"{kind} on random"], rank_among_random(p, kind)
-            out.append(f"{kind}: on random nets {_share(r)}\n    found minus random, edits as units: {c['mean']:+.3f} dB ({c['low']:+.3f} "
-                       f"to {c['high']:+.3f}) of mean drop\n    nets as units: the found one has place {rank} of {nets}")
+            out.append(f"{kind}: on random nets {worse(r)}\n    found minus random, edits as units: {found(c)} of mean drop\n"
+                       f"    nets as units: the found one has place {rank} of {nets}")
     return "\n".join(out) or "this record holds no edits of random nets"
 
 
@@ -71,8 +70,8 @@ def control_text(p: Perturbed) -> str:
 def parameter_text(p: Perturbed) -> str:
     """Is it size? The line through all edits, at no change of parameters."""
     c, tau = at_equal_parameters(p), kendall([e.parameters for e in p.edits], [e.drop for e in p.edits])
-    return (f"drop at unchanged parameters: {c.mean:+.3f} dB ({c.low:+.3f} to {c.high:+.3f})\n"
-            f"more parameters against larger drop: tau {tau.mean:+.2f} ({tau.low:+.2f} to {tau.high:+.2f})")
+    return (f"drop at unchanged parameters: {found(c)}\n"
+            f"more parameters against larger drop: tau {found(tau, 'tau')}")
 
 
 @unless_absent
@@ -82,7 +81,7 @@ def judge_text(p: Perturbed) -> str:
     same = sum((e.shared_drop > 0) == (e.drop > 0) for e in p.edits)
     cheap, trained = (sum(getattr(e, k) > 0 for e in p.edits) for k in ("shared_drop", "drop"))
     return (f"of {len(p.edits)} edits the supernet's weights call {cheap} worse, training {trained}; both say the same of {same}\n"
-            f"ranking: tau {tau.mean:+.2f} ({tau.low:+.2f} to {tau.high:+.2f})")
+            f"ranking: tau {found(tau, 'tau')}")
 
 
 @unless_absent
@@ -95,15 +94,15 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
     for kind, words in KINDS.items():
         if not (t := p.told.get(kind)):
             continue
-        low, high = share_by_luck(p, kind)
+        low, high = share_by_luck(t["n"], len(p.null))
         said = _side(min(t["low"] - 0.5, t["worse"] / t["n"] - high), max(t["high"] - 0.5, t["worse"] / t["n"] - low))
         said = said if t["n"] >= LEAST else "open"
-        seen = f"{_share(t)}; if no edit mattered, up to {high:.0%}; mean drop {t['mean_drop']:+.3f} dB"
+        seen = f"{worse(t)}; if no edit mattered, up to {high:.0%}; mean drop {t['mean_drop']:+.3f} dB"
         out.append((f"weak, {kind}: with {words} it is worse more often than not", seen, said))
     for kind in KINDS:
         if c := p.told.get(f"{kind}: found - random"):
             place, nets = rank_among_random(p, kind)
-            seen = f"drops {c['mean']:+.3f} dB ({c['low']:+.3f} to {c['high']:+.3f}) against random nets'; place {place} of {nets} nets"
+            seen = f"drops {found(c)} against random nets'; place {place} of {nets} nets"
             out.append((f"owed to the search, {kind}: the same edits cost random nets less", seen, _by_units(c, place, nets)))
     return out
 
@@ -113,10 +112,6 @@ def _by_units(c: dict, place: int, nets: int) -> str:
     edits = _side(c["low"], c["high"])
     whole = "holds" if place <= 0.05 * nets else "fails" if nets + 1 - place <= 0.05 * nets else "open"
     return edits if edits == whole else f"{edits}, counting edits; {whole}, counting nets"
-
-
-def _share(t: dict) -> str:
-    return f"{t['worse']} of {t['n']} worse ({t['low']:.0%} to {t['high']:.0%})"
 
 
 def _side(low: float, high: float) -> str:

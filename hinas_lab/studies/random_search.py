@@ -2,9 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from math import comb
-
-import numpy as np
 
 from hinas_lab.config import SearchConfig
 from hinas_lab.engine.scoring import shared_weight_score
@@ -33,18 +30,3 @@ def shared_weight_percentile(net: SuperNet, genotype: Genotype, patches: Patches
     for other in random_genotypes(net.space, n, config.seed + 1):
         theirs.append(score(other))
         yield ours, theirs
-
-
-def percentile(ours: float, theirs: list[float]) -> float:
-    """Share of ``theirs`` below ``ours``, ties counted half, in percent."""
-    theirs = np.asarray(theirs)
-    return float(100 * ((theirs < ours).mean() + (theirs == ours).mean() / 2))
-
-
-def best_of(values, k: int) -> float:
-    """The expected largest of ``k`` of the ``values``, drawn without replacement: what one has who tries k."""
-    x = np.sort(np.asarray(values, dtype=np.float64))
-    n = len(x)
-    if not 1 <= k <= n:
-        raise ValueError(f"k = {k}: must be from 1 to {n}")
-    return float(sum(x[i] * comb(i, k - 1) for i in range(k - 1, n)) / comb(n, k))

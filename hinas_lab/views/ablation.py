@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.studies.chosen_n import by_chance, plan, tost_interval
-from hinas_lab.studies.findings import TASKS, UNITS, by_arm, effects, stray
+from hinas_lab.studies.findings import METRICS, TASKS, by_arm, effects, stray
 from hinas_lab.studies.printed_tests import RUNS, Printed
 from hinas_lab.studies.published import where
 from hinas_lab.studies.statistics import paired, power
+from hinas_lab.studies.verdicts import UNITS
 from hinas_lab.views import style
 from hinas_lab.views.forest import plot_forest
 
@@ -155,11 +156,11 @@ def figure_loss(record: dict) -> Figure:
     least = {"psnr": record["claims"]["loss-psnr"]["least"], "ssim": record["claims"]["loss-ssim"]["least"]}
     for line, task in zip(figure.subplots(len(tasks), 3, squeeze=False), tasks):
         mine = [r | {"arm": r["lam"]} for r in record["rows"] if r["task"] == task]
-        for ax, (metric, unit) in zip(line, UNITS.items()):
+        for ax, metric in zip(line, METRICS):
             arms = by_arm(mine, metric)
             none = np.array(arms.pop(0.0))
-            plot_intervals(list(arms), [(np.array(v) - none).tolist() for v in arms.values()], ax=ax, unit=unit, least=least.get(metric, 0),
-                           better=-1 if metric == "gmsd" else 1)
+            plot_intervals(list(arms), [(np.array(v) - none).tolist() for v in arms.values()], ax=ax, unit=UNITS[metric][2].strip(),
+                           least=least.get(metric, 0), better=-1 if metric == "gmsd" else 1)
             ax.set_title(f"{TASKS[task]}: {metric.upper()}{' (less is better)' * (metric == 'gmsd')}", loc="left")
             ax.set_xlabel("lambda, against 0")
         line[-1].invert_yaxis()  # up is better in every panel

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.studies.absent import unless_absent
-from hinas_lab.studies.against_random import NAMES, Field, best_of, checkpoints, equal_cost, percentiles, taus
+from hinas_lab.studies.against_random import NAMES, Field, best_then, checkpoints, equal_cost, percentiles, taus
 from hinas_lab.studies.widths import is_widest_last
 from hinas_lab.views import style
 from hinas_lab.views.forest import plot_forest
@@ -78,7 +78,7 @@ def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
     """The expected best of so many random nets, in the training that picked it and in another one; the means of searched and RSWS nets as
     lines; the number that a search's seconds buy is a dotted line, ``k`` a ring. Axes-level."""
     ks = np.arange(1, len(field.random) + 1)
-    curves = np.array([best_of(field.random, i) for i in ks])
+    curves = np.array([best_then(field.random, i) for i in ks])
     for values, ls, name in zip(curves.T, ("--", "-"), ("in the training that picked it", "trained once more")):
         ax.plot(ks, values, color=style.INK, ls=ls, label=f"best of k random nets, {name}")
     for name, colour in ARMS.items():

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from hinas_lab.space.ops import OPS
 from hinas_lab.studies.absent import unless_absent
 from hinas_lab.studies.perturbation import KINDS, Perturbed, both_worse
+from hinas_lab.studies.verdicts import worse
 from hinas_lab.views import style
 
 WORSE = "drop in dB (right: worse than the found net)"
@@ -72,7 +73,7 @@ def scatter(values: np.ndarray) -> np.ndarray:
 
 
 def _label(kind: str, told: dict) -> str:
-    return f"{kind}: {KINDS[kind]}\n{told['worse']} of {told['n']} worse ({told['low']:.0%} to {told['high']:.0%})"
+    return f"{kind}: {KINDS[kind]}\n{worse(told)}"
 
 
 @unless_absent

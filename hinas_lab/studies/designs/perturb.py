@@ -17,7 +17,7 @@ from hinas_lab.studies.designs.common import Setting, net_row, report
 from hinas_lab.studies.jobs import ScoreJob
 from hinas_lab.studies.neighbours import KINDS
 from hinas_lab.studies.random_search import random_genotypes
-from hinas_lab.studies.statistics import LEAST, Contrast
+from hinas_lab.studies.statistics import LEAST, Contrast, share_by_luck
 
 NULL_SEEDS = 8
 CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 10, 2000, {"operation": 4, "source": 2}, (0, 1)
@@ -45,16 +45,19 @@ def share_worse(drops: list[float]) -> dict:
             "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
 
 
-def judged_share(id: str, told: dict) -> dict:
-    """Worse more often than a coin would have it, and by the smallest effect of interest on average."""
-    registered = claim(id)
+def judged_share(id: str, told: dict, trainings: int) -> dict:
+    """Worse more often than a coin would have it, more often than noise alone when all drops are measured from one mean of so many
+    ``trainings``, and by the smallest effect of interest on average; contradicted: less often than both."""
+    registered, share = claim(id), told["worse"] / told["n"]
+    least, most = share_by_luck(told["n"], trainings)
     verdict = "unresolved"
-    if told["n"] >= LEAST and told["low"] > 0.5 and told["mean_drop"] >= registered.least:
+    if told["n"] >= LEAST and told["low"] > 0.5 and share > most and told["mean_drop"] >= registered.least:
         verdict = "supported"
-    elif told["n"] >= LEAST and told["high"] < 0.5:
+    elif told["n"] >= LEAST and told["high"] < 0.5 and share < least:
         verdict = "contradicted"
-    return {"verdict": verdict, "least": registered.least, "metric": "share of edits that are worse", "mean": told["worse"] / told["n"],
-            "low": told["low"], "high": told["high"], "p": stats.binomtest(told["worse"], told["n"]).pvalue, "n": told["n"]}
+    return {"verdict": verdict, "least": registered.least, "metric": "share of edits that are worse", "mean": share,
+            "low": told["low"], "high": told["high"], "p": stats.binomtest(told["worse"], told["n"]).pvalue, "n": told["n"],
+            "note": f"noise alone would call {100 * least:.0f} % to {100 * most:.0f} % worse"}
 
 
 def design(setting: Setting) -> Design:
@@ -100,7 +103,7 @@ def design(setting: Setting) -> Design:
         told[name]["drops_beyond_null"] = sum(r["drop"] > 2 * float(np.std(null, ddof=1)) for r in mine) if len(null) > 1 else None
         told[name]["tau_parameters"] = float(stats.kendalltau([r["parameters"] - base for r in mine], [-r["drop"] for r in mine]).statistic)
         told[name]["tau_shared"] = float(stats.kendalltau([r["shared_drop"] for r in mine], [r["drop"] for r in mine]).statistic)
-        claims[f"local-optimum-{name.lower()}"] = judged_share(f"local-optimum-{name.lower()}", told[name])
+        claims[f"local-optimum-{name.lower()}"] = judged_share(f"local-optimum-{name.lower()}", told[name], len(null))
         against = [r["drop"] for r in rows if r["arm"] == f"{name} on random"]
         if against:
             told[f"{name} on random"] = share_worse(against)

@@ -9,7 +9,8 @@ from hinas_lab.studies.campaign import Design
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.designs.common import Setting, judged, net_row, report
 from hinas_lab.studies.jobs import ScoreJob
-from hinas_lab.studies.random_search import best_of, percentile, random_genotypes
+from hinas_lab.studies.random_search import random_genotypes
+from hinas_lab.studies.statistics import best_of, percentile
 
 RANDOM, DRAWN = 30, 1000
 "random genotypes, and the seed that draws them"
