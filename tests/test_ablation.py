@@ -237,7 +237,7 @@ def test_does_it_matter(low, high, said):
 
 
 def test_the_verdict_table(records, tmp_path, monkeypatch):
-    """p is the registered test's, and the same as in the ledger: Holm's over all recorded claims, also of studies that the table leaves out."""
+    """p is the registered test's, Holm's over all recorded claims as in the ledger, also of studies that the table leaves out."""
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     studies = ("lwas-residual", "loss", "widths", "sharing")
     for name in studies:

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.images.protocol import Protocol
@@ -79,16 +80,18 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
         job = {"key": "k", "protocol": "whole", "preset": "x", "job_seconds": 1.0, "env": {}}
         write_json(tmp_path / f"{study}.json", report(study, Setting(**setting), [], [job], found))
 
-    up = [0.1, 0.12, 0.09, 0.11, 0.1, 0.13, 0.08, 0.1]  # all above 0: 2 of 256 sign patterns are as far out
+    up = [0.1, 0.12, 0.09, 0.11, 0.1, 0.13, 0.08, 0.1]
+    t = [stats.ttest_1samp(x, 0).pvalue for x in (up, up[:6])]
     write("lwas-residual", {"lwas-denoise": judged("lwas-denoise", up), "residual-denoise": judged("residual-denoise", up[:2])})
-    write("widths", {"widths-w40": judged("widths-w40", [-x for x in up[:6]])}, base="tiny")  # 2 of 64
+    write("widths", {"widths-w40": judged("widths-w40", [-x for x in up[:6]])}, base="tiny")
     write("sharing", {"sharing-equal": judged("sharing-equal", [x - 0.1 for x in up]) | {"tost_p": 0.001}})
     rows = ledger_rows()
     assert rows["lwas-denoise"][6].startswith("supported, +0.104 dB (95 % interval +0.0")
     assert rows["lwas-denoise"][6].endswith("n 8; preset study, builtin test, protocol whole, device cpu")
     assert rows["widths-w40"][6].startswith("contradicted, -0.10") and rows["widths-w40"][8] == "`hinas-lab study widths --preset tiny`"
     assert rows["residual-denoise"][6].startswith("unresolved") and rows["residual-denoise"][7] == "none: too few"
-    assert [rows[id][7] for id in ("lwas-denoise", "widths-w40", "sharing-equal")] == ["0.0078 (0.016)", "0.031 (0.031)", "0.001 (0.003)"]
+    assert [rows[id][7] for id in ("lwas-denoise", "widths-w40", "sharing-equal")] == [
+        f"{t[0]:.2g} ({3 * t[0]:.2g})", f"{t[1]:.2g} ({2 * t[1]:.2g})", "0.001 (0.001)"]
     assert rows["lwas-sr"][6] == NOT_TESTED and rows["sharing-time"] == none["sharing-time"]  # what the records do not say
     assert "Holm over the 3 claims" in TOOL["tested"]()
     assert "evidence of a small one never becomes a" in TOOL["HEAD"]
