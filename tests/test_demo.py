@@ -114,12 +114,14 @@ def test_readme_quotes_the_verdicts():
     said = {}
     for path in sorted((ROOT / "data" / "studies").glob("*.json")):
         said |= json.loads(path.read_text()).get("claims", {})
-    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random"):
+    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "widths-w40"):
         assert "{mean:+.2f} dB ({low:+.2f} to {high:+.2f}), {n} se".format(**said[id]) in table, id
     assert "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**said["loss-ssim"]) in table
     worse = said["local-optimum-r1"]
     assert f"{worse['mean'] * worse['n']:.0f} of {worse['n']} replacements are worse ({worse['low']:.0%} to {worse['high']:.0%})".replace(
         "%", " %") in table
+    ranks = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["ranks"]["as wide as they come"]
+    assert f"rank {', '.join(map(str, ranks))} of 12" in table
     assert said["path-last-widest"]["mean"] == 0 and "12 of 12 after the search, 12 of 12 before it" in table
     supported = [id for id in ("residual-denoise", "residual-sr", "loss-ssim") if said[id]["verdict"] == "supported"]
     assert table.count("| supported |") == len(supported)

@@ -72,7 +72,7 @@ def test_measured_rows_stand_beneath_and_say_what_they_are():
     assert set(tv.values) == {f"{m}_{s}" for m in ("psnr", "ssim") for s in ("s30", "s50", "s70")} and tv.protocol == "whole"
     text = tables.markdown(table(10), rows)
     assert "tv (here)" in text and "preset none" in text and tables.BANNER in text and "Protocol whole" in text
-    assert "Nothing measured here yet" in tables.markdown(table(1), [])
+    assert "Published numbers alone" in tables.markdown(table(1), [])
     bicubic = {tuple(r.where.items()): r for n in (11, 12) for r in measured(n)}
     assert len(bicubic) == 3 and {r.n for r in bicubic.values()} == {"5, 100"}
     for where, r in bicubic.items():
@@ -120,7 +120,7 @@ def two_by_two(record, n=6):
 
 def test_without_records_nothing_is_beneath(record):
     assert not any(blocks(n) for n in TABLES)
-    assert all("Nothing measured here yet" in tables.markdown(table(n), measured(n), blocks(n)) for n in TABLES)
+    assert all("Published numbers alone" in tables.markdown(table(n), measured(n), blocks(n)) for n in TABLES)
 
 
 def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
@@ -139,7 +139,7 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
 
     text = tables.markdown(table(1), [], blocks(1))
     published, own = text.split("### Beneath Table 1")
-    assert "Nothing measured here yet" not in text and "21.25" not in published and tables.OTHER in own
+    assert "Published numbers alone" not in text and "21.25" not in published and tables.OTHER in own
     assert "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 21.000 | 0.5312 ± 0.0047 | 0.2000 | 3,000 to 3,005 |" in own
     assert all(word in own for word in ("camera", "preset tiny", "protocol whole", "device cpu", "lwas-residual.json"))
     tex = tables.latex(table(1), [], blocks(1))

@@ -82,7 +82,7 @@ def notes(table: Table, rows: list[Measured], blocks: Sequence[Block] = ()) -> l
     elif blocks:
         out.append("Nothing measured here on these pictures; on others, below.")
     else:
-        out.append("Nothing measured here yet: published numbers only.")
+        out.append("Published numbers alone.")
     flagged = [(r["method"].printed, c, cell) for r in table.rows for c, cell in r.items() if cell.flag]
     return out + [f"† {method}, {heading(c)}, printed {cell.printed}: {cell.flag}" for method, c, cell in flagged]
 
