@@ -189,10 +189,10 @@ def test_what_arms_do_not_show(record):
 
     record("widths", [net("ws", 0, 20, path=[0])], paths=12, ranks={"equal parameters": [3, 9]})
     assert blocks(3)[0].said == ("rank of the found path among all 12, each with the first search's cells, equal parameters: 3, 9",)
-    record("sharing", [net("sharing on", 0, 20)], cost={"on": {"kept": 2}, "off": {"kept": 3}}, batch=4, batch_at_equal_memory=6,
-           search_seconds_off_to_on=[1.4, 1.6])
-    assert "1.50 times as long (mean of 2), keeps 1.50 times the bytes at batch 4" in blocks(8)[0].said[0]
-    assert blocks(8)[0].said[0].endswith("batch 6")
+    record("sharing", [net("sharing on", 0, 20)], cost={"on": {"kept": 2, "seconds": 1.0}, "off": {"kept": 3, "seconds": 1.6}}, batch=4,
+           batch_at_equal_memory=6, image_seconds_at_equal_memory={"on": 0.2, "off": 0.4})
+    assert "1.60 times as long and keeps 1.50 times the bytes at batch 4" in blocks(8)[0].said[0]
+    assert blocks(8)[0].said[0].endswith("batch 6, and a patch without it takes 2.00 times as long")
 
 
 def test_claims_in_words():

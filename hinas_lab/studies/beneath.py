@@ -147,7 +147,7 @@ def _worse(told: dict) -> list[str]:
 
 
 def _saved(told: dict) -> list[str]:
-    kept, ratios = {k: c["kept"] for k, c in told["cost"].items()}, told["search_seconds_off_to_on"]
-    return [f"a search without sharing takes {mean(ratios):.2f} times as long (mean of {len(ratios)}), keeps "
-            f"{kept['off'] / kept['on']:.2f} times the bytes at batch {told['batch']}; in as many bytes sharing trains with batch "
-            f"{told['batch_at_equal_memory']}"]
+    of, image = (lambda name: told["cost"]["off"][name] / told["cost"]["on"][name]), told["image_seconds_at_equal_memory"]
+    return [f"a pass without sharing takes {of('seconds'):.2f} times as long and keeps {of('kept'):.2f} times the bytes at batch "
+            f"{told['batch']}; in as many bytes sharing trains with batch {told['batch_at_equal_memory']}, and a patch without it takes "
+            f"{image['off'] / image['on']:.2f} times as long"]
