@@ -114,7 +114,7 @@ def test_readme_quotes_the_verdicts():
     said = {}
     for path in sorted((ROOT / "data" / "studies").glob("*.json")):
         said |= json.loads(path.read_text()).get("claims", {})
-    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "widths-w40"):
+    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "widths-w40", "sharing-equal"):
         assert "{mean:+.2f} dB ({low:+.2f} to {high:+.2f}), {n} se".format(**said[id]) in table, id
     assert "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**said["loss-ssim"]) in table
     worse = said["local-optimum-r1"]
