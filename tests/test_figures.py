@@ -123,6 +123,26 @@ def test_without_records_nothing_is_beneath(record):
     assert all("Published numbers alone" in tables.markdown(table(n), measured(n), blocks(n)) for n in TABLES)
 
 
+def test_measured_on_the_tables_own_pictures(record):
+    """State of the art: in the published grid's columns, each protocol apart, a row a method, once even where two studies measured it."""
+    def row(method, task, level, test, protocol, psnr, parameters=None):
+        return {"method": method, "task": task, "level": level, "test": test, "protocol": protocol, "n": 5, "psnr": psnr, "ssim": 0.5,
+                "parameters": parameters, "preset": "tiny" if parameters else "none", "seed": 0}
+
+    rows = [row("ours", "denoise", s, "BSDS500", p, s / 2, 3000) for s in (30.0, 50.0, 70.0) for p in ("whole", "authors-eval")]
+    rows += [row(m, "sr", level, test, "sr-standard", level + (test == "Set5"), 99 if m == "ours" else None)
+             for m in ("ours", "bicubic") for level in (2.0, 3.0) for test in ("Set5", "BSD100")]
+    record("state-of-the-art", rows)
+    whole, other = merged(measured(10))
+    assert (whole.method, whole.protocol, other.protocol) == ("ours, 3,000 parameters", "whole", "authors-eval")
+    assert [whole.values[f"psnr_s{s}"] for s in (30, 50, 70)] == [15, 25, 35]
+    ours, bicubic = measured(12)
+    assert ours.where == {"scale": "×2"} and ours.values["psnr_set5"] == 3 and ours.values["psnr_bsd100"] == 2
+    assert (ours.n, ours.dataset, bicubic.preset, [r.where for r in measured(11)]) == ("5, 5", "Set5, BSD100", "none", [{}, {}])
+    record("state-of-the-art", [*rows, rows[-1]])
+    assert len(measured(11)) == 2
+
+
 def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
     before = {n: tables.csv_text(table(n), merged(measured(n))) for n in TABLES}
     two_by_two(record)

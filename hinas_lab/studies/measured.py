@@ -6,7 +6,7 @@ Of a table's own pictures, so they stand in its columns; what was measured on ot
 from dataclasses import dataclass
 
 from hinas_lab.studies.published import SETS
-from hinas_lab.studies.recorded import names, recorded
+from hinas_lab.studies.recorded import names, recorded, registered
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +33,11 @@ class Measured:
 
 def measured(number: int) -> list[Measured]:
     """The rows that belong under table ``number``."""
-    rows = [*_denoising(), *_bicubic()]
-    return [row for row in rows if row.table == number]
+    known = {}
+    for row in (*_denoising(), *_bicubic(), *_state_of_the_art()):
+        if row.table == number:  # a classical method that two studies measured alike stands once
+            known.setdefault((row.method, *row.where.items(), row.dataset, row.protocol, row.preset, *row.values), row)
+    return list(known.values())
 
 
 def _denoising():
@@ -67,6 +70,25 @@ def _bicubic():
                            n=", ".join(str(r["n"]) for r in rows), dataset=", ".join(r["dataset"] for r in rows),
                            protocol=study["protocol"], preset="none", device=study["env"]["device"],
                            seed=study["env"]["seed"], source="bicubic.json")
+
+
+def _state_of_the_art():
+    """Of denoising a row per sigma, which ``merged`` joins; of super-resolution one with all its data sets."""
+    study = registered("state-of-the-art")
+    groups: dict[tuple, list[dict]] = {}
+    for r in study["rows"] if study else ():
+        groups.setdefault((r["method"], r["task"], r["level"], r["protocol"]), []).append(r)
+    for (method, task, level, protocol), rows in groups.items():
+        values = {}
+        for r in rows:
+            key = next(k for k, name in SETS.items() if name == r["test"]) if task == "sr" else f"s{level:g}"
+            values |= {f"psnr_{key}": r["psnr"], f"ssim_{key}": r["ssim"]}
+        number = 10 if task == "denoise" else 11 if level == 3 else 12
+        yield Measured(table=number, where={"scale": f"×{level:g}"} if number == 12 else {},
+                       method=method if rows[0]["parameters"] is None else f"{method}, {rows[0]['parameters']:,} parameters", values=values,
+                       n=", ".join(str(r["n"]) for r in rows), protocol=protocol, preset=rows[0]["preset"], device=study["device"],
+                       dataset=", ".join(r["test"] + " test" * (task == "denoise") for r in rows), seed=rows[0]["seed"],
+                       source="state-of-the-art.json")
 
 
 def merged(rows: list[Measured]) -> list[Measured]:
