@@ -404,9 +404,10 @@ def test_an_executor_that_dies(tmp_path):
 
 
 WORKERS = """
-import os, sys, time
+import signal, time
 from hinas_lab.cli.study_campaign import executor
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: in the background of a shell it is ignored
     with executor("process", 1) as pool:
         pool.submit(time.sleep, 0).result()
         pool.submit(time.sleep, 60)
