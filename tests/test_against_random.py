@@ -32,7 +32,8 @@ def made(lead: float = 0.0, net_sd: float = 0.1, seed_sd: float = 0.05, search: 
     genotypes = [sample(SPACE, draw).to_json() for _ in range(N)]
     for t in (2, 1):  # the order of rows says nothing
         rows += [{"arm": "random", "seed": t, "number": i, "psnr": worth[i] + seed_sd * rng.standard_normal(), "shared": float(worth[i]),
-                  "untrained": 15.0, "parameters": 100 + i, "macs": 1000 - i, "genotype": genotypes[i]} for i in reversed(range(N))]
+                  "raw": -float(worth[i]), "untrained": 15.0, "parameters": 100 + i, "macs": 1000 - i, "genotype": genotypes[i]}
+                 for i in reversed(range(N))]
     return STAND | {"study": "search", "rows": rows, "seconds": {"search": search, "training": 20.0, "scoring": 30.0}, "claims": {}}
 
 

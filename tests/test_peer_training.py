@@ -88,7 +88,8 @@ def test_a_row_is_the_stored_net(ours, small):
     row = next(r for r in json.loads(Path("p.json").read_text())["rows"] if r["method"] == "DnCNN")
     before = snapshot(Path("runs"))
     assert trained(ours, ours.denoise).code == 0 and snapshot(Path("runs")) == before
-    net = study.load_peer(study.budget_of(ours.denoise), "runs/peers/DnCNN-ours-denoise-iterations-lr-0.003")
+    b = study.budget_of(ours.denoise)
+    net = study.load_peer(b.peer, b.scale, "runs/peers/DnCNN-ours-denoise-iterations-lr-0.003")
     chosen, psnrs = PROTOCOLS["whole"], []
     for number, image in enumerate(SMALL.values()):
         clean = chosen.clean(image, 1)

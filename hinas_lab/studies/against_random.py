@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import floor, nan
 
 import numpy as np
+from scipy import stats
 
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import Genotype
@@ -13,7 +14,8 @@ from hinas_lab.studies.published import table
 from hinas_lab.studies.statistics import Contrast, best_of, kendall, percentile, verdict
 from hinas_lab.studies.verdicts import found
 
-COLUMNS = {"shared weights": "shared", "untrained supernet": "untrained", "parameters": "parameters", "MACs": "macs"}
+COLUMNS = {"shared weights": "shared", "shared weights, batch norm as it is": "raw", "untrained supernet": "untrained",
+           "parameters": "parameters", "MACs": "macs"}
 "predictor -> where a row of the record has it; the receptive radius is worked out from the genotype"
 NAMES = {"searched": "searched", "rsws": "RSWS"}
 DRAWS = 4000
@@ -110,6 +112,14 @@ def percentiles(field: Field) -> dict[str, np.ndarray]:
 
 
 @unless_absent
+def permutation_p(field: Field) -> float:
+    """Two-sided p that the searched nets and as many random ones, trained once each, are alike: the labels drawn anew (9999 times, seed
+    0), the difference of means held against them."""
+    return float(stats.permutation_test((field.searched, field.random[:, 0]), lambda a, b, axis: a.mean(axis) - b.mean(axis),
+                                        n_resamples=9999, vectorized=True, rng=np.random.default_rng(0)).pvalue)
+
+
+@unless_absent
 def landed(field: Field) -> str:
     """Where the nets land, in words."""
     random, sd = field.random.mean(1), field.seed_sd
@@ -120,6 +130,7 @@ def landed(field: Field) -> str:
         out.append(f"{len(values)} {NAMES[name]:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} from random "
                    f"({(values.mean() - random.mean()) / sd:+.1f} sd of a training); percentiles {p.min():.0f} to {p.max():.0f}, "
                    f"median {np.median(p):.0f}")
+    out.append(f"searched or random, labels drawn anew: p = {permutation_p(field):.2g}")
     return "\n".join(out)
 
 

@@ -102,6 +102,5 @@ def plan(differences: Sequence[float], size: float) -> Plan:
 
 def tost_interval(differences: Sequence[float]) -> tuple[float, float]:
     """The 90 % interval: two one-sided tests at 5 % call the arms equal when it lies inside the margins."""
-    c = paired(differences)
-    half = c.half_width * float(stats.t.ppf(0.95, c.n - 1) / stats.t.ppf(0.975, c.n - 1)) if c.n > 1 else c.half_width
-    return c.mean - half, c.mean + half
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
+    return float(interval.low), float(interval.high)

@@ -206,20 +206,15 @@ class ScoreJob(Job):
         return {"kind": self.kind, "search": self.search.spec, "genotypes": list(self.genotypes), "untrained": self.untrained}
 
     def run(self, folder: Path) -> dict:
-        from hinas_lab.engine.runs import load_supernet
-        from hinas_lab.engine.scoring import shared_weight_score
-        from hinas_lab.engine.search import Search
-        from hinas_lab.images.catalog import load_images
-        from hinas_lab.images.patches import Patches
+        from hinas_lab.studies.shared import first_scorer, shared_scorer
 
         job = self.search
-        patches = Patches(load_images(job.data, job.space.channels), scale=job.space.scale, device=job.device)
-        state = Search(job.space, job.search, patches)
-        net = state.net
-        if not self.untrained:
+        if self.untrained:
+            score = first_scorer(job.space, job.search, job.data, job.device)
+        else:
             work(job, folder)  # done before, as a rule; on a machine without its folder it is done here
-            net = load_supernet(folder / job.key, job.device)[0]
-        told = [shared_weight_score(net, Genotype.from_json(g), patches, state.split.w, state.split.v, job.search) for g in self.genotypes]
+            score = shared_scorer(folder / job.key, job.device)
+        told = [score(Genotype.from_json(g)) for g in self.genotypes]
         return {"psnr": [t["psnr"] for t in told], "raw": [t["raw"] for t in told]}
 
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import stats
 
 from hinas_lab.space.genotype import Genotype, neighbours
+from hinas_lab.studies.statistics import share_worse
 
 KINDS = {"operation": "R1", "source": "R2", "width": "width"}
 
@@ -49,9 +49,7 @@ def summary(psnr: float, rows: list[Edit]) -> dict[str, dict]:
         drops = np.array([psnr - r.psnr for r in rows if r.kind == kind])
         if not len(drops):
             continue
-        some, worse = [r for r in rows if r.kind == kind], int((drops > 0).sum())
-        interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
+        some = [r for r in rows if r.kind == kind]
         middle = some[int(np.abs(drops - np.median(drops)).argmin())]
-        out[kind] = {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high),
-                     "median_drop": float(np.median(drops)), **{k: v for k, v in asdict(middle).items() if k in ("what", "genotype")}}
+        out[kind] = share_worse(drops) | {k: v for k, v in asdict(middle).items() if k in ("what", "genotype")}
     return out

@@ -171,11 +171,11 @@ def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
     return replace(config, iterations=there.iterations, warmup=there.warmup)
 
 
-def load_peer(b: Budget, folder: str | Path, device: str = "cpu") -> nn.Module:
+def load_peer(p: Peer, scale: int, folder: str | Path, device: str = "cpu") -> nn.Module:
     """The trained peer, for use."""
-    net = b.peer.build(b.scale)
+    net = p.build(scale)
     load_weights(net, Path(folder) / "best.safetensors")
-    net.channels, net.scale, net.radius = b.peer.channels, b.scale, 0  # radius: pictures pass in one piece
+    net.channels, net.scale, net.radius = p.channels, scale, 0  # radius: pictures pass in one piece
     return net.to(device).eval()
 
 
@@ -197,7 +197,7 @@ def rows(b: Budget, trainings: dict[Path, TrainConfig], equal: str, steps: tuple
     yield row(f"ours ({b.run.name})", "ours", lambda image: restore_array(b.net, image, clip=False, device=device),
               **training(b.config, steps[0], b.run, b.parameters))
     for folder, config in trainings.items():
-        net = load_peer(b, folder, device)
+        net = load_peer(b.peer, b.scale, folder, device)
         whole = lambda image, net=net: restore_array(net, image, tile=max(image.shape), clip=False, device=device)  # noqa: E731
         yield row(b.peer.name, "peer trained here", whole, budget=equal,
                   **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())))

@@ -1,16 +1,20 @@
-"""The supernet of a finished search as a judge: a genotype in, its shared-weight score out."""
+"""A supernet as a judge, after its search or before: a genotype in, its shared-weight score out."""
 
 from collections.abc import Callable
 from pathlib import Path
 
+from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.runs import data_hash, load_supernet
 from hinas_lab.engine.scoring import shared_weight_score
+from hinas_lab.engine.search import Search
 from hinas_lab.images.catalog import load_images
 from hinas_lab.images.patches import Patches, split
 from hinas_lab.space.genotype import Genotype
 
+Scorer = Callable[[Genotype], dict[str, float]]
 
-def shared_scorer(run: str | Path, device: str = "cpu") -> Callable[[Genotype], dict[str, float]]:
+
+def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
     """What gives ``score``, ``psnr`` (dB), ``ssim`` on the run's V images with the run's weights, batch norm recomputed, and ``raw``, the
     score without that (``engine.scoring.shared_weight_score``). Equal genotypes score equally.
 
@@ -22,3 +26,9 @@ def shared_scorer(run: str | Path, device: str = "cpu") -> Callable[[Genotype], 
         raise ValueError(f"{run}: the images of {header['data']!r} are no longer those of the search; its V images are not known")
     sets = split(len(patches), config.share, config.seed)
     return lambda genotype: shared_weight_score(net, genotype, patches, sets.w, sets.v, config)
+
+
+def first_scorer(space: SearchSpace, config: SearchConfig, data: str, device: str = "cpu") -> Scorer:
+    """The same of the supernet that a search of ``config`` on the images ``data`` begins with: its first weights and that search's V."""
+    state = Search(space, config, Patches(load_images(data, space.channels), scale=space.scale, device=device))
+    return lambda genotype: shared_weight_score(state.net, genotype, state.patches, state.split.w, state.split.v, config)

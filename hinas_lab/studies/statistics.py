@@ -48,6 +48,14 @@ def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3) -> Contras
     return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(test.pvalue), n=n)
 
 
+def welch_of(a, b) -> Contrast:
+    """mean(a) - mean(b) of two lists of numbers, variances not taken as equal (Welch)."""
+    test = stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval()
+    return Contrast(mean=float(np.mean(a) - np.mean(b)), low=float(interval.low), high=float(interval.high), p=float(test.pvalue),
+                    n=min(len(a), len(b)))
+
+
 def paired(differences) -> Contrast:
     """Mean of per-seed differences, t interval, exact sign-flip p (``LEAST`` pairs or more). One seed has no interval."""
     d = np.asarray(differences, dtype=np.float64)
@@ -150,6 +158,15 @@ def share_by_luck(edits: int, trainings: int, draws: int = 20_000) -> tuple[floa
     rng = np.random.default_rng(0)
     mean, edited = rng.standard_normal((draws, trainings)).mean(1), rng.standard_normal((draws, edits))
     return tuple(np.quantile((edited < mean[:, None]).mean(1), [0.025, 0.975]).tolist())
+
+
+def share_worse(drops) -> dict:
+    """How many drops are above 0, with the share's Wilson 95 % interval, and how large drops are: n, worse, low, high, median_drop,
+    mean_drop."""
+    worse = int(sum(d > 0 for d in drops))
+    interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
+    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high),
+            "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
 
 
 def kendall(x, y) -> Contrast:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.studies.absent import unless_absent
-from hinas_lab.studies.against_random import NAMES, Field, best_then, checkpoints, equal_cost, percentiles, taus
+from hinas_lab.studies.against_random import COLUMNS, NAMES, Field, best_then, checkpoints, equal_cost, percentiles, taus
 from hinas_lab.studies.widths import is_widest_last
 from hinas_lab.views import style
 from hinas_lab.views.forest import plot_forest
@@ -104,7 +104,8 @@ def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
         ax.plot([value, value], pair, "o-", color=style.BETA, ms=4, lw=1, alpha=0.8)
     tau = taus(field)[name]
     said = f"tau {tau.mean:+.2f}; one training against another {field.ceiling.mean:+.2f}"
-    ax.set(xlabel=name + {"shared weights": ", PSNR on V, dB", "untrained supernet": ", PSNR on V, dB"}.get(name, ""),
+    unit = {"shared": ", PSNR on V, dB", "untrained": ", PSNR on V, dB", "raw": ", SSIM + PSNR/100 on V"}.get(COLUMNS.get(name), "")
+    ax.set(xlabel=name + unit,
            ylabel="PSNR when trained, dB", title="the same for every net: no ranking" if np.isnan(tau.mean) else said)
     return ax
 

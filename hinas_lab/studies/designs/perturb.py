@@ -17,7 +17,7 @@ from hinas_lab.studies.designs.common import Setting, net_row, report
 from hinas_lab.studies.jobs import ScoreJob
 from hinas_lab.studies.neighbours import KINDS
 from hinas_lab.studies.random_search import random_genotypes
-from hinas_lab.studies.statistics import LEAST, Contrast, share_by_luck
+from hinas_lab.studies.statistics import LEAST, share_by_luck, share_worse, welch_of
 
 NULL_SEEDS = 8
 CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 10, 2000, {"operation": 4, "source": 2}, (0, 1)
@@ -35,14 +35,6 @@ def replaced(genotype: Genotype, what: str) -> str:
     """The operation that an edit at ``what`` (layer, node, edge) takes away or rewires."""
     layer, node, edge = (int(part.split()[-1]) for part in what.partition(":")[2].split(","))
     return genotype.cells[layer][node][edge][0]
-
-
-def share_worse(drops: list[float]) -> dict:
-    """How many of the edits are worse, with a Wilson 95 % interval, and how large the drops are."""
-    worse = int(sum(d > 0 for d in drops))
-    interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
-    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high),
-            "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
 
 
 def judged_share(id: str, told: dict, trainings: int) -> dict:
@@ -94,31 +86,19 @@ def design(setting: Setting) -> Design:
         rows.append(net_row(f"{KINDS[kind]} on random", 0, row, kind=kind, what=what, number=c, replaced=replaced(others[c], what),
                             drop=round(float(before[c]) - row["psnr"], 5)))
     told, claims = {}, {}
-    base = trained["null", 0]["parameters"]
     for name in KINDS.values():
         mine = [r for r in rows if r["arm"] == name]
         if not mine:
             continue
         told[name] = share_worse([r["drop"] for r in mine])
-        told[name]["drops_beyond_null"] = sum(r["drop"] > 2 * float(np.std(null, ddof=1)) for r in mine) if len(null) > 1 else None
-        told[name]["tau_parameters"] = float(stats.kendalltau([r["parameters"] - base for r in mine], [-r["drop"] for r in mine]).statistic)
-        told[name]["tau_shared"] = float(stats.kendalltau([r["shared_drop"] for r in mine], [r["drop"] for r in mine]).statistic)
         claims[f"local-optimum-{name.lower()}"] = judged_share(f"local-optimum-{name.lower()}", told[name], len(null))
         against = [r["drop"] for r in rows if r["arm"] == f"{name} on random"]
         if against:
             told[f"{name} on random"] = share_worse(against)
-            told[f"{name}: found - random"] = vars(_welch([r["drop"] for r in mine], against))
+            told[f"{name}: found - random"] = vars(welch_of([r["drop"] for r in mine], against))
     convs = [r["drop"] for r in rows if r["arm"] == "R1" and r["replaced"] == "conv_3x3"]
     if convs:
         told["R1, a 3x3 convolution replaced"] = share_worse(convs)
-    return report("perturb", setting, rows, [found, shared, *trained.values()], claims, told=told, all_edits=len(edits),
+    return report("perturb", setting, rows, [found, shared, *trained.values()], claims, told=told,
                   null={"mean": float(np.mean(null)), "sd": float(np.std(null, ddof=1)) if len(null) > 1 else None, "n": len(null)},
-                  shared={KINDS[kind]: share_worse([shared["psnr"][0] - p for p, e in zip(shared["psnr"][1:], edits) if e[0] == kind])
-                          for kind in ("operation", "source")}, found=found["genotype"])
-
-
-def _welch(a: list[float], b: list[float]) -> Contrast:
-    test = stats.ttest_ind(a, b, equal_var=False)
-    interval = test.confidence_interval()
-    return Contrast(mean=float(np.mean(a) - np.mean(b)), low=float(interval.low), high=float(interval.high), p=float(test.pvalue),
-                    n=min(len(a), len(b)))
+                  found=found["genotype"])

@@ -52,13 +52,10 @@ class PeerJob(Job):
 
     def restore(self, folder: Path) -> Restore:
         from hinas_lab.engine.restore import restore_array
-        from hinas_lab.engine.runs import load_weights
+        from hinas_lab.studies.peer_training import load_peer
 
-        chosen, scale = peer(self.method, self.ours.net.task), self.ours.net.scale
-        net = chosen.build(scale)
-        load_weights(net, folder / self.key / "best.safetensors")
-        net.channels, net.scale, net.radius = chosen.channels, scale, 0  # radius: pictures pass in one piece
-        net = net.to(self.device).eval()
+        g = self.ours.net
+        net = load_peer(peer(self.method, g.task), g.scale, folder / self.key, self.device)
         return lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=self.device)
 
 
