@@ -40,6 +40,14 @@ def measured(number: int) -> list[Measured]:
     return list(known.values())
 
 
+COLUMN = {name: column for column, name in SETS.items()}
+
+
+def _columns(rows) -> dict[str, float]:
+    """(end of a column's name, row of a record) pairs as values of a table."""
+    return {f"{metric}_{end}": row[metric] for end, row in rows for metric in ("psnr", "ssim")}
+
+
 def _denoising():
     for name in names():
         if not (name.startswith("protocol-") and "-BSDS500-" in name):
@@ -62,11 +70,8 @@ def _bicubic():
     for number, scales in ((11, (3,)), (12, (2, 4))):
         for scale in scales:
             rows = [r for r in study["rows"] if r["scale"] == scale]
-            values = {}
-            for r in rows:
-                key = next(k for k, name in SETS.items() if name == r["dataset"])
-                values |= {f"psnr_{key}": r["psnr"], f"ssim_{key}": r["ssim"]}
-            yield Measured(table=number, where={"scale": f"×{scale}"} if number == 12 else {}, method="bicubic", values=values,
+            yield Measured(table=number, where={"scale": f"×{scale}"} if number == 12 else {}, method="bicubic",
+                           values=_columns((COLUMN[r["dataset"]], r) for r in rows),
                            n=", ".join(str(r["n"]) for r in rows), dataset=", ".join(r["dataset"] for r in rows),
                            protocol=study["protocol"], preset="none", device=study["env"]["device"],
                            seed=study["env"]["seed"], source="bicubic.json")
@@ -79,10 +84,7 @@ def _state_of_the_art():
     for r in study["rows"] if study else ():
         groups.setdefault((r["method"], r["task"], r["level"], r["protocol"]), []).append(r)
     for (method, task, level, protocol), rows in groups.items():
-        values = {}
-        for r in rows:
-            key = next(k for k, name in SETS.items() if name == r["test"]) if task == "sr" else f"s{level:g}"
-            values |= {f"psnr_{key}": r["psnr"], f"ssim_{key}": r["ssim"]}
+        values = _columns((COLUMN[r["test"]] if task == "sr" else f"s{level:g}", r) for r in rows)
         number = 10 if task == "denoise" else 11 if level == 3 else 12
         yield Measured(table=number, where={"scale": f"×{level:g}"} if number == 12 else {},
                        method=method if rows[0]["parameters"] is None else f"{method}, {rows[0]['parameters']:,} parameters", values=values,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 
 from hinas_lab.config import preset
+from hinas_lab.space.genotype import Genotype
 from hinas_lab.studies.claims import claim, judge
 from hinas_lab.studies.jobs import PROTOCOLS, SearchJob, TrainJob
 
@@ -29,9 +30,9 @@ class Setting:
         return SearchJob(base=self.base, data=self.data, device=self.device, at=at, space=replace(known.space, **space or {}),
                          search=replace(known.search, seed=seed, **changes))
 
-    def train(self, genotype: str, seed: int = 0, task: str = "denoise", *, residual: bool = True, **changes) -> TrainJob:
+    def train(self, genotype: str, seed: int = 0, *, residual: bool = True, **changes) -> TrainJob:
         """The preset's training of a genotype (JSON) with ``changes``."""
-        known = preset(self.base, task)
+        known = preset(self.base, Genotype.from_json(genotype).task)
         return TrainJob(base=self.base, data=self.data, device=self.device, genotype=genotype, residual=residual,
                         train=replace(known.train, seed=seed, **changes))
 

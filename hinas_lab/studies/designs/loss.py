@@ -19,7 +19,7 @@ def design(setting: Setting) -> Design:
         seeds = range(setting.count(claim("loss-ssim").n))
         (found,) = yield [setting.search(0, task)]
         loss = preset(setting.base, task).train.loss
-        jobs = {(lam, seed): setting.train(found["genotype"], seed, task, loss=replace(loss, lam=lam)) for seed in seeds for lam in lambdas}
+        jobs = {(lam, seed): setting.train(found["genotype"], seed, loss=replace(loss, lam=lam)) for seed in seeds for lam in lambdas}
         trained = dict(zip(jobs, (yield list(jobs.values()))))
         mine = [net_row(f"lambda {lam:g}", seed, row, task=task, lam=lam) for (lam, seed), row in trained.items()]
         for lam in lambdas[1:]:

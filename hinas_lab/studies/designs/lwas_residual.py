@@ -24,7 +24,7 @@ def design(setting: Setting) -> Design:
     for task in ("denoise", "sr"):
         jobs = searches(setting, task, range(setting.count(claim(f"lwas-{task}").n)))
         found = dict(zip(jobs, (yield list(jobs.values()))))
-        trainings = {at: setting.train(row["genotype"], at[2], task, residual=at[1]) for at, row in found.items()}
+        trainings = {at: setting.train(row["genotype"], at[2], residual=at[1]) for at, row in found.items()}
         trained = dict(zip(trainings, (yield list(trainings.values()))))
         mine = [net_row(ARMS[at[:2]], at[2], row, task=task, lwas=at[0], residual=at[1], skip_share=found[at]["skip_share"],
                         path=found[at]["path"], genotype=found[at]["genotype"]) for at, row in trained.items()]

@@ -112,7 +112,7 @@ def design(setting: Setting) -> Design:
     found = dict(zip(searches, (yield list(searches.values()))))
     best = max((row for (task, *_), row in found.items() if task == "denoise"), key=lambda row: row["epochs"]["score"][row["best"]])
     trainings = {("denoise", s): setting.train(best["genotype"], sigmas=(s,)) for s in SIGMAS}
-    trainings |= {("sr", float(s)): settings["sr"].train(found["sr", s, 0]["genotype"], 0, "sr") for s in SCALES}
+    trainings |= {("sr", float(s)): settings["sr"].train(found["sr", s, 0]["genotype"]) for s in SCALES}
     peers = {at: PeerJob(base=setting.base, data=job.data, device=setting.device, method=PEER, ours=job)
              for at, job in trainings.items() if at[0] == "sr"}
     trained = yield [*trainings.values(), *peers.values()]
