@@ -15,6 +15,7 @@ from hinas_lab.engine.runs import load_genotype, load_network
 from hinas_lab.images.catalog import TEST, TRAIN, load_images
 from hinas_lab.images.protocol import protocol
 from hinas_lab.studies.comparison import COMPARED, table, totals
+from hinas_lab.studies.verdicts import judged
 
 ROOT = Path(__file__).parent.parent
 
@@ -123,5 +124,11 @@ def test_readme_quotes_the_verdicts():
     ranks = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["ranks"]["as wide as they come"]
     assert f"rank {', '.join(map(str, ranks))} of 12" in table
     assert said["path-last-widest"]["mean"] == 0 and "12 of 12 after the search, 12 of 12 before it" in table
+    less = [c for c in json.loads((ROOT / "data" / "studies" / "loss.json").read_text())["against_none"]
+            if (c["task"], c["lam"]) == ("denoise", 0.006) and c["metric"] in ("psnr", "ssim")]
+    assert len(less) == 2 and all(c["low"] > 0 for c in less) and "with a hundredth of its weight both rise" in table
+    known = judged()
+    assert known["widths-w40"].told["verdict"] == "contradicted" and "contradicted, not after Holm's correction" in table
+    assert known["widths-w40"].adjusted > 0.05 > known["loss-psnr"].adjusted
     supported = [id for id in ("residual-denoise", "residual-sr", "loss-ssim") if said[id]["verdict"] == "supported"]
     assert table.count("| supported |") == len(supported)

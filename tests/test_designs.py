@@ -273,7 +273,7 @@ def test_search_among_random_nets():
     assert field.ceiling.mean == pytest.approx(kendall(twice[:, 0], twice[:, 1]))
     taus = against_random.taus(field)
     for name, values in (("shared weights", shared["psnr"]), ("untrained supernet", untrained["psnr"]),
-                         ("shared weights, batch norm as it is", shared["raw"])):
+                         ("shared weights, not recalibrated", shared["raw"])):
         assert taus[name].mean == pytest.approx(np.mean([kendall(values, once) for once in twice.T]))
     everyone = np.array(searched + list(twice[:, 0]))  # nets trained once each; labels drawn anew
     seen, rng = abs(np.mean(searched) - twice[:, 0].mean()), np.random.default_rng(5)

@@ -10,13 +10,14 @@ from hinas_lab.studies.against_random import read
 from hinas_lab.studies.recorded import recorded
 from hinas_lab.views.ablation import plot_paths
 from hinas_lab.views.against_random import plot_field
-from hinas_lab.views.style import PALE, png, theme
+from hinas_lab.views.style import INK, PALE, png, theme
 
 TARGET = Path(__file__).parents[1] / "docs" / "field.png"
 
 
 def figure() -> Figure:
-    widths, field = recorded("widths"), read(recorded("search"))
+    widths, searches = recorded("widths"), recorded("search")
+    field = read(searches)
     rows = [r for r in widths["rows"] if r["arm"] == "as wide as they come"]
     found = [tuple(r["path"]) for r in widths["rows"] if r["arm"] == "ws"]
     drawn = Figure(figsize=(12, 5.2), layout="constrained")
@@ -24,8 +25,14 @@ def figure() -> Figure:
     middle = sum(r["psnr"] for r in rows) / len(rows)
     left.axhspan(middle - 1.96 * field.seed_sd, middle + 1.96 * field.seed_sd, color=PALE, linewidth=0, zorder=0)
     plot_paths(rows, ax=left, found=found)
-    left.set_title(f"All {widths['paths']} width paths with the cells of one search; large: a search found it", loc="left")
+    left.set_title(f"All {widths['paths']} width paths, cells of one search; large: a search found it", loc="left")
     plot_field(field, ax=right)
+    seeds = lambda some: f"{min(some)} to {max(some)}"  # noqa: E731
+    of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]  # noqa: E731
+    stamp = lambda r: f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"  # noqa: E731
+    assert stamp(widths) == stamp(searches)  # one caption for both
+    drawn.supxlabel(f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
+                    f"searches {seeds(of('searched'))}; hinas-lab study widths, study search", fontsize=8.5, color=INK)
     return drawn
 
 

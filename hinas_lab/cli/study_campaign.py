@@ -137,8 +137,24 @@ def _cluster(where: str, workers: int) -> Iterator:
         yield stack.enter_context(client)
 
 
+def findings(told: dict) -> list[str]:
+    """What the study says beside its claims, as its notebook prints it."""
+    from hinas_lab.studies import against_random, findings, perturbation, perturbation_words
+
+    say = {"budget": findings.along, "loss": findings.of_lambda, "widths": findings.of_paths, "sharing": findings.of_sharing,
+           "paths": against_random.path_text, "epochs": against_random.epoch_text,
+           "search": lambda record: against_random.search_text(against_random.read(record)),
+           "perturb": lambda record: perturbation_words.drop_text(perturbation.read(record)),
+           "state-of-the-art": lambda record: [f"left out: {why}" for why in record["left_out"]]}
+    said = say.get(told["study"], lambda _: [])(told)
+    return said.splitlines() if isinstance(said, str) else said
+
+
 def lines(told: dict) -> list[str]:
     """The record in words: arms, verdicts, what it stands on."""
+    from hinas_lab.studies.claims import claim
+    from hinas_lab.studies.verdicts import tested_p
+
     out, arms = [], {}
     for row in told["rows"]:
         if "psnr" in row:
@@ -151,9 +167,12 @@ def lines(told: dict) -> list[str]:
         out.append(f"{name:<38.38}{len(some):>4}{mean['psnr']:>9.3f}{sd:>7.3f}{mean['ssim']:>8.4f}{mean['gmsd']:>8.4f}")
     for id, c in told["claims"].items():
         between = f" ({c['low']:+.4g} to {c['high']:+.4g})" if c["low"] == c["low"] else ""
-        chance = f", p {c['p']:.3g}" if c["p"] == c["p"] else ""
+        p = tested_p(claim(id), c)
+        chance = f", p {p:.3g}" if p == p else ""
         out.append(f"{id:<20} {c['verdict']:<13}{c['mean']:+.4g}{between}{chance}, n {c['n']}")
         out += wrap(c.get("note", ""), 80, initial_indent="  ", subsequent_indent="  ")
+    for line in findings(told):
+        out += wrap(line, 80, subsequent_indent=" " * 4)
     seeds = len({r["seed"] for r in told["rows"] if "seed" in r})
     out.append(f"presets {', '.join(told['presets']) or told['preset']}, protocol {', '.join(told['protocols'])}, {seeds} seeds;")
     out.append(f"device {told['device']}, one thread a job, {told['jobs']} jobs, {told['job_seconds'] / 60:.1f} minutes of them")

@@ -14,7 +14,7 @@ from hinas_lab.studies.published import table
 from hinas_lab.studies.statistics import Contrast, best_of, kendall, percentile, verdict
 from hinas_lab.studies.verdicts import found
 
-COLUMNS = {"shared weights": "shared", "shared weights, batch norm as it is": "raw", "untrained supernet": "untrained",
+COLUMNS = {"shared weights": "shared", "shared weights, not recalibrated": "raw", "untrained supernet": "untrained",
            "parameters": "parameters", "MACs": "macs"}
 "predictor -> where a row of the record has it; the receptive radius is worked out from the genotype"
 NAMES = {"searched": "searched", "rsws": "RSWS"}
@@ -132,6 +132,14 @@ def landed(field: Field) -> str:
                    f"median {np.median(p):.0f}")
     out.append(f"searched or random, labels drawn anew: p = {permutation_p(field):.2g}")
     return "\n".join(out)
+
+
+@unless_absent
+def search_text(field: Field) -> str:
+    """Where nets land, what ranks them, what a search costs."""
+    ranks = [f"tau-b, {name:<35}{found(tau, 'tau')}"
+             for name, tau in {"another training": field.ceiling, **taus(field)}.items() if np.isfinite(tau.mean)]
+    return "\n".join([landed(field), *ranks, cost_text(field), bought(field, equal_cost(field))])
 
 
 @unless_absent

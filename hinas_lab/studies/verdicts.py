@@ -36,11 +36,11 @@ def judged() -> dict[str, Judged]:
     """All claims whose study is recorded, by id. ValueError for a damaged record."""
     known = [(c, registered(c.study)) for c in claims()]
     said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
-    p = [_p(c, told) for c, (told, _) in said.items()]
+    p = [tested_p(c, told) for c, (told, _) in said.items()]
     return {c.id: Judged(told=told, record=of, p=one, adjusted=all_) for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))}
 
 
-def _p(c: Claim, told: dict) -> float:
+def tested_p(c: Claim, told: dict) -> float:
     """Of the registered test. Not the sign flip that a record keeps for pairs: with 8 of them it is never below 0.0078, so that no effect,
     however large, could pass Holm over a dozen claims."""
     if c.test == "paired t":

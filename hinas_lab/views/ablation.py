@@ -9,6 +9,7 @@ from functools import wraps
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from hinas_lab.studies.chosen_n import by_chance, plan, tost_interval
 from hinas_lab.studies.findings import METRICS, TASKS, by_arm, effects, stray
@@ -181,7 +182,8 @@ def plot_paths(rows: Sequence[Mapping], *, ax: Axes, found: Sequence[tuple[int, 
         if times or across == "parameters" and path in ends:
             name = "-".join(map(str, path)) if across == "parameters" else ""
             said, weight = (f"{name} x{times}".strip(), "bold") if times else (name, "normal")
-            ax.annotate(said, (x, means[path]), xytext=(6, 4), textcoords="offset points", fontsize=8, fontweight=weight)
+            ax.annotate(said, (x, means[path]), xytext=(6, 4), textcoords="offset points", fontsize=8, fontweight=weight,
+                        zorder=2.5, path_effects=[withStroke(linewidth=2, foreground="white")])
     ax.set(xlabel="parameters, thousands" if across == "parameters" else "path, few parameters to many", ylabel="PSNR, dB")
     if across != "parameters":
         ax.set_xticks(range(len(paths)), ["-".join(map(str, p)) for p in paths], rotation=60, fontsize=8)
