@@ -20,7 +20,7 @@ from hinas_lab.space.genotype import CHOICES, Genotype, legal_paths, sample
 from hinas_lab.storage import write_json
 from hinas_lab.studies import against_random, jobs, sharing
 from hinas_lab.studies.claims import claim, claims
-from hinas_lab.studies.designs import DESIGNS, module, perturb, widths
+from hinas_lab.studies.designs import DESIGNS, module, perturb, state_of_the_art, widths
 from hinas_lab.studies.designs.common import Setting, judged, paired_by_seed
 from hinas_lab.studies.jobs import ScoreJob, SearchJob, TrainJob
 from hinas_lab.studies.random_search import random_genotypes
@@ -71,11 +71,15 @@ def row_for(job, lift=lambda job: 0.0) -> dict:
 @cache
 def drive(name: str, seeds: int | None = None, base: str = "tiny", **options) -> SimpleNamespace:
     """``record`` of a design, ``batches`` of jobs, ``rows`` by key."""
-    design, batches, rows = module(name).design(Setting(base=base, seeds=seeds)), [], {}
+    return run_through(module(name).design(Setting(base=base, seeds=seeds)), lambda job: row_for(job, **options))
+
+
+def run_through(design, row) -> SimpleNamespace:
+    batches, rows = [], {}
     asked = next(design)
     while True:
         batches.append(asked)
-        rows |= {job.key: row_for(job, **options) for job in asked}
+        rows |= {job.key: row(job) for job in asked}
         try:
             asked = design.send([dict(rows[job.key]) for job in asked])
         except StopIteration as end:
@@ -341,6 +345,43 @@ def test_verdict_on_a_share(drops, wanted):
     """Thirty of 44 leave a coin behind, but not the noise of a mean of eight trainings."""
     told = perturb.judged_share("local-optimum-r1", share_worse(drops), 8)
     assert told["verdict"] == wanted and told["note"].startswith("noise alone would call ")
+
+
+@pytest.mark.parametrize("base, searches, verdict", [("tiny", 1, "not tested at this scale"), ("paper/10", 3, "unresolved")])
+def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches, verdict):
+    """Every method under the table's protocol, ours under both; the net of the search that V likes best; no difference to a printed row."""
+    def row(job):
+        if isinstance(job, SearchJob | TrainJob):
+            return row_for(job)
+        row = {"key": job.key, "job_seconds": 1.0, "env": {"threads": 4, "device": "cpu"}}
+        if isinstance(job, state_of_the_art.PeerJob):
+            return row | {"parameters": 12809}
+        rng, gain = random.Random(job.level), 0.5 * (job.protocol == "authors-eval")
+        images = {name: 25 + rng.gauss(0, 1) + gain + rng.gauss(0, 0.1) * bool(gain) for name in "abcdefgh"}
+        return row | {"protocol": job.protocol, "n": 8, "psnr": float(np.mean(list(images.values()))), "ssim": 0.7, "gmsd": 0.1,
+                      "seconds": 1.0, "images": images} | ({"preset": job.train.preset.name, "parameters": 9} if job.train else {})
+
+    monkeypatch.setattr(state_of_the_art, "here", lambda names, data: ([n for n in names if n != "Set14"], ["Set14: not on this machine"]))
+    told = run_through(state_of_the_art.design(Setting(base=base)), row)
+    record, (found, learned, _) = told.record, told.batches
+    assert sum(job.space.task == "denoise" for job in found) == searches
+    scores = {told.rows[j.key]["genotype"]: told.rows[j.key]["epochs"]["score"][told.rows[j.key]["best"]] for j in found[:searches]}
+    assert {j.genotype for j in learned if isinstance(j, TrainJob) and j.net.task == "denoise"} == {max(scores, key=scores.get)}
+    assert sorted(j.train.sigmas[0] for j in learned[:3]) == [30, 50, 70] and sum(j.kind == "peer" for j in learned) == 3
+    assert {(r["method"], r["protocol"]) for r in record["rows"] if r["task"] == "denoise"} == {
+        ("ours", "whole"), ("ours", "authors-eval"), ("noisy", "whole"), ("tv", "whole"), ("wavelet", "whole"), ("nl_means", "whole")}
+    assert {(r["method"], r["level"], r["test"]) for r in record["rows"] if r["task"] == "sr"} == set(
+        itertools.product(("ours", "bicubic", "FSRCNN"), (2, 3, 4), ("Set5", "BSD100", "Urban100")))
+    judgement = record["claims"]["sota-denoise"]
+    assert (judgement["verdict"], judgement["mean"]) == (verdict, None) and "printed: HiNAS 26.81, N3Net 26.50" in judgement["note"]
+    ours = {(r["level"], r["protocol"]): r["psnr"] for r in record["rows"] if r["method"] == "ours"}
+    assert f"{ours[50, 'whole']:.2f} dB under whole, {ours[50, 'authors-eval']:.2f} dB under authors-eval" in judgement["note"]
+    for g in record["gains"]:
+        assert g["mean"] == pytest.approx(ours[g["level"], "authors-eval"] - ours[g["level"], "whole"], abs=1e-4) and g["n"] == 8
+        assert g["low"] < 0.5 < g["high"] and g["high"] - g["low"] < 0.3, "over pictures, paired"
+    assert [g["level"] for g in record["gains"]] == [30, 50, 70] and "Set14" in record["left_out"][0]
+    out = lines(record)
+    assert max(map(len, out)) <= 80 and sum(line.startswith("FSRCNN") for line in out) == 9 and "left out: Set14" in " ".join(out)
 
 
 def test_loss_weights():

@@ -21,7 +21,7 @@ from hinas_lab.studies import recorded
 from hinas_lab.studies.beneath import blocks
 from hinas_lab.studies.designs import DESIGNS
 from hinas_lab.studies.designs.common import Setting, judged, net_row, report
-from hinas_lab.studies.measured import Measured, measured, merged, one_protocol
+from hinas_lab.studies.measured import Measured, by_protocol, measured, merged, one_protocol
 from hinas_lab.studies.neighbours import edits, summary
 from hinas_lab.studies.published import TABLES, table
 from hinas_lab.studies.verdicts import in_words
@@ -50,7 +50,7 @@ def test_ranks_by_hand():
 
 @pytest.mark.parametrize("number", TABLES)
 def test_every_published_cell_is_in_every_format(number):
-    rows = merged(measured(number))
+    rows = by_protocol(number).get("whole" if number == 10 else "sr-standard", [])
     plain = list(csv.reader(io.StringIO(tables.csv_text(table(number), rows))))
     assert [line[:-1] for line in plain[1:1 + len(table(number).rows)]] == [[c.printed for c in r.values()] for r in table(number).rows]
     assert [line[-1] for line in plain[1:]].count("published") == len(table(number).rows)
@@ -67,13 +67,15 @@ def test_every_published_cell_is_in_every_format(number):
 
 
 def test_measured_rows_stand_beneath_and_say_what_they_are():
-    rows = merged(measured(10))
+    rows = by_protocol(10)["whole"]
     tv = next(r for r in rows if r.method == "tv")
     assert set(tv.values) == {f"{m}_{s}" for m in ("psnr", "ssim") for s in ("s30", "s50", "s70")} and tv.protocol == "whole"
     text = tables.markdown(table(10), rows)
     assert "tv (here)" in text and "preset none" in text and tables.BANNER in text and "Protocol whole" in text
     assert "Published numbers alone" in tables.markdown(table(1), [])
-    bicubic = {tuple(r.where.items()): r for n in (11, 12) for r in measured(n)}
+    ours = next(r for r in rows if r.method.startswith("ours"))
+    assert set(ours.values) == set(tv.values) and (ours.n, ours.preset, ours.source) == ("200", "classroom", "state-of-the-art.json")
+    bicubic = {tuple(r.where.items()): r for n in (11, 12) for r in by_protocol(n)["sr-bicubic"]}
     assert len(bicubic) == 3 and {r.n for r in bicubic.values()} == {"5, 100"}
     for where, r in bicubic.items():
         printed = table(r.table).row("bicubic", **dict(where))
@@ -219,6 +221,7 @@ def test_claims_in_words():
     told = {"verdict": "supported", "metric": "share", "mean": 0.25, "low": 0.1, "high": 0.4, "n": 12}
     assert in_words(told) == "supported, +25 points (95 % interval +10 to +40), n 12"
     assert in_words({"verdict": "not tested", "mean": None}) == "not tested"
+    assert in_words({"verdict": "not tested", "mean": None, "note": "one net"}) == "not tested: one net"
     assert in_words(told | {"metric": "ssim", "low": None, "high": None}) == "supported, +0.2500 SSIM, n 12"
 
 

@@ -137,6 +137,18 @@ def _cluster(where: str, workers: int) -> Iterator:
         yield stack.enter_context(client)
 
 
+def measured_lines(told: dict) -> list[str]:
+    """Methods as measured, a line each."""
+    out = [f"{'method':<10}{'level':>5}  {'test':<9}{'protocol':<13}{'n':>4}{'PSNR dB':>9}{'SSIM':>8}{'GMSD':>8}{'parameters':>11}"]
+    for r in told["rows"]:
+        level = f"{'x' * (r['task'] == 'sr')}{r['level']:g}"
+        out.append(f"{r['method']:<10}{level:>5}  {r['test']:<9}{r['protocol']:<13}{r['n']:>4}{r['psnr']:>9.2f}{r['ssim']:>8.4f}"
+                   f"{r['gmsd']:>8.4f}{r['parameters'] or '-':>11}")
+    gained = [f"{g['protocol']} instead of {g['against']} gives our net {g['mean']:+.3f} dB ({g['low']:+.3f} to {g['high']:+.3f}) at sigma "
+              f"{g['level']:g}" for g in told["gains"]]
+    return [*out, *gained, *(f"left out: {why}" for why in told["left_out"])]
+
+
 def findings(told: dict) -> list[str]:
     """What the study says beside its claims, as its notebook prints it."""
     from hinas_lab.studies import against_random, findings, perturbation, perturbation_words
@@ -145,7 +157,7 @@ def findings(told: dict) -> list[str]:
            "paths": against_random.path_text, "epochs": against_random.epoch_text,
            "search": lambda record: against_random.search_text(against_random.read(record)),
            "perturb": lambda record: perturbation_words.drop_text(perturbation.read(record)),
-           "state-of-the-art": lambda record: [f"left out: {why}" for why in record["left_out"]]}
+           "state-of-the-art": measured_lines}
     said = say.get(told["study"], lambda _: [])(told)
     return said.splitlines() if isinstance(said, str) else said
 
@@ -153,11 +165,11 @@ def findings(told: dict) -> list[str]:
 def lines(told: dict) -> list[str]:
     """The record in words: arms, verdicts, what it stands on."""
     from hinas_lab.studies.claims import claim
-    from hinas_lab.studies.verdicts import tested_p
+    from hinas_lab.studies.verdicts import in_words, tested_p
 
     out, arms = [], {}
     for row in told["rows"]:
-        if "psnr" in row:
+        if "psnr" in row and "arm" in row:
             arms.setdefault(" ".join(str(row[k]) for k in ("task", "times", "arm") if k in row), []).append(row)
     if arms:
         out.append(f"{'arm':<38}{'n':>4}{'PSNR dB':>9}{'sd':>7}{'SSIM':>8}{'GMSD':>8}")
@@ -166,11 +178,10 @@ def lines(told: dict) -> list[str]:
         sd = (sum((r["psnr"] - mean["psnr"]) ** 2 for r in some) / max(1, len(some) - 1)) ** 0.5
         out.append(f"{name:<38.38}{len(some):>4}{mean['psnr']:>9.3f}{sd:>7.3f}{mean['ssim']:>8.4f}{mean['gmsd']:>8.4f}")
     for id, c in told["claims"].items():
-        between = f" ({c['low']:+.4g} to {c['high']:+.4g})" if c["low"] == c["low"] else ""
         p = tested_p(claim(id), c)
-        chance = f", p {p:.3g}" if p == p else ""
-        out.append(f"{id:<20} {c['verdict']:<13}{c['mean']:+.4g}{between}{chance}, n {c['n']}")
-        out += wrap(c.get("note", ""), 80, initial_indent="  ", subsequent_indent="  ")
+        said = in_words({k: v for k, v in c.items() if k != "note"}) + (f", p {p:.3g}" if p == p else "")
+        for line, indent in ((f"{id:<20} {said}", ""), (c.get("note", ""), "  ")):
+            out += wrap(line, 80, initial_indent=indent, subsequent_indent="  ")
     for line in findings(told):
         out += wrap(line, 80, subsequent_indent=" " * 4)
     seeds = len({r["seed"] for r in told["rows"] if "seed" in r})

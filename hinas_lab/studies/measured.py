@@ -88,7 +88,8 @@ def _state_of_the_art():
         number = 10 if task == "denoise" else 11 if level == 3 else 12
         yield Measured(table=number, where={"scale": f"×{level:g}"} if number == 12 else {},
                        method=method if rows[0]["parameters"] is None else f"{method}, {rows[0]['parameters']:,} parameters", values=values,
-                       n=", ".join(str(r["n"]) for r in rows), protocol=protocol, preset=rows[0]["preset"], device=study["device"],
+                       n=", ".join(str(r["n"]) for r in rows), protocol=protocol, device=study["device"],
+                       preset="none" if rows[0]["preset"] == "none" else study["preset"],  # a star for its sigma, which the column says
                        dataset=", ".join(r["test"] + " test" * (task == "denoise") for r in rows), seed=rows[0]["seed"],
                        source="state-of-the-art.json")
 
@@ -102,9 +103,16 @@ def merged(rows: list[Measured]) -> list[Measured]:
         if twin is None:
             out.append(row)
         else:
-            both = {"values": out[twin].values | row.values, "source": f"{out[twin].source}, {row.source}"}
+            sources = dict.fromkeys([*out[twin].source.split(", "), row.source])
+            both = {"values": out[twin].values | row.values, "source": ", ".join(sources)}
             out[twin] = Measured(**vars(row) | both)
     return out
+
+
+def by_protocol(number: int) -> dict[str, list[Measured]]:
+    """The merged rows under table ``number``, each protocol's apart: they may not stand in one table."""
+    rows = merged(measured(number))
+    return {p: [r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)}
 
 
 def one_protocol(rows: list[Measured]) -> str:

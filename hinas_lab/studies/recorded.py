@@ -32,6 +32,7 @@ MADE_BY = {
     "precision": "hinas-lab study precision",
     "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
     **{name: f"hinas-lab study {name} --json {{file}}" for name in DESIGNS},
+    "perturb-classroom": "hinas-lab study perturb --preset classroom --json {file}",
 }
 "a record's name, or what comes before its first hyphen -> its command (demo writes it as summary.json, those without {file} as study.json)"
 CAMPAIGN = {"preset", "presets", "protocols", "device", "claims", "rows"}

@@ -61,7 +61,7 @@ def found(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> st
 def in_words(told: dict) -> str:
     """A judged claim of a record: ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``, with its note."""
     if told.get("mean") is None:
-        return told["verdict"]
+        return told["verdict"] + _note(told)
     return f"{told['verdict']}, {found(told, told['metric'], '95 % interval ')}, n {told['n']}{_note(told)}"
 
 
@@ -105,7 +105,8 @@ def verdict_table(*studies: str) -> str:
             told, least = j.told, f"± {smallest(c)}"
             if told["metric"] == c.metric:  # a share of edits has its smallest effect in dB, of their mean drop
                 least = f"{against_least(told['low'], told['high'], c.least)} ({least})"
-            cells[2:] = (f"**{told['verdict']}**", found(told, told["metric"]) + _note(told), least, f"{told['n']} of {c.n}, by {c.unit}",
+            value = found(told, told["metric"]) if told["mean"] is not None else ""
+            cells[2:] = (f"**{told['verdict']}**", (value + _note(told)).lstrip(": "), least, f"{told['n']} of {c.n}, by {c.unit}",
                          j.chance)
         out.append(f"| {' | '.join(cells)} |")
     count = sum(not isnan(j.p) for j in known.values())

@@ -22,7 +22,7 @@ from hinas_lab.images.protocol import Restore
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_atomic
 from hinas_lab.studies.beneath import blocks
-from hinas_lab.studies.measured import measured, merged
+from hinas_lab.studies.measured import by_protocol, measured, merged
 from hinas_lab.studies.published import TABLES, table
 from hinas_lab.studies.recorded import recorded, recorded_run, registered
 from hinas_lab.views import graphs, space_graphs, style, tables, visual
@@ -182,8 +182,7 @@ def _bytes(figure: Figure, fmt: str, said: dict[str, str]) -> bytes:
 def _tables(number: int, out: Path) -> list[str]:
     """Markdown, CSV and LaTeX; rows of several protocols become tables of their own. Studies on other pictures stand beneath, as CSV in a
     file of their own."""
-    rows, below = merged(measured(number)), blocks(number)
-    groups = [[r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)] or [[]]
+    below, groups = blocks(number), list(by_protocol(number).values()) or [[]]
     told = lambda write: "\n".join(write(table(number), g, below if g is groups[-1] else ()) for g in groups)  # noqa: E731
     texts = {"md": told(tables.markdown), "csv": "\n".join(tables.csv_text(table(number), g) for g in groups), "tex": told(tables.latex)}
     names = {f"table{number:02}.{suffix}": text for suffix, text in texts.items()}
@@ -208,7 +207,7 @@ def index(drawn: dict[str, list[str]], stamp: dict) -> str:
         else:
             n = int(id[5:])
             here = [*merged(measured(n)), *blocks(n)]
-            title, source = tables.TITLES[n], PUBLISHED + "".join(f"; {r.source}" for r in here)
+            title, source = tables.TITLES[n], "; ".join(dict.fromkeys([PUBLISHED, *(r.source for r in here)]))
             scale = ", ".join(["paper", *dict.fromkeys(f"{r.preset} (here)" for r in here)])
         files = drawn.get(id, [])
         links = " ".join(f"[{name.removeprefix(id).lstrip('-.') or name}]({name})" for name in files) or "no data here"
