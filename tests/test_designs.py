@@ -300,11 +300,13 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
 def test_every_net_one_edit_away():
     told = drive("perturb")
     record, found = told.record, Genotype.from_json(told.rows[told.batches[0][0].key]["genotype"])
+    everything, record = record, record | {"rows": [r for r in record["rows"] if r["task"] == "denoise"], "told": record["told"]["denoise"]}
+    sr = [r["arm"] for r in everything["rows"] if r["task"] == "sr"]
+    assert {arm: sr.count(arm) for arm in set(sr)} == {"found": 8, "R1": 40, "R2": 4} and set(everything["told"]["sr"]) >= {"R1", "R2"}
     null = [r["psnr"] for r in record["rows"] if r["arm"] == "found"]
-    assert len(null) == 8
-    assert (record["null"]["mean"], record["null"]["sd"]) == pytest.approx((np.mean(null), np.std(null, ddof=1)), abs=1e-5)
+    assert len(null) == 8 and record["null"]["denoise"] == {"mean": pytest.approx(np.mean(null), abs=1e-5), "n": 8}
     operations = 8 * (len(CHOICES) - 1)  # L = N = 2: 8 edges; a source has another one where a node sees three
-    others = random_genotypes(told.batches[0][0].space, 10, perturb.DRAWN)
+    others = random_genotypes(told.batches[0][0].space, 19, perturb.DRAWN)
     psnr = {(job.genotype, job.train.seed): row["psnr"] for job, row in trained(told)}
     assert sum(r["arm"] in ("R1", "R2") for r in record["rows"]) == operations + 4
     for name in ("R1", "R2"):
@@ -315,13 +317,13 @@ def test_every_net_one_edit_away():
         assert (tell["low"], tell["high"]) == pytest.approx(wilson(worse, len(drops)))
         assert (tell["median_drop"], tell["mean_drop"]) == pytest.approx((np.median(drops), np.mean(drops)), abs=2e-5)
         verdict = record["claims"][f"local-optimum-{name.lower()}"]
-        coin = min(1.0, 2 * sum(math.comb(len(drops), k) for k in range(max(worse, len(drops) - worse), len(drops) + 1)) / 2**len(drops))
-        assert verdict["p"] == pytest.approx(coin) and verdict["mean"] == worse / len(drops)
+        rng = np.random.default_rng(9)  # what noise alone gives, drawn again
+        luck = np.array([(rng.standard_normal(len(drops)) < rng.standard_normal(8).mean()).mean() for _ in range(4000)])
+        p = min(1.0, 2 * min((luck >= worse / len(drops)).mean(), (luck <= worse / len(drops)).mean()))
+        assert verdict["mean"] == worse / len(drops)
+        assert verdict["p"] == pytest.approx(p, abs=0.05) if len(drops) >= 6 else math.isnan(verdict["p"])
         control = [r["drop"] for r in record["rows"] if r["arm"] == f"{name} on random"]
-        gap = record["told"][f"{name}: found - random"]
-        test = stats.ttest_ind(drops, control, equal_var=False)
-        assert len(control) <= 10 * perturb.CONTROL_EDITS[{"R1": "operation", "R2": "source"}[name]]
-        assert (gap["mean"], gap["p"]) == pytest.approx((np.mean(drops) - np.mean(control), test.pvalue), abs=1e-4)
+        assert 0 < len(control) <= 19 * perturb.CONTROL_EDITS[{"R1": "operation", "R2": "source"}[name]]
         for row in record["rows"]:
             if row["arm"] == f"{name} on random":  # against the random net that was edited, not against the found one
                 before = [psnr[others[row["number"]].to_json(), s] for s in perturb.CONTROL_SEEDS]
@@ -329,9 +331,8 @@ def test_every_net_one_edit_away():
     for row in record["rows"]:
         if row["arm"] in ("R1", "R2"):
             other = Genotype.from_json(json.dumps(row["genotype"]))
-            layer, node, edge = (int(part.split()[-1]) for part in row["what"].partition(":")[2].split(","))
-            was, now = found.cells[layer][node][edge], other.cells[layer][node]
-            assert row["replaced"] == was[0] and (was not in now or row["arm"] == "R2")
+            gone = [set(a) - set(b) for x, y in zip(found.cells, other.cells) for a, b in zip(x, y) if set(a) != set(b)]
+            assert len(gone) == 1 and [op for op, _ in gone[0]] == [row["replaced"]], "one node has one edge less"
     convs = [r["drop"] for r in record["rows"] if r["arm"] == "R1" and r["replaced"] == "conv_3x3"]
     assert ("R1, a 3x3 convolution replaced" in record["told"]) == bool(convs)
 

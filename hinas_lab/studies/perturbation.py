@@ -12,7 +12,7 @@ from scipy import stats
 
 from hinas_lab.space.genotype import Genotype, diff
 from hinas_lab.studies.absent import unless_absent
-from hinas_lab.studies.statistics import Contrast
+from hinas_lab.studies.statistics import Contrast, one_against
 
 KINDS = {"R1": "an operation replaced", "R2": "a connection changed"}
 DRAWS = 20_000
@@ -66,9 +66,11 @@ class Perturbed:
 
 
 @unless_absent
-def read(record: dict) -> Perturbed:
-    """The study's record as values."""
-    found, rows = Genotype.from_json(record["found"]), record["rows"]
+def read(record: dict, task: str = "denoise") -> Perturbed:
+    """What the study's record holds of ``task``, as values. ValueError for a task that was not studied."""
+    if task not in record["found"]:
+        raise ValueError(f"task {task!r}: this record holds {', '.join(record['found'])}")
+    found, rows = Genotype.from_json(record["found"][task]), [r for r in record["rows"] if r["task"] == task]
     mine = sorted((r for r in rows if r["arm"] == "found"), key=lambda r: r["seed"])
     edits = []
     for r in rows:
@@ -81,8 +83,8 @@ def read(record: dict) -> Perturbed:
     for r in rows:
         if r["arm"].endswith(" on random"):
             controls[r["arm"].split()[0]].setdefault(r["number"], []).append(r["drop"])
-    null = record["null"]["mean"] - np.array([r["psnr"] for r in mine])
-    return Perturbed(found=found, null=null, edits=tuple(edits), told=record["told"],
+    null = record["null"][task]["mean"] - np.array([r["psnr"] for r in mine])
+    return Perturbed(found=found, null=null, edits=tuple(edits), told=record["told"][task],
                      controls={k: {i: np.array(d) for i, d in of.items()} for k, of in controls.items()})
 
 
@@ -126,10 +128,22 @@ def luck(p: Perturbed) -> tuple[float, float]:
 
 
 @unless_absent
+def against_random(p: Perturbed, kind: str) -> Contrast:
+    """Mean drop of the found net's edits minus that of random nets' in dB, and whether the found net could be one of them: a net is one
+    unit, its edits are not. The found net's edits are measured here from the seeds that those of random nets are measured from."""
+    return one_against(mean_drop(p, kind), [d.mean() for d in p.controls[kind].values()])
+
+
+def mean_drop(p: Perturbed, kind: str) -> float:
+    """Of the found net's edits, from its first two trainings, as a random net has."""
+    return float((p.drops(kind) - p.null[:2].mean()).mean())
+
+
+@unless_absent
 def rank_among_random(p: Perturbed, kind: str) -> tuple[int, int]:
-    """(place of the found net by the mean drop of its edits, 1 the largest; nets in all): a net is one unit, its edits are not."""
+    """(place of the found net by the mean drop of its edits, 1 the largest; nets in all)."""
     means = [d.mean() for d in p.controls[kind].values()]
-    return 1 + sum(m >= p.drops(kind).mean() for m in means), 1 + len(means)
+    return 1 + sum(m >= mean_drop(p, kind) for m in means), 1 + len(means)
 
 
 @unless_absent

@@ -4,6 +4,7 @@ from hinas_lab.studies.absent import unless_absent
 from hinas_lab.studies.perturbation import (
     KINDS,
     Perturbed,
+    against_random,
     at_equal_parameters,
     beyond,
     known,
@@ -56,13 +57,13 @@ def recorded_drops(p: Perturbed, chosen) -> str:
 
 @unless_absent
 def control_text(p: Perturbed) -> str:
-    """The same edits on random nets."""
+    """Edits of the same kinds on random nets."""
     out = []
     for kind in KINDS:
-        if c := p.told.get(f"{kind}: found - random"):
-            r, (rank, nets) = p.told[f"{kind} on random"], rank_among_random(p, kind)
-            out.append(f"{kind}: on random nets {worse(r)}\n    found minus random, edits as units: {found(c)} of mean drop\n"
-                       f"    nets as units: the found one has place {rank} of {nets}")
+        if r := p.told.get(f"{kind} on random"):
+            rank, nets = rank_among_random(p, kind)
+            out.append(f"{kind}: on random nets {worse(r)}\n    mean drop, found minus random, a net as the unit: "
+                       f"{found(against_random(p, kind))}; place {rank} of {nets}")
     return "\n".join(out) or "this record holds no edits of random nets"
 
 
@@ -100,18 +101,12 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
         seen = f"{worse(t)}; if no edit mattered, up to {high:.0%}; mean drop {t['mean_drop']:+.3f} dB"
         out.append((f"weak, {kind}: with {words} it is worse more often than not", seen, said))
     for kind in KINDS:
-        if c := p.told.get(f"{kind}: found - random"):
-            place, nets = rank_among_random(p, kind)
-            seen = f"drops {found(c)} against random nets'; place {place} of {nets} nets"
-            out.append((f"owed to the search, {kind}: the same edits cost random nets less", seen, _by_units(c, place, nets)))
+        if p.controls[kind]:
+            c, (place, nets) = against_random(p, kind), rank_among_random(p, kind)
+            seen = f"mean drop {found(c)} against random nets'; place {place} of {nets} nets"
+            out.append((f"owed to the search, {kind}: such edits cost random nets less", seen,
+                        _side(c.low, c.high) if c.n >= LEAST else "open"))
     return out
-
-
-def _by_units(c: dict, place: int, nets: int) -> str:
-    """With edits as units, and with nets: the first or last of 20 is rare."""
-    edits = _side(c["low"], c["high"])
-    whole = "holds" if place <= 0.05 * nets else "fails" if nets + 1 - place <= 0.05 * nets else "open"
-    return edits if edits == whole else f"{edits}, counting edits; {whole}, counting nets"
 
 
 def _side(low: float, high: float) -> str:

@@ -48,12 +48,14 @@ def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3) -> Contras
     return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(test.pvalue), n=n)
 
 
-def welch_of(a, b) -> Contrast:
-    """mean(a) - mean(b) of two lists of numbers, variances not taken as equal (Welch)."""
-    test = stats.ttest_ind(a, b, equal_var=False)
-    interval = test.confidence_interval()
-    return Contrast(mean=float(np.mean(a) - np.mean(b)), low=float(interval.low), high=float(interval.high), p=float(test.pvalue),
-                    n=min(len(a), len(b)))
+def one_against(value: float, others) -> Contrast:
+    """``value`` - mean of ``others``: is it one of them? Student's prediction interval for one more of their kind; n counts ``others``."""
+    n, gap = len(others), float(value - np.mean(others))
+    if n < 2:
+        return Contrast(mean=gap, low=nan, high=nan, n=n)
+    scale = float(np.std(others, ddof=1)) * sqrt(1 + 1 / n)
+    half = float(stats.t.ppf(0.975, n - 1)) * scale
+    return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(2 * stats.t.sf(abs(gap) / scale, n - 1)) if n >= LEAST else nan, n=n)
 
 
 def paired(differences) -> Contrast:
@@ -152,12 +154,26 @@ def verdict(contrast: Contrast, claimed: int = 1) -> str:
     return "supported" if np.sign(contrast.mean) == claimed else "contradicted"
 
 
-def share_by_luck(edits: int, trainings: int, draws: int = 20_000) -> tuple[float, float]:
-    """Where the share of nets that are worse lies in 95 of 100 cases when none of ``edits`` differs, each trained once and held against
-    the mean of so many ``trainings``. Wider than a coin's: that one mean is as uncertain as they are few. Normal noise, seed 0."""
+def shares_by_luck(edits: int, trainings: int, draws: int = 20_000) -> np.ndarray:
+    """(draws,) shares of nets that seem worse when none of ``edits`` differs, each trained once and held against the mean of so many
+    ``trainings``. Wider than a coin's: that one mean is as uncertain as they are few. Normal noise, one training's apart from any other's
+    (what a seed did to all nets alike would widen it further); seed 0."""
     rng = np.random.default_rng(0)
     mean, edited = rng.standard_normal((draws, trainings)).mean(1), rng.standard_normal((draws, edits))
-    return tuple(np.quantile((edited < mean[:, None]).mean(1), [0.025, 0.975]).tolist())
+    return (edited < mean[:, None]).mean(1)
+
+
+def share_by_luck(edits: int, trainings: int) -> tuple[float, float]:
+    """Where 95 of 100 of ``shares_by_luck`` lie."""
+    return tuple(np.quantile(shares_by_luck(edits, trainings), [0.025, 0.975]).tolist())
+
+
+def luck_p(worse: int, edits: int, trainings: int) -> float:
+    """Two-sided p of ``worse`` of ``edits`` among ``shares_by_luck``; nan for fewer than ``LEAST`` edits."""
+    if edits < LEAST:
+        return nan
+    shares, seen = shares_by_luck(edits, trainings), worse / edits
+    return float(min(1, 2 * min((1 + (shares >= seen).sum()), (1 + (shares <= seen).sum())) / (1 + len(shares))))
 
 
 def share_worse(drops) -> dict:
@@ -170,8 +186,8 @@ def share_worse(drops) -> dict:
 
 
 def kendall(x, y) -> Contrast:
-    """tau-b with a 95 % interval (Fieller's standard error on the z scale; for ten values or more) and its p; nan where one side is
-    constant."""
+    """tau-b with a 95 % interval (Fieller's standard error on the z scale; rough below ten values, none below five) and its p; nan where
+    one side is constant."""
     test, n = stats.kendalltau(x, y), len(x)
     if n < 5 or not np.isfinite(test.statistic) or abs(test.statistic) == 1:
         return Contrast(mean=float(test.statistic), low=nan, high=nan, p=float(test.pvalue), n=n)
