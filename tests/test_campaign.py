@@ -234,7 +234,7 @@ def test_a_row_of_something_else_is_refused(setting, tmp_path, change):
     path.write_text(json.dumps({"key": job.key, "psnr": 30.0, "spec": job.spec | change}))
     before = snapshot(tmp_path)
     for pool in (None, ThreadPoolExecutor(1)):
-        with pytest.raises(ValueError, match="row.json: is the row of another protocol, preset or version; move this folder away") as told:
+        with pytest.raises(ValueError, match="row.json: is the row of another protocol or preset; move this folder away") as told:
             study(iter_once([job]), tmp_path, pool)
         assert len(str(told.value).splitlines()) == 1 and snapshot(tmp_path) == before
 
@@ -436,7 +436,7 @@ def test_workers_end_with_the_command(tmp_path, how):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "record.json").write_text(json.dumps({"study": "loss", "preset": "tiny"}))
+    (tmp_path / "record.json").write_text(json.dumps({"study": "loss", "preset": "tiny", "data": "builtin", "device": "cpu", "seeds": 3}))
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
 
@@ -452,7 +452,7 @@ def here(tmp_path, monkeypatch):
     ("--device cuda:77", ["device = 'cuda:77': not available here"]),
     ("--run file", ["--run file: is a file; name a folder"]),
     ("--json absent/x.json", ["--json absent/x.json: its folder does not exist"]),
-    ("--json record.json", ["record.json: holds study loss at preset tiny, not paths at tiny; name another file"]),
+    ("--json record.json", ["record.json: holds study loss, not paths; seeds 3, not None; name another file"]),
     ("--json file", ["file: damaged"]),
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_bad_input_is_one_line(here, tmp_path, options, fragments):

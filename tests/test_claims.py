@@ -84,7 +84,7 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
     t = [stats.ttest_1samp(x, 0).pvalue for x in (up, up[:6])]
     write("lwas-residual", {"lwas-denoise": judged("lwas-denoise", up), "residual-denoise": judged("residual-denoise", up[:2])})
     write("widths", {"widths-w40": judged("widths-w40", [-x for x in up[:6]])}, base="tiny")
-    write("sharing", {"sharing-equal": judged("sharing-equal", [x - 0.1 for x in up]) | {"tost_p": 0.001}})
+    write("sharing", {"sharing-equal": judged("sharing-equal", [x - 0.1 for x in up]) | {"p": 0.001}})
     rows = ledger_rows()
     assert rows["lwas-denoise"][6].startswith("supported, +0.104 dB (95 % interval +0.0")
     assert rows["lwas-denoise"][6].endswith("n 8; preset study, builtin test, protocol whole, device cpu")

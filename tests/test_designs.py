@@ -101,8 +101,9 @@ def holds(verdict: dict, differences: list[float], id: str):
         assert math.isnan(verdict["p"]) and verdict["verdict"] == "unresolved"
         return
     p = np.mean([abs(np.dot(s, d)) >= abs(d.sum()) * (1 - 1e-12) for s in itertools.product((1, -1), repeat=len(d))])
-    assert verdict["p"] == pytest.approx(p, abs=1e-5)
+    assert verdict["p_sign_flip"] == pytest.approx(p, abs=1e-5)
     if claim(id).direction:
+        assert verdict["p"] == pytest.approx(stats.ttest_1samp(d, 0).pvalue, rel=1e-3)
         wanted = "unresolved" if interval.low <= 0 <= interval.high else "supported" if d.mean() > 0 else "contradicted"
         assert verdict["verdict"] == wanted
 
@@ -129,7 +130,8 @@ def test_a_record_is_whole(name, tmp_path):
     assert again["claims"].keys() == record["claims"].keys() and len(again["rows"]) == len(record["rows"])
 
 
-@pytest.mark.parametrize("seeds", [2, None], ids=["2 seeds", "as registered"])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("seeds", [1, 2, None], ids=["1 seed", "2 seeds", "as registered"])
 @pytest.mark.parametrize("name", DRIVEN)
 def test_what_is_printed_fits_a_terminal(name, seeds):
     record = drive(name, seeds).record
@@ -274,7 +276,7 @@ def test_search_among_random_nets():
             assert row["percentile"] == pytest.approx(100 * below)
     field = against_random.read(record)
     assert (field.searched, field.rsws) == (pytest.approx(searched, abs=1e-5), pytest.approx(rsws, abs=1e-5))
-    assert field.ceiling.mean == pytest.approx(kendall(twice[:, 0], twice[:, 1]))
+    assert field.retest.mean == pytest.approx(kendall(twice[:, 0], twice[:, 1]))
     taus = against_random.taus(field)
     for name, values in (("shared weights", shared["psnr"]), ("untrained supernet", untrained["psnr"]),
                          ("shared weights, not recalibrated", shared["raw"])):
@@ -379,7 +381,7 @@ def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches,
     assert f"{ours[50, 'whole']:.2f} dB under whole, {ours[50, 'authors-eval']:.2f} dB under authors-eval" in judgement["note"]
     for g in record["gains"]:
         assert g["mean"] == pytest.approx(ours[g["level"], "authors-eval"] - ours[g["level"], "whole"], abs=1e-4) and g["n"] == 8
-        assert g["low"] < 0.5 < g["high"] and g["high"] - g["low"] < 0.3, "over pictures, paired"
+        assert g["low"] < g["mean"] < g["high"] and g["high"] - g["low"] < 0.3, "over pictures, paired"
     assert [g["level"] for g in record["gains"]] == [30, 50, 70] and "Set14" in record["left_out"][0]
     out = lines(record)
     assert max(map(len, out)) <= 80 and sum(line.startswith("FSRCNN") for line in out) == 9 and "left out: Set14" in " ".join(out)
@@ -429,7 +431,7 @@ def test_sharing_is_an_equivalence(off, wanted):
     holds(verdict, gaps, "sharing-equal")
     d, se = np.array(gaps), np.std(gaps, ddof=1) / math.sqrt(8)
     p = max(stats.t.sf((d.mean() + 0.1) / se, 7), stats.t.cdf((d.mean() - 0.1) / se, 7))
-    assert verdict["tost_p"] == pytest.approx(p, rel=1e-2)
+    assert verdict["p"] == pytest.approx(p, rel=1e-2)
     low, high = stats.ttest_1samp(d, 0).confidence_interval(0.95)
     assert verdict["verdict"] == ("supported" if p < 0.05 else "contradicted" if low > 0.1 or high < -0.1 else "unresolved")
     assert verdict["verdict"] in (wanted, "unresolved")

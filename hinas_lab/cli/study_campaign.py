@@ -64,23 +64,22 @@ def run(args) -> int:
             bar.update(done - bar.n)
 
         told = study(module(args.name).design(setting), args.run, pool, progress)
-    for line in lines(told):
-        print(line)
-    if args.json:
+    if args.json:  # before a word: what took hours is kept
         write_json(args.json, told)
-        print(f"wrote {args.json}")
+    print(*lines(told), *([f"wrote {args.json}"] if args.json else []), sep="\n")
     return 0
 
 
 def _same_study(args):
-    """A record is not overwritten by another study's, nor by one of another preset."""
+    """A record is not overwritten by another study's, nor by one that was asked for otherwise."""
     from hinas_lab.engine.header import read_json
 
     if args.json and args.json.exists():
         there = read_json(args.json)
-        if (there.get("study"), there.get("preset")) != (args.name, args.preset):
-            raise ValueError(f"{args.json}: holds study {there.get('study')} at preset {there.get('preset')}, not {args.name} at "
-                             f"{args.preset}; name another file")
+        asked = {"study": args.name} | {name: getattr(args, name) for name in ("preset", "data", "device", "seeds")}
+        wrong = [f"{name} {there.get(name)}, not {value}" for name, value in asked.items() if there.get(name) != value]
+        if wrong:
+            raise ValueError(f"{args.json}: holds {'; '.join(wrong)}; name another file")
 
 
 @contextmanager
@@ -164,8 +163,7 @@ def findings(told: dict) -> list[str]:
 
 def lines(told: dict) -> list[str]:
     """The record in words: arms, verdicts, what it stands on."""
-    from hinas_lab.studies.claims import claim
-    from hinas_lab.studies.verdicts import in_words, tested_p
+    from hinas_lab.studies.verdicts import in_words
 
     out, arms = [], {}
     for row in told["rows"]:
@@ -178,8 +176,8 @@ def lines(told: dict) -> list[str]:
         sd = (sum((r["psnr"] - mean["psnr"]) ** 2 for r in some) / max(1, len(some) - 1)) ** 0.5
         out.append(f"{name:<38.38}{len(some):>4}{mean['psnr']:>9.3f}{sd:>7.3f}{mean['ssim']:>8.4f}{mean['gmsd']:>8.4f}")
     for id, c in told["claims"].items():
-        p = tested_p(claim(id), c)
-        said = in_words({k: v for k, v in c.items() if k != "note"}) + (f", p {p:.3g}" if p == p else "")
+        p = c["p"]
+        said = in_words({k: v for k, v in c.items() if k != "note"}) + (f", p {p:.3g}" if p is not None and p == p else "")
         for line, indent in ((f"{id:<20} {said}", ""), (c.get("note", ""), "  ")):
             out += wrap(line, 80, initial_indent=indent, subsequent_indent="  ")
     for line in findings(told):

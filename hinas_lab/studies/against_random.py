@@ -45,8 +45,9 @@ class Field:
         return float(np.sqrt(self.random.var(1, ddof=1).mean()))
 
     @property
-    def ceiling(self) -> Contrast:
-        """tau-b of one training against another of the same nets."""
+    def retest(self) -> Contrast:
+        """tau-b of one training against another of the same nets: a yardstick and no ceiling, what is less noisy may rank
+        better."""
         return kendall(self.random[:, 0], self.random[:, 1])
 
 
@@ -65,7 +66,7 @@ def read(record: dict) -> Field:
 
 @unless_absent
 def taus(field: Field) -> dict[str, Contrast]:
-    """Of each predictor: tau-b against one training, the mean over both, so that it may be held against ``ceiling``; nan for a predictor
+    """Of each predictor: tau-b against one training, the mean over both, so that it may be held against ``retest``; nan for a predictor
     that says the same of every net."""
     out = {}
     for name, x in field.predictors.items():
@@ -97,10 +98,10 @@ def needed(field: Field, level: float) -> int | None:
 @unless_absent
 def against_best_of(field: Field, k: int) -> Contrast:
     """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing; dB, with a bootstrap interval over
-    searches and random nets (seed 0)."""
+    searches and random nets (seed 0). No interval where k is more than a third of the nets: a resample holds too few different ones."""
     rng, n, m = np.random.default_rng(0), len(field.random), len(field.searched)
     gap = [field.searched[rng.integers(m, size=m)].mean() - best_then(field.random[rng.integers(n, size=n)], k)[1] for _ in range(DRAWS)]
-    low, high = np.quantile(gap, [0.025, 0.975])
+    low, high = np.quantile(gap, [0.025, 0.975]) if 3 * k <= n else (nan, nan)
     return Contrast(mean=float(field.searched.mean()) - best_then(field.random, k)[1], low=float(low), high=float(high), n=min(n, m))
 
 
@@ -115,6 +116,8 @@ def percentiles(field: Field) -> dict[str, np.ndarray]:
 def permutation_p(field: Field) -> float:
     """Two-sided p that the searched nets and as many random ones, trained once each, are alike: the labels drawn anew (9999 times, seed
     0), the difference of means held against them."""
+    if min(len(field.searched), len(field.random)) < 2:
+        return nan
     return float(stats.permutation_test((field.searched, field.random[:, 0]), lambda a, b, axis: a.mean(axis) - b.mean(axis),
                                         n_resamples=9999, vectorized=True, rng=np.random.default_rng(0)).pvalue)
 
@@ -130,7 +133,8 @@ def landed(field: Field) -> str:
         out.append(f"{len(values)} {NAMES[name]:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} from random "
                    f"({(values.mean() - random.mean()) / sd:+.1f} sd of a training); percentiles {p.min():.0f} to {p.max():.0f}, "
                    f"median {np.median(p):.0f}")
-    out.append(f"searched or random, labels drawn anew: p = {permutation_p(field):.2g}")
+    if (p := permutation_p(field)) == p:
+        out.append(f"searched or random, labels drawn anew: p = {p:.2g}")
     return "\n".join(out)
 
 
@@ -138,7 +142,7 @@ def landed(field: Field) -> str:
 def search_text(field: Field) -> str:
     """Where nets land, what ranks them, what a search costs."""
     ranks = [f"tau-b, {name:<35}{found(tau, 'tau')}"
-             for name, tau in {"another training": field.ceiling, **taus(field)}.items() if np.isfinite(tau.mean)]
+             for name, tau in {"another training": field.retest, **taus(field)}.items() if np.isfinite(tau.mean)]
     return "\n".join([landed(field), *ranks, cost_text(field), bought(field, equal_cost(field))])
 
 

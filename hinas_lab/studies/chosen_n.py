@@ -6,7 +6,7 @@ The choices share seeds, so they are not independent studies: they show what cou
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import comb, sqrt
+from math import comb, nan, sqrt
 
 import numpy as np
 from scipy import stats
@@ -102,5 +102,7 @@ def plan(differences: Sequence[float], size: float) -> Plan:
 
 def tost_interval(differences: Sequence[float]) -> tuple[float, float]:
     """The 90 % interval: two one-sided tests at 5 % call the arms equal when it lies inside the margins."""
+    if len(differences) < 2:
+        return nan, nan
     interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
     return float(interval.low), float(interval.high)

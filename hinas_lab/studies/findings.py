@@ -135,9 +135,10 @@ def of_paths(record: dict) -> list[str]:
             if r["arm"] == arm:
                 each.setdefault(tuple(r["path"]), []).append(r["psnr"])
         values = np.array(list(each.values()))
-        means, seed = values.mean(1), float(np.sqrt(values.var(1, ddof=1).mean()))
-        out += [f"{arm}: {count} paths from {means.min():.2f} to {means.max():.2f} dB; one path with other seeds: sd {seed:.3f} dB; "
-                f"paths differ beyond seeds: p = {rows_differ(values):.2g}",
+        means, several = values.mean(1), values.shape[1] > 1
+        noise = (f"; one path with other seeds: sd {np.sqrt(values.var(1, ddof=1).mean()):.3f} dB; paths differ beyond seeds: "
+                 f"p = {rows_differ(values):.2g}") if several else ""
+        out += [f"{arm}: {count} paths from {means.min():.2f} to {means.max():.2f} dB{noise}",
                 f"{'':>4}Viterbi's path has rank {', '.join(map(str, ranks))} of {count} (mean {np.mean(ranks):.1f}; a path drawn by lot "
                 f"{(count + 1) / 2:g}); PSNR and parameters: tau {record['tau_parameters'][arm]:+.2f}"]
     for arm, name in (("w40", "ws - w40"), ("wm", "ws - wm")):

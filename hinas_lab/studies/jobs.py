@@ -245,7 +245,7 @@ def stored(job: Job, folder: Path) -> dict | None:
 
     row = read_json(path)
     if row.pop("spec", None) != json.loads(json.dumps(job.spec)):
-        raise ValueError(f"{path}: is the row of another protocol, preset or version; move this folder away and run the study again")
+        raise ValueError(f"{path}: is the row of another protocol or preset; move this folder away and run the study again")
     return row
 
 
@@ -289,10 +289,11 @@ def one_thread() -> Iterator[None]:
     """Inside, torch computes with one CPU thread, whatever it did before and does afterwards."""
     import torch
 
-    before = torch.get_num_threads()
+    before, chosen = torch.get_num_threads(), torch.backends.cudnn.deterministic
     torch.set_num_threads(1)
     torch.backends.cudnn.deterministic = True
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.backends.cudnn.deterministic = chosen

@@ -57,6 +57,11 @@ class Perturbed:
     def drops(self, kind: str) -> np.ndarray:
         return np.array([e.drop for e in self.edits if e.kind == kind])
 
+    def median(self, kind: str) -> Edit:
+        """The edit whose drop is nearest to the median's: what a picture may show for all."""
+        some = [e for e in self.edits if e.kind == kind]
+        return min(some, key=lambda e: abs(e.drop - np.median(self.drops(kind))))
+
     @property
     def noise(self) -> float:
         """dB: a net that is no different, trained once, drops by less than this in 95 of 100 cases, up or down. Student's prediction

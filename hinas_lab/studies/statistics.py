@@ -59,22 +59,24 @@ def one_against(value: float, others) -> Contrast:
 
 
 def paired(differences) -> Contrast:
-    """Mean of per-seed differences, t interval, exact sign-flip p (``LEAST`` pairs or more). One seed has no interval."""
+    """Mean of per-seed differences, t interval, p of the paired t test (``LEAST`` pairs or more). One seed has no interval."""
     d = np.asarray(differences, dtype=np.float64)
     if d.ndim != 1 or len(d) == 0 or not np.isfinite(d).all():
         raise ValueError(f"differences: need a list of finite numbers, one per seed, got {len(d)} of shape {d.shape}")
     n, mean = len(d), float(d.mean())
     half = float(stats.t.ppf(0.975, n - 1) * d.std(ddof=1) / sqrt(n)) if n > 1 else nan
-    return Contrast(mean=mean, low=mean - half, high=mean + half, p=sign_flip(d) if n >= LEAST else nan, n=n)
-
-
-def paired_t(differences) -> float:
-    """Two-sided p of the t test that goes with ``paired``'s interval."""
-    return float(stats.ttest_1samp(np.asarray(differences, dtype=np.float64), 0).pvalue)
+    if n < LEAST:
+        p = nan
+    elif half > 0:
+        p = float(stats.ttest_1samp(d, 0).pvalue)
+    else:  # all differences alike: no spread to hold the mean against
+        p = float(mean == 0)
+    return Contrast(mean=mean, low=mean - half, high=mean + half, p=p, n=n)
 
 
 def sign_flip(differences) -> float:
-    """Exact two-sided p of the mean under random signs: every one of the 2^n patterns (n <= 20, else 100,000 drawn ones, seed 0)."""
+    """Exact two-sided p of the mean under random signs, whatever the distribution: every one of the 2^n patterns (n <= 20, else 100,000
+    drawn ones, seed 0). Never below 2^(1-n)."""
     d = np.asarray(differences, dtype=np.float64)
     if len(d) <= 20:
         sums = np.zeros(1)

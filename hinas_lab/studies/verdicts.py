@@ -7,7 +7,7 @@ from math import isnan, nan
 from hinas_lab.studies.absent import record, scale
 from hinas_lab.studies.claims import NOT_TESTED, Claim, claims
 from hinas_lab.studies.recorded import registered
-from hinas_lab.studies.statistics import LEAST, Contrast, holm, paired_t
+from hinas_lab.studies.statistics import LEAST, Contrast, holm
 
 UNITS = {"psnr": (1, "+.3f", " dB"), "ssim": (1, "+.4f", " SSIM"), "gmsd": (1, "+.4f", " GMSD"), "tau": (1, "+.2f", ""),
          "share": (100, "+.0f", " points"), "share of edits that are worse": (100, ".0f", " % of edits worse")}
@@ -36,17 +36,8 @@ def judged() -> dict[str, Judged]:
     """All claims whose study is recorded, by id. ValueError for a damaged record."""
     known = [(c, registered(c.study)) for c in claims()]
     said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
-    p = [tested_p(c, told) for c, (told, _) in said.items()]
+    p = [nan if told.get("p") is None else told["p"] for told, _ in said.values()]
     return {c.id: Judged(told=told, record=of, p=one, adjusted=all_) for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))}
-
-
-def tested_p(c: Claim, told: dict) -> float:
-    """Of the registered test. Not the sign flip that a record keeps for pairs: with 8 of them it is never below 0.0078, so that no effect,
-    however large, could pass Holm over a dozen claims."""
-    if c.test == "paired t":
-        return paired_t(told["differences"]) if told["n"] >= LEAST else nan
-    value = told.get("p" if c.direction else "tost_p")
-    return nan if value is None else value
 
 
 def found(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:

@@ -103,7 +103,7 @@ def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
     for value, pair in zip(x, field.random):
         ax.plot([value, value], pair, "o-", color=style.BETA, ms=4, lw=1, alpha=0.8)
     tau = taus(field)[name]
-    said = f"tau {tau.mean:+.2f}; one training against another {field.ceiling.mean:+.2f}"
+    said = f"tau {tau.mean:+.2f}; one training against another {field.retest.mean:+.2f}"
     unit = {"shared": ", PSNR on V, dB", "untrained": ", PSNR on V, dB", "raw": ", SSIM + PSNR/100 on V"}.get(COLUMNS.get(name), "")
     ax.set(xlabel=name + unit,
            ylabel="PSNR when trained, dB", title="the same for every net: no ranking" if np.isnan(tau.mean) else said)
@@ -113,10 +113,10 @@ def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
 @unless_absent
 def figure_taus(field: Field) -> Figure:
     """tau-b of every predictor with its interval, above them what one training says of another. Figure-level."""
-    rows = [("another training of the net", field.ceiling), *((k, c) for k, c in taus(field).items() if np.isfinite(c.mean))]
+    rows = [("another training of the net", field.retest), *((k, c) for k, c in taus(field).items() if np.isfinite(c.mean))]
     figure = Figure(figsize=(7.5, 0.9 + 0.36 * len(rows)), layout="constrained")
     ax = plot_forest(rows, ax=figure.subplots(), unit=f"Kendall's tau-b with one training, 95 % interval, {len(field.random)} nets")
-    ax.axvline(field.ceiling.mean, color=style.FAINT, ls="--", lw=1)
+    ax.axvline(field.retest.mean, color=style.FAINT, ls="--", lw=1)
     return figure
 
 

@@ -17,14 +17,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.engine.header import load_genotype
 from hinas_lab.images.protocol import Restore
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_atomic
 from hinas_lab.studies.beneath import blocks
 from hinas_lab.studies.measured import by_protocol, measured, merged
+from hinas_lab.studies.perturbation import read
 from hinas_lab.studies.published import TABLES, table
-from hinas_lab.studies.recorded import recorded, recorded_run, registered
+from hinas_lab.studies.recorded import recorded
 from hinas_lab.views import graphs, space_graphs, style, tables, visual
 from hinas_lab.views.drawing import Drawing, render
 from hinas_lab.views.tradeoff import figure_costs, figure_tradeoff
@@ -42,44 +42,23 @@ class Entry:
     source: str
     "what it is made from"
     scale: str
-    "paper (printed numbers, or a config of the paper), classroom, or no data here"
+    "paper (printed numbers, or a config of the paper), or a preset"
     draw: Callable[[Load, bool], Iterator[tuple[str, Drawing | Figure]]]
-    study: str = ""
-    "the registered study that it is made from instead, once there is its record"
-
-    def now(self) -> tuple[str, str]:
-        """``source`` and ``scale`` as they are today."""
-        told = registered(self.study) if self.study else None
-        return (f"data/studies/{self.study}.json, seed 0", told["preset"]) if told else (self.source, self.scale)
 
 
 def _widths(load: Load, local: bool):
-    told = registered("widths")
-    if told:
-        first = {r["arm"]: r for r in told["rows"] if r["seed"] == 0}
-        for name in ("ws", "w40", "wm"):
-            g = Genotype.from_json(first[name]["genotype"])
-            yield name, graphs.draw_path(g if name == "ws" else replace(g, path_score=None))  # nothing was decoded: set by hand
-        return
-    found = _genotype("classroom")
-    yield "ws", graphs.draw_path(found)
-    for name, factors, path in (("w40", (2.0, 2.0, 2.0), (0, 1, 1)), ("wm", (1.0, 2.0, 4.0), (0, 1, 1))):
-        path = tuple(path[:found.layers])
-        yield name, graphs.draw_path(Genotype(task="denoise", scale=1, channels=1, nodes=found.nodes, width_factors=factors, path=path,
-                                              cells=found.cells))
+    first = {r["arm"]: r for r in recorded("widths")["rows"] if r["seed"] == 0}
+    for name in ("ws", "w40", "wm"):
+        g = Genotype.from_json(first[name]["genotype"])
+        yield name, graphs.draw_path(g if name == "ws" else replace(g, path_score=None))  # nothing was decoded: set by hand
 
 
-def _genotype(name: str) -> Genotype:
-    return load_genotype(recorded_run(name))
-
-
-def _perturbed(name: str):
+def _perturbed(task: str):
     def draw(load: Load, local: bool):
-        found = _genotype(name)
-        yield "a", graphs.draw_genotype(found)
-        study = recorded(f"neighbours-{name}")
-        for part, kind in (("b", "operation"), ("c", "source")):
-            yield part, graphs.draw_difference(found, Genotype.from_json(json.dumps(study["median"][kind]["genotype"])))
+        studied = read(recorded("perturb"), task)
+        yield "a", graphs.draw_genotype(studied.found)
+        for part, kind in (("b", "R1"), ("c", "R2")):
+            yield part, graphs.draw_difference(studied.found, studied.median(kind).genotype)
     return draw
 
 
@@ -114,14 +93,11 @@ REGISTRY: dict[str, Entry] = {e.id: e for e in (
           _config(a=(space_graphs.draw_network, "denoise"), b=(space_graphs.draw_network, "sr"))),
     Entry("fig05", "LWAS and residual learning, denoising", NETS, "study", _visual(5)),
     Entry("fig06", "LWAS and residual learning, ×4", NETS, "study", _visual(6)),
-    Entry("fig07", "Width settings: searched, w40, wm", "data/runs/classroom; w40 and wm from the text", "classroom", _widths,
-          study="widths"),
+    Entry("fig07", "Width settings: searched, w40, wm", "data/studies/widths.json, seed 0", "study", _widths),
     Entry("fig08", "MSE against MSE + SSIM, denoising", NETS, "classroom", _visual(8)),
     Entry("fig09", "MSE against MSE + SSIM, ×4", NETS, "study", _visual(9)),
-    Entry("fig10", "Found net, median R1 and R2, denoising", "data/runs/classroom, data/studies/neighbours-classroom.json", "classroom",
-          _perturbed("classroom")),
-    Entry("fig11", "Found net, median R1 and R2, super-resolution", "data/runs/classroom-sr, data/studies/neighbours-classroom-sr.json",
-          "classroom", _perturbed("classroom-sr")),
+    Entry("fig10", "Found net, median R1 and R2, denoising", "data/studies/perturb.json", "study", _perturbed("denoise")),
+    Entry("fig11", "Found net, median R1 and R2, super-resolution", "data/studies/perturb.json", "study", _perturbed("sr")),
     Entry("fig12", "Denoising at σ 30, 50, 70", NETS, "classroom", _visual(12)),
     Entry("fig13", "Super-resolution ×2 and ×4", NETS, "classroom", _visual(13)),
     Entry("fig14", "Trade-off of cost and quality", PUBLISHED + "; here: data/studies/peers-denoise.json", "paper", _tradeoff),
@@ -145,8 +121,7 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
     if id.startswith("table"):
         return [] if local else _tables(int(id[5:]), out)
     entry, names = REGISTRY[id], []
-    source, scale = entry.now()
-    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {source}; preset {scale}; {json.dumps(stamp)}"}
+    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {entry.source}; preset {entry.scale}; {json.dumps(stamp)}"}
     for part, drawn in entry.draw(load, local):
         for fmt in FORMATS:
             path = out / f"{id}{'-' * bool(part)}{part}.{fmt}"
@@ -203,7 +178,7 @@ def index(drawn: dict[str, list[str]], stamp: dict) -> str:
     rows = []
     for id in IDS:
         if id in REGISTRY:
-            title, (source, scale) = REGISTRY[id].title, REGISTRY[id].now()
+            title, source, scale = REGISTRY[id].title, REGISTRY[id].source, REGISTRY[id].scale
         else:
             n = int(id[5:])
             here = [*merged(measured(n)), *blocks(n)]

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from math import nan
 
 from hinas_lab.config import preset
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.studies.claims import claim, judge
 from hinas_lab.studies.jobs import PROTOCOLS, SearchJob, TrainJob
+from hinas_lab.studies.statistics import LEAST, equivalent, sign_flip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +40,14 @@ class Setting:
 
 
 def judged(id: str, differences: list[float]) -> dict:
-    """The verdict on a registered claim, with what it stands on; rounded to what a reader needs."""
+    """The verdict on a registered claim, with what it stands on; rounded to what a reader needs. p: of the paired t test, of an equivalence
+    TOST's; the exact sign flip stands beside it (with 8 pairs never below 0.0078: no effect, however large, would pass Holm)."""
     registered = claim(id)
     said, contrast = judge(registered, differences)
+    p = contrast.p if registered.direction else equivalent(differences, registered.least)[1]
+    values = {k: round(v, 5) for k, v in asdict(contrast).items()} | {"p": p}
     return {"verdict": said, "least": registered.least, "metric": registered.metric, "differences": [round(d, 5) for d in differences],
-            **{k: round(v, 5) for k, v in asdict(contrast).items()}}
+            **values, "p_sign_flip": sign_flip(differences) if contrast.n >= LEAST else nan}
 
 
 def paired_by_seed(rows: Iterable[dict], arm: str, against: str, metric: str = "psnr") -> list[float]:
@@ -68,7 +73,8 @@ def report(study: str, setting: Setting, rows: list[dict], jobs: Iterable[dict],
     jobs = list({j["key"]: j for j in jobs}.values())
     protocols = sorted({j["protocol"] for j in jobs if "protocol" in j}) or [PROTOCOLS["denoise"]]
     settings = sorted({j["preset"] for j in jobs if "preset" in j})
-    threads = jobs[0]["env"]
+    commits = sorted({j["env"].get("commit") or "unknown" for j in jobs})  # jobs outlive a commit
+    env = {k: v for k, v in jobs[0]["env"].items() if k not in ("commit", "seed")} | {"threads": 1, "commits": commits}
     return {"study": study, "preset": setting.base, "presets": settings, "data": setting.data, "device": setting.device,
-            "protocols": protocols, "claims": claims or {}, **found, "rows": rows, "jobs": len(jobs),
-            "job_seconds": round(sum(j["job_seconds"] for j in jobs), 1), "env": threads | {"threads": 1}}
+            "seeds": setting.seeds, "protocols": protocols, "claims": claims or {}, **found, "rows": rows, "jobs": len(jobs),
+            "job_seconds": round(sum(j["job_seconds"] for j in jobs), 1), "env": env}

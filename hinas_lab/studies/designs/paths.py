@@ -41,8 +41,10 @@ def design(setting: Setting) -> Design:
     gap = told["share"] - told["untrained"]
     decided = len(seeds) >= registered.n and told["p"] < 0.05
     verdict = ("supported" if gap > 0 else "contradicted") if decided else "unresolved"
-    note = (f"{told['hits']} of {told['n']} end widest after the search, {told['before']} before it; of all "
-            f"{len(paths)} paths {sum(map(is_widest_last, paths))} end so; with the other softmax of beta "
+    strict = [sum(p[-1] > max(p[:-1]) for p in (r[when] for r in rows if r["arm"] == "outgoing")) for when in ("after", "before")]
+    note = (f"no layer is wider than the last in {told['hits']} of {told['n']} after the search, {told['before']} before it (all others "
+            f"narrower: {strict[0]}, {strict[1]}); untrained beta decodes to it in {told['untrained']:.0%}; of all {len(paths)} paths "
+            f"{sum(map(is_widest_last, paths))} end so (p {told['p_against_paths']:.2g}); with the other softmax of beta "
             f"{share['incoming']['hits']} of {share['incoming']['n']} after, {share['incoming']['before']} before")
     claims = {"path-last-widest": {"verdict": verdict, "least": registered.least, "metric": "share", "mean": gap, "p": told["p"],
                                    "low": told["low"] - told["untrained"], "high": told["high"] - told["untrained"], "n": told["n"],

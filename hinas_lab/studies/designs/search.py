@@ -12,7 +12,7 @@ from hinas_lab.studies.statistics import percentile
 RANDOM, DRAWN = 30, 1000
 "random genotypes, and the seed that draws them"
 TRAININGS = (1, 2)
-"seeds: the same net twice tells how far any predictor could rank"
+"seeds: the same net twice tells how well one training ranks"
 
 
 def design(setting: Setting, n: int = RANDOM) -> Design:

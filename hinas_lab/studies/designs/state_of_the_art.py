@@ -14,7 +14,7 @@ from hinas_lab.studies.jobs import Job, TrainJob, measure, work
 from hinas_lab.studies.leaks import refuse_leaks
 from hinas_lab.studies.peers import peer
 from hinas_lab.studies.published import table
-from hinas_lab.studies.statistics import paired
+from hinas_lab.studies.statistics import bootstrap_images
 
 SIGMAS, SCALES = (30.0, 50.0, 70.0), (2, 3, 4)
 SETS = {"denoise": ("BSDS500",), "sr": ("Set5", "Set14", "BSD100", "Urban100")}
@@ -108,13 +108,13 @@ def here(names: tuple[str, ...], data: str) -> tuple[list[str], list[str]]:
 
 
 def gains(measured: dict[MeasureJob, dict]) -> list[dict]:
-    """Of each of our denoisers: the second protocol's PSNR minus the first's, picture by picture, with an interval over pictures."""
+    """Of each of our denoisers: the second protocol's PSNR minus the first's, with an interval over other pictures of the kind."""
     base, other = PROTOCOLS["denoise"]
     images = {(job.level, job.protocol): row["images"] for job, row in measured.items() if (job.method, job.task) == ("ours", "denoise")}
     out = []
     for level in sorted({level for level, _ in images}):
         a, b = images[level, other], images[level, base]
-        contrast = asdict(paired([a[name] - b[name] for name in b]))
+        contrast = asdict(bootstrap_images([a[name] - b[name] for name in b]))
         out.append({"level": level, "protocol": other, "against": base} | {k: round(contrast[k], 5) for k in ("mean", "low", "high", "n")})
     return out
 
@@ -131,6 +131,9 @@ def beside_print(base: str, rows: list[dict]) -> dict:
 
 
 def design(setting: Setting) -> Design:
+    """Of several searches the one that is best on V is trained; each search has its own V, so that pick is as rough as V is small."""
+    if setting.seeds:
+        raise ValueError("--seeds: state-of-the-art trains one net for each level; leave it out")
     # BSD100 is the validation part of BSDS500: super-resolution learns from its training part alone
     settings = {"denoise": setting, "sr": replace(setting, data="BSDS500/train") if setting.data == "BSDS500" else setting}
     sets = {task: here(names, settings[task].data) for task, names in SETS.items()}

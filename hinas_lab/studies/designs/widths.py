@@ -1,6 +1,7 @@
 """Table 3 and Figure 7: widths that the search found against widths set by hand, and against all the paths it could have found."""
 
 from dataclasses import replace
+from statistics import mean
 
 from scipy import stats
 
@@ -10,6 +11,8 @@ from hinas_lab.space.genotype import Genotype, legal_paths
 from hinas_lab.studies.campaign import Design
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.designs.common import Setting, judged, net_row, paired_by_seed, report
+from hinas_lab.studies.statistics import paired
+from hinas_lab.studies.verdicts import found
 
 SPACE = {"layers": 3}
 BY_HAND = {"w40": {"width_factors": (2.0,), "fixed_path": (0, 0, 0)}, "wm": {"width_factors": (1.0, 2.0, 4.0), "fixed_path": (0, 1, 2)}}
@@ -34,14 +37,14 @@ def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
 def design(setting: Setting) -> Design:
     seeds = range(setting.count(claim("widths-w40").n))
     jobs = {seed: setting.search(seed, space=SPACE) for seed in seeds}
-    found = dict(zip(jobs, (yield list(jobs.values()))))
+    searched = dict(zip(jobs, (yield list(jobs.values()))))
     fixed = {(arm, seed): setting.search(seed, space=SPACE | space) for seed in seeds
-             for arm, space in (BY_HAND | {AGAIN: {"fixed_path": tuple(found[seed]["path"])}}).items()}
+             for arm, space in (BY_HAND | {AGAIN: {"fixed_path": tuple(searched[seed]["path"])}}).items()}
     cells = dict(zip(fixed, (yield list(fixed.values()))))
-    arms = {("ws", seed): row["genotype"] for seed, row in found.items()} | {at: row["genotype"] for at, row in cells.items()}
+    arms = {("ws", seed): row["genotype"] for seed, row in searched.items()} | {at: row["genotype"] for at, row in cells.items()}
     nets = dict(zip(arms, (yield [setting.train(g, at[1]) for at, g in arms.items()])))
     # the control: cells of the first search, on every path, as wide as they come and at equal parameters
-    first, train = Genotype.from_json(found[0]["genotype"]), preset(setting.base).train
+    first, train = Genotype.from_json(searched[0]["genotype"]), preset(setting.base).train
     paths, target = legal_paths(jobs[0].space), nets["ws", 0]["parameters"]
     control = {}
     for path in paths:
@@ -59,12 +62,21 @@ def design(setting: Setting) -> Design:
         of = lambda path, name: [r[name] for r in mine if tuple(r["path"]) == path]  # noqa: E731, B023
         means = {path: sum(of(path, "psnr")) / len(of(path, "psnr")) for path in paths}
         order = sorted(paths, key=means.get, reverse=True)
-        ranks[arm] = [1 + order.index(tuple(found[s]["path"])) for s in seeds]
+        ranks[arm] = [1 + order.index(tuple(searched[s]["path"])) for s in seeds]
         tau[arm] = float(stats.kendalltau(list(means.values()), [of(path, "parameters")[0] for path in paths]).statistic)
-    claims = {f"widths-{arm}": judged(f"widths-{arm}", paired_by_seed(rows, "ws", arm)) for arm in BY_HAND}
-    used = [*found.values(), *cells.values(), *nets.values(), *trained.values()]
+    claims = {f"widths-{arm}": judged(f"widths-{arm}", paired_by_seed(rows, "ws", arm)) | {"note": like_for_like(rows, arm)}
+              for arm in BY_HAND}
+    used = [*searched.values(), *cells.values(), *nets.values(), *trained.values()]
     return report("widths", setting, rows + controls, used, claims, paths=len(paths), ranks=ranks, tau_parameters=tau,
                   again=paired_by_seed(rows, "ws", AGAIN))
+
+
+def like_for_like(rows: list[dict], arm: str) -> str:
+    """Cells of ``arm`` were searched alone on their path; those of ws beside the widths."""
+    size = {name: mean(r["parameters"] for r in rows if r["arm"] == name) for name in ("ws", arm)}
+    gap = found(paired(paired_by_seed(rows, AGAIN, arm)))
+    return (f"with the cells of ws searched again on the found path, as those of {arm} were: {gap}; "
+            f"mean parameters of ws {size['ws']:,.0f}, of {arm} {size[arm]:,.0f}")
 
 
 def row_path(row: dict) -> list[int]:
