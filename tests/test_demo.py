@@ -114,15 +114,19 @@ def test_readme_quotes_the_verdicts():
     table = readme[readme.index("## The paper's claims, tested"):readme.index("## Numbers that can be compared")]
     known = judged()
     said = {id: j.told for id, j in known.items()}
-    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "widths-w40", "sharing-equal"):
+    for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "search-rsws", "widths-w40",
+               "sharing-equal"):
         assert "{mean:+.2f} dB ({low:+.2f} to {high:+.2f}), {n} se".format(**said[id]) in table, id
-    assert "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**said["loss-ssim"]) in table
+    for id in ("loss-ssim", "loss-sr-ssim"):
+        assert "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**said[id]) in table
     worse = said["local-optimum-r1"]
     assert f"{worse['mean'] * worse['n']:.0f} of {worse['n']} replacements are worse ({worse['low']:.0%} to {worse['high']:.0%})".replace(
         "%", " %") in table
     ranks = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["ranks"]["as wide as they come"]
     assert f"rank {', '.join(map(str, ranks))} of 12" in table
-    assert said["path-last-widest"]["mean"] == 0 and "12 of 12 after the search, 12 of 12 before it" in table
+    assert said["path-last-widest"]["mean"] == 0 and "in 12 of 12 after the search, 12 of 12 before it" in table
+    assert "{mean:+.3f} dB ({low:+.3f} to {high:+.3f}), 6 searches".format(**said["best-on-v"]) in table
+    assert said["best-on-v"]["note"].startswith("the same net in 5 of 6") and "the same net in 5 of 6" in table
     less = [c for c in json.loads((ROOT / "data" / "studies" / "loss.json").read_text())["against_none"]
             if (c["task"], c["lam"]) == ("denoise", 0.006) and c["metric"] in ("psnr", "ssim")]
     assert len(less) == 2 and all(c["low"] > 0 for c in less) and "with a hundredth of its weight both rise" in table

@@ -3,6 +3,7 @@ training, and where the searches landed (``make docs``)."""
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from hinas_lab.storage import write_atomic
@@ -22,8 +23,9 @@ def figure() -> Figure:
     found = [tuple(r["path"]) for r in widths["rows"] if r["arm"] == "ws"]
     drawn = Figure(figsize=(12, 5.2), layout="constrained")
     left, right = drawn.subplots(1, 2)
-    middle = sum(r["psnr"] for r in rows) / len(rows)
-    left.axhspan(middle - 1.96 * field.seed_sd, middle + 1.96 * field.seed_sd, color=PALE, linewidth=0, zorder=0)
+    each = np.array([[r["psnr"] for r in rows if tuple(r["path"]) == path] for path in {tuple(r["path"]) for r in rows}])
+    half = 1.96 * np.sqrt(each.var(1, ddof=1).mean())
+    left.axhspan(each.mean() - half, each.mean() + half, color=PALE, linewidth=0, zorder=0)
     plot_paths(rows, ax=left, found=found)
     left.set_title(f"All {widths['paths']} width paths, cells of one search; large: a search found it", loc="left")
     plot_field(field, ax=right)

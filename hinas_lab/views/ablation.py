@@ -182,7 +182,7 @@ def plot_paths(rows: Sequence[Mapping], *, ax: Axes, found: Sequence[tuple[int, 
         if times or across == "parameters" and path in ends:
             name = "-".join(map(str, path)) if across == "parameters" else ""
             said, weight = (f"{name} x{times}".strip(), "bold") if times else (name, "normal")
-            ax.annotate(said, (x, means[path]), xytext=(6, 4), textcoords="offset points", fontsize=8, fontweight=weight,
+            ax.annotate(said, (x, means[path]), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8, fontweight=weight,
                         zorder=2.5, path_effects=[withStroke(linewidth=2, foreground="white")])
     ax.set(xlabel="parameters, thousands" if across == "parameters" else "path, few parameters to many", ylabel="PSNR, dB")
     if across != "parameters":
