@@ -109,6 +109,22 @@ def test_readme_quotes_the_records():
     assert told["mean"] == pytest.approx(np.mean(arms["searched"]) - np.mean(arms["random"]), abs=1e-4)
 
 
+def test_readme_quotes_the_benchmarks():
+    readme = (ROOT / "README.md").read_text()
+    study = json.loads((ROOT / "data" / "studies" / "state-of-the-art.json").read_text())
+    psnr = {(r["method"], r["level"], r["test"]): f"{r['psnr']:.2f}" for r in study["rows"] if r["protocol"] != "authors-eval"}
+    for said, method in (("**ours**, 11,921 parameters", "ours"), ("non-local means", "nl_means"), ("TV", "tv")):
+        assert f"| {said} | {' | '.join(psnr[method, s, 'BSDS500'] for s in (30, 50, 70))} |" in readme
+    for said, method in (("**ours**, 8,748 to 9,824 parameters", "ours"), ("FSRCNN, 12,809 parameters", "FSRCNN"), ("bicubic", "bicubic")):
+        both = " | ".join(f"{psnr[method, s, 'Set5']} / {psnr[method, s, 'BSD100']}" for s in (2, 3, 4))
+        assert f"| {said} | {both} |" in readme
+    for task, words in (("denoise", "11,921"), ("sr", "8,748 to 9,824")):
+        sizes = sorted({r["parameters"] for r in study["rows"] if (r["method"], r["task"]) == ("ours", task)})
+        assert " to ".join(f"{s:,}" for s in dict.fromkeys((sizes[0], sizes[-1]))) == words
+    gain = next(g for g in study["gains"] if g["level"] == 50)
+    assert "gains {mean:+.3f} dB ({low:+.3f} to {high:+.3f})".format(**gain) in readme and gain["n"] == 200
+
+
 def test_readme_quotes_the_verdicts():
     readme = (ROOT / "README.md").read_text()
     table = readme[readme.index("## The paper's claims, tested"):readme.index("## Numbers that can be compared")]

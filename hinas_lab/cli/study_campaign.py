@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,6 +15,8 @@ from threading import Thread
 from hinas_lab.studies.designs import DESIGNS
 
 EXECUTORS = "process, here, dask, or the address of a Dask scheduler"
+
+LONG = ("paper", "paper/10", "authors")
 
 PATIENCE = "10s"
 "for a scheduler to answer"
@@ -58,6 +61,8 @@ def run(args) -> int:
     args.threads = None
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=use_machine(args))
     refuse_leaks(args.data, "builtin")
+    if setting.device == "cpu" and args.preset in LONG:
+        print(f"preset {args.preset} on the CPU: one job takes hours or days; it is meant for --device cuda", file=sys.stderr)
     with executor(args.executor, args.workers) as pool, tqdm(desc=f"study {args.name}", unit="job", disable=None) as bar:
         def progress(done: int, asked: int):
             bar.total = asked
