@@ -27,6 +27,7 @@ from hinas_lab.studies.designs.common import Setting
 from hinas_lab.studies.jobs import SearchJob
 from hinas_lab.studies.one_change import one_change
 from hinas_lab.studies.printed_tests import printed_tests
+from hinas_lab.studies.published import table
 from hinas_lab.studies.statistics import Contrast, detectable, equivalent, paired, pairs_needed, power
 from hinas_lab.studies.verdicts import against_least, verdict_table
 from hinas_lab.views import ablation, choosing, style
@@ -142,6 +143,19 @@ def test_the_90_percent_interval_is_the_two_tests(seed):
     low, high = tost_interval(d)
     assert (-0.1 < low and high < 0.1) == equivalent(d, 0.1)[0]
     assert (low, high) == pytest.approx(stats.ttest_1samp(d, 0).confidence_interval(0.9))
+
+
+@pytest.mark.parametrize("t", [t for t in printed_tests() if t.what == "cell sharing" and t.column.startswith("psnr")],
+                         ids=lambda t: f"{t.table}-{t.column}")
+def test_the_printed_90_percent_interval_is_the_two_tests(t):
+    a, b = {8: (2, 1), 9: (3, 2)}[t.table]
+    on, off = (table(t.table).rows[i][t.column] for i in (a, b))
+    low, high = ablation.printed_tost_interval(t)
+    for margin in (0.02, 0.05, 0.1, 0.15, 0.2):
+        p = [stats.ttest_ind_from_stats(on.value + shift, on.std, 3, off.value, off.std, 3, equal_var=False, alternative=side).pvalue
+             for shift, side in ((margin, "greater"), (-margin, "less"))]
+        assert (-margin < low and high < margin) == (max(p) < 0.05)
+    assert (low + high) / 2 == pytest.approx(on.value - off.value) and high < t.contrast.high
 
 
 def test_rows_differ_of_two_rows_is_the_paired_test():
@@ -319,7 +333,9 @@ def test_the_other_pictures(records):
     assert found == 6 and [t.get_text() for t in table.get_legend().get_texts()] == ["ws", "w40", "wm"]
     printed, here = ablation.figure_sharing(records["sharing"], printed_tests()).axes
     assert len(labels(printed)) == 6 and labels(here) == ["cell sharing"] and printed.get_xlim() == here.get_xlim()
-    assert printed.get_title("left").startswith("printed, n = 3: 3 of 6 lie inside the gray band")
+    assert printed.get_title("left").startswith("printed, n = 3: 5 of 6 bars lie in the gray band")
+    bars = [line.get_xdata() for line in printed.lines if line.get_linewidth() == 7]
+    assert len(bars) == 6 and sum(max(map(abs, ends)) < 0.1 for ends in bars) == 5
     (planning,) = ablation.figure_planning(drawn(8), 0.03).axes
     assert [t.get_text() for t in planning.get_legend().get_texts()][0] == "0.03 dB is true: chance that it is found"
     (table,) = ablation.figure_table([t for t in printed_tests() if t.table == 1]).axes

@@ -187,7 +187,7 @@ def test_the_best_of_k_is_drawn_up_to_all(field):
     assert list(figures) == ["1", "2", "4", "9"], "with the cost of a search, in order; k beyond all nets is left out"
     ax = figures["2"].axes[0]
     assert ax.lines[0].get_ydata()[-1] == pytest.approx(study.best_then(field.random, N)[0]) and "k = 2" in ax.get_title()
-    assert any("k = 4: the cost of one search" in t.get_text() for t in ax.get_legend().get_texts())
+    assert any("k = 4: search + its training" in t.get_text() for t in ax.get_legend().get_texts())
 
 
 def test_predictors_are_drawn(field):

@@ -11,6 +11,8 @@ from scipy import stats
 
 from hinas_lab.config import preset
 from hinas_lab.images import catalog
+from hinas_lab.lessons import check
+from hinas_lab.lessons.questions import variant
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import sample
 from hinas_lab.storage import write_json
@@ -86,6 +88,13 @@ def test_both_worse_is_the_count_of_cases(q, drawn):
 def test_both_worse_refuses_what_cannot_be(q, drawn):
     with pytest.raises(ValueError, match="share from 0 to 1, and at least two"):
         both_worse(q, drawn)
+
+
+def test_walds_interval_is_never_taken_for_wilsons():
+    for name in (f"student {i}" for i in range(100)):
+        _, asked, right, _ = variant("08.c", name)
+        share = asked["worse"] / asked["n"]
+        assert not check("08.c", share - 1.96 * (share * (1 - share) / asked["n"]) ** 0.5, name) and check("08.c", round(right, 3), name)
 
 
 def test_the_least_share_is_the_exact_bound():
@@ -294,11 +303,21 @@ def test_the_control_shows_every_net(leaning):
     assert "no edits of random nets" in views.figure_control(read(made(randoms=0))).texts[0].get_text()
 
 
+def test_no_mark_covers_another():
+    rng = np.random.default_rng(3)
+    x, y = rng.choice([-600.0, 0, 30, 600], 60), rng.standard_normal(60)
+    at = views.apart(x, y, 40, 0.3)
+    covers = lambda a: [(i, j) for i, j in combinations(range(60), 2) if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3]  # noqa: E731
+    assert covers(x) and not covers(at) and (at >= x).all()
+    np.testing.assert_array_equal(views.apart(np.array([0.0, 50, 0]), np.array([0.0, 0, 1]), 40, 0.3), [0, 50, 0])
+
+
 def test_parameters_and_judges(leaning):
     ax = views.figure_beside(leaning, views.plot_parameters).axes[0]
     shown = {t.get_text() for t in ax.get_legend().get_texts()}
     assert {f"now {e.new.replace('_', ' ')}" for e in leaning.edits if e.kind == "R1"} | {"R2, rewired"} == shown
-    assert sum(len(c.get_offsets()) for c in ax.collections) == 44
+    marks = np.concatenate([c.get_offsets() for c in ax.collections])
+    assert len(marks) == 44 and sorted(marks[:, 1]) == pytest.approx(sorted(e.drop for e in leaning.edits))
     ax = views.figure_beside(leaning, views.plot_judges).axes[0]
     assert [t.get_text() for t in ax.get_legend().get_texts()][:2] == ["R1: an operation replaced", "R2: a connection changed"]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), leaning.drops("R1"))

@@ -23,8 +23,8 @@ Made by `make docs`; edit `data/ledger.csv`, `data/claims.csv` and the studies i
 
 A preset of minutes tests whether a *mechanism* does what is said of it: do alpha and beta move, does a rule guard against collapse, does
 sharing save memory, does a protocol change a number. It says nothing about how large an effect is at the paper's scale, where nets have
-thirty times the parameters and a hundred times the iterations. So a verdict carries its scale, and evidence of a small one never becomes a
-verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
+thirty times the parameters and several hundred times the iterations. So a verdict carries its scale, and evidence of a small one never
+becomes a verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
 
 """
 JUDGED = ("A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "

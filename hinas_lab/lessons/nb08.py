@@ -31,7 +31,7 @@ def two_picked(rng):
 @asks("08.c", "{worse} of {n} edits are worse. What is the lower end of the 95 % Wilson interval of the share?",
       "With p the share seen and z = 1.96, the middle is (p + z²/2n) / (1 + z²/n).",
       "Take off z / (1 + z²/n) times the root of p (1 - p)/n + z²/4n².",
-      "In code: `scipy.stats.binomtest(worse, n).proportion_ci(method='wilson').low`.", within=0.01)
+      "In code: `scipy.stats.binomtest(worse, n).proportion_ci(method='wilson').low`.", within=0.001)
 def wilson(rng):
     from scipy import stats
 

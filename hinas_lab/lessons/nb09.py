@@ -74,8 +74,8 @@ def tau(rng):
             ((1 + t) / 2, "That is the share of pairs ordered alike."))
 
 
-@asks("09.e", "{hits} of 12 width paths have their widest layer last. {n} searches draw a path blindly, each its own. How probable is it "
-      "that all of them end widest?",
+@asks("09.e", "{hits} of 12 width paths have no layer wider than the last. {n} searches draw a path blindly, each its own. How probable is "
+      "it that all of them draw such a path?",
       "One search: {hits} in 12.",
       "Independent searches: multiply.",
       "({hits} / 12)^{n}. And before any training the decoded path may be there already: then even that is no evidence.", within=0.002)

@@ -10,10 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from scipy import stats
 
 from hinas_lab.studies.chosen_n import by_chance, plan, tost_interval
 from hinas_lab.studies.findings import METRICS, TASKS, by_arm, effects, stray
-from hinas_lab.studies.printed_tests import RUNS, Printed
+from hinas_lab.studies.printed_tests import CONTRASTS, RUNS, Printed
+from hinas_lab.studies.published import table as published
 from hinas_lab.studies.published import where
 from hinas_lab.studies.statistics import paired, power
 from hinas_lab.studies.verdicts import UNITS
@@ -214,21 +216,33 @@ def figure_widths(record: dict) -> Figure:
     return figure
 
 
+def printed_tost_interval(t: Printed) -> tuple[float, float]:
+    """The 90 % interval (Welch) of a printed contrast, in its unit: the one that two one-sided tests at 5 % look at."""
+    a, b = (published(t.table).rows[row - 1][t.column].std ** 2 for row in CONTRASTS[t.table][t.what])
+    freedom = (RUNS - 1) * (a + b) ** 2 / (a**2 + b**2)
+    half = t.contrast.half_width * stats.t.ppf(0.95, freedom) / stats.t.ppf(0.975, freedom)
+    return float(t.contrast.mean - half), float(t.contrast.mean + half)
+
+
 @themed
 def figure_sharing(record: dict, printed: Sequence[Printed]) -> Figure:
     """Equal, or only not different? Against the margin of equality: printed contrasts of cell sharing, and, apart from them, the study
-    ``sharing`` with its 90 % interval as a broad bar."""
+    ``sharing``. Lines are 95 % intervals; broad bars the 90 % intervals, by which it is counted how many lie inside the margin."""
     told = record["claims"]["sharing-equal"]
     differences, margin = told["differences"], told["least"]
     mine = [t for t in printed if t.what == "cell sharing" and t.column.startswith("psnr")]
     rows = [(f"Table {t.table}, {where(t.column)}", t.contrast) for t in mine]
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(len(rows), 2.2))
-    plot_forest(rows, ax=above, unit="dB, on - off, 95 % interval")
-    inside = sum(-margin < t.contrast.low and t.contrast.high < margin for t in mine)
-    above.set_title(f"printed, n = {RUNS}: {inside} of {len(mine)} lie inside the gray band, ± {margin:g} dB counts as equal", loc="left")
-    plot_effects([("cell sharing", differences)], ax=below, least=margin, unit="dB, on - off, 95 % interval (broad bar: 90 %)")
-    below.plot(tost_interval(differences), [0, 0], color=style.BEST, lw=7, alpha=0.45, solid_capstyle="butt")
+    unit, bar = "dB, on - off, 95 % interval (broad bar: 90 %)", {"color": style.BEST, "lw": 7, "alpha": 0.45, "solid_capstyle": "butt"}
+    plot_forest(rows, ax=above, unit=unit)
+    narrow = [printed_tost_interval(t) for t in mine]
+    for y, ends in enumerate(narrow):
+        above.plot(ends, [y, y], **bar)
+    inside = sum(-margin < low and high < margin for low, high in narrow)
+    above.set_title(f"printed, n = {RUNS}: {inside} of {len(mine)} bars lie in the gray band: ± {margin:g} dB counts as equal", loc="left")
+    plot_effects([("cell sharing", differences)], ax=below, least=margin, unit=unit)
+    below.plot(tost_interval(differences), [0, 0], **bar)
     below.set_title(f"here, n = {told['n']}, preset {record['preset']}", loc="left")
     above.axvspan(-margin, margin, color=BAND, lw=0, zorder=0)
     low, high = np.array([ax.get_xlim() for ax in (above, below)]).T

@@ -76,7 +76,7 @@ def plot_field(field: Field, *, ax: Axes) -> Axes:
 @unless_absent
 def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
     """The expected best of so many random nets, in the training that picked it and in another one; the means of searched and RSWS nets as
-    lines; the number that a search's seconds buy is a dotted line, ``k`` a ring. Axes-level."""
+    lines; the whole nets that the seconds of a search and its training buy are a dotted line, ``k`` a ring. Axes-level."""
     ks = np.arange(1, len(field.random) + 1)
     curves = np.array([best_then(field.random, i) for i in ks])
     for values, ls, name in zip(curves.T, ("--", "-"), ("in the training that picked it", "trained once more")):
@@ -86,7 +86,7 @@ def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
         ax.axhline(values.mean(), color=colour, lw=1.6, ls="-" if name == "searched" else "-.",
                    label=f"mean of {len(values)} {NAMES[name]} nets")
     same = equal_cost(field)
-    ax.axvline(same, color=style.FRAME, lw=1, ls=":", label=f"k = {same}: the cost of one search")
+    ax.axvline(same, color=style.FRAME, lw=1, ls=":", label=f"k = {same}: search + its training")
     ax.plot(k, curves[k - 1, 1], "o", ms=12, markerfacecolor="none", markeredgecolor=style.FRAME, markeredgewidth=2)
     ax.set(xlabel="k, random nets trained", ylabel="PSNR, dB", xlim=(0, len(ks) + 0.7),
            title=f"k = {k}: {curves[k - 1, 1]:.3f} dB, searched {field.searched.mean() - curves[k - 1, 1]:+.3f}")

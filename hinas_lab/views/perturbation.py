@@ -16,7 +16,7 @@ from hinas_lab.studies.perturbation import KINDS, Perturbed, both_worse
 from hinas_lab.studies.verdicts import worse
 from hinas_lab.views import style
 
-WORSE = "drop in dB (right: worse than the found net)"
+WORSE = "drop in dB (right: worse than the unedited net)"
 COLOURS = {"R1": style.ALPHA, "R2": style.BETA}
 
 
@@ -72,6 +72,15 @@ def scatter(values: np.ndarray) -> np.ndarray:
     return 0.6 * ((place * 0.618034) % 1 - 0.5)
 
 
+def apart(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarray:
+    """``x``, a point that is nearer to an earlier one than ``width`` and ``height`` moved right until it is not."""
+    out = np.array(x, float)
+    for i in range(len(out)):
+        while (taken := out[:i][(np.abs(out[:i] - out[i]) < width) & (np.abs(y[:i] - y[i]) < height)]).size:
+            out[i] = taken.max() + 1.001 * width
+    return out
+
+
 def _label(kind: str, told: dict) -> str:
     return f"{kind}: {KINDS[kind]}\n{worse(told)}"
 
@@ -124,17 +133,19 @@ def figure_beside(p: Perturbed, plot) -> Figure:
 
 @unless_absent
 def plot_parameters(p: Perturbed, *, ax: Axes) -> Axes:
-    """The drop of each edit against the parameters it adds; an operation's letter code where it was put, open circles for R2.
-    Axes-level."""
+    """The drop of each edit against the parameters it adds; an operation's letter code where it was put, open circles for R2. A mark that
+    would cover another stands to its right. Axes-level."""
+    x, y = np.array([e.parameters for e in p.edits], float), np.array([e.drop for e in p.edits])
+    at = dict(zip(p.edits, apart(x, y, 0.035 * (np.ptp(x) or 1), 0.035 * (np.ptp(y) or 1))))
     for op in dict.fromkeys(e.new for e in p.edits if e.kind == "R1"):
         some = [e for e in p.edits if e.kind == "R1" and e.new == op]
-        ax.scatter([e.parameters for e in some], [e.drop for e in some], marker=f"$\\mathrm{{{OPS[op].code}}}$", linewidths=0.2,
+        ax.scatter([at[e] for e in some], [e.drop for e in some], marker=f"$\\mathrm{{{OPS[op].code}}}$", linewidths=0.2,
                    s=50 if op == "skip" else 90, color=style.OP_COLOURS[op], label=f"now {style.op_label(op)}")
     rewired = [e for e in p.edits if e.kind == "R2"]
-    ax.scatter([e.parameters for e in rewired], [e.drop for e in rewired], marker="o", s=55, facecolor="none", edgecolor=style.INK,
+    ax.scatter([at[e] for e in rewired], [e.drop for e in rewired], marker="o", s=55, facecolor="none", edgecolor=style.INK,
                label="R2, rewired")
     ax.axhline(0, color=style.INK, lw=0.8)
-    ax.set(xlabel="parameters more than the found net", ylabel="drop in dB (up: worse)")
+    ax.set(xlabel="parameters more than the found net (marks that would overlap stand side by side)", ylabel="drop in dB (up: worse)")
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax
 
