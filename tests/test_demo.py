@@ -143,6 +143,8 @@ def test_readme_quotes_the_verdicts():
     assert said["path-last-widest"]["mean"] == 0 and "in 12 of 12 after the search, 12 of 12 before it" in table
     assert "{mean:+.3f} dB ({low:+.3f} to {high:+.3f}), 6 searches".format(**said["best-on-v"]) in table
     assert said["best-on-v"]["note"].startswith("the same net in 5 of 6") and "the same net in 5 of 6" in table
+    far = json.loads((ROOT / "data" / "studies" / "budget.json").read_text())["along"][-1]
+    assert "trained {times} times as long, {mean:+.2f} dB is left ({low:+.2f} to {high:+.2f})".format(**far) in table
     less = [c for c in json.loads((ROOT / "data" / "studies" / "loss.json").read_text())["against_none"]
             if (c["task"], c["lam"]) == ("denoise", 0.006) and c["metric"] in ("psnr", "ssim")]
     assert len(less) == 2 and all(c["low"] > 0 for c in less) and "with a hundredth of its weight both rise" in table

@@ -91,7 +91,7 @@ def document() -> str:
                "no" if s.unit == "yes" else f"{s.recomputed:.4g} {s.unit}"] for s in said if not s.agrees]
     parts = [HEAD,
              f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
-             f"text agree with the tables; {len(flags)} cells cannot be right; of the contrasts printed with ±, resolved at 95 % are "
+             f"text agree with the tables; {len(flags)} cells can hardly be right; of the contrasts printed with ±, resolved at 95 % are "
              + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items()) + ".\n\n",
              f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
              "does a protocol alone give, to a method that does not change?\n\n", protocol_alone(),
@@ -99,7 +99,7 @@ def document() -> str:
              "## Registered claims\n\n", tested(), "\n## Settings\n\n", settings(),
              "\n## Statements of the text that the tables do not bear out\n\n",
              grid(["section", "statement", "stated", "the cells give"], unsaid),
-             "\n## Cells that cannot be right, kept as printed\n\n",
+             "\n## Cells that can hardly be right, kept as printed\n\n",
              grid(["table", "method", "column", "printed", "why"], [[n, m, c, cell.printed, cell.flag] for n, m, c, cell in flags])]
     return "".join(parts)
 

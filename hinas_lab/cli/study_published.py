@@ -42,7 +42,7 @@ def run(args) -> int:
             told = "not so" if s.unit == "yes" else f"{s.stated:g}{unit}; the cells give {s.recomputed:.4g}{unit}"
             print(fill(f"{s.section}  {s.says}: {told}", 80, initial_indent="  ", subsequent_indent=" " * 9))
     flagged = [(n, row, column, cell) for n in TABLES for row in table(n).rows for column, cell in row.items() if cell.flag]
-    print(f"\nCells that cannot be right ({len(flagged)}), kept as printed:")
+    print(f"\nCells that can hardly be right ({len(flagged)}), kept as printed:")
     for n, row, column, cell in flagged:
         print(f"  Table {n}, {row['method'].printed}, {column}: {cell.printed}")
     if args.figures:

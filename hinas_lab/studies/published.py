@@ -1,6 +1,6 @@
 """Published numbers, as they are printed: the paper's twelve tables, and what its sentences say about them. No torch.
 
-``data/paper/table01.csv`` to ``table12.csv`` hold every cell as text; ``flags.csv`` names cells that cannot be right, with the reason, and
+``data/paper/table01.csv`` to ``table12.csv`` hold every cell as text; ``flags.csv`` names cells that can hardly be right, why, and
 changes none; ``claims_text.csv`` holds the numbers of the text with the cells they rest on.
 """
 
@@ -31,7 +31,7 @@ class Cell:
     std: float | None = None
     "what is printed behind ±: over three seeds (Tables 1, 2, 8, 9)"
     flag: str = ""
-    "why it cannot be right"
+    "why it can hardly be right"
 
 
 @dataclass(frozen=True)

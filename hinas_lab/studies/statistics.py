@@ -35,14 +35,15 @@ class Contrast:
         return (self.high - self.low) / 2
 
 
-def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3) -> Contrast:
-    """a - b from printed means and standard deviations (divisor n - 1) of n runs each, variances not taken as equal (Welch)."""
+def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3, level: float = 0.95) -> Contrast:
+    """a - b from printed means and standard deviations (divisor n - 1) of n runs each, variances not taken as equal (Welch), with the
+    interval of ``level``."""
     (mean_a, sd_a), (mean_b, sd_b) = a, b
     va, vb = sd_a**2 / n, sd_b**2 / n
     if va + vb == 0:
         raise ValueError("both standard deviations are 0: no test is possible")
     freedom = (va + vb) ** 2 / ((va**2 + vb**2) / (n - 1))
-    half = float(stats.t.ppf(0.975, freedom)) * sqrt(va + vb)
+    half = float(stats.t.ppf((1 + level) / 2, freedom)) * sqrt(va + vb)
     test = stats.ttest_ind_from_stats(mean_a, sd_a, n, mean_b, sd_b, n, equal_var=False)
     gap = mean_a - mean_b
     return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(test.pvalue), n=n)

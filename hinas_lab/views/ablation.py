@@ -10,14 +10,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
-from scipy import stats
 
 from hinas_lab.studies.chosen_n import by_chance, plan, tost_interval
 from hinas_lab.studies.findings import METRICS, TASKS, by_arm, effects, stray
 from hinas_lab.studies.printed_tests import CONTRASTS, RUNS, Printed
 from hinas_lab.studies.published import table as published
 from hinas_lab.studies.published import where
-from hinas_lab.studies.statistics import paired, power
+from hinas_lab.studies.statistics import paired, power, welch
 from hinas_lab.studies.verdicts import UNITS
 from hinas_lab.views import style
 from hinas_lab.views.forest import plot_forest
@@ -218,10 +217,9 @@ def figure_widths(record: dict) -> Figure:
 
 def printed_tost_interval(t: Printed) -> tuple[float, float]:
     """The 90 % interval (Welch) of a printed contrast, in its unit: the one that two one-sided tests at 5 % look at."""
-    a, b = (published(t.table).rows[row - 1][t.column].std ** 2 for row in CONTRASTS[t.table][t.what])
-    freedom = (RUNS - 1) * (a + b) ** 2 / (a**2 + b**2)
-    half = t.contrast.half_width * stats.t.ppf(0.95, freedom) / stats.t.ppf(0.975, freedom)
-    return float(t.contrast.mean - half), float(t.contrast.mean + half)
+    a, b = (published(t.table).rows[row - 1][t.column] for row in CONTRASTS[t.table][t.what])
+    c = welch((a.value, a.std), (b.value, b.std), RUNS, level=0.9)
+    return c.low, c.high
 
 
 @themed
