@@ -141,12 +141,9 @@ def test_the_readme_quotes_the_record():
             assert f"{gaps[name]['psnr']:+.3f}" == gain and f"{gaps[name]['psnr_high'] - gaps[name]['psnr']:.3f}" == half
 
 
-def test_the_readmes_net_is_that_of_the_demo():
+def test_the_net_under_many_protocols_is_that_of_the_demo():
     study, demo = recorded("protocol-demo-BSDS500-50"), recorded("demo")
-    gap = next(d for d in study["differences"] if d["protocol"] == "authors-eval")
     assert study["stamp"]["parameters"] == demo["parameters"] and study["stamp"]["preset"] == demo["preset"]
-    said = f"{gap['psnr']:+.3f} ± {gap['psnr_high'] - gap['psnr']:.3f} dB in the same way on the first {study['n']} of them"
-    assert said in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_single_changes_and_strides_name_protocols():

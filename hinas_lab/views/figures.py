@@ -24,7 +24,7 @@ from hinas_lab.studies.beneath import blocks
 from hinas_lab.studies.measured import by_protocol, measured, merged
 from hinas_lab.studies.perturbation import read
 from hinas_lab.studies.published import TABLES, table
-from hinas_lab.studies.recorded import recorded
+from hinas_lab.studies.recorded import recorded, registered
 from hinas_lab.views import graphs, space_graphs, style, tables, visual
 from hinas_lab.views.drawing import Drawing, render
 from hinas_lab.views.tradeoff import figure_costs, figure_tradeoff
@@ -44,6 +44,15 @@ class Entry:
     scale: str
     "paper (printed numbers, or a config of the paper), or a preset"
     draw: Callable[[Load, bool], Iterator[tuple[str, Drawing | Figure]]]
+    study: str = ""
+    "the registered study that it is made from, at the scale of its record"
+
+    @property
+    def stands_on(self) -> tuple[str, str]:
+        """``source`` and ``scale``; of a study as they are today."""
+        if not self.study:
+            return self.source, self.scale
+        return f"data/studies/{self.study}.json, seed 0", (registered(self.study) or {"preset": "no data here"})["preset"]
 
 
 def _widths(load: Load, local: bool):
@@ -93,11 +102,11 @@ REGISTRY: dict[str, Entry] = {e.id: e for e in (
           _config(a=(space_graphs.draw_network, "denoise"), b=(space_graphs.draw_network, "sr"))),
     Entry("fig05", "LWAS and residual learning, denoising", NETS, "study", _visual(5)),
     Entry("fig06", "LWAS and residual learning, ×4", NETS, "study", _visual(6)),
-    Entry("fig07", "Width settings: searched, w40, wm", "data/studies/widths.json, seed 0", "study", _widths),
+    Entry("fig07", "Width settings: searched, w40, wm", "", "", _widths, "widths"),
     Entry("fig08", "MSE against MSE + SSIM, denoising", NETS, "classroom", _visual(8)),
     Entry("fig09", "MSE against MSE + SSIM, ×4", NETS, "study", _visual(9)),
-    Entry("fig10", "Found net, median R1 and R2, denoising", "data/studies/perturb.json", "study", _perturbed("denoise")),
-    Entry("fig11", "Found net, median R1 and R2, super-resolution", "data/studies/perturb.json", "study", _perturbed("sr")),
+    Entry("fig10", "Found net, median R1 and R2, denoising", "", "", _perturbed("denoise"), "perturb"),
+    Entry("fig11", "Found net, median R1 and R2, super-resolution", "", "", _perturbed("sr"), "perturb"),
     Entry("fig12", "Denoising at σ 30, 50, 70", NETS, "classroom", _visual(12)),
     Entry("fig13", "Super-resolution ×2 and ×4", NETS, "classroom", _visual(13)),
     Entry("fig14", "Trade-off of cost and quality", PUBLISHED + "; here: data/studies/peers-denoise.json", "paper", _tradeoff),
@@ -121,7 +130,8 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
     if id.startswith("table"):
         return [] if local else _tables(int(id[5:]), out)
     entry, names = REGISTRY[id], []
-    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {entry.source}; preset {entry.scale}; {json.dumps(stamp)}"}
+    source, scale = entry.stands_on
+    said = {"Title": f"{id}: {entry.title}", "Description": f"made from {source}; preset {scale}; {json.dumps(stamp)}"}
     for part, drawn in entry.draw(load, local):
         for fmt in FORMATS:
             path = out / f"{id}{'-' * bool(part)}{part}.{fmt}"
@@ -178,7 +188,7 @@ def index(drawn: dict[str, list[str]], stamp: dict) -> str:
     rows = []
     for id in IDS:
         if id in REGISTRY:
-            title, source, scale = REGISTRY[id].title, REGISTRY[id].source, REGISTRY[id].scale
+            title, (source, scale) = REGISTRY[id].title, REGISTRY[id].stands_on
         else:
             n = int(id[5:])
             here = [*merged(measured(n)), *blocks(n)]
