@@ -228,5 +228,5 @@ def test_every_record_has_its_command():
             assert (ROOT / argv[0]).exists() if program == "python" else f"\n{argv[0]}: " in (ROOT / "Makefile").read_text()
     assert made_by("peers-denoise") == "hinas-lab study peers --task denoise --json data/studies/peers-denoise.json"
     assert made_by("nothing") is None
-    with pytest.raises(ValueError, match="'neighbours-x': make it with: hinas-lab study neighbours --run RUN --json data/studies/n"):
-        recorded("neighbours-x")
+    with pytest.raises(ValueError, match="'masking-x': make it with: python tools/record_masking.py --preset x"):
+        recorded("masking-x")

@@ -160,7 +160,8 @@ def findings(told: dict) -> list[str]:
     say = {"budget": findings.along, "loss": findings.of_lambda, "widths": findings.of_paths, "sharing": findings.of_sharing,
            "paths": against_random.path_text, "epochs": against_random.epoch_text,
            "search": lambda record: against_random.search_text(against_random.read(record)),
-           "perturb": lambda record: perturbation_words.drop_text(perturbation.read(record)),
+           "perturb": lambda record: [line for task in record["found"] for line in (
+               f"{task}:", *perturbation_words.drop_text(perturbation.read(record, task)).splitlines())],
            "state-of-the-art": measured_lines}
     said = say.get(told["study"], lambda _: [])(told)
     return said.splitlines() if isinstance(said, str) else said

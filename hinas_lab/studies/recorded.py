@@ -25,7 +25,6 @@ MADE_BY = {
     "bicubic": "hinas-lab study bicubic --json {file}",
     "demo": "make demo",
     "masking": "python tools/record_masking.py --preset {rest}",
-    "neighbours": "hinas-lab study neighbours --run RUN --json {file}",
     "peers": "hinas-lab study peers --task {rest} --json {file}",
     "peers-sr": "hinas-lab study peers --task sr --scale 3 --json {file}",
     "peers-trained": "hinas-lab study peers --train --threads 1 --json {file}",
