@@ -418,6 +418,11 @@ def test_ten_checkpoints():
     holds(record["claims"]["best-on-v"], gaps, "best-on-v")
     for name, each in taus.items():
         assert record["tau"][name] == pytest.approx(each)
+    eager, usual = told.batches[2], told.batches[0]
+    assert {(e.search.warmup_epochs, e.search.arch_lr / u.search.arch_lr) for e, u in zip(eager, usual)} == {(0, 2.5)}
+    gaps = [by[told.rows[j.key]["genotype"], j.search.seed] - by[told.rows[j.key]["at"][-1]["genotype"], j.search.seed] for j in eager]
+    holds(record["eager"]["claims"]["best-on-v"], gaps, "best-on-v")
+    assert len(record["eager"]["rows"]) == len(record["rows"]) and "(not registered): " in record["claims"]["best-on-v"]["note"]
 
 
 @pytest.mark.parametrize("off, wanted", [(0.0, "supported"), (1.0, "contradicted")])

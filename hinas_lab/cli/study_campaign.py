@@ -158,7 +158,7 @@ def findings(told: dict) -> list[str]:
     from hinas_lab.studies import against_random, findings, perturbation, perturbation_words
 
     say = {"budget": findings.along, "loss": findings.of_lambda, "widths": findings.of_paths, "sharing": findings.of_sharing,
-           "paths": against_random.path_text, "epochs": against_random.epoch_text,
+           "paths": against_random.path_text, "epochs": against_random.both_paces,
            "search": lambda record: against_random.search_text(against_random.read(record)),
            "perturb": lambda record: [line for task in record["found"] for line in (
                f"{task}:", *perturbation_words.drop_text(perturbation.read(record, task)).splitlines())],

@@ -214,6 +214,13 @@ def checkpoints(record: dict) -> dict[str, np.ndarray]:
 
 
 @unless_absent
+def both_paces(record: dict) -> str:
+    """``epoch_text`` of the searches as the preset has them, and of the eager ones."""
+    eager = ", ".join(f"{k} {v:g}" for k, v in record["eager"]["changes"].items())
+    return f"{epoch_text(record)}\n\neager ({eager}), not registered:\n{epoch_text(record['eager'])}"
+
+
+@unless_absent
 def epoch_text(record: dict) -> str:
     """What becomes of a search that goes on, from its first checkpoint to its last."""
     c, told = checkpoints(record), record["claims"]["best-on-v"]

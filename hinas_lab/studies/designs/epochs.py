@@ -8,8 +8,11 @@ from hinas_lab.config import preset
 from hinas_lab.studies.campaign import Design
 from hinas_lab.studies.claims import claim
 from hinas_lab.studies.designs.common import Setting, judged, net_row, report
+from hinas_lab.studies.verdicts import found
 
 TIMES, CHECKPOINTS = 3, 10
+EAGER = 2.5
+"times alpha's learning rate, and no warm-up: where skips take over (notebook 05), so that a guard has something to do; not registered"
 
 
 def checkpoints(setting: Setting) -> tuple[int, ...]:
@@ -19,15 +22,25 @@ def checkpoints(setting: Setting) -> tuple[int, ...]:
 
 
 def design(setting: Setting) -> Design:
+    eager = {"warmup_epochs": 0, "arch_lr": EAGER * preset(setting.base).search.arch_lr}
+    first, used = yield from long_searches(setting)
+    second, more = yield from long_searches(setting, **eager)
+    claims, other = first.pop("claims"), second["claims"]["best-on-v"]
+    claims["best-on-v"]["note"] += f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {found(other)}, {other['note']}"
+    return report("epochs", setting, first.pop("rows"), [*used, *more], claims, **first, eager={"changes": eager, **second})
+
+
+def long_searches(setting: Setting, **changes) -> Design:
+    """Searches with ``changes``: what the record says of them, and all rows of jobs."""
     seeds, at = range(setting.count(claim("best-on-v").n)), checkpoints(setting)
     last = TIMES * preset(setting.base).search.epochs
-    found = yield [setting.search(seed, epochs=last, at=at) for seed in seeds]
-    jobs = {(seed, point["epoch"]): setting.train(point["genotype"], seed) for seed, row in zip(seeds, found) for point in row["at"]}
-    picked = {seed: setting.train(row["genotype"], seed) for seed, row in zip(seeds, found)}
+    searched = yield [setting.search(seed, epochs=last, at=at, **changes) for seed in seeds]
+    jobs = {(seed, point["epoch"]): setting.train(point["genotype"], seed) for seed, row in zip(seeds, searched) for point in row["at"]}
+    picked = {seed: setting.train(row["genotype"], seed) for seed, row in zip(seeds, searched)}
     rows_all = yield [*jobs.values(), *picked.values()]
     trained, best = dict(zip(jobs, rows_all)), dict(zip(picked, rows_all[len(jobs):]))
     rows = []
-    for seed, row in zip(seeds, found):
+    for seed, row in zip(seeds, searched):
         soft = row["epochs"]["psnr"]
         for point in row["at"]:
             epoch = point["epoch"]
@@ -35,14 +48,13 @@ def design(setting: Setting) -> Design:
                                 skip_share=point["skip_share"], genotype=point["genotype"]))
         rows.append(net_row("best on V", seed, best[seed], epoch=row["best"], soft=soft[row["best"]], skip_share=row["skip_share"],
                             genotype=row["genotype"]))
-    gap = {s: best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds}
     across = {}  # per search: how what is known early ranks the checkpoints' trained nets
     for name in ("soft", "shared", "skip_share"):
         each = [[(r[name], r["psnr"]) for r in rows if r["seed"] == s and r["arm"] == "checkpoint"] for s in seeds]
         across[name] = [float(stats.kendalltau(*zip(*pairs)).statistic) for pairs in each]
     same = sum(best[s]["key"] == trained[s, last]["key"] for s in seeds)
-    skips = [np.mean([row["at"][i]["skip_share"] for row in found]) for i in (0, -1)]
-    judgement = judged("best-on-v", list(gap.values())) | {
-        "note": f"the same net in {same} of {len(found)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"}
-    return report("epochs", setting, rows, [*found, *rows_all], {"best-on-v": judgement}, epochs=last,
-                  checkpoints=list(at), picked=[r["best"] for r in found], tau=across)
+    skips = [np.mean([row["at"][i]["skip_share"] for row in searched]) for i in (0, -1)]
+    judgement = judged("best-on-v", [best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds]) | {
+        "note": f"the same net in {same} of {len(searched)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"}
+    return {"rows": rows, "claims": {"best-on-v": judgement}, "epochs": last, "checkpoints": list(at), "tau": across,
+            "picked": [r["best"] for r in searched]}, [*searched, *rows_all]
