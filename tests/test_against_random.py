@@ -148,9 +148,11 @@ def epochs_record() -> dict:
     rows = [{"arm": "checkpoint", "seed": s, "epoch": e, "soft": 20.0 + e, "shared": 18.0 + s, "psnr": 26 + 0.1 * s, "skip_share": 0.1 * e}
             for e in (4, 2, 6) for s in (0, 1)]
     rows += [{"arm": "best on V", "seed": s, "epoch": e, "soft": 27.0, "psnr": 26.5, "skip_share": 0.5} for s, e in ((0, 6), (1, 5))]
-    told = {"verdict": "unresolved", "least": 0.05, "metric": "psnr", "mean": 0.01, "low": -0.02, "high": 0.04, "p": None, "n": 2}
-    return STAND | {"study": "epochs", "checkpoints": [2, 4, 6], "picked": [6, 5], "rows": rows, "claims": {"best-on-v": told},
-                    "tau": {"soft": [0.1, 0.3], "shared": [None, None], "skip_share": [-0.2, float("nan")]}}
+    told = {"verdict": "unresolved", "least": 0.05, "metric": "psnr", "mean": 0.01, "low": -0.02, "high": 0.04, "p": None, "n": 2,
+            "differences": [0.0, 0.02]}
+    part = {"checkpoints": [2, 4, 6], "picked": [6, 5], "rows": rows, "claims": {"best-on-v": told},
+            "tau": {"soft": [0.1, 0.3], "shared": [None, None], "skip_share": [-0.2, float("nan")]}}
+    return STAND | part | {"study": "epochs", "eager": part | {"changes": {"warmup_epochs": 0, "arch_lr": 0.05}, "picked": [2, 2]}}
 
 
 def test_a_long_search_as_arrays_and_words():
@@ -159,7 +161,9 @@ def test_a_long_search_as_arrays_and_words():
     assert np.isnan(c["shared"][:, 3]).all(), "the study does not score the picked genotype with shared weights"
     text = study.epoch_text(epochs_record())
     assert "V picked epoch 6, 5" in text and "22.00 dB -> 26.00 dB" in text and "20% -> 60%" in text
-    assert "soft +0.20, skip share -0.20" in text and "shared" not in text.splitlines()[-1]
+    assert "soft +0.20, skip share -0.20" in text and "shared" not in text.splitlines()[-1] and "each search: 0, +0.020" in text
+    usual, eager = study.both_paces(epochs_record()).split("\n\n")
+    assert usual == text and eager.startswith("eager (warmup_epochs 0, arch_lr 0.05), not registered:\n") and "epoch 2, 2" in eager
 
 
 def test_a_long_search_is_drawn_with_the_epochs_that_were_picked():
@@ -167,6 +171,8 @@ def test_a_long_search_is_drawn_with_the_epochs_that_were_picked():
     assert len(axes) == 4 and [bool(ax.get_xlabel()) for ax in axes] == [False, False, True, True]
     picked = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes[0].lines if line.get_marker() == "v"]
     assert picked == [(6, 27.0), (5, 27.0)]
+    eager = views.figures_epochs(epochs_record())["eager"].axes[0]
+    assert [line.get_xdata()[0] for line in eager.lines if line.get_marker() == "v"] == [2, 2]
 
 
 # ---------------------------------------------------------------- pictures

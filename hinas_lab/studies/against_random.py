@@ -232,5 +232,6 @@ def epoch_text(record: dict) -> str:
         out.append(f"{name:<28}{mean(key, 0):{digits}}{unit} -> {mean(key, -2):{digits}}{unit}")
     ranks = {k: np.array([x for x in v if x is not None and x == x]) for k, v in record["tau"].items()}
     said = ", ".join(f"{k.replace('_', ' ')} {np.median(v):+.2f}" for k, v in ranks.items() if len(v))
-    return "\n".join([*out, f"picked by V minus the last, retrained: {found(told)}",
+    each = ", ".join(f"{d:+.3f}" if d else "0" for d in told["differences"])
+    return "\n".join([*out, f"picked by V minus the last, retrained: {found(told)}; each search: {each}",
             f"within a search, tau with the retrained net, median: {said}"])

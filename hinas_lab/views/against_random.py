@@ -146,6 +146,12 @@ def figure_paths(record: dict) -> Figure:
 
 
 @unless_absent
+def figures_epochs(record: dict) -> dict[str, Figure]:
+    """``figure_epochs`` of the preset's pace, and of the eager one."""
+    return {"the preset's": figure_epochs(record), "eager": figure_epochs(record["eager"])}
+
+
+@unless_absent
 def figure_epochs(record: dict) -> Figure:
     """One search, three times as long: the soft supernet, what is decoded with its weights, the same retrained, and its share of skips. A
     thin line is a search, the thick one their mean, a triangle the epoch that V picked. Figure-level."""

@@ -12,7 +12,7 @@ from hinas_lab.studies.verdicts import found
 
 TIMES, CHECKPOINTS = 3, 10
 EAGER = 2.5
-"times alpha's learning rate, and no warm-up: where skips take over (notebook 05), so that a guard has something to do; not registered"
+"times alpha's learning rate, and no warm-up: at preset classroom skips take over then (notebook 03); not registered"
 
 
 def checkpoints(setting: Setting) -> tuple[int, ...]:
