@@ -147,8 +147,11 @@ def figure_paths(record: dict) -> Figure:
 
 @unless_absent
 def figures_epochs(record: dict) -> dict[str, Figure]:
-    """``figure_epochs`` of the preset's pace, and of the eager one."""
-    return {"the preset's": figure_epochs(record), "eager": figure_epochs(record["eager"])}
+    """``figure_epochs`` of the preset's pace, and of the eager one, titled."""
+    figures = {"the preset's": figure_epochs(record), "eager": figure_epochs(record["eager"])}
+    for name, figure in figures.items():
+        figure.suptitle(f"pace: {name}", x=0.01, ha="left")
+    return figures
 
 
 @unless_absent
