@@ -323,6 +323,9 @@ def test_every_net_one_edit_away():
         luck = np.array([(rng.standard_normal(len(drops)) < rng.standard_normal(8).mean()).mean() for _ in range(4000)])
         p = min(1.0, 2 * min((luck >= worse / len(drops)).mean(), (luck <= worse / len(drops)).mean()))
         assert verdict["mean"] == worse / len(drops)
+        same = sum(r["psnr"] < null[0] for r in record["rows"] if r["arm"] == name)
+        assert tell["same_seed"] == same
+        p = max(p, stats.binomtest(same, len(drops)).pvalue)
         assert verdict["p"] == pytest.approx(p, abs=0.05) if len(drops) >= 6 else math.isnan(verdict["p"])
         control = [r["drop"] for r in record["rows"] if r["arm"] == f"{name} on random"]
         assert 0 < len(control) <= 19 * perturb.CONTROL_EDITS[{"R1": "operation", "R2": "source"}[name]]

@@ -14,7 +14,7 @@ from hinas_lab.studies.perturbation import (
 )
 from hinas_lab.studies.published import sentences, table
 from hinas_lab.studies.published import where as place
-from hinas_lab.studies.statistics import LEAST, kendall, share_by_luck
+from hinas_lab.studies.statistics import LEAST, kendall, share_by_luck, wilson
 from hinas_lab.studies.verdicts import found, worse
 
 
@@ -96,9 +96,11 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
         if not (t := p.told.get(kind)):
             continue
         low, high = share_by_luck(t["n"], len(p.null))
-        said = _side(min(t["low"] - 0.5, t["worse"] / t["n"] - high), max(t["high"] - 0.5, t["worse"] / t["n"] - low))
+        share, own = t["worse"] / t["n"], wilson(t["same_seed"], t["n"])
+        said = _side(min(t["low"] - 0.5, share - high, own[0] - 0.5), max(t["high"] - 0.5, share - low, own[1] - 0.5))
         said = said if t["n"] >= LEAST else "open"
-        seen = f"{worse(t)}; if no edit mattered, up to {high:.0%}; mean drop {t['mean_drop']:+.3f} dB"
+        seen = (f"{worse(t)}; if no edit mattered, up to {high:.0%}; with one seed {t['same_seed']} of {t['n']}; mean drop "
+                f"{t['mean_drop']:+.3f} dB")
         out.append((f"weak, {kind}: with {words} it is worse more often than not", seen, said))
     for kind in KINDS:
         if p.controls[kind]:

@@ -179,12 +179,18 @@ def luck_p(worse: int, edits: int, trainings: int) -> float:
     return float(min(1, 2 * min((1 + (shares >= seen).sum()), (1 + (shares <= seen).sum())) / (1 + len(shares))))
 
 
-def share_worse(drops) -> dict:
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share."""
+    interval = stats.binomtest(hits, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def share_worse(drops, own: float = 0.0) -> dict:
     """How many drops are above 0, with the share's Wilson 95 % interval, and how large drops are: n, worse, low, high, median_drop,
-    mean_drop."""
+    mean_drop. ``own``: the drop of the unedited net's training with the same seed; same_seed: how many are worse than that one."""
     worse = int(sum(d > 0 for d in drops))
-    interval = stats.binomtest(worse, len(drops)).proportion_ci(method="wilson")
-    return {"n": len(drops), "worse": worse, "low": float(interval.low), "high": float(interval.high),
+    low, high = wilson(worse, len(drops))
+    return {"n": len(drops), "worse": worse, "low": low, "high": high, "same_seed": int(sum(d > own for d in drops)),
             "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
 
 

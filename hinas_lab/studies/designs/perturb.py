@@ -7,8 +7,10 @@ control).
 
 import json
 import random
+from math import nan
 
 import numpy as np
+from scipy import stats
 
 from hinas_lab.space.genotype import Genotype, neighbours
 from hinas_lab.studies.campaign import Design
@@ -17,7 +19,7 @@ from hinas_lab.studies.designs.common import Setting, net_row, report
 from hinas_lab.studies.jobs import ScoreJob
 from hinas_lab.studies.neighbours import KINDS
 from hinas_lab.studies.random_search import random_genotypes
-from hinas_lab.studies.statistics import LEAST, luck_p, share_by_luck, share_worse
+from hinas_lab.studies.statistics import LEAST, luck_p, share_by_luck, share_worse, wilson
 
 NULL_SEEDS = 8
 CONTROLS, DRAWN, CONTROL_EDITS, CONTROL_SEEDS = 19, 2000, {"operation": 4, "source": 2}, (0, 1)
@@ -40,17 +42,21 @@ def replaced(genotype: Genotype, what: str) -> str:
 
 def judged_share(id: str, told: dict, trainings: int) -> dict:
     """Worse more often than a coin would have it, more often than noise alone when all drops are measured from one mean of so many
-    ``trainings``, and by the smallest effect of interest on average; contradicted: less often than both."""
-    registered, share = claim(id), told["worse"] / told["n"]
-    least, most = share_by_luck(told["n"], trainings)
+    ``trainings``, more often than not against the found net's training with the edits' own seed, too (a seed may shift all nets alike),
+    and by the smallest effect of interest on average; contradicted: less often than all three. p: the largest of the tests'."""
+    registered, share, n = claim(id), told["worse"] / told["n"], told["n"]
+    least, most = share_by_luck(n, trainings)
+    low, high = wilson(told["same_seed"], n)
     verdict = "unresolved"
-    if told["n"] >= LEAST and told["low"] > 0.5 and share > most and told["mean_drop"] >= registered.least:
+    if n >= LEAST and min(told["low"], low) > 0.5 and share > most and told["mean_drop"] >= registered.least:
         verdict = "supported"
-    elif told["n"] >= LEAST and told["high"] < 0.5 and share < least:
+    elif n >= LEAST and max(told["high"], high) < 0.5 and share < least:
         verdict = "contradicted"
+    p = max(luck_p(told["worse"], n, trainings), stats.binomtest(told["same_seed"], n).pvalue) if n >= LEAST else nan
     return {"verdict": verdict, "least": registered.least, "metric": "share of edits that are worse", "mean": share,
-            "low": told["low"], "high": told["high"], "p": luck_p(told["worse"], told["n"], trainings), "n": told["n"],
-            "note": f"noise alone would call {100 * least:.0f} % to {100 * most:.0f} % worse"}
+            "low": told["low"], "high": told["high"], "p": p, "n": n,
+            "note": f"noise alone would call {100 * least:.0f} % to {100 * most:.0f} % worse; {told['same_seed']} of {n} are worse than "
+                    "the found net's training with their own seed"}
 
 
 def design(setting: Setting) -> Design:
@@ -102,5 +108,7 @@ def one_task(setting: Setting, task: str, most: int | None, controls: int) -> De
                             drop=round(float(before[c]) - row["psnr"], 5)))
     arms = {arm: [r["drop"] for r in rows if r["arm"] == arm] for kind in KINDS.values() for arm in (kind, f"{kind} on random")}
     arms["R1, a 3x3 convolution replaced"] = [r["drop"] for r in rows if r["arm"] == "R1" and r["replaced"] == "conv_3x3"]
-    return {"told": {arm: share_worse(drops) for arm, drops in arms.items() if drops}, "found": found["genotype"], "rows": rows,
+    own = float(np.mean(null)) - null[0]
+    told = {arm: share_worse(drops, 0.0 if "random" in arm else own) for arm, drops in arms.items() if drops}
+    return {"told": told, "found": found["genotype"], "rows": rows,
             "null": {"mean": float(np.mean(null)), "n": len(null)}, "jobs": [found, shared, *trained.values()]}
