@@ -95,7 +95,7 @@ def _among_random(net, config, genotype) -> str:
     return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
             f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}\n"
             "That is the supernet's own opinion. Trained from scratch, no difference between searched and random\n"
-            "nets of this small space was resolved (README): a minute of search decides little. Try: hinas-lab study search")
+            "nets of this small space was resolved, in either direction (README). Try: hinas-lab study search")
 
 
 def _measure(folder: Path, device: str):
