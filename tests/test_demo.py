@@ -15,6 +15,10 @@ from hinas_lab.engine.runs import load_genotype, load_network
 from hinas_lab.images.catalog import TEST, TRAIN, load_images
 from hinas_lab.images.protocol import protocol
 from hinas_lab.studies.comparison import COMPARED, table, totals
+from hinas_lab.studies.designs.common import paired_by_seed
+from hinas_lab.studies.designs.widths import AGAIN
+from hinas_lab.studies.published import table as published
+from hinas_lab.studies.statistics import paired
 from hinas_lab.studies.verdicts import judged
 
 ROOT = Path(__file__).parent.parent
@@ -121,6 +125,10 @@ def test_readme_quotes_the_benchmarks():
     for task, words in (("denoise", "11,921"), ("sr", "8,748 to 9,824")):
         sizes = sorted({r["parameters"] for r in study["rows"] if (r["method"], r["task"]) == ("ours", task)})
         assert " to ".join(f"{s:,}" for s in dict.fromkeys((sizes[0], sizes[-1]))) == words
+    printed = [published(10).row("HiNAS")[f"psnr_s{s}"].printed for s in (30, 50, 70)]
+    rows = [published(11).row("HiNAS") if s == 3 else published(12).row("HiNAS", scale=f"×{s}") for s in (2, 3, 4)]
+    both = ", ".join(f"{r['psnr_set5'].printed} / {r['psnr_bsd100'].printed}" for r in rows)
+    assert f"{', '.join(printed[:2])}, {printed[2]} and {both} dB" in " ".join(readme.split())
     gain = next(g for g in study["gains"] if g["level"] == 50)
     assert "gains {mean:+.3f} dB ({low:+.3f} to {high:+.3f})".format(**gain) in readme and gain["n"] == 200
 
@@ -128,6 +136,9 @@ def test_readme_quotes_the_benchmarks():
 def test_readme_quotes_the_verdicts():
     readme = (ROOT / "README.md").read_text()
     table = readme[readme.index("## The paper's claims, tested"):readme.index("## Numbers that can be compared")]
+    widths = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["rows"]
+    fair = paired(paired_by_seed(widths, AGAIN, "w40"))
+    assert fair.low < 0 < fair.high and "nor with cells searched the same way" in table
     known = judged()
     said = {id: j.told for id, j in known.items()}
     for id in ("residual-denoise", "residual-sr", "lwas-denoise", "loss-psnr", "search-random", "search-rsws", "widths-w40",

@@ -28,7 +28,8 @@ becomes a verdict on the paper's. With fewer than six seeds a contrast is called
 
 """
 JUDGED = ("A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
-          "alone gives, too. p: paired t, exact binomial, or TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
+          "alone gives and hold with one training seed, too, and its p is the larger of these two. Other p: paired t, exact binomial, or "
+          "TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
           "have one. Sigma 50 or ×4; rows in `data/studies`.")
 MARGIN = 0.31
 "dB: HiNAS over N3Net at sigma 50, Table 10"

@@ -32,7 +32,8 @@ def figure() -> Figure:
     seeds = lambda some: f"{min(some)} to {max(some)}"  # noqa: E731
     of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]  # noqa: E731
     stamp = lambda r: f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"  # noqa: E731
-    assert stamp(widths) == stamp(searches)  # one caption for both
+    if stamp(widths) != stamp(searches):
+        raise ValueError(f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike")
     drawn.supxlabel(f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
                     f"searches {seeds(of('searched'))}; hinas-lab study widths, study search", fontsize=8.5, color=INK)
     return drawn

@@ -100,9 +100,12 @@ def against_best_of(field: Field, k: int) -> Contrast:
     """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing; dB, with a bootstrap interval over
     searches and random nets (seed 0). No interval where k is more than a third of the nets: a resample holds too few different ones."""
     rng, n, m = np.random.default_rng(0), len(field.random), len(field.searched)
-    gap = [field.searched[rng.integers(m, size=m)].mean() - best_then(field.random[rng.integers(n, size=n)], k)[1] for _ in range(DRAWS)]
-    low, high = np.quantile(gap, [0.025, 0.975]) if 3 * k <= n else (nan, nan)
-    return Contrast(mean=float(field.searched.mean()) - best_then(field.random, k)[1], low=float(low), high=float(high), n=min(n, m))
+    mean, low, high = float(field.searched.mean()) - best_then(field.random, k)[1], nan, nan
+    if 3 * k <= n:
+        gap = [field.searched[rng.integers(m, size=m)].mean() - best_then(field.random[rng.integers(n, size=n)], k)[1]
+               for _ in range(DRAWS)]
+        low, high = np.quantile(gap, [0.025, 0.975]).tolist()
+    return Contrast(mean=mean, low=low, high=high, n=min(n, m))
 
 
 @unless_absent

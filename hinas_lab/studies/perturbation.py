@@ -47,7 +47,7 @@ class Perturbed:
     controls: dict[str, dict[int, np.ndarray]]
     "kind -> number of a random net -> drops of its edits, dB"
     told: dict
-    "kind -> what the study says of its drops: n, worse, low, high (of the share, Wilson), mean_drop, ..."
+    "kind -> what the study says of its drops: n, worse, low, high (of the share, Wilson), same_seed, ..."
 
     @property
     def same_seed(self) -> float:
