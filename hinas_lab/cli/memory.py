@@ -43,7 +43,7 @@ def run(args) -> int:
     rows = []
     for name, (s, c) in levers.items():
         need = search_step(s, c)
-        fits = largest_batch(s, c, int(args.fit * 1e9))
+        fits = largest_batch(lambda n, s=s, c=c: search_step(s, replace(c, batch=n)).total, int(args.fit * 1e9))
         print(f"{name:<22}{need.kept / 1e6:>9.1f}{need.again / 1e6:>9.1f}{need.state / 1e6:>8.1f}{need.total / 1e6:>9.1f}   {fits}")
         rows.append({"what": name, **asdict(need), "total": need.total, "largest_batch": fits})
     print("kept: what backward reads; again: the largest cell, a second time\nstate: parameters, gradients, optimiser\n")

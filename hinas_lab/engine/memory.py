@@ -4,8 +4,9 @@ The forward pass runs on torch's fake tensors, which have shapes and no values: 
 keeps exactly what it would keep. ``kept_bytes`` on real tensors counts the same, and a test holds the two together.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +119,32 @@ def _footprint(net: nn.Module, config, trained: list[Tensor], kept: int, again: 
                      kept=kept, again=again)
 
 
-def largest_batch(space: SearchSpace, config: SearchConfig, limit: int) -> int:
-    """The largest batch whose weight step fits ``limit`` bytes, 0 when none does. A step's bytes are linear in the batch."""
-    one, two = (search_step(space, replace(config, batch=n)).total for n in (1, 2))
+def largest_batch(need: Callable[[int], int], limit: int) -> int:
+    """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a step, which are linear in the batch."""
+    one, two = need(1), need(2)
     return max(0, (limit - one) // (two - one) + 1)
+
+
+SPARE = 0.85
+"of a GPU's memory is counted on: convolutions take workspace that is not predicted"
+
+
+@contextmanager
+def memory_advice(part: str, batch: int, need: Callable[[int], int] | None, device: str | torch.device) -> Iterator[None]:
+    """Around a step on a GPU: where its memory ends, a ValueError in one line that names the largest batch that fits, as predicted.
+
+    ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step, None where nothing predicts them.
+    """
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError:
+        free, _ = torch.cuda.mem_get_info(device)
+        have = int(SPARE * (free + torch.cuda.memory_reserved(device)))
+        line = f"batch = {batch}: the GPU has no memory for it"
+        if need is not None:
+            fits = largest_batch(need, have)
+            line += f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
+            line += f"the largest that fits is about {fits}: --set {part}.batch={fits}" if fits else "none fits: choose a smaller preset"
+        else:
+            line += f"; lower {part}.batch"
+        raise ValueError(line) from None

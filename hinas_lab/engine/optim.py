@@ -12,6 +12,27 @@ def make_optimizer(config, parameters: list[torch.nn.Parameter]) -> torch.optim.
     return adam(parameters, config.lr, config.momentum, config.weight_decay)
 
 
+def split_off_biases(optimizer: torch.optim.Optimizer, biases: list[torch.nn.Parameter]):
+    """Let ``biases``, some of the optimiser's parameters, learn at twice the rate and without weight decay."""
+    group, own = optimizer.param_groups[0], {id(p) for p in biases}
+    group["params"] = [p for p in group["params"] if id(p) not in own]
+    optimizer.add_param_group(dict(group) | {"params": biases, "weight_decay": 0.0, "rate": 2.0})
+
+
+def set_rate(optimizer: torch.optim.Optimizer, lr: float):
+    """The learning rate of the coming step."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr * group.get("rate", 1.0)
+
+
+def clip_gradients(parameters: list[torch.nn.Parameter], config):
+    """Cut the gradients of ``parameters`` as the config says: first each value (``value_clip``), then the norm of all (``grad_clip``)."""
+    if config.value_clip is not None:
+        torch.nn.utils.clip_grad_value_(parameters, config.value_clip)
+    if config.grad_clip is not None:
+        torch.nn.utils.clip_grad_norm_(parameters, config.grad_clip)
+
+
 def adam(parameters: list[torch.nn.Parameter], lr: float, beta1: float, weight_decay: float) -> torch.optim.Adam:
     """Adam with beta2 = 0.999."""
     return torch.optim.Adam(parameters, lr=lr, betas=(beta1, 0.999), weight_decay=weight_decay, fused=_fused(parameters))

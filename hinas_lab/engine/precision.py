@@ -50,18 +50,18 @@ def gradients(total: Tensor, parameters: list[Tensor], config: SearchConfig | Tr
     return scaled
 
 
-def finite(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig) -> list[float]:
-    """The terms of a loss as numbers, the first nan when a float16 gradient overflowed: read at once, when all work is queued on a GPU."""
+def loss_terms(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig) -> Tensor:
+    """The terms of a loss as one tensor of their own (3,), to be read at once when all work is queued on a GPU; the first is nan when a
+    float16 gradient overflowed."""
     values = torch.stack([t.detach() for t in terms])
     if config.precision == "float16":
         values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
-    return values.tolist()
+    return values
 
 
-def broken(values: list[float], terms: tuple[Tensor, ...]) -> str:
-    """What is not finite: the loss, or a float16 gradient of a finite one."""
-    return "a float16 gradient overflowed" if torch.isfinite(terms[0]) else f"the loss became {values[0]}"
-
-
-def advice(terms: tuple[Tensor, ...]) -> str:
-    return "use precision bfloat16" if torch.isfinite(terms[0]) else "lower the learning rate"
+def check_precision(name: str, device: str | torch.device):
+    """ValueError when ``device`` is an NVIDIA GPU without units for the format: it would emulate it, far slower than float32."""
+    if name != "bfloat16" or torch.device(device).type != "cuda" or torch.version.cuda is None:
+        return
+    if torch.cuda.get_device_capability(device) < (8, 0):
+        raise ValueError(f"precision = 'bfloat16': {torch.cuda.get_device_name(device)} only emulates it; use float16 or float32")

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from hinas_lab.config import Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
+from hinas_lab.config import RETIRED, Preset, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
 from hinas_lab.engine.header import FORMAT, load_genotype, read_header, read_json
 from hinas_lab.engine.records import Epoch, Records, Step, read_records
 from hinas_lab.engine.search import Search, search
@@ -74,7 +74,7 @@ class Run:
         try:
             while self.state is not None:
                 with _deferred_interrupt() as interrupted:
-                    record = next(records, None)
+                    record = self._next(records)
                     if record is None:
                         self.save()
                         self._write_result()
@@ -93,6 +93,12 @@ class Run:
         except GeneratorExit:  # the caller stopped asking
             self.save()
             raise
+
+    def _next(self, records: Iterator[Step | Epoch]) -> Step | Epoch | None:
+        try:
+            return next(records, None)
+        except FloatingPointError as error:
+            raise FloatingPointError(f"preset {self.header['preset']}: {error}") from None
 
     def architecture(self) -> tuple[np.ndarray, np.ndarray]:
         """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is finished, those of its last epoch.
@@ -128,22 +134,26 @@ class Run:
         self._saved()
 
 
-def open_search(folder: str | Path, preset: Preset, *, data: str = "builtin", device: str = "cpu", resume: bool = False) -> Run:
-    """A search run in ``folder``, new or (``resume``) continued. ValueError when the folder holds something else."""
+def open_search(folder: str | Path, preset: Preset, *, data: str = "builtin", device: str = "cpu", resume: bool = False,
+                graphs: str = "auto") -> Run:
+    """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError when the folder holds
+    something else."""
     patches = _patches(data, preset.space.channels, preset.space.scale, device)
     header = {"format": FORMAT, "kind": "search", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
               "space": to_dict(preset.space), "search": to_dict(preset.search)}
-    return _open(Path(folder), header, preset.search.seed, device, resume, lambda: Search(preset.space, preset.search, patches))
+    return _open(Path(folder), header, preset.search.seed, device, resume,
+                 lambda: Search(preset.space, preset.search, patches, graphs))
 
 
 def open_training(folder: str | Path, genotype: Genotype, preset: Preset, *, data: str = "builtin", device: str = "cpu",
-                  resume: bool = False) -> Run:
-    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ValueError when the folder holds something else."""
+                  resume: bool = False, graphs: str = "auto") -> Run:
+    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError
+    when the folder holds something else."""
     patches = _patches(data, genotype.channels, genotype.scale, device)
     header = {"format": FORMAT, "kind": "train", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
               "genotype": json.loads(genotype.to_json()), "residual": preset.space.residual, "train": to_dict(preset.train)}
     return _open(Path(folder), header, preset.train.seed, device, resume,
-                 lambda: Training(genotype, preset.train, patches, preset.space.residual))
+                 lambda: Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs))
 
 
 def open_peer(folder: str | Path, name: str, build: Callable[[], torch.nn.Module], config: TrainConfig, *, task: str, scale: int,
@@ -216,12 +226,14 @@ def _note_resumed(folder: Path, here: dict):
 def _check_same(folder: Path, there: dict, here: dict):
     if there["kind"] != here["kind"]:
         raise ValueError(f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder")
+    there, here = dict(there), json.loads(json.dumps(here))
     for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
-        if name in there:  # a run of an earlier version: fields that it did not know had no other value
-            there[name] = to_dict(cls()) | there[name]
+        if name in here:  # all fields: a header leaves out those that came after the first version, at the value of before
+            full = json.loads(json.dumps(asdict(cls())))
+            here[name], there[name] = (full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there))
     flat = lambda d, p="": {k: v for key, value in d.items() for k, v in  # noqa: E731
                             (flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}).items()}
-    a, b = flat(there), flat(json.loads(json.dumps(here)))
+    a, b = flat(there), flat(here)
     for name in sorted(set(a) | set(b)):
         if a.get(name) != b.get(name):
             raise ValueError(f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder")

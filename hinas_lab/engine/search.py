@@ -10,15 +10,18 @@ The bilevel problem, solved by alternation (first order): weights minimise the l
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
-from hinas_lab.engine.graphs import Captured
-from hinas_lab.engine.optim import adam, load_optimizer, make_optimizer, optimizer_tensors, set_gradients
-from hinas_lab.engine.precision import advice, broken, finite, gradients, loss_of, use_tf32
+from hinas_lab.engine.divergence import Divergence
+from hinas_lab.engine.graphs import Captured, graphs_on
+from hinas_lab.engine.memory import memory_advice, search_step
+from hinas_lab.engine.optim import adam, clip_gradients, load_optimizer, make_optimizer, optimizer_tensors, set_gradients, set_rate
+from hinas_lab.engine.precision import check_precision, gradients, loss_of, loss_terms, use_tf32
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, validate
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
@@ -33,7 +36,9 @@ PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
 class Search:
     """The mutable state of a search: supernet, optimisers, position and the best supernet so far."""
 
-    def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches):
+    def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches, graphs: str = "auto"):
+        """``graphs``: ``graphs.WHEN``."""
+        check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
         self.split = split(len(patches), config.share, config.seed)
@@ -43,11 +48,9 @@ class Search:
                              "lower batch or raise crops_per_image")
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
-        if config.graphs:
-            if self.net.alpha.device.type != "cuda":
-                raise ValueError(f"graphs = True: needs an NVIDIA GPU, the device is {patches.device}")
-            pool = torch.cuda.graph_pool_handle()
-            self.gradients = {k: Captured(f, self.net.buffers(), pool) for k, f in self.gradients.items()}
+        if graphs_on(graphs, patches.device):
+            pool, must = torch.cuda.graph_pool_handle(), graphs == "on"
+            self.gradients = {k: Captured(f, self.net.buffers(), pool, must) for k, f in self.gradients.items()}
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
         self.arch_optimizer = adam(self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay)
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
@@ -57,6 +60,7 @@ class Search:
         self.best: dict[str, Tensor] = {}
         self.genotype: Genotype = self.decode()
         self.beta_grad = torch.zeros_like(self.net.beta)
+        self.divergence = Divergence("search", config)
         self._orders: dict[tuple, Tensor] = {}
 
     @property
@@ -93,20 +97,25 @@ class Search:
         terms = loss_of(lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config)
         return (*(t.detach() for t in terms), *gradients(terms[0], self.net.arch_parameters, self.config))
 
+    def step_bytes(self, batch: int) -> int:
+        """What a weight step is predicted to need with that batch."""
+        return search_step(self.space, replace(self.config, batch=batch)).total
+
     def learning_rate(self) -> float:
-        """Of the weights, now: one cosine over all epochs, or one that restarts every 10 epochs from a linearly lower peak."""
-        c, t = self.config, self.epoch + self.iteration / self.steps
+        """Of the weights, now. cosine: one, over all steps of all epochs. wave: as the authors' code has it, the same throughout an epoch;
+        a cosine of period 20 epochs, high at 0, 20, 40 and low at 10, 30, under (1 - e / epochs)^0.9, which falls to 0."""
+        c = self.config
         if c.schedule == "cosine":
-            peak, phase = c.lr, t / c.epochs
+            height = (1 + math.cos(math.pi * ((self.epoch + self.iteration / self.steps) / c.epochs))) / 2
         else:
-            cycle = int(t) // 10 * 10
-            peak, phase = c.lr * (1 - cycle / c.epochs), (t - cycle) / 10
-        return c.lr_min + max(0.0, peak - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
+            height = (1 + math.cos(math.pi * self.epoch / 10)) / 2 * (1 - self.epoch / c.epochs) ** 0.9
+        return c.lr_min + max(0.0, c.lr - c.lr_min) * height
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
         place = torch.tensor([self.epoch, self.iteration, self.started, self.halfway, self.best_epoch])
-        out = {"place": place, "best_score": torch.tensor(self.best_score, dtype=torch.float64), "beta_grad": self.beta_grad}
+        out = {"place": place, "best_score": torch.tensor(self.best_score, dtype=torch.float64), "beta_grad": self.beta_grad,
+               "losses": self.divergence.tensor}
         out |= {f"net/{k}": v for k, v in self.net.state_dict().items()}
         out |= {f"best/{k}": v for k, v in self.best.items()}
         out["genotype"] = torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8)
@@ -120,6 +129,7 @@ class Search:
         self.epoch, self.iteration, started, halfway, self.best_epoch = tensors["place"].tolist()
         self.started, self.halfway, self.best_score = bool(started), bool(halfway), tensors["best_score"].item()
         self.beta_grad.copy_(tensors["beta_grad"])
+        self.divergence.load(tensors.get("losses"))
         self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
         load_optimizer(self.weight_optimizer, part("weight_optimizer/"))
         load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
@@ -149,11 +159,11 @@ def weight_step(state: Search) -> Step:
     start = time.perf_counter()
     parameters, lr = state.net.train().weight_parameters, state.learning_rate()
     values = _differentiate(state, W, parameters)
-    if state.config.grad_clip is not None:
-        torch.nn.utils.clip_grad_norm_(parameters, state.config.grad_clip)
-    state.weight_optimizer.param_groups[0]["lr"] = lr
+    clip_gradients(parameters, state.config)
+    set_rate(state.weight_optimizer, lr)
     state.weight_optimizer.step()
     state.weight_optimizer.zero_grad()
+    state.divergence.add(values[0])
     record = _step("weight", state, values, lr, start)
     state.iteration += 1
     return record
@@ -162,13 +172,12 @@ def weight_step(state: Search) -> Step:
 def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Parameter]) -> list[float]:
     """One batch of ``stream``: gradients into the parameters, the loss's terms as numbers."""
     use_tf32(state.config.precision == "tf32")
-    out = state.gradients[stream](*state.batch(stream))
+    with memory_advice("search", state.config.batch, state.step_bytes, state.patches.device):
+        out = state.gradients[stream](*state.batch(stream))
     terms, given = out[:3], out[3:]
-    values = finite(terms, given, state.config)
-    if not math.isfinite(values[0]):
-        kind = "arch" if stream == A else "weight"
-        raise FloatingPointError(f"{broken(values, terms)} in the {kind} step of epoch {state.epoch + 1}, iteration {state.iteration + 1}; "
-                                 f"no parameter was changed; {advice(terms)}")
+    values = loss_terms(terms, given, state.config).tolist()
+    kind = "arch" if stream == A else "weight"
+    state.divergence.check(values, f"the {kind} step of epoch {state.epoch + 1}, iteration {state.iteration + 1}")
     set_gradients(parameters, given)
     return values
 
@@ -186,6 +195,7 @@ def search(state: Search) -> Iterator[Step | Epoch]:
                 yield record
             record, state.halfway = weight_step(state), False
             yield record
+        state.divergence.end_epoch(f"epoch {state.epoch + 1}")
         state.epoch, state.iteration = state.epoch + 1, 0
         record = _epoch(state, start)
         state.beta_grad.zero_()

@@ -63,23 +63,38 @@ def bicubic_bands(size: int, out: int, scale: float) -> tuple[Band, ...]:
     return tuple(bands)
 
 
-def _resize(x, size: tuple[int, int], scale: float):
+def _resize(x, size: tuple[int, int], scale: float, kept: dict | None = None):
     """(..., H, W) -> (..., *size): rows, then columns. uint8 is rounded after each of them, as MATLAB does."""
     for axis, out in zip((-2, -1), size):
-        x = rounded(_resize_axis(x.astype(np.float64), axis, out, scale)) if x.dtype == np.uint8 else _resize_axis(x, axis, out, scale)
+        if x.dtype == np.uint8:
+            x = rounded(_resize_axis(x.astype(np.float64), axis, out, scale))
+        else:
+            x = _resize_axis(x, axis, out, scale, kept)
     return x
 
 
-def _resize_axis(x, axis: int, out: int, scale: float):
+def _resize_axis(x, axis: int, out: int, scale: float, kept: dict | None = None):
     size, shape = x.shape[axis], (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out)
     lead = math.prod(x.shape[:-2] if axis == -2 else x.shape[:-1])
     x = x.reshape(lead, *x.shape[axis:])  # then no product copies its input
     numpy, flat = isinstance(x, np.ndarray), (x.shape[0], out, *x.shape[2:])
     y = np.empty(flat, x.dtype) if numpy else x.new_empty(flat)
     for band in bicubic_bands(size, out, scale):
-        weights = band.weights.astype(x.dtype) if numpy else x.new_tensor(band.weights)
+        weights = _weights(band, x, (size, out, band.out.start), kept)
         y[:, band.out] = weights @ x[:, band.source] if axis == -2 else x[:, band.source] @ weights.T
     return y.reshape(shape)
+
+
+def _weights(band: Band, like, place: tuple, kept: dict | None):
+    """The band's weights in the type and on the device of ``like``; as a tensor from ``kept``, where that is given."""
+    if isinstance(like, np.ndarray):
+        return band.weights.astype(like.dtype)
+    if kept is None:
+        return like.new_tensor(band.weights)
+    key = (*place, like.dtype, like.device)
+    if key not in kept:
+        kept[key] = like.new_tensor(band.weights)
+    return kept[key]
 
 
 def rounded(x: np.ndarray) -> np.ndarray:
@@ -87,23 +102,24 @@ def rounded(x: np.ndarray) -> np.ndarray:
     return np.floor(x.clip(0, 255) + 0.5).astype(np.uint8)
 
 
-def imresize(x, factor: float):
+def imresize(x, factor: float, kept: dict | None = None):
     """(..., H, W) -> (..., ceil(factor H), ceil(factor W)): MATLAB's ``imresize(x, factor)``, bicubic with antialiasing.
 
-    numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is differentiable. ValueError for a factor <= 0,
-    and for other types of pixels.
+    numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is differentiable. ``kept``: a dict of the caller
+    in which the weights stay as tensors, so that another image of the same size copies nothing to its device. ValueError for a factor
+    <= 0, and for other types of pixels.
     """
     if not 0 < factor < math.inf:
         raise ValueError(f"factor = {factor}: must be above 0 and finite")
     if not (x.dtype == np.uint8 or x.dtype.kind == "f" if isinstance(x, np.ndarray) else x.is_floating_point()):
         raise ValueError(f"pixels of type {x.dtype}: must be float, or numpy's uint8")
     height, width = (math.ceil(round(side * factor, 9)) for side in x.shape[-2:])  # 255 * (1 / 3) is 85
-    return _resize(x, (height, width), float(factor))
+    return _resize(x, (height, width), float(factor), kept)
 
 
-def upscale(x, scale: int):
+def upscale(x, scale: int, kept: dict | None = None):
     """(..., H, W) -> (..., S*H, S*W), as ``imresize``."""
-    return imresize(x, scale)
+    return imresize(x, scale, kept)
 
 
 def crop_to_multiple(x, scale: int):

@@ -83,17 +83,30 @@ class Patches:
 
         float32 in [0, 1]; noise of a sigma drawn per patch from ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
         """
-        n, flat = len(chosen), self._lr
+        return self.make([t.to(self.device) for t in self.draw(chosen, patch, sigmas, rng)], patch)
+
+    def draw(self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator) -> list[Tensor]:
+        """All that chance decides of ``batch``, on the CPU, the same for every device: images (B,), top left corners (B, 2),
+        orientations (B,) and, for denoising, noise levels (B,) in [0, 1] and standard normal noise (B, C, P, P)."""
+        n = len(chosen)
         u = torch.rand(2, n, generator=rng)
-        room = flat.sizes[chosen] - patch + 1
-        corner = (u.t() * room).long().clamp_(max=room - 1)  # (B, 2) top left
+        room = self._lr.sizes[chosen] - patch + 1
+        corner = (u.t() * room).long().clamp_(max=room - 1)
         turn = torch.randint(8, (n,), generator=rng)
-        low = flat.crop(chosen, corner, patch, turn)
+        if self.scale > 1:
+            return [chosen, corner, turn]
+        level = torch.tensor(sigmas)[torch.randint(len(sigmas), (n,), generator=rng)] / 255
+        noise = torch.randn((n, self._lr.data.shape[1], patch, patch), generator=rng)
+        return [chosen, corner, turn, level, noise]
+
+    def make(self, drawn: list[Tensor], patch: int) -> tuple[Tensor, Tensor]:
+        """``batch`` of what ``draw`` gave, moved to this device: (degraded, clean). Nothing is read back: a CUDA graph can record it."""
+        chosen, corner, turn, *rest = drawn
+        low = self._lr.crop(chosen, corner, patch, turn)
         if self.scale > 1:
             return low, self._hr.crop(chosen, corner * self.scale, patch * self.scale, turn)
-        level = torch.tensor(sigmas)[torch.randint(len(sigmas), (n,), generator=rng)] / 255
-        noise = torch.randn(low.shape, generator=rng).to(self.device)
-        return low + level.to(self.device)[:, None, None, None] * noise, low
+        level, noise = rest
+        return low + level[:, None, None, None] * noise, low
 
     def pair(self, index: int, sigma: float, seed: int, crop: int | None = None) -> tuple[Tensor, Tensor]:
         """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed noise field: (C, H, W) degraded, clean."""
@@ -159,18 +172,20 @@ class _Flat:
         self.images = [array[start:start + h * w].reshape(h, w, array.shape[1]).transpose(2, 0, 1)
                        for start, (h, w) in zip(self.offsets.tolist(), builder.sizes)]
         self.data = torch.from_numpy(array).to(device)
+        self._starts, self._widths = self.offsets.to(device), self.sizes[:, 1].to(device)
 
     def crop(self, chosen: Tensor, corner: Tensor, patch: int, turn: Tensor) -> Tensor:
-        """(B, C, P, P) float32 in [0, 1]; ``turn`` bits: transpose, flip vertically, flip horizontally."""
-        along = torch.arange(patch)
+        """(B, C, P, P) float32 in [0, 1] of images (B,), corners (B, 2) and orientations (B,) on the device; ``turn`` bits: transpose, flip
+        vertically, flip horizontally."""
+        along = torch.arange(patch, device=turn.device)
         rows, columns = along.view(1, -1, 1), along.view(1, 1, -1)
         bit = lambda b: (turn >> b & 1).bool().view(-1, 1, 1)  # noqa: E731
         rows = torch.where(bit(1), patch - 1 - rows, rows)
         columns = torch.where(bit(2), patch - 1 - columns, columns)
         y = torch.where(bit(0), columns, rows) + corner[:, 0].view(-1, 1, 1)
         x = torch.where(bit(0), rows, columns) + corner[:, 1].view(-1, 1, 1)
-        index = self.offsets[chosen].view(-1, 1, 1) + y * self.sizes[chosen, 1].view(-1, 1, 1) + x
-        return self.data[index.to(self.data.device)].permute(0, 3, 1, 2).float() / 255
+        index = self._starts[chosen].view(-1, 1, 1) + y * self._widths[chosen].view(-1, 1, 1) + x
+        return self.data[index].permute(0, 3, 1, 2).float() / 255
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:

@@ -128,14 +128,15 @@ class SuperCell(nn.Module):
         self.reached = [list(range(max(0, j - 1), nodes)) for j in range(nodes + 1)]
         self.sources = nn.ModuleList(Source(channels, len(r), repeats, affine) for r in self.reached)
         edge = lambda j, i: i * (i + 3) // 2 + j  # noqa: E731  position of (j -> i) in SearchSpace.edges
-        self.edges = [[edge(j, i) for i in r] for j, r in enumerate(self.reached)]
+        for j, r in enumerate(self.reached):  # on the device: an index from the host would be copied there, which no CUDA graph records
+            self.register_buffer(f"_edges_{j}", torch.tensor([edge(j, i) for i in r]), persistent=False)
 
     def forward(self, x0: Tensor, x1: Tensor, alpha: Tensor, active: list[frozenset[str]]) -> Tensor:
         """``active``: per source the operations with a nonzero weight (``supernet.Weights``)."""
         nodes, pending = [], None
         for j, source in enumerate(self.sources):
             x = (x0, x1)[j] if j < 2 else nodes[j - 2]
-            y = source(x, alpha[self.edges[j]], active[j])
+            y = source(x, alpha.index_select(0, getattr(self, f"_edges_{j}")), active[j])
             pending = y if pending is None else pending + y  # sums of the nodes self.reached[j], Eq. 1
             if j >= 1:  # node j-1 has now heard all its sources
                 done, pending = pending.split([self.channels, pending.shape[1] - self.channels], 1)

@@ -125,13 +125,22 @@ def make_end(kind: str, source: int, stem: int, channels: int, scale: int, *, de
     return AsppEnd(source, stem, channels, scale, decoded, rates, low)
 
 
-def global_skip(x: Tensor, scale: int, upsampling: str = "bicubic") -> Tensor:
+class GlobalSkip(nn.Module):
     """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's kernel)."""
-    if scale == 1:
-        return x
-    if upsampling == "bilinear":
-        return F.interpolate(x, scale_factor=scale, mode="bilinear", align_corners=False)
-    return upscale(x, scale)
+
+    def __init__(self, scale: int, upsampling: str = "bicubic"):
+        super().__init__()
+        self.scale, self.upsampling = scale, upsampling
+        self._kept: dict = {}
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.scale == 1:
+            return x
+        if self.upsampling == "bilinear":
+            return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        # Patches have one size: their weights stay on the device, as a CUDA graph records no copy from the host. Whole images differ.
+        keep = self.training and not torch.is_inference_mode_enabled()
+        return upscale(x, self.scale, self._kept if keep else None)
 
 
 @torch.no_grad()

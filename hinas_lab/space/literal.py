@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.layers import Start, conv_bn, global_skip, make_end, make_op
+from hinas_lab.space.layers import GlobalSkip, Start, conv_bn, make_end, make_op
 from hinas_lab.space.ops import OP_NAMES
 from hinas_lab.space.supernet import SuperNet, Weights
 
@@ -99,7 +99,7 @@ class LiteralSuperNet(nn.Module):
             mixed = mixed_now
         y = self.end(torch.cat([e * history[-1][i] for e, i in zip(ends, s.cells[-1])], 1), low)
         if s.residual:
-            y = y + global_skip(x, s.scale, s.upsampling)
+            y = y + GlobalSkip(s.scale, s.upsampling)(x)
         return torch.sigmoid(y) if s.sigmoid else y
 
     def _normalised_beta(self) -> list[Tensor]:

@@ -9,7 +9,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 from hinas_lab.space.cells import Cell
 from hinas_lab.space.cost import node_channels, receptive_radius
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.layers import Start, channels_last, conv_bn, global_skip, initialise, make_end
+from hinas_lab.space.layers import GlobalSkip, Start, channels_last, conv_bn, initialise, make_end
 from hinas_lab.space.supernet import SuperNet
 
 
@@ -33,6 +33,7 @@ class Network(nn.Module):
         self.second = nn.ModuleList(conv_bn(before2[l], node[l], 1, affine) for l in range(g.layers))
         self.cells = nn.ModuleList(Cell(cell, c, affine, repeats) for cell, c in zip(g.cells, node))
         self.end = make_end(end, out[-1], stem, g.channels, g.scale, decoded=affine)
+        self.skip = GlobalSkip(g.scale)
         initialise(self, generator or torch.Generator().manual_seed(0))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ class Network(nn.Module):
         for first, second, cell in zip(self.first, self.second, self.cells):
             h1, h2 = cell(first(h1), second(h2)), h1
         y = self.end(h1, low)
-        return y + global_skip(x, self.scale) if self.residual else y
+        return y + self.skip(x) if self.residual else y
 
 
 def fold(net: Network) -> Network:

@@ -12,7 +12,7 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.space.cells import ScaledNorm, SuperCell
 from hinas_lab.space.decode import beta_groups
 from hinas_lab.space.genotype import Genotype, check_fits
-from hinas_lab.space.layers import Start, channels_last, conv, conv_bn, global_skip, initialise, make_end
+from hinas_lab.space.layers import GlobalSkip, Start, channels_last, conv, conv_bn, initialise, make_end
 from hinas_lab.space.ops import CHOICES, OP_NAMES
 
 
@@ -63,6 +63,7 @@ class SuperNet(nn.Module):
                 [f"{l}_{i}" for l, cells in enumerate(s.cells) for i in cells]
         self.cells = nn.ModuleDict({n: SuperCell(nodes, s.node_channels(int(n.split("_")[-1])), s.repeats, s.affine) for n in names})
         self.end = make_end(s.end, sum(out(i) for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False)
+        self.skip = GlobalSkip(s.scale, s.upsampling)
         initialise(self, generator)
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))
         self.beta = nn.Parameter(1e-3 * torch.randn(len(s.moves), generator=generator))
@@ -151,7 +152,7 @@ class SuperNet(nn.Module):
         ends = [before[i] if w.ends is None else w.ends[n] * before.get(i, zeros(i)) for n, i in enumerate(s.cells[-1])]
         y = self.end(torch.cat(ends, 1), low)
         if s.residual:
-            y = y + global_skip(x, s.scale, s.upsampling)
+            y = y + self.skip(x)
         return torch.sigmoid(y) if s.sigmoid else y
 
     def _open(self, m: int, genotype: Genotype | None) -> bool:

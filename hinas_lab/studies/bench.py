@@ -179,7 +179,8 @@ def bench(quick: bool = False) -> Iterator[Row]:
     yield timed("cell sharing off : on, forward and backward", lambda: _backward(alone, config), lambda: _backward(shared, config), some)
     kept = [kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters())) for net in (alone, shared)]
     yield counted("cell sharing off : on, bytes kept", *kept, "bytes")
-    more = largest_batch(shared.space, config, search_step(alone.space, config).total)  # as much memory as 2 images take without
+    limit = search_step(alone.space, config).total  # as much memory as 2 images take without
+    more = largest_batch(lambda n: search_step(shared.space, replace(config, batch=n)).total, limit)
     row = timed(f"cell sharing off : on, an image, same memory (2 : {more})", lambda: _backward(alone, config),
                 lambda: _backward(shared, replace(config, batch=more)), some)
     yield replace(row, a=row.a / config.batch, b=row.b / more, ratio=row.ratio * more / config.batch,

@@ -48,17 +48,17 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
     best: tuple[float, dict] = (float("inf"), {})
     for name, lever in levers.items():
         for on in graphs:
-            label, values = name + ", graphs" * on, lever | {"graphs": on}
+            label = name + ", graphs" * on
             try:
-                weight, arch = _step_seconds(chosen, values, patches, 2 if quick else 20)
+                weight, arch = _step_seconds(chosen, lever, patches, 2 if quick else 20, "on" if on else "off")
             except (RuntimeError, ValueError, FloatingPointError) as error:
                 yield _failed(f"steps, {label}", error)
                 continue
             yield Reading(what=f"weight step, {label}", value=1e3 * weight, unit="ms")
             yield Reading(what=f"arch step, {label}", value=1e3 * arch, unit="ms")
             if name != "float16" and weight + arch < best[0]:
-                best = weight + arch, values
-    yield from _whole_search(chosen, {"graphs": graphs[-1]}, patches, "float32")
+                best = weight + arch, lever
+    yield from _whole_search(chosen, {}, patches, "float32")
     if best[1].get("precision"):
         yield from _whole_search(chosen, best[1], patches, best[1]["precision"])
     use_tf32(False)
@@ -80,9 +80,9 @@ def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.nda
     return out
 
 
-def _step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int) -> tuple[float, float]:
+def _step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int, graphs: str) -> tuple[float, float]:
     """Median seconds of a weight and of an arch step, data included; a step ends by reading its loss, so it is over when it returns."""
-    state = Search(chosen.space, replace(chosen.search, **values), patches)
+    state = Search(chosen.space, replace(chosen.search, **values), patches, graphs)
     spent: dict[Callable, list[float]] = {weight_step: [], arch_step: []}
     for n in range(3 + repeats):
         state.iteration = 0
@@ -110,7 +110,7 @@ def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, lim
         yield _failed(f"search, {name}", error)
         return
     note = f"{epoch} of {chosen.search.epochs} epochs, {state.steps} weight steps each, {len(patches)} images, batch {chosen.search.batch}"
-    yield Reading(what=f"search, {name}" + ", graphs" * values["graphs"], value=time.perf_counter() - start, unit="s", note=note)
+    yield Reading(what=f"search, {name}", value=time.perf_counter() - start, unit="s", note=note)
 
 
 def _memory(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
@@ -128,7 +128,7 @@ def _memory(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
             need = search_step(space, chosen.search).total
             yield Reading(what=f"peak memory of a weight step, sharing {sharing}", value=peak / 1e9, unit="GB",
                           note=f"predicted {need / 1e9:.3f}, predicted : measured {need / peak:.2f}")
-        batch = predicted = largest_batch(space, chosen.search, int(0.95 * total))
+        batch = predicted = largest_batch(lambda n, s=space: search_step(s, replace(chosen.search, batch=n)).total, int(0.95 * total))
         while batch:
             try:
                 _one_step(space, replace(chosen.search, batch=batch), device)

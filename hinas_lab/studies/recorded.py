@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hinas_lab.config import Preset, SearchSpace, preset, to_dict
+from hinas_lab.config import Preset, SearchSpace, preset
 from hinas_lab.engine.header import read_json
 from hinas_lab.studies.designs import DESIGNS
 
@@ -82,7 +82,7 @@ def setting(name: str) -> Preset:
     """The full configuration of a recorded search; as on the command line, a star behind the preset's name says that it was changed."""
     changes = CHANGES[name]
     chosen = preset("classroom", changes.get("task", "denoise"), changes.get("scale"))
-    of = lambda config: {k: v for k, v in changes.items() if k in to_dict(config) and k not in ("task", "scale")}  # noqa: E731
+    of = lambda config: {k: v for k, v in changes.items() if hasattr(config, k) and k not in ("task", "scale")}  # noqa: E731
     space, search = of(SearchSpace()), of(chosen.search)
     return chosen._replace(name="classroom" + "*" * bool(space or set(search) - {"seed"}), space=replace(chosen.space, **space),
                            search=replace(chosen.search, **search))
