@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-notebooks test-ui lab notebooks docs class
+.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks docs class
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -47,7 +47,10 @@ demo: $(VENV)/.ok       ## search, decode, train, measure and restore on the bui
 	$(BIN)/python -m hinas_lab demo $(ARGS)
 
 test: $(VENV)/.ok       ## the fast tests (no network, no browser)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not notebook and not ui" $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not notebook and not ui and not slow" $(ARGS)
+
+test-slow: $(VENV)/.ok   ## every preset's own nets on one batch: do they learn, or diverge? (a few minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(ARGS)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py tests/test_lessons.py $(ARGS)

@@ -49,7 +49,7 @@ def losses(args: argparse.Namespace, chosen, patches):
         genotype = sample(chosen.space, random.Random(args.genotype))
         state = Training(genotype, chosen.train, patches, chosen.space.residual)
         while True:
-            yield train_step(state)
+            yield train_step(state).tolist()
     state = Search(chosen.space, chosen.search, patches)
     while True:
         if args.arch:

@@ -14,6 +14,8 @@ def add(commands):
     parser.add_argument("--figures", type=Path, metavar="DIR", help="with --limits: draw the growth into DIR/scaling-PRESET.png")
     parser.add_argument("--device", default="cpu", metavar="D",
                         help="cuda: instead, steps with and without graphs, a whole search, memory, the compact net on that GPU")
+    parser.add_argument("--weight-gradients", action="store_true",
+                        help="with --device: the ways to a convolution's weight gradient, and whole steps with each")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: seconds, and numbers that mean nothing")
     parser.add_argument("--threads", type=int, nargs="+", metavar="T", help="numbers of threads (default: 1, then all)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
@@ -30,7 +32,7 @@ def run(args) -> int:
     check_json(args.json)
     if args.limits:
         return _limits(args)
-    if args.device != "cpu":
+    if args.device != "cpu" or args.weight_gradients:
         return _gpu(args)
     before, rows = torch.get_num_threads(), []
     for threads in args.threads or sorted({1, before}):
@@ -53,7 +55,10 @@ def _gpu(args) -> int:
 
     from hinas_lab.cli.common import use_machine
     from hinas_lab.storage import environment, write_json
-    from hinas_lab.studies.gpu import readings
+    if args.weight_gradients:
+        from hinas_lab.studies.weight_gradient_bench import readings
+    else:
+        from hinas_lab.studies.gpu import readings
 
     device, rows = use_machine(Namespace(device=args.device, threads=None)), []
     for r in readings(device, args.quick):

@@ -18,6 +18,7 @@ def add_run_options(parser: argparse.ArgumentParser):
                         help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
+    parser.add_argument("--graphs", default="auto", help="CUDA graphs, the same numbers faster on an NVIDIA GPU: auto, on, off (auto)")
     add_machine_options(parser)
 
 

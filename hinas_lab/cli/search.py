@@ -14,7 +14,8 @@ def run(args) -> int:
     chosen = resolve(args, args.task, args.scale, ("space", "search"))
     from hinas_lab.engine.runs import load_genotype, open_search
 
-    work = open_search(args.run, chosen, data=args.data, device=use_machine(args), resume=args.resume)
+    work = open_search(args.run, chosen, data=args.data, device=use_machine(args), resume=args.resume,
+                       graphs=args.graphs)
     if work.finished:
         print(f"{args.run}: this search is finished")
         return 0

@@ -28,7 +28,8 @@ def run(args) -> int:
         header = read_header(args.genotype)
         residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]
         chosen = chosen._replace(space=replace(chosen.space, residual=residual))
-    work = open_training(args.run, genotype, chosen, data=args.data, device=use_machine(args), resume=args.resume)
+    work = open_training(args.run, genotype, chosen, data=args.data, device=use_machine(args),
+                         resume=args.resume, graphs=args.graphs)
     if work.finished:
         print(f"{args.run}: this training is finished")
         return 0

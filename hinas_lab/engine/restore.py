@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from hinas_lab.engine.tiles import Tile, apply_tiled, pixels_at_once
 from hinas_lab.images.files import Photo
 
 WHOLE = 512 * 512
@@ -15,12 +16,9 @@ WHOLE = 512 * 512
 PADDED = 384
 "pixels: side of a default tile with its halo; the widest nets need some 4 kB for each of its pixels"
 
-Tile = tuple[int, int]
-"(top, left) in input pixels"
-
 
 def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None, clip: bool = True,
-                  device: str | torch.device = "cpu", progress: Callable[[list[Tile]], Iterable[Tile]] = iter) -> np.ndarray:
+                  device: str | torch.device = "cpu", progress: Callable[[list[list[Tile]]], Iterable[list[Tile]]] = iter) -> np.ndarray:
     """Float32 (H, W) or (H, W, 3) in about [0, 1] -> float32, scale times as high and wide, in [0, 1] unless ``clip`` is off.
 
     ``net`` maps (B, C, H, W) to (B, C, S*H, S*W) and carries ``channels`` C (1 or 3), ``scale`` S and ``radius``: how
@@ -28,43 +26,34 @@ def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None,
     colour net takes a gray image three times over and its channels are averaged.
     ``tile``: side in input pixels. Each tile is cut with a halo of ``radius`` that ends where the image ends, so every
     tile gives what the whole image gives. None: whole if small, else tiles whose memory does not grow with the image.
-    ``progress`` wraps the list of tiles, as ``tqdm`` does. The net is moved to ``device`` and keeps its training modes.
+    ``progress`` wraps the list of calls, as ``tqdm`` does: a tile each on a CPU, several on a GPU. The net is moved to
+    ``device`` and keeps its training modes.
     Raises ValueError for other arrays, empty ones and a tile below 1.
     """
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or image.size == 0 or image.dtype.kind != "f":
         raise ValueError(f"image: {image.dtype} {image.shape}: must be float (H, W) or (H, W, 3), not empty")
     if tile is not None and tile < 1:
         raise ValueError(f"tile = {tile}: must be 1 or more pixels")
-    (height, width), s, r = image.shape[:2], net.scale, net.radius
+    height, width = image.shape[:2]
     if tile is None:
-        tile = max(height, width) if height * width <= WHOLE else max(128, PADDED - 2 * r)
-    out = np.empty((s * height, s * width, *image.shape[2:]), np.float32)
+        tile = max(height, width) if height * width <= WHOLE else max(128, PADDED - 2 * net.radius)
+    planes = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).reshape(height, width, -1).permute(2, 0, 1)
+    given = [plane[None] for plane in planes] if net.channels == 1 else [planes.expand(3, -1, -1)]
+
+    def there_and_back(x: torch.Tensor) -> torch.Tensor:  # the picture stays in the host's memory
+        return net(x.to(device)).cpu()
+
     modes = [(module, module.training) for module in net.modules()]
     net.to(device).eval()
     try:
-        for y, x in progress([(y, x) for y in range(0, height, tile) for x in range(0, width, tile)]):
-            top, left = max(0, y - r), max(0, x - r)
-            block = _apply(net, image[top:y + tile + r, left:x + tile + r], device)
-            block = block[s * (y - top):s * (y - top + tile), s * (x - left):s * (x - left + tile)]
-            out[s * y:s * (y + tile), s * x:s * (x + tile)] = block
+        with torch.inference_mode():
+            out = torch.cat(apply_tiled(there_and_back, given, net.scale, tile, net.radius, pixels_at_once(device), progress))
     finally:
         for module, training in modes:
             module.training = training
+    out = out.mean(0, keepdim=True) if image.ndim == 2 else out
+    out = np.ascontiguousarray(out.permute(1, 2, 0).cpu().numpy()).reshape(*out.shape[1:], *image.shape[2:])
     return out.clip(0, 1, out=out) if clip else out
-
-
-@torch.inference_mode()
-def _apply(net: nn.Module, image: np.ndarray, device: str | torch.device) -> np.ndarray:
-    """The net on one piece, its zero padding at the piece's borders; one plane at a time through a gray net."""
-    x = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).to(device)
-    x = x.reshape(*image.shape[:2], -1).permute(2, 0, 1)[None]
-    if net.channels == 1:
-        y = torch.cat([net(plane) for plane in x.split(1, dim=1)], dim=1)
-    else:
-        y = net(x.expand(1, 3, -1, -1))
-        y = y.mean(1, keepdim=True) if image.ndim == 2 else y
-    y = y[0].permute(1, 2, 0).cpu().numpy()
-    return y[..., 0] if image.ndim == 2 else y
 
 
 def restore_photo(net: nn.Module, photo: Photo, **options) -> Photo:

@@ -1,13 +1,13 @@
 """Scores of a supernet, and of one genotype inside it, on Validation V."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from hinas_lab.config import SearchConfig
-from hinas_lab.images.metrics import psnr, ssim
+from hinas_lab.engine.losses import ssim
+from hinas_lab.engine.tiles import apply_tiled, pixels_at_once
 from hinas_lab.images.patches import CALIBRATE, Patches, generator
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import SuperNet, Weights
@@ -25,26 +25,23 @@ def validate(net: SuperNet, patches: Patches, v: tuple[int, ...], config: Search
     """
     training = net.training
     net.eval()
-    rows = []
+    rows, sigmas = [], config.sigmas if patches.scale == 1 else (0.0,)
     for index in v:
-        for sigma in config.sigmas if patches.scale == 1 else (0.0,):
-            degraded, clean = patches.pair(index, sigma, config.seed, config.validate_crop)
-            restored = torch.empty_like(clean)
-            for y, x, tile in _tiles(degraded):
-                s = patches.scale
-                out = net(tile[None], weights)[0]
-                restored[:, y * s:y * s + out.shape[1], x * s:x * s + out.shape[2]] = out
-            image, truth = (t.clamp(0, 1).cpu().numpy().transpose(1, 2, 0) for t in (restored, clean))
-            rows.append((psnr(image, truth), ssim(image, truth)))
+        pairs = [patches.pair(index, sigma, config.seed, config.validate_crop) for sigma in sigmas]
+        restored = apply_tiled(lambda x: net(x, weights), [degraded for degraded, _ in pairs], patches.scale, TILE, 0,
+                               pixels_at_once(patches.device))
+        rows += [scores_of(image.clamp(0, 1), clean) for image, (_, clean) in zip(restored, pairs)]
     net.train(training)
-    p, s = np.mean(rows, 0).tolist()
+    p, s = torch.stack(rows).mean(0).tolist()
     return {"psnr": p, "ssim": s, "score": p if config.score == "psnr" else s + p / 100}
 
 
-def _tiles(image: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
-    for y in range(0, image.shape[1], TILE):
-        for x in range(0, image.shape[2], TILE):
-            yield y, x, image[:, y:y + TILE, x:x + TILE]
+def scores_of(image: Tensor, truth: Tensor) -> Tensor:
+    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in float64, on their device where it can
+    (Apple's cannot)."""
+    x, y = (t.cpu() if t.device.type == "mps" else t for t in (image, truth))
+    x, y = x.double(), y.double()
+    return torch.stack([-10 * (x - y).square().mean().log10(), ssim(x[None], y[None])[0]])
 
 
 @contextmanager

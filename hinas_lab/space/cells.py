@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from hinas_lab.space.genotype import Cell as CellGenotype
 from hinas_lab.space.layers import SLOPE, make_op
 from hinas_lab.space.ops import OP_NAMES, OPS, SKIP
+from hinas_lab.space.weight_gradients import conv2d
 
 COMPOSED = 8
 """channels up to which the second stage of a separable operation, too, is one convolution. Its work grows with the channels: on a
@@ -75,7 +76,7 @@ class Source(nn.Module):
         total = None
         for op in CONVS:
             if op.name in active:
-                y = F.conv2d(a, self.conv[op.name], padding=op.dilation * (op.kernel // 2), dilation=op.dilation)
+                y = conv2d(a, self.conv[op.name], padding=op.dilation * (op.kernel // 2), dilation=op.dilation)
                 total = _plus(total, self.norm[op.name](y, scale[OP_NAMES.index(op.name)]))
         for op in SEPS:
             if op.name in active:
@@ -94,10 +95,10 @@ class Source(nn.Module):
         """Stage r of a separable convolution. Stage 0 reads the source (C channels), later stages each destination's own C channels."""
         name, D, C = f"{op.name}_{r}", self.destinations, self.channels
         if r > 0 and C > COMPOSED:
-            y = F.conv2d(y, self.depthwise[name], padding=op.kernel // 2, groups=D * C)
-            return F.conv2d(y, self.pointwise[name].repeat(1, D, 1, 1) * self._own)
+            y = conv2d(y, self.depthwise[name], padding=op.kernel // 2, groups=D * C)
+            return conv2d(y, self.pointwise[name].repeat(1, D, 1, 1) * self._own)
         kernel = self.pointwise[name].view(D, C, C, 1, 1) * self.depthwise[name].view(D, 1, C, op.kernel, op.kernel)
-        return F.conv2d(y, kernel.view(D * C, C, op.kernel, op.kernel), padding=op.kernel // 2, groups=1 if r == 0 else D)
+        return conv2d(y, kernel.view(D * C, C, op.kernel, op.kernel), padding=op.kernel // 2, groups=1 if r == 0 else D)
 
     def edge_state(self, op: str, destination: int) -> dict[str, Tensor]:
         """Weights and statistics of one (edge, operation) as the state of ``layers.make_op(op)``."""

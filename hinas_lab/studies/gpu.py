@@ -50,9 +50,9 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
         for on in graphs:
             label = name + ", graphs" * on
             try:
-                weight, arch = _step_seconds(chosen, lever, patches, 2 if quick else 20, "on" if on else "off")
+                weight, arch = step_seconds(chosen, lever, patches, 2 if quick else 20, "on" if on else "off")
             except (RuntimeError, ValueError, FloatingPointError) as error:
-                yield _failed(f"steps, {label}", error)
+                yield failed(f"steps, {label}", error)
                 continue
             yield Reading(what=f"weight step, {label}", value=1e3 * weight, unit="ms")
             yield Reading(what=f"arch step, {label}", value=1e3 * arch, unit="ms")
@@ -66,7 +66,7 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
         try:
             yield from part(chosen, device, quick)
         except torch.cuda.OutOfMemoryError as error:
-            yield _failed(what, error)
+            yield failed(what, error)
 
 
 def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -80,7 +80,7 @@ def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.nda
     return out
 
 
-def _step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int, graphs: str) -> tuple[float, float]:
+def step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int, graphs: str) -> tuple[float, float]:
     """Median seconds of a weight and of an arch step, data included; a step ends by reading its loss, so it is over when it returns."""
     state = Search(chosen.space, replace(chosen.search, **values), patches, graphs)
     spent: dict[Callable, list[float]] = {weight_step: [], arch_step: []}
@@ -107,7 +107,7 @@ def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, lim
                 if time.perf_counter() - start > limit:
                     break
     except (RuntimeError, FloatingPointError) as error:
-        yield _failed(f"search, {name}", error)
+        yield failed(f"search, {name}", error)
         return
     note = f"{epoch} of {chosen.search.epochs} epochs, {state.steps} weight steps each, {len(patches)} images, batch {chosen.search.batch}"
     yield Reading(what=f"search, {name}", value=time.perf_counter() - start, unit="s", note=note)
@@ -181,5 +181,5 @@ def _literal(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
                   note=f"{1e3 * seconds['fast']:.1f} ms : {1e3 * seconds['literal']:.1f} ms")
 
 
-def _failed(what: str, error: Exception) -> Reading:
+def failed(what: str, error: Exception) -> Reading:
     return Reading(what=what, value=float("nan"), unit="", note=f"{type(error).__name__}: {str(error).splitlines()[0][:120]}")

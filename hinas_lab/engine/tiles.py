@@ -1,0 +1,79 @@
+"""A net over pictures in tiles, many at once where a GPU would otherwise wait for Python. Memory is bounded by the tiles of one call."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+AT_ONCE = 2**19
+"""input pixels of one call on a GPU: 128 tiles of 64, or three of a large photograph's. On a CPU a call takes one tile: at the size of
+a lesson and of the paper more cost it as much or more"""
+
+
+class Tile(NamedTuple):
+    """A piece of a picture: place and extent of what it is for, in input pixels, and of what the net sees around it."""
+
+    image: int
+    top: int
+    left: int
+    height: int
+    width: int
+    halo: tuple[int, int, int, int]
+    "pixels above, left, below, right; less where the picture ends"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        above, left, below, right = self.halo
+        return self.height + above + below, self.width + left + right
+
+
+def cut(images: list[Tensor], tile: int, halo: int = 0) -> Iterator[Tile]:
+    """The tiles of pictures (C, H, W): squares of side ``tile``, less at the bottom and right, row by row."""
+    for n, image in enumerate(images):
+        height, width = image.shape[-2:]
+        for y in range(0, height, tile):
+            for x in range(0, width, tile):
+                h, w = min(tile, height - y), min(tile, width - x)
+                around = (min(halo, y), min(halo, x), min(halo, height - y - h), min(halo, width - x - w))
+                yield Tile(n, y, x, h, w, around)
+
+
+def batches(tiles: Iterable[Tile], pixels: int) -> Iterator[list[Tile]]:
+    """Tiles of one shape together, at most ``pixels`` input pixels, but one tile at least; in order of their first."""
+    groups: dict[tuple[int, int], list[Tile]] = {}
+    for tile in tiles:
+        groups.setdefault(tile.shape, []).append(tile)
+    for (height, width), group in groups.items():
+        n = max(1, pixels // (height * width))
+        for i in range(0, len(group), n):
+            yield group[i:i + n]
+
+
+def pixels_at_once(device: str | torch.device) -> int:
+    """Of one call: AT_ONCE on a GPU, a tile on a CPU."""
+    return 1 if torch.device(device).type == "cpu" else AT_ONCE
+
+
+def apply_tiled(net: Callable[[Tensor], Tensor], images: list[Tensor], scale: int, tile: int, halo: int, pixels: int,
+                progress: Callable[[list], Iterable] = iter) -> list[Tensor]:
+    """``net`` ((B, C, H, W) -> (B, C', S*H, S*W)) over pictures (C, H, W) -> (C', S*H, S*W) each, joined from tiles.
+
+    Each tile is seen with ``halo`` pixels around it, which end where its picture ends; those of one shape pass together, at most ``pixels``
+    input pixels a call. ``progress`` wraps the list of calls.
+    """
+    out: list[Tensor | None] = [None] * len(images)
+    s = scale
+    for group in progress(list(batches(cut(images, tile, halo), pixels))):
+        pieces = []
+        for t in group:
+            above, left, below, right = t.halo
+            pieces.append(images[t.image][:, t.top - above:t.top + t.height + below, t.left - left:t.left + t.width + right])
+        for t, y in zip(group, net(torch.stack(pieces))):
+            if out[t.image] is None:
+                size = [s * side for side in images[t.image].shape[-2:]]
+                out[t.image] = y.new_empty((y.shape[0], *size))
+            above, left, *_ = t.halo
+            inside = y[:, s * above:s * (above + t.height), s * left:s * (left + t.width)]
+            out[t.image][:, s * t.top:s * (t.top + t.height), s * t.left:s * (t.left + t.width)] = inside
+    return out
