@@ -157,9 +157,10 @@ def test_graphs_give_the_numbers_of_eager_steps(levers):
 def test_readings_of_a_device():
     """What a GPU is asked, asked of the CPU at preset tiny: every reading is there, none failed."""
     told = {r.what: r for r in gpu.readings("cpu", quick=True, levers={"float32": {}})}
-    assert list(told) == ["weight step, float32", "arch step, float32", "search, float32", "largest batch, sharing on",
-                          "largest batch, sharing off", *(f"compact net, {p}, batch {b}" for p in ("float32", "bfloat16") for b in (1, 8)),
-                          "weight step without data, fast : literal"]
+    assert list(told) == ["weight step, float32", "arch step, float32", "training step, float32", "validation of an epoch",
+                          "largest batch, sharing on", "largest batch, sharing off",
+                          *(f"compact net, {p}, batch {b}" for p in ("float32", "bfloat16") for b in (1, 8)),
+                          "weight step without data, fast : literal", "search, float32"]
     assert all(r.value > 0 for r in told.values()) and told["search, float32"].note.startswith("3 of 3 epochs")
     sizes = {p.shape for p in gpu.pictures(5, 20, 30).values()}
     assert sizes == {(20, 30)} and all(map(np.array_equal, gpu.pictures(5, 20, 30).values(), gpu.pictures(5, 20, 30).values()))

@@ -10,10 +10,11 @@ def add(commands):
                                              "better. With one thread, then with all of them. At most 8 minutes.")
     parser.add_argument("--limits", action="store_true",
                         help="instead: FLOP/s against what the machine can do, and how the cost of a step grows; one thread")
-    parser.add_argument("--preset", default="classroom", help="of --limits (default: classroom)")
+    parser.add_argument("--preset", help="of --limits (default: classroom) and --device (default: paper)")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="with --limits: draw the growth into DIR/scaling-PRESET.png")
-    parser.add_argument("--device", default="cpu", metavar="D",
-                        help="cuda: instead, steps with and without graphs, a whole search, memory, the compact net on that GPU")
+    parser.add_argument("--device", metavar="D",
+                        help="instead, on that device (cuda, mps, cpu): steps with and without graphs, training, validation, memory, the "
+                             "compact net, whole searches")
     parser.add_argument("--weight-gradients", action="store_true",
                         help="with --device: the ways to a convolution's weight gradient, and whole steps with each")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: seconds, and numbers that mean nothing")
@@ -32,7 +33,7 @@ def run(args) -> int:
     check_json(args.json)
     if args.limits:
         return _limits(args)
-    if args.device != "cpu" or args.weight_gradients:
+    if args.device is not None or args.weight_gradients:
         return _gpu(args)
     before, rows = torch.get_num_threads(), []
     for threads in args.threads or sorted({1, before}):
@@ -54,18 +55,18 @@ def _gpu(args) -> int:
     from argparse import Namespace
 
     from hinas_lab.cli.common import use_machine
+    from hinas_lab.config import preset
     from hinas_lab.storage import environment, write_json
-    if args.weight_gradients:
-        from hinas_lab.studies.weight_gradient_bench import readings
-    else:
-        from hinas_lab.studies.gpu import readings
+    from hinas_lab.studies import gpu, weight_gradient_bench
 
-    device, rows = use_machine(Namespace(device=args.device, threads=None)), []
-    for r in readings(device, args.quick):
+    base = "tiny" if args.quick else preset(args.preset or "paper").name
+    device, rows = use_machine(Namespace(device=args.device or "cpu", threads=None)), []
+    readings = weight_gradient_bench if args.weight_gradients else gpu
+    for r in readings.readings(device, args.quick, base=base):
         print(f"{r.what:<46.46} {r.value:>9.4g} {r.unit}" + f"\n    {r.note}" * bool(r.note), flush=True)
         rows.append(asdict(r))
         if args.json:  # after each: nothing is lost when time runs out
-            write_json(args.json, {"machine": environment(0, device), "quick": args.quick, "rows": rows})
+            write_json(args.json, {"machine": environment(0, device), "preset": base, "quick": args.quick, "rows": rows})
     return 0
 
 
@@ -79,7 +80,7 @@ def _limits(args) -> int:
 
     if args.figures and not args.figures.is_dir():
         raise ValueError(f"--figures {args.figures}: no such folder; make it first")
-    chosen, before = preset(args.preset), torch.get_num_threads()
+    chosen, before = preset(args.preset or "classroom"), torch.get_num_threads()
     torch.set_num_threads(1)
     sizes = {what: values[:2] for what, values in SIZES.items()} if args.quick else SIZES
     can = machine()

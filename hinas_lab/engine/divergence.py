@@ -24,8 +24,8 @@ class Divergence:
         """FloatingPointError unless ``values`` (total, pixel term, l_ssim) are finite; ``changed``: the step was taken before."""
         if math.isfinite(values[0]):
             return
-        overflow = self.config.precision == "float16" and all(map(math.isfinite, values[1:]))
-        what = "a float16 gradient overflowed" if overflow else f"the loss became {values[0]}"
+        overflow = all(map(math.isfinite, values[1:]))
+        what = f"a {self.config.precision} gradient overflowed" if overflow else f"the loss became {values[0]}"
         kept = "nothing was saved after it" if changed else "no parameter was changed"
         raise FloatingPointError(f"{what} in {where}; {kept}; {'use precision float32' if overflow else self.advice()}")
 

@@ -52,9 +52,9 @@ def gradients(total: Tensor, parameters: list[Tensor], config: SearchConfig | Tr
 
 def loss_terms(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig) -> Tensor:
     """The terms of a loss as one tensor of their own (3,), to be read at once when all work is queued on a GPU; the first is nan when a
-    float16 gradient overflowed."""
+    gradient in a short format is not finite though the loss is."""
     values = torch.stack([t.detach() for t in terms])
-    if config.precision == "float16":
+    if config.precision in LOW:
         values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
     return values
 

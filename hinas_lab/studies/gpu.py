@@ -1,4 +1,5 @@
-"""What a GPU makes of it: steps, a whole search, memory, the compact net. One run; a search that takes longer than four minutes is stopped.
+"""What a GPU makes of it: steps of a search and of a training, validation, memory, the compact net, then whole searches, each stopped after
+four minutes. The most wanted first: who has no time stops it, and keeps what was read.
 
 Each reading is absolute and of one machine. The images are crops of the built-in photographs in the size and number of BSDS500's training
 pictures: what a step costs does not depend on what they show.
@@ -16,7 +17,9 @@ from hinas_lab.config import Preset, SearchConfig, SearchSpace, preset
 from hinas_lab.engine.memory import largest_batch, search_step
 from hinas_lab.engine.precision import precision, use_tf32
 from hinas_lab.engine.records import Epoch
+from hinas_lab.engine.scoring import validate
 from hinas_lab.engine.search import Search, arch_step, search, weight_step
+from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.catalog import load_images
 from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import sample
@@ -40,9 +43,9 @@ class Reading:
     note: str = ""
 
 
-def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] = LEVERS) -> Iterator[Reading]:
-    """The most wanted first; ``quick``: preset tiny, numbers that mean nothing. A setting that runs out of memory or is refused says so."""
-    chosen = preset("tiny" if quick else "paper")
+def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] = LEVERS, base: str = "paper") -> Iterator[Reading]:
+    """At preset ``base``; ``quick``: at tiny, numbers that mean nothing. A setting that runs out of memory or is refused says so."""
+    chosen = preset("tiny" if quick else base)
     patches = Patches(pictures(12 if quick else 300, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device)
     graphs = (False, True) if device.startswith("cuda") else (False,)
     best: tuple[float, dict] = (float("inf"), {})
@@ -58,15 +61,20 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
             yield Reading(what=f"arch step, {label}", value=1e3 * arch, unit="ms")
             if name != "float16" and weight + arch < best[0]:
                 best = weight + arch, lever
-    yield from _whole_search(chosen, {}, patches, "float32")
-    if best[1].get("precision"):
-        yield from _whole_search(chosen, best[1], patches, best[1]["precision"])
+    for name, lever in levers.items():
+        if "precision" in lever or not lever:
+            yield from _training_step(chosen, name, patches, 2 if quick else 40)
     use_tf32(False)
+    yield _validation(chosen, patches)
     for what, part in (("memory", _memory), ("compact net", _compact), ("weight step, fast : literal", _literal)):
         try:
             yield from part(chosen, device, quick)
         except torch.cuda.OutOfMemoryError as error:
             yield failed(what, error)
+    yield from _whole_search(chosen, {}, patches, "float32")
+    if best[1].get("precision"):
+        yield from _whole_search(chosen, best[1], patches, best[1]["precision"])
+    use_tf32(False)
 
 
 def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -94,6 +102,35 @@ def step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int, g
             if n >= 3:
                 spent[step].append(time.perf_counter() - start)
     return tuple(float(np.median(times)) for times in spent.values())
+
+
+def _training_step(chosen: Preset, name: str, patches: Patches, repeats: int) -> Iterator[Reading]:
+    """Mean of some iterations of the training loop, data included, the losses read at the end, as it does."""
+    genotype, config = sample(chosen.space, random.Random(0)), replace(chosen.train, precision=name)
+    try:
+        state = Training(genotype, config, patches)
+        for n in range(3 + repeats):
+            if n == 3:
+                synchronise(patches.device)
+                start = time.perf_counter()
+            train_step(state)
+        synchronise(patches.device)
+    except (RuntimeError, ValueError, FloatingPointError) as error:
+        yield failed(f"training step, {name}", error)
+        return
+    note = f"batch {config.batch}, {sum(p.numel() for p in state.parameters):,} parameters"
+    yield Reading(what=f"training step, {name}", value=1e3 * (time.perf_counter() - start) / repeats, unit="ms", note=note)
+
+
+def _validation(chosen: Preset, patches: Patches) -> Reading:
+    """Of a search's V, all its pictures and noise levels, after one that does not count."""
+    state = Search(chosen.space, chosen.search, patches)
+    for _ in range(2):
+        synchronise(patches.device)
+        start = time.perf_counter()
+        validate(state.net, patches, state.split.v, chosen.search)
+    note = f"{len(state.split.v)} pictures, {len(chosen.search.sigmas)} noise levels"
+    return Reading(what="validation of an epoch", value=time.perf_counter() - start, unit="s", note=note)
 
 
 def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, limit: float = 240.0) -> Iterator[Reading]:

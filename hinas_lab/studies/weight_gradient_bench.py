@@ -1,7 +1,6 @@
 """Which way to a weight gradient is the fastest on this device: convolution by convolution, then in whole steps. A minute on a GPU."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -29,19 +28,19 @@ def milliseconds(f: Callable, seconds: float) -> float:
     return 1e3 * Timer("f()", globals={"f": f}).blocked_autorange(min_run_time=seconds).median
 
 
-def readings(device: str = "cuda", quick: bool = False) -> Iterator[Reading]:
-    """ms of each way; at the end the fastest way of each kind together. ``quick``: preset tiny, numbers that mean nothing."""
-    base = preset("tiny" if quick else "paper")
+def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> Iterator[Reading]:
+    """ms of each way at preset ``base``; at the end the fastest way of each kind together. ``quick``: tiny, numbers that mean nothing."""
+    known = preset("tiny" if quick else base)
     spent: dict[tuple[str, str], float] = {}
-    for width in (0,) if quick else (0, len(base.space.width_factors) - 1):
-        for name, shape in convolutions(base.space, width).items():
+    for width in (0,) if quick else (0, len(known.space.width_factors) - 1):
+        for name, shape in convolutions(known.space, width).items():
             for way in WAYS:
                 if way == "compiled" and (quick or width):
                     continue
                 channels = shape[0]
                 what = f"{name} of {channels}, {way}"
                 try:
-                    x, g, weight = tensors(shape, base.search.batch, base.search.patch, device)
+                    x, g, weight = tensors(shape, known.search.batch, known.search.patch, device)
                     options = shape[3] * (shape[2] // 2), shape[3], shape[4]
                     kind, ms = kind_of(weight, shape[4]), milliseconds(lambda f=WAYS[way]: f(x, g, weight, *options), 0.02)  # noqa: B023
                 except Exception as error:  # out of memory, or a compiler that is not there: the other ways are still of interest
@@ -59,8 +58,7 @@ def readings(device: str = "cuda", quick: bool = False) -> Iterator[Reading]:
             what = f"weight step, {number}, {name}"
             try:
                 with chosen(ways):
-                    weight, _ = step_seconds(base._replace(search=replace(base.search, crops_per_image=8)), {"precision": number}, patches,
-                                             2 if quick else 5, "auto")
+                    weight, _ = step_seconds(known, {"precision": number, "crops_per_image": 8}, patches, 2 if quick else 5, "auto")
             except Exception as error:
                 yield failed(what, error)
                 continue
