@@ -2,29 +2,37 @@
 
     python tools/stability.py train --preset paper --data BSDS500 --batch 6 --patch 40 --steps 200 --json FILE
     python tools/stability.py search --preset paper --task sr --scale 4 --set search.grad_clip=1 --steps 60 --json FILE
+    python tools/stability.py train --from RUN --json FILE          the steps that a run folder has recorded
 
-A training learns a random net of the preset's space (``--genotype SEED``) at the rate of its schedule's
-beginning; a search takes its warm-up's weight steps, and with ``--arch`` alternates from the first step.
-The line holds the pixel loss of every step and that of a net that changes nothing. ``--data BSDS500`` is
-found below $HINAS_DATA.
+A training learns a random net of the preset's space (``--genotype SEED``) at the rate of its schedule's beginning; a search takes
+weight steps, with ``--arch`` an arch step before each. The line holds the pixel loss of every step and that of a net that changes
+nothing. docs/stability.md is made of data/stability (``make docs``); ``--data BSDS500`` is found below $HINAS_DATA.
 """
 
 import argparse
 import json
-import math
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from hinas_lab.cli.common import add_run_options, resolve, task_options, use_machine
+from hinas_lab.config import Preset
+from hinas_lab.engine.header import read_header, read_json
+from hinas_lab.engine.records import KINDS, read_records
 from hinas_lab.engine.runs import _patches
 from hinas_lab.engine.search import Search, arch_step, weight_step
 from hinas_lab.engine.train import Training, train_step
+from hinas_lab.images.patches import Patches
 from hinas_lab.space.genotype import sample
+from hinas_lab.space.layers import GlobalSkip
+from hinas_lab.storage import environment
+
+TAIL = 50
+"steps whose mean says where a setting has come to"
 
 
 def parse() -> argparse.Namespace:
@@ -34,6 +42,7 @@ def parse() -> argparse.Namespace:
     add_run_options(parser)
     for action in parser._actions:
         action.required = action.required and action.dest != "run"
+    parser.add_argument("--from", dest="source", type=Path, metavar="RUN", help="nothing is run: what this run folder has recorded")
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--steps", type=int, default=200)
@@ -43,59 +52,80 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def losses(args: argparse.Namespace, chosen, patches):
-    """Per step: total, pixel term, l_ssim."""
+def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterator[float]:
+    """The pixel loss of each step of the weights."""
     if args.kind == "train":
-        genotype = sample(chosen.space, random.Random(args.genotype))
-        state = Training(genotype, chosen.train, patches, chosen.space.residual)
+        state = Training(sample(chosen.space, random.Random(args.genotype)), chosen.train, patches, chosen.space.residual)
         while True:
-            yield train_step(state).tolist()
+            values = train_step(state)
+            state.divergence.check(values.tolist(), f"iteration {state.iteration}", changed=True)
+            yield values[1].item()
     state = Search(chosen.space, chosen.search, patches)
     while True:
         if args.arch:
             arch_step(state)
-        record = weight_step(state)
-        yield record.loss, record.pixel, record.lssim
+        yield weight_step(state).pixel
         if state.iteration == state.steps:
             state.epoch, state.iteration = state.epoch + 1, 0
 
 
-def identity(args: argparse.Namespace, chosen, patches) -> float:
+def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches, batches: int = 8) -> float:
     """Mean pixel loss of a net that changes nothing: the noise itself, or MATLAB's bicubic."""
-    zero = argparse.Namespace(**vars(args) | {"kind": "train"})
-    still = chosen._replace(train=replace(chosen.train, lr=1e-30, grad_clip=None, warmup=0))
-    same = replace(still.train, sigmas=getattr(chosen, args.kind).sigmas)
-    stream = losses(zero, still._replace(train=same), patches)
-    return float(np.mean([next(stream)[1] for _ in range(8)]))
+    config = getattr(chosen, args.kind)
+    state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, batch=config.batch, patch=config.patch,
+                                                                     sigmas=config.sigmas, seed=config.seed), patches, graphs="off")
+    errors = []
+    for i in range(batches):
+        degraded, clean = patches.make([t.to(patches.device) for t in state.batches(i)], config.patch)
+        errors.append((GlobalSkip(patches.scale)(degraded) - clean).square().mean().item())
+    return float(np.mean(errors))
+
+
+def tried(args: argparse.Namespace) -> dict:
+    for name in ("batch", "patch"):
+        if getattr(args, name) is not None:
+            args.set.append(f"{args.kind}.{name}={getattr(args, name)}")
+    chosen = resolve(args, args.task, args.scale, ("space", args.kind))
+    device = use_machine(args)
+    patches = _patches(args.data, chosen.space.channels, chosen.space.scale, device)
+    config = getattr(chosen, args.kind)
+    row = {name: getattr(args, name) for name in ("kind", "preset", "task", "data", "seed", "genotype", "arch", "set")}
+    row |= {"scale": chosen.space.scale, "batch": config.batch, "patch": config.patch, "steps": args.steps}
+    row |= {"identity": unchanged(args, chosen, patches), "env": environment(args.seed, device)}
+    start, seen, end = time.perf_counter(), [], ""
+    try:
+        for value, _ in zip(losses(args, chosen, patches), range(args.steps)):
+            seen.append(value)
+    except FloatingPointError as error:
+        end = str(error).partition(";")[0]
+    return row | {"end": end, "seconds": round(time.perf_counter() - start, 1), "pixel": seen}
+
+
+def recorded(args: argparse.Namespace) -> dict:
+    """A row of a run folder: its steps of the weights so far, of a training the means that were recorded, with their iterations."""
+    header, columns, env = read_header(args.source), read_records(args.source), read_json(args.source / "env.json")
+    config, weights = header[args.kind], columns["step/kind"] != KINDS.index("arch")
+    row = {"kind": args.kind, "preset": header["preset"], "data": header["data"], "seed": config["seed"], "set": [],
+           "batch": config["batch"], "patch": config["patch"], "env": env, "end": "", "seconds": float(columns["step/seconds"].sum())}
+    if args.kind == "search":
+        space, row["steps"] = header["space"], int(weights.sum())
+        row["arch steps"] = int((~weights).sum())
+    else:
+        space, row["steps"] = header["genotype"], int(columns["step/iteration"][-1])
+        row["at"] = columns["step/iteration"].tolist()
+    return row | {"task": space["task"], "scale": space["scale"], "pixel": columns["step/pixel"][weights].tolist()}
 
 
 def main():
     args = parse()
-    part = args.kind
-    for name in ("batch", "patch"):
-        if getattr(args, name) is not None:
-            args.set.append(f"{part}.{name}={getattr(args, name)}")
-    chosen = resolve(args, args.task, args.scale, ("space", part))
-    patches = _patches(args.data, chosen.space.channels, chosen.space.scale, use_machine(args))
-    row = {name: getattr(args, name) for name in
-           ("kind", "preset", "task", "scale", "data", "seed", "genotype", "arch", "steps")}
-    row |= {"set": args.set, "threads": torch.get_num_threads()}
-    row["identity"] = identity(args, chosen._replace(search=replace(chosen.search)), patches)
-    start, seen, end = time.perf_counter(), [], ""
-    try:
-        for values, _ in zip(losses(args, chosen, patches), range(args.steps)):
-            seen.append(values[1])
-            if not math.isfinite(values[1]):
-                break
-    except FloatingPointError as error:
-        end = str(error)
-    tail = float(np.mean(seen[-50:])) if not end else math.nan
-    row |= {"end": end, "peak": max(seen), "peak_at": 1 + int(np.argmax(seen)), "tail": tail,
-            "seconds": round(time.perf_counter() - start, 1),
-            "pixel": [float(f"{x:.4g}") for x in seen]}
-    print(f"{part} {args.preset} {args.task} {' '.join(args.set)} seed {args.seed}: identity "
-          f"{row['identity']:.4f}, peak {row['peak']:.4g} at {row['peak_at']}, "
-          f"mean of the last 50 {tail:.4g} {end}", flush=True)
+    row = recorded(args) if args.source else tried(args)
+    seen = row["pixel"]
+    row |= {"pixel": [float(f"{x:.4g}") for x in seen], "peak": max(seen), "peak_at": 1 + int(np.argmax(seen)),
+            "tail": None if row["end"] else float(np.mean(seen[-TAIL:]))}
+    still = f"identity {row['identity']:.4f}, " if "identity" in row else ""
+    tail = row["end"] or f"mean of the last {TAIL} {row['tail']:.4g}"
+    print(f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: {still}"
+          f"peak {row['peak']:.4g} at {row['peak_at']}, {tail}", flush=True)
     if args.json:
         with open(args.json, "a") as file:
             file.write(json.dumps(row) + "\n")

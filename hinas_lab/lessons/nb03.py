@@ -107,3 +107,17 @@ def saturation(rng):
     a, gap, step = rng.choice([0.5, 1.0, 2.0]), rng.choice([0.0, 1.0, 2.0, 3.0]), rng.choice([0.5, 1.0])
     after, before = (float(softmax(np.array([x, a - gap]))[0]) for x in (a + step, a))
     return {"a": a, "b": a - gap, "step": step}, after - before, (after, "That is the weight after the step; by how much did it grow?")
+
+
+@asks("03.h", "Along one direction a loss is (c / 2) w² with c = {c}. SGD with momentum {momentum} goes down it. What is the largest learning "
+      "rate at which w does not grow?",
+      "Without momentum: w' = w - r c w. When is |1 - r c| = 1?",
+      "With momentum m the step is v' = m v + c w, w' = w - r v'. At the edge w only changes its sign: put w' = -w, v' = -v.",
+      "In code: `largest_rate(c, momentum)` of `hinas_lab.lessons.curvature`.", within=1e-4)
+def stable_rate(rng):
+    from hinas_lab.lessons.curvature import largest_rate  # loads torch
+
+    c, momentum = rng.choice([20, 40, 60, 80, 100, 150]), rng.choice([0.5, 0.8, 0.9])
+    return ({"c": c, "momentum": momentum}, largest_rate(c, momentum),
+            (largest_rate(c, 0.0), "That is without momentum. Near the edge momentum damps the swing, and a larger rate is borne."),
+            (2 * (1 - momentum) / c, "Look at the sign: at the edge the old step and the new one point in opposite directions."))
