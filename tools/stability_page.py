@@ -109,7 +109,8 @@ def document() -> str:
             group = list(some)
             gains = sorted(10 * log10(r["identity"] / r["tail"]) if r["tail"] else float("-inf") for r in group)
             peak = max(r["peak"] / r["identity"] for r in group)
-            out += (f"| {group[0]['kind']}: {what} | {len(group)} | {group[0]['batch']}, {group[0]['patch']} | {group[0]['steps']} | {peak:.2f} | "
+            first = group[0]
+            out += (f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
                     f"{gains[0]:+.2f}, {gains[len(gains) // 2]:+.2f}, {gains[-1]:+.2f} |\n")
     return out
 

@@ -109,8 +109,8 @@ def saturation(rng):
     return {"a": a, "b": a - gap, "step": step}, after - before, (after, "That is the weight after the step; by how much did it grow?")
 
 
-@asks("03.h", "Along one direction a loss is (c / 2) w² with c = {c}. SGD with momentum {momentum} goes down it. What is the largest learning "
-      "rate at which w does not grow?",
+@asks("03.h", "Along one direction a loss is (c / 2) w² with c = {c}. SGD with momentum {momentum} goes down it. What is the largest "
+      "learning rate at which w does not grow?",
       "Without momentum: w' = w - r c w. When is |1 - r c| = 1?",
       "With momentum m the step is v' = m v + c w, w' = w - r v'. At the edge w only changes its sign: put w' = -w, v' = -v.",
       "In code: `largest_rate(c, momentum)` of `hinas_lab.lessons.curvature`.", within=1e-4)
