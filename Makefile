@@ -64,9 +64,10 @@ lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_PRESET, default classroom)
 	$(BIN)/python tools/store_notebooks.py $(NOTEBOOKS)
 
-docs: $(VENV)/.ok       ## the documents that are made from code and data (docs/: protocols.md, ledger.md, search.gif, field.png)
+docs: $(VENV)/.ok       ## the documents that are made from code and data (docs/: protocols.md, ledger.md, stability.md, search.gif, field.png)
 	$(BIN)/python tools/protocol_table.py
 	$(BIN)/python tools/ledger.py
+	$(BIN)/python tools/stability_page.py
 	$(BIN)/python tools/readme_gif.py
 	$(BIN)/python tools/readme_field.py
 
