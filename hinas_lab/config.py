@@ -281,6 +281,7 @@ class SearchConfig:
         if self.validate_crop is not None:
             _least("validate_crop", self.validate_crop, 11)
         _one_of("score", self.score, ("ssim+psnr/100", "psnr"))
+        _need(self.schedule != "restart", "schedule", self.schedule, "was a misreading of the authors' code and is gone; theirs is wave")
         _one_of("schedule", self.schedule, ("cosine", "wave"))
         _least("arch_lr", self.arch_lr, 0)
         _share("arch_beta1", self.arch_beta1)

@@ -49,7 +49,7 @@ COMMANDS = [
     ("study", "NAME"),
     ("doctor extra", "extra"),
     (f"{DENOISE} --wat", "--wat"),
-    ("search --run X --preset huge", "preset = 'huge': must be one of tiny, classroom, study, paper/10, paper, authors"),
+    ("search --run X --preset huge", "preset = 'huge': must be one of tiny, classroom, study, paper/10, paper, printed, authors"),
     ("train --run X --genotype {search} --preset huge", "preset = 'huge'"),
     ("demo --preset huge --run X", "preset = 'huge'"),
     (f"{DENOISE} --task derain", "task = 'derain': must be one of denoise, sr"),
@@ -424,7 +424,7 @@ def test_damaged_result_is_made_again(tiny):
 def test_nan_names_the_step(tiny, kind, change, where):
     argv = [*tiny.argv[kind], "--set", change, "--run", "run"]
     for more in ([], ["--resume"]):  # and again: the run is valid, and no better
-        refused(hinas(*argv, *more), where, "learning rate")
+        refused(hinas(*argv, *more), where, "preset tiny*: ", f"or lower {kind}.lr = ")
         assert not Path("run/best.safetensors").exists()
 
 

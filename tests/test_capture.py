@@ -5,7 +5,9 @@ and what happens where a graph cannot be recorded, or a GPU's memory ends.
 import logging
 import random
 import traceback
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +17,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from hinas_lab.config import preset
-from hinas_lab.engine import graphs, precision, train
+from hinas_lab.engine import graphs, precision, search, train
 from hinas_lab.engine.graphs import Captured, graphs_on
 from hinas_lab.engine.memory import memory_advice, search_step
-from hinas_lab.engine.search import Search, weight_step
+from hinas_lab.engine.search import Search, arch_step, weight_step
 from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.patches import A, Patches, W, generator
 from hinas_lab.space.genotype import sample
@@ -159,41 +161,116 @@ def test_graphs_are_for_nvidia_gpus():
         Search(*preset("tiny")[1:3], Patches(pictures(1)), graphs="on")
 
 
-class Recorder:
-    """torch.cuda's part in a recording, on the CPU: a graph is the list of calls, and may fail."""
+class FakeCuda:
+    """torch.cuda's part in a recording, on the CPU. A replay computes into the tensors that the recording gave out; ``broken``: what the
+    end of a recording raises."""
 
-    def __init__(self, monkeypatch, error: Exception | None):
-        def record(captured, inputs):
-            captured.f(*inputs)
-            if error:
-                raise error
+    def __init__(self, monkeypatch, broken: Exception | None = None):
+        self.keep, self.replays, self.stream = [], 0, "main"
+        fake = SimpleNamespace(wait_stream=lambda other: None)
+        for name, value in {"current_stream": lambda: fake, "Stream": lambda: fake, "stream": lambda s: nullcontext(),
+                            "device": lambda d: nullcontext(), "graph_pool_handle": lambda: None, "empty_cache": lambda: None,
+                            "CUDAGraph": lambda: self, "set_stream": lambda s: setattr(self, "stream", s)}.items():
+            monkeypatch.setattr(torch.cuda, name, value)
 
-        monkeypatch.setattr(Captured, "_record", record)
-        monkeypatch.setattr(torch.cuda, "device", lambda device: torch.no_grad())
-        monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
-        monkeypatch.setattr(graphs, "graphs_on", lambda when, device: True)
+        @contextmanager
+        def graph(graph, pool, stream, capture_error_mode):
+            before = [t.clone() for t in self.keep]
+            try:
+                yield
+            finally:
+                for tensor, value in zip(self.keep, before, strict=True):  # a recording runs nothing
+                    tensor.copy_(value)
+                if broken:
+                    raise broken
+
+        monkeypatch.setattr(torch.cuda, "graph", graph)
+        record = Captured._record
+
+        def note(captured, inputs):
+            self.keep = captured.keep
+            record(captured, inputs)
+            captured.graph = SimpleNamespace(replay=lambda: self.replay(captured))
+
+        monkeypatch.setattr(Captured, "_record", note)
+
+    def replay(self, captured: Captured):
+        self.replays += 1
+        for mine, new in zip(captured.outputs, captured.f(*captured.inputs), strict=True):
+            mine.copy_(new)
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch):
+    """Searches and trainings record graphs, on a CPU that plays the GPU."""
+    monkeypatch.setattr(graphs, "WARMUP", 2)
+    for module in (search, train):
+        monkeypatch.setattr(module, "graphs_on", lambda when, device: when != "off")
+    return lambda broken=None: FakeCuda(monkeypatch, broken)
+
+
+def steps(chosen, when: str) -> tuple[list[float], list[torch.Tensor]]:
+    patches = Patches(pictures(1))
+    state = Search(chosen.space, chosen.search, patches, when)
+    losses = [step(state).loss for _ in range(2) for step in (weight_step, arch_step)]
+    training = Training(sample(chosen.space, random.Random(0)), chosen.train, patches, graphs=when)
+    losses += [train_step(training)[0].item() for _ in range(3)]
+    return losses, [*state.net.state_dict().values(), *training.net.state_dict().values()]
+
+
+def test_recorded_steps_are_eager_ones(on_a_gpu):
+    """Inputs are copied in, warming up leaves no trace in the running statistics, outputs are read before the next call."""
+    cuda, chosen = on_a_gpu(), small(preset("tiny"))
+    eager, recorded = steps(chosen, "off"), steps(chosen, "auto")
+    assert cuda.replays == 7 and recorded[0] == eager[0]
+    for mine, theirs in zip(recorded[1], eager[1], strict=True):
+        assert torch.equal(mine, theirs)
 
 
 @pytest.mark.parametrize("must", [False, True])
-def test_where_no_graph_can_be_recorded_the_step_goes_on_and_says_so_once(must, monkeypatch, caplog):
-    Recorder(monkeypatch, RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore lines"))
-    captured = Captured(lambda x: (x + 1,), [], None, must)
+def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, on_a_gpu, caplog):
+    """The first error is told, not the one that ending the recording raises; its stream does not stay; the numbers are those without."""
+    cuda, chosen = on_a_gpu(RuntimeError("the capture was invalidated")), small(preset("tiny"))
+    state = Search(chosen.space, chosen.search, Patches(pictures(1)), "on" if must else "auto")
+    f, calls = state._weight_gradients, []
+
+    def breaks(*inputs):
+        calls.append(1)
+        if len(calls) == 3:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore lines")
+        return f(*inputs)
+
+    state.gradients[W].f = breaks
     if must:
         with pytest.raises(ValueError, match="graphs = 'on': .*operation not permitted.* leave it at auto"):
-            captured(torch.zeros(2))
+            weight_step(state)
         return
+    eager = Search(chosen.space, chosen.search, Patches(pictures(1)), "off")
     with caplog.at_level(logging.WARNING, "hinas_lab"):
-        for _ in range(3):
-            assert captured(torch.zeros(2))[0].tolist() == [1, 1]
-    line, = caplog.messages
-    assert line == ("hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
-                    "goes on without")
+        for step in (weight_step, arch_step, weight_step):
+            assert step(state).loss == step(eager).loss
+    assert caplog.messages == ["hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
+                               "goes on without"]
+    assert cuda.stream != "main" and cuda.replays == 0
 
 
-def test_no_memory_is_no_failed_recording(monkeypatch):
-    Recorder(monkeypatch, torch.cuda.OutOfMemoryError("CUDA out of memory"))
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        Captured(lambda x: (x,), [], None)(torch.zeros(1))
+def test_where_two_graphs_do_not_fit_both_are_given_up(on_a_gpu, caplog):
+    """The first is recorded and runs; when the second finds no memory, its memory is given back and both kinds of step go on."""
+    cuda, chosen = on_a_gpu(), small(preset("tiny"))
+    state = Search(chosen.space, chosen.search, Patches(pictures(1)))
+    weight_step(state)
+    assert cuda.replays == 1
+    f, calls = state._arch_gradients, []
+
+    def too_much(*inputs):
+        calls.append(1)
+        return f(*inputs) if len(calls) > 1 else out_of_memory()
+
+    state.gradients[A].f = too_much
+    with caplog.at_level(logging.WARNING, "hinas_lab"):
+        arch_step(state)
+        weight_step(state)
+    assert len(caplog.messages) == 1 and cuda.replays == 1 and state.gradients[W].graph is None
 
 
 # ---- a GPU that is too small, or too old ----------------------------------------------------------------------------
@@ -209,11 +286,12 @@ def test_the_largest_batch_that_fits_is_named(monkeypatch):
     patches, have = Patches(pictures(1)), 40_000_000
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (have - 1_000_000, 10**10))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1_000_000)
-    state = Search(chosen.space, replace(chosen.search, batch=8, crops_per_image=24), patches)
+    state = Search(chosen.space, replace(chosen.search, batch=96, crops_per_image=96), patches)
     state.gradients = {W: out_of_memory, A: out_of_memory}
-    with pytest.raises(ValueError, match=r"batch = 8: the GPU has no memory .* --set search.batch=(\d+)$") as caught:
+    with pytest.raises(ValueError, match=r"batch = 96: the GPU has no memory .* --set search.batch=(\d+)$") as caught:
         weight_step(state)
     fits = int(str(caught.value).rpartition("=")[2])
+    assert 8 < fits < 96
     assert [search_step(chosen.space, replace(chosen.search, batch=n)).total <= 0.85 * have for n in (fits, fits + 1)] == [True, False]
     training = Training(sample(chosen.space, random.Random(0)), chosen.train, patches)
     training.gradients = out_of_memory
@@ -223,6 +301,9 @@ def test_the_largest_batch_that_fits_is_named(monkeypatch):
     peer.gradients = out_of_memory
     with pytest.raises(ValueError, match="batch = 2: the GPU has no memory for it; lower train.batch$"):
         train_step(peer)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**10, 10**10))  # enough for what is predicted, and yet too little
+    with pytest.raises(ValueError, match="search.batch=95$"):
+        weight_step(state)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 10**10))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     with pytest.raises(ValueError, match="none fits: choose a smaller preset"), memory_advice("search", 8, state.step_bytes, "cuda"):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from test_runs import ROOT
 
 from hinas_lab.engine.runs import load_network
+from hinas_lab.images.patches import split
 
 PARTS = "check gradients stability bench search colour gray searched x4 seeds"
 SEARCH = {"config.json", "env.json", "records.npz", "genotype.json"}
@@ -43,11 +45,20 @@ def test_a_day_on_a_gpu(tmp_path):
         assert json.loads((out / f"{name}.json").read_text())["rows"][0]["what"] == first
     rows = [json.loads(line) for line in (out / "stability.jsonl").read_text().splitlines()]
     assert [(row["kind"], row["task"], len(row["pixel"]), row["end"]) for row in rows] == [
-        ("train", "denoise", 4, ""), ("train", "sr", 4, "")]
+        ("train", "denoise", 4, ""), ("train", "sr", 4, ""), ("search", "denoise", 4, "")]
     for name, (channels, scale) in NETS.items():
         _, info = load_network(out / name)
         assert (info["channels"], info["scale"], info["preset"]) == (channels, scale, "tiny*")
         assert np.isfinite(json.loads((out / f"{name}.json").read_text())["rows"][0]["psnr"])
+
+
+@pytest.mark.parametrize("task", ["denoise", "sr"])
+def test_the_checks_own_pictures_fill_a_batch_of_the_papers_size(task):
+    tool = runpy.run_path(str(ROOT / "tools" / "gpu_check.py"))
+    chosen, images = tool["material"]("paper", task)
+    w = len(split(len(images), chosen.search.share, chosen.search.seed).w)
+    assert w * chosen.search.crops_per_image >= 2 * chosen.search.batch, "two steps an epoch"
+    assert min(image.shape[0] // chosen.space.scale for image in images.values()) >= chosen.search.patch
 
 
 def test_without_time_a_part_says_so(tmp_path):

@@ -4,7 +4,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-import pytest
 from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  designs driven with made-up rows
 
 from hinas_lab import config
@@ -60,13 +59,11 @@ def grown(cls):
     return more
 
 
-@pytest.mark.parametrize("grow", [False, True], ids=["today", "with a field more in every config"])
-def test_every_recorded_key_is_found_again(grow, monkeypatch):
+def test_every_recorded_key_is_found_again_with_a_field_more_in_every_config(monkeypatch):
     monkeypatch.setattr(jobs, "content", content)  # the pictures' own digest is in every key
-    if grow:
-        for name in ("SearchSpace", "SearchConfig", "TrainConfig", "Loss"):
-            monkeypatch.setattr(config, name, grown(getattr(config, name)))
-        assert preset("study").search.dummy == preset("study").train.loss.dummy == 7
+    for name in ("SearchSpace", "SearchConfig", "TrainConfig", "Loss"):
+        monkeypatch.setattr(config, name, grown(getattr(config, name)))
+    assert preset("study").search.dummy == preset("study").train.loss.dummy == 7
     today = keys_of_today()
     wanted = {row["key"] for row in recorded_rows() if row["arm"] not in DERIVED}
     assert len(wanted) > 400 and wanted <= today

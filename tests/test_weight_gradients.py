@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from hinas_lab.config import SearchSpace
 from hinas_lab.space import weight_gradients as wg
 from hinas_lab.space.supernet import SuperNet
+from hinas_lab.studies import weight_gradient_bench
 
 SHAPES = {  # channels, outputs, kernel, dilation, groups: a source of 3 channels and 4 destinations
     "dense": (3, 12, 3, 1, 1), "dense 5x5, dilated": (3, 12, 5, 2, 1), "pointwise": (12, 12, 1, 1, 1),
@@ -62,7 +63,27 @@ def test_a_bench_of_all_ways(tmp_path, monkeypatch):
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     rows = json.loads((tmp_path / "w.json").read_text())["rows"]
     assert all(r["value"] > 0 and r["unit"] == "ms" for r in rows) and len(rows) == 6 * len(BY_HAND) + 1 + len(BY_HAND)
-    assert rows[-len(BY_HAND)]["what"] == "weight step, float32, the fastest of each kind" and "dense: " in rows[-len(BY_HAND)]["note"]
+    assert rows[-len(BY_HAND)]["what"] == "weight step, tf32, the fastest of each kind"
+
+
+def test_a_way_that_fails_is_never_the_fastest(monkeypatch):
+    """On one of two shapes of a kind: its missing milliseconds are no gain."""
+    def fails(x, g, weight, padding, dilation, groups):
+        if dilation == 2:
+            raise RuntimeError("no algorithm")
+        return weight
+
+    monkeypatch.setitem(wg.WAYS, "swapped", fails)
+    def timed(f, seconds):
+        f()
+        return 1.0 if f.__defaults__[0] is fails else 5.0
+
+    monkeypatch.setattr(weight_gradient_bench, "milliseconds", timed)
+    seen = []
+    monkeypatch.setattr(weight_gradient_bench, "_step", lambda *a: seen.append(a[4]) or "a step")
+    told = {r.what: r for r in weight_gradient_bench.readings("cpu", quick=True) if r != "a step"}
+    assert "RuntimeError: no algorithm" in told["conv 5x5, dilation 2 of 2, swapped"].note
+    assert seen[1] == {"dense": "library", "depthwise": "swapped", "pointwise": "swapped", "grouped": "swapped"}
 
 
 def test_kinds():

@@ -98,6 +98,8 @@ def tried(args: argparse.Namespace) -> dict:
             seen.append(value)
     except FloatingPointError as error:
         end = str(error).partition(";")[0]
+    except KeyboardInterrupt:  # time ran out: what there is counts
+        row["steps"] = len(seen)
     return row | {"end": end, "seconds": round(time.perf_counter() - start, 1), "pixel": seen}
 
 
@@ -120,6 +122,8 @@ def main():
     args = parse()
     row = recorded(args) if args.source else tried(args)
     seen = row["pixel"]
+    if not seen:
+        raise SystemExit("not one step was taken")
     row |= {"pixel": [float(f"{x:.4g}") for x in seen], "peak": max(seen), "peak_at": 1 + int(np.argmax(seen)),
             "tail": None if row["end"] else float(np.mean(seen[-TAIL:]))}
     still = f"identity {row['identity']:.4f}, " if "identity" in row else ""

@@ -4,6 +4,7 @@ A step of a search is thousands of small kernels; a GPU runs each faster than Py
 What a graph reads and writes keeps its address: inputs are copied in, parameters and running statistics are updated in place.
 """
 
+import gc
 import logging
 from collections.abc import Callable, Iterable
 
@@ -26,23 +27,43 @@ def graphs_on(when: str, device: str | torch.device) -> bool:
     return can and when != "off"
 
 
+class Recorder:
+    """What the graphs of one run share: memory, as they never run between a call of one and the use of its outputs; and how it ends where
+    recording fails. ``must``: with a ValueError; else one line says so, all of them are given up, and the run goes on as it is, with the
+    same numbers."""
+
+    def __init__(self, must: bool = False):
+        self.must, self.failed = must, False
+        self.graphs: list[Captured] = []
+        self.pool = torch.cuda.graph_pool_handle()
+
+    def give_up(self, why: str):
+        """Forget all graphs, and their memory."""
+        logging.getLogger("hinas_lab").warning("hinas-lab: no CUDA graph could be recorded (%s); goes on without", why)
+        self.failed = True
+        for captured in self.graphs:
+            captured.graph = captured.inputs = captured.outputs = None
+        torch.cuda.empty_cache()
+
+
 class Captured:
     """``f(*inputs) -> tensors`` on one GPU. The outputs are overwritten by the next call.
 
     ``f`` must read nothing back to the host and see inputs of one shape; ``keep``: tensors that it updates in place, which warming up must
-    not change; ``pool``: memory shared with other graphs that never run between a call and the use of its outputs. Where the recording
-    fails, one line says so and ``f`` is called as it is, with the same numbers; with ``must`` it is a ValueError.
+    not change.
     """
 
-    def __init__(self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], pool, must: bool = False):
-        self.f, self.keep, self.pool, self.must = f, list(keep), pool, must
+    def __init__(self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], recorder: Recorder):
+        self.f, self.keep, self.recorder = f, list(keep), recorder
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.failed = False
+        self.inputs: list[Tensor] | None = None
+        self.outputs: tuple[Tensor, ...] | None = None
+        recorder.graphs.append(self)
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        if self.graph is None and not self.failed:
+        if self.graph is None and not self.recorder.failed:
             self._try_to_record(inputs)
-        if self.failed:
+        if self.recorder.failed:
             return self.f(*inputs)
         with torch.cuda.device(inputs[0].device):
             for mine, given in zip(self.inputs, inputs):
@@ -54,20 +75,20 @@ class Captured:
         try:
             with torch.cuda.device(inputs[0].device):
                 self._record(inputs)
-        except torch.cuda.OutOfMemoryError:  # without a graph it would not fit either: warming up failed
-            raise
         except RuntimeError as error:
-            why = str(error).strip().splitlines()[0][:120]
-            if self.must:
+            cause = error.__context__ or error  # ending a broken recording raises a second error, which says less
+            why = str(cause).strip().splitlines()[0][:120]
+            if not self.recorder.must:
+                self.recorder.give_up(why)
+            elif isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            else:
                 raise ValueError(f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); leave it at auto") from None
-            logging.getLogger("hinas_lab").warning("hinas-lab: no CUDA graph could be recorded (%s); goes on without", why)
-            self.failed = True
 
     def _record(self, inputs: tuple[Tensor, ...]):
         self.inputs = [x.clone() for x in inputs]
-        before = [t.clone() for t in self.keep]
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
+        before, current, stream = [t.clone() for t in self.keep], torch.cuda.current_stream(), torch.cuda.Stream()
+        stream.wait_stream(current)
         try:
             with torch.cuda.stream(stream):
                 for _ in range(WARMUP):
@@ -76,8 +97,13 @@ class Captured:
             with torch.cuda.stream(stream):
                 for tensor, value in zip(self.keep, before):
                     tensor.copy_(value)
-            torch.cuda.current_stream().wait_stream(stream)
+            current.wait_stream(stream)
+        gc.collect()  # no graph of an earlier run may be destroyed while this one is recorded
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool, stream=stream, capture_error_mode="thread_local"):  # a panel records in a thread
-            self.outputs = self.f(*self.inputs)
+        try:
+            with torch.cuda.graph(graph, pool=self.recorder.pool, stream=stream, capture_error_mode="thread_local"):  # panels: a thread
+                self.outputs = self.f(*self.inputs)
+        except RuntimeError:
+            torch.cuda.set_stream(current)  # torch leaves the recording's stream current when a recording ends broken
+            raise
         self.graph = graph

@@ -142,7 +142,7 @@ def memory_advice(part: str, batch: int, need: Callable[[int], int] | None, devi
         have = int(SPARE * (free + torch.cuda.memory_reserved(device)))
         line = f"batch = {batch}: the GPU has no memory for it"
         if need is not None:
-            fits = largest_batch(need, have)
+            fits = min(batch - 1, largest_batch(need, have))  # what is not predicted may have been too much
             line += f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
             line += f"the largest that fits is about {fits}: --set {part}.batch={fits}" if fits else "none fits: choose a smaller preset"
         else:

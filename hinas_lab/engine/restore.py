@@ -47,12 +47,19 @@ def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None,
     net.to(device).eval()
     try:
         with torch.inference_mode():
-            out = torch.cat(apply_tiled(there_and_back, given, net.scale, tile, net.radius, pixels_at_once(device), progress))
+            pieces = apply_tiled(there_and_back, given, net.scale, tile, net.radius, pixels_at_once(device), progress)
     finally:
         for module, training in modes:
             module.training = training
-    out = out.mean(0, keepdim=True) if image.ndim == 2 else out
-    out = np.ascontiguousarray(out.permute(1, 2, 0).cpu().numpy()).reshape(*out.shape[1:], *image.shape[2:])
+    out = np.empty((net.scale * height, net.scale * width, *image.shape[2:]), np.float32)
+    if image.ndim == 2:
+        out[:] = pieces[0].mean(0)
+    else:
+        channel = 0
+        while pieces:  # each is forgotten once it is copied
+            for plane in pieces.pop(0):
+                out[..., channel] = plane
+                channel += 1
     return out.clip(0, 1, out=out) if clip else out
 
 

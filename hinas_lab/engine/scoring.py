@@ -39,6 +39,8 @@ def validate(net: SuperNet, patches: Patches, v: tuple[int, ...], config: Search
 def scores_of(image: Tensor, truth: Tensor) -> Tensor:
     """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in float64, on their device where it can
     (Apple's cannot)."""
+    if min(image.shape[-2:]) < 11:
+        raise ValueError(f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: SSIM needs at least 11 x 11; remove it")
     x, y = (t.cpu() if t.device.type == "mps" else t for t in (image, truth))
     x, y = x.double(), y.double()
     return torch.stack([-10 * (x - y).square().mean().log10(), ssim(x[None], y[None])[0]])

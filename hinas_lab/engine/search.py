@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.engine.divergence import Divergence
-from hinas_lab.engine.graphs import Captured, graphs_on
+from hinas_lab.engine.graphs import Captured, Recorder, graphs_on
 from hinas_lab.engine.memory import memory_advice, search_step
 from hinas_lab.engine.optim import adam, clip_gradients, load_optimizer, make_optimizer, optimizer_tensors, set_gradients, set_rate
 from hinas_lab.engine.precision import check_precision, gradients, loss_of, loss_terms, use_tf32
@@ -49,8 +49,8 @@ class Search:
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
         if graphs_on(graphs, patches.device):
-            pool, must = torch.cuda.graph_pool_handle(), graphs == "on"
-            self.gradients = {k: Captured(f, self.net.buffers(), pool, must) for k, f in self.gradients.items()}
+            recorder = Recorder(graphs == "on")
+            self.gradients = {k: Captured(f, self.net.buffers(), recorder) for k, f in self.gradients.items()}
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
         self.arch_optimizer = adam(self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay)
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
@@ -205,6 +205,7 @@ def search(state: Search) -> Iterator[Step | Epoch]:
 def _epoch(state: Search, start: float) -> Epoch:
     """Validate, keep the best supernet, and describe where alpha and beta are."""
     c, net = state.config, state.net
+    use_tf32(c.precision == "tf32")  # as in the steps, also when a run is continued just here
     scores = {}
     if state.epoch >= c.validate_from:
         scores = validate(net, state.patches, state.split.v, c)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.engine.divergence import Divergence
-from hinas_lab.engine.graphs import Captured, graphs_on
+from hinas_lab.engine.graphs import Captured, Recorder, graphs_on
 from hinas_lab.engine.memory import memory_advice, training_step
 from hinas_lab.engine.optim import (
     clip_gradients,
@@ -34,6 +34,8 @@ RECORDS, RECORD_SECONDS = 1000, 15.0
 "a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
 READ_EVERY = 50
 "iterations: so often losses are read from a device that works on its own; a CPU's are read before each step is taken"
+LEAST_EPOCH = 10
+"iterations: an epoch of few pictures is no longer a time in which a peak could pass"
 AHEAD = 8
 "batches whose numbers are drawn before an NVIDIA GPU asks for them"
 
@@ -61,7 +63,7 @@ class Training:
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
         self.gradients = self._gradients
         if graphs_on(graphs, patches.device):
-            self.gradients = Captured(self._gradients, self.net.buffers(), torch.cuda.graph_pool_handle(), graphs == "on")
+            self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
         self.divergence = Divergence("train", config)
         self.iteration = 0
 
@@ -124,7 +126,8 @@ def train_step(state: Training) -> Tensor:
     c = state.config
     use_tf32(c.precision == "tf32")
     state.net.train()
-    drawn = [t.to(state.patches.device, non_blocking=True) for t in state.batches(state.iteration)]
+    pinned = torch.device(state.patches.device).type == "cuda"  # only then may the copy go on while the tensors are forgotten here
+    drawn = [t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)]
     with memory_advice("train", c.batch, state.step_bytes if state.genotype else None, state.patches.device):
         out = state.gradients(*drawn)
     values = loss_terms(out[:3], out[3:], c)
@@ -162,7 +165,7 @@ def train(state: Training) -> Iterator[Step]:
 
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not finite, and when the training diverges."""
-    first, epoch = state.iteration - len(unread) + 1, math.ceil(len(state.patches) / state.config.batch)
+    first, epoch = state.iteration - len(unread) + 1, max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch))
     losses = torch.stack(unread).tolist()
     for iteration, values in enumerate(losses, first):
         state.divergence.check(values, f"iteration {iteration}", changed=True)

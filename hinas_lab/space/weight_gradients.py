@@ -36,8 +36,7 @@ def kind_of(weight: Tensor, groups: int) -> str:
 
 def library(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
     """What autograd would call."""
-    stride, pad, dil = (1, 1), (padding, padding), (dilation, dilation)
-    return torch.ops.aten.convolution_backward(g, x, weight, None, stride, pad, dil, False, (0, 0), groups, (False, True, False))[1]
+    return _backward(g, x, weight, padding, dilation, groups, 1)
 
 
 def taps(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
@@ -111,7 +110,7 @@ class _Convolution(torch.autograd.Function):
         low = x.to(g.dtype)  # under autocast x is kept as it came, and g is short
         dx = dw = None
         if ctx.needs_input_grad[0]:
-            dx = torch.nn.grad.conv2d_input(x.shape, weight.to(g.dtype), g, padding=padding, dilation=dilation, groups=groups).to(x.dtype)
+            dx = _backward(g, low, weight.to(g.dtype), padding, dilation, groups, 0).to(x.dtype)
         if ctx.needs_input_grad[1]:
             dw = WAYS[ctx.way](low, g, weight.to(g.dtype), padding, dilation, groups).to(weight.dtype)
         return dx, dw, None, None, None, None
@@ -136,6 +135,12 @@ def chosen(ways: dict[str, str]) -> Iterator[None]:
     finally:
         CHOSEN.clear()
         CHOSEN.update(before)
+
+
+def _backward(g: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, groups: int, which: int) -> Tensor:
+    """The library's gradient of the input (``which`` 0) or of the weights (1)."""
+    wanted, pad, dil = (which == 0, which == 1, False), (padding, padding), (dilation, dilation)
+    return torch.ops.aten.convolution_backward(g, x, weight, None, (1, 1), pad, dil, False, (0, 0), groups, wanted)[which]
 
 
 def _by_group(t: Tensor, groups: int) -> Tensor:

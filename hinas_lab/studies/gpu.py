@@ -5,6 +5,7 @@ Each reading is absolute and of one machine. The images are crops of the built-i
 pictures: what a step costs does not depend on what they show.
 """
 
+import gc
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ HEIGHT, WIDTH = 321, 481
 "pixels of a BSDS500 picture"
 LEVERS = {"float32": {}, "tf32": {"precision": "tf32"}, "bfloat16": {"precision": "bfloat16"}, "float16": {"precision": "float16"},
           "checkpoint": {"checkpoint": True}}
-"of a step, each eager and (where the device can) as a CUDA graph"
+"of a step, as a CUDA graph where the device can"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,29 +48,27 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
     """At preset ``base``; ``quick``: at tiny, numbers that mean nothing. A setting that runs out of memory or is refused says so."""
     chosen = preset("tiny" if quick else base)
     patches = Patches(pictures(12 if quick else 300, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device)
-    graphs = (False, True) if device.startswith("cuda") else (False,)
-    best: tuple[float, dict] = (float("inf"), {})
-    for name, lever in levers.items():
-        for on in graphs:
-            label = name + ", graphs" * on
-            try:
-                weight, arch = step_seconds(chosen, lever, patches, 2 if quick else 20, "on" if on else "off")
-            except (RuntimeError, ValueError, FloatingPointError) as error:
-                yield failed(f"steps, {label}", error)
-                continue
-            yield Reading(what=f"weight step, {label}", value=1e3 * weight, unit="ms")
-            yield Reading(what=f"arch step, {label}", value=1e3 * arch, unit="ms")
-            if name != "float16" and weight + arch < best[0]:
-                best = weight + arch, lever
+    graphs, best = device.startswith("cuda"), (float("inf"), {})
+    for name, on in [(name, graphs) for name in levers] + [("float32", False)] * graphs:  # eager once, to compare
+        label, lever = name + ", graphs" * on, levers.get(name, {})
+        try:
+            weight, arch = step_seconds(chosen, lever, patches, 2 if quick else 10, "on" if on else "off")
+        except (RuntimeError, ValueError, FloatingPointError) as error:
+            yield failed(f"steps, {label}", error)
+            continue
+        yield Reading(what=f"weight step, {label}", value=1e3 * weight, unit="ms")
+        yield Reading(what=f"arch step, {label}", value=1e3 * arch, unit="ms")
+        if name != "float16" and weight + arch < best[0]:
+            best = weight + arch, lever
     for name, lever in levers.items():
         if "precision" in lever or not lever:
             yield from _training_step(chosen, name, patches, 2 if quick else 40)
     use_tf32(False)
-    yield _validation(chosen, patches)
+    yield from _validation(chosen, patches)
     for what, part in (("memory", _memory), ("compact net", _compact), ("weight step, fast : literal", _literal)):
         try:
             yield from part(chosen, device, quick)
-        except torch.cuda.OutOfMemoryError as error:
+        except (RuntimeError, ValueError) as error:
             yield failed(what, error)
     yield from _whole_search(chosen, {}, patches, "float32")
     if best[1].get("precision"):
@@ -122,28 +121,32 @@ def _training_step(chosen: Preset, name: str, patches: Patches, repeats: int) ->
     yield Reading(what=f"training step, {name}", value=1e3 * (time.perf_counter() - start) / repeats, unit="ms", note=note)
 
 
-def _validation(chosen: Preset, patches: Patches) -> Reading:
+def _validation(chosen: Preset, patches: Patches) -> Iterator[Reading]:
     """Of a search's V, all its pictures and noise levels, after one that does not count."""
-    state = Search(chosen.space, chosen.search, patches)
-    for _ in range(2):
-        synchronise(patches.device)
-        start = time.perf_counter()
-        validate(state.net, patches, state.split.v, chosen.search)
+    try:
+        state = Search(chosen.space, chosen.search, patches)
+        for _ in range(2):
+            synchronise(patches.device)
+            start = time.perf_counter()
+            validate(state.net, patches, state.split.v, chosen.search)
+    except (RuntimeError, ValueError) as error:
+        yield failed("validation of an epoch", error)
+        return
     note = f"{len(state.split.v)} pictures, {len(chosen.search.sigmas)} noise levels"
-    return Reading(what="validation of an epoch", value=time.perf_counter() - start, unit="s", note=note)
+    yield Reading(what="validation of an epoch", value=time.perf_counter() - start, unit="s", note=note)
 
 
 def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, limit: float = 240.0) -> Iterator[Reading]:
     """All epochs with validation; beyond ``limit`` seconds it stops and says how far it came."""
-    state = Search(chosen.space, replace(chosen.search, **values), patches)
     start, epoch = time.perf_counter(), 0
     try:
+        state = Search(chosen.space, replace(chosen.search, **values), patches)
         for record in search(state):
             if isinstance(record, Epoch):
                 epoch = record.epoch
                 if time.perf_counter() - start > limit:
                     break
-    except (RuntimeError, FloatingPointError) as error:
+    except (RuntimeError, ValueError, FloatingPointError) as error:
         yield failed(f"search, {name}", error)
         return
     note = f"{epoch} of {chosen.search.epochs} epochs, {state.steps} weight steps each, {len(patches)} images, batch {chosen.search.batch}"
@@ -152,6 +155,7 @@ def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, lim
 
 def _memory(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
     """Peak of a weight step against the prediction, cell sharing on and off; the largest batch that really runs."""
+    gc.collect()  # what was read before holds memory until it is forgotten
     cuda = device.startswith("cuda")
     total = torch.cuda.get_device_properties(device).total_memory if cuda else 2 * 10**7
     for sharing in ("on", "off"):

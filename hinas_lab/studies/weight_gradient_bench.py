@@ -1,18 +1,21 @@
 """Which way to a weight gradient is the fastest on this device: convolution by convolution, then in whole steps. A minute on a GPU."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import Preset, SearchSpace, preset
 from hinas_lab.images.patches import Patches
 from hinas_lab.space.weight_gradients import WAYS, chosen, kind_of
 from hinas_lab.studies.gpu import HEIGHT, WIDTH, Reading, failed, pictures, step_seconds
 
 KINDS = ("dense", "depthwise", "pointwise", "grouped")
-FORMATS = ("float32", "tf32", "bfloat16")
+FORMATS = ("tf32", "float32", "bfloat16")
+SLOW = "compiled"
+"the way that takes a minute to begin: it comes last"
 
 
 def convolutions(space: SearchSpace, width: int) -> dict[str, tuple[int, int, int, int, int]]:
@@ -23,47 +26,56 @@ def convolutions(space: SearchSpace, width: int) -> dict[str, tuple[int, int, in
             "grouped 5x5": (d * c, d * c, 5, 1, d)}
 
 
+def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> Iterator[Reading]:
+    """ms of each way at preset ``base``: of single convolutions, of whole steps with the library's and with the fastest way of each kind,
+    of steps with one way throughout; then the same of SLOW. ``quick``: at tiny, numbers that mean nothing, and without SLOW."""
+    known = preset("tiny" if quick else base)
+    ways, spent = [way for way in WAYS if way != SLOW], {}
+    widths = (0,) if quick else (0, len(known.space.width_factors) - 1)
+    yield from _singles(known, widths, ways, device, spent)
+    best = {kind: min(ways, key=lambda way: spent[kind, way]) for kind in KINDS}
+    patches = Patches(pictures(12 if quick else 60, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device)
+    for name in FORMATS[:1] if quick else FORMATS:
+        yield _step(known, patches, name, "library", {}, quick)
+        yield _step(known, patches, name, "the fastest of each kind", best, quick)
+    for way in ways[1:]:
+        yield _step(known, patches, FORMATS[0], way, dict.fromkeys(KINDS, way), quick)
+    if not quick:
+        yield from _singles(known, widths[:1], [SLOW], device, spent)
+        yield _step(known, patches, FORMATS[0], SLOW, dict.fromkeys(KINDS, SLOW), quick)
+
+
+def _singles(known: Preset, widths: tuple[int, ...], ways: list[str], device: str, spent: dict) -> Iterator[Reading]:
+    """Each convolution alone; ``spent``: (kind, way) -> ms of all of them together, infinite where one failed."""
+    for width in widths:
+        for name, shape in convolutions(known.space, width).items():
+            x, g, weight = tensors(shape, known.search.batch, known.search.patch, device)
+            options, kind = (shape[3] * (shape[2] // 2), shape[3], shape[4]), kind_of(weight, shape[4])
+            for way in ways:
+                what, ms = f"{name} of {shape[0]}, {way}", inf
+                try:
+                    ms = milliseconds(lambda f=WAYS[way]: f(x, g, weight, *options), 0.02)  # noqa: B023
+                    yield Reading(what=what, value=ms, unit="ms")
+                except Exception as error:  # no memory, or no compiler: the other ways are still of interest
+                    yield failed(what, error)
+                spent[kind, way] = spent.get((kind, way), 0.0) + ms
+
+
+def _step(known: Preset, patches: Patches, precision: str, name: str, ways: dict[str, str], quick: bool) -> Reading:
+    """A weight step of the search with those ways, as a graph where the device can."""
+    what = f"weight step, {precision}, {name}"
+    try:
+        with chosen(ways):
+            weight, _ = step_seconds(known, {"precision": precision, "crops_per_image": 8}, patches, 2 if quick else 5, "auto")
+    except Exception as error:
+        return failed(what, error)
+    mixed = len(set(ways.values())) > 1
+    return Reading(what=what, value=1e3 * weight, unit="ms", note=", ".join(f"{kind}: {way}" for kind, way in ways.items()) * mixed)
+
+
 def milliseconds(f: Callable, seconds: float) -> float:
     """Median of one call, the device's work included."""
     return 1e3 * Timer("f()", globals={"f": f}).blocked_autorange(min_run_time=seconds).median
-
-
-def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> Iterator[Reading]:
-    """ms of each way at preset ``base``; at the end the fastest way of each kind together. ``quick``: tiny, numbers that mean nothing."""
-    known = preset("tiny" if quick else base)
-    spent: dict[tuple[str, str], float] = {}
-    for width in (0,) if quick else (0, len(known.space.width_factors) - 1):
-        for name, shape in convolutions(known.space, width).items():
-            for way in WAYS:
-                if way == "compiled" and (quick or width):
-                    continue
-                channels = shape[0]
-                what = f"{name} of {channels}, {way}"
-                try:
-                    x, g, weight = tensors(shape, known.search.batch, known.search.patch, device)
-                    options = shape[3] * (shape[2] // 2), shape[3], shape[4]
-                    kind, ms = kind_of(weight, shape[4]), milliseconds(lambda f=WAYS[way]: f(x, g, weight, *options), 0.02)  # noqa: B023
-                except Exception as error:  # out of memory, or a compiler that is not there: the other ways are still of interest
-                    yield failed(what, error)
-                    continue
-                spent[kind, way] = spent.get((kind, way), 0.0) + ms
-                yield Reading(what=what, value=ms, unit="ms")
-    best = {kind: min((ms, way) for (k, way), ms in spent.items() if k == kind and way != "compiled")[1] for kind in KINDS}
-    patches = Patches(pictures(12 if quick else 60, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device)
-    mixes = {"library": {}, "the fastest of each kind": best} | {way: dict.fromkeys(KINDS, way) for way in WAYS if way != "library"}
-    for name, ways in mixes.items():
-        if quick and name == "compiled":
-            continue
-        for number in ("float32",) if quick else FORMATS:
-            what = f"weight step, {number}, {name}"
-            try:
-                with chosen(ways):
-                    weight, _ = step_seconds(known, {"precision": number, "crops_per_image": 8}, patches, 2 if quick else 5, "auto")
-            except Exception as error:
-                yield failed(what, error)
-                continue
-            note = ", ".join(f"{kind}: {way}" for kind, way in ways.items()) if ways is best else ""
-            yield Reading(what=what, value=1e3 * weight, unit="ms", note=note)
 
 
 def tensors(shape: tuple[int, int, int, int, int], batch: int, patch: int, device: str) -> tuple[Tensor, Tensor, Tensor]:
