@@ -337,7 +337,7 @@ def test_a_real_search_that_dies_leaves_a_valid_run(tiny, tmp_path):
     player.search.state.net.alpha.data.fill_(math.nan)
     with pytest.raises(FloatingPointError, match="the loss became nan"):
         player.result(timeout=20)
-    assert player.state == "failed" and player.note.startswith("FloatingPointError: preset tiny: the loss became nan in the ")
+    assert player.state == "failed" and player.note.startswith("FloatingPointError: preset tiny*: the loss became nan in the ")
     assert (folder / "state.safetensors").read_bytes() == saved
     assert real(tiny, folder).result(timeout=60).finished
     same_result(folder, tiny.search)

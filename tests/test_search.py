@@ -12,7 +12,7 @@ from torch import nn
 from hinas_lab.config import Loss, SearchSpace, preset
 from hinas_lab.engine import search as search_module
 from hinas_lab.engine import train as train_module
-from hinas_lab.engine.optim import make_optimizer
+from hinas_lab.engine.optim import clip_gradients, make_optimizer
 from hinas_lab.engine.records import Epoch, Step
 from hinas_lab.engine.scoring import calibrate, shared_weight_score, validate
 from hinas_lab.engine.search import Search, arch_step, search, weight_step
@@ -488,6 +488,42 @@ def test_a_resumed_training_continues_bit_for_bit(optimizer, after, monkeypatch)
     for resumed in (training(optimizer=optimizer), training(optimizer=optimizer)):
         resumed.load(stored)
         assert begun + [told(r) for r in train(resumed)] == records and bits(resumed.tensors()) == bits(whole.tensors())
+
+
+def test_the_authors_rate_of_a_training_falls_as_a_power():
+    state = training(iterations=10, lr=0.05, lr_min=0.01, schedule="poly", warmup=0)
+    rates = []
+    for state.iteration in (0, 5, 9, 10):
+        rates.append(state.learning_rate())
+    assert rates == pytest.approx([0.05, 0.01 + 0.04 * 0.5**0.9, 0.01 + 0.04 * 0.1**0.9, 0.01])
+
+
+def test_biases_may_learn_at_twice_the_rate_and_without_decay():
+    """Against the same step by hand, for every parameter; and continued bit for bit."""
+    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.1, "lr": 0.01, "lr_min": 0.01, "warmup": 0, "iterations": 4}
+    state = training(biases="double", **plain)
+    before = {n: p.detach().clone() for n, p in state.net.named_parameters()}
+    given = dict(zip(before, state.gradients(*state.batches(0))[3:], strict=True))
+    train_module.train_step(state)
+    for name, parameter in state.net.named_parameters():
+        rate, decay = (0.02, 0.0) if name.endswith("bias") else (0.01, 0.1)
+        wanted = before[name] - rate * (given[name] + decay * before[name])
+        torch.testing.assert_close(parameter.detach(), wanted, rtol=1e-4, atol=1e-6)
+    whole, first, resumed = (training(biases="double", **plain | {"momentum": 0.9}) for _ in range(3))
+    records = [told(r) for r in train(whole)]
+    begun = [told(r) for _, r in zip(range(2), train(first))]
+    resumed.load(snapshot(first))
+    assert begun + [told(r) for r in train(resumed)] == records and bits(resumed.tensors()) == bits(whole.tensors())
+
+
+def test_values_of_a_gradient_are_cut_before_its_norm():
+    """3 and 4 become 1 and 1, then a norm of 1; without a limit nothing changes."""
+    for changes, wanted in (({"value_clip": 1.0, "grad_clip": 1.0}, [2**-0.5, 2**-0.5]), ({"value_clip": 2.0}, [2.0, 2.0]),
+                            ({"grad_clip": 1.0}, [0.6, 0.8]), ({}, [3.0, 4.0])):
+        p = torch.nn.Parameter(torch.zeros(2))
+        p.grad = torch.tensor([3.0, 4.0])
+        clip_gradients([p], replace(TRAIN, **changes))
+        torch.testing.assert_close(p.grad, torch.tensor(wanted), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("iterations", [3, 4, 7, 8, 9])

@@ -85,10 +85,10 @@ def said(some: list[dict]) -> list[str]:
 
 
 def table(some: list[dict]) -> str:
-    """One line a setting, in the order of the file."""
+    """One line a setting: trainings before searches, denoising before super-resolution, in the order of the file."""
     lines = ["| setting | batch, patch | steps | seeds | | peak | gain, dB |", "|---|---|---|---|---|---|---|"]
     groups: dict[tuple, list[dict]] = {}
-    for row in some:
+    for row in sorted(some, key=lambda r: (r["task"], r["kind"] == "search")):
         groups.setdefault((row["kind"], row["task"], setting(row), row["batch"], row["patch"], row["steps"]), []).append(row)
     for (kind, task, what, batch, patch, _), group in groups.items():
         steps, seeds, *rest = said(group)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 AT_ONCE = 2**19
-"""input pixels of one call on a GPU: 128 tiles of 64, or three of a large photograph's. On a CPU a call takes one tile: at the size of
-a lesson and of the paper more cost it as much or more"""
+"""input pixels of one call on a GPU: 128 tiles of 64, or three of a large photograph's. On a CPU a call takes one tile: more cost it as
+much or more (one thread, an epoch's V: 1.04 times at classroom, 1.02 at paper)"""
 
 
 class Tile(NamedTuple):
