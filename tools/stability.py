@@ -112,6 +112,7 @@ def recorded(args: argparse.Namespace) -> dict:
     if args.kind == "search":
         space, row["steps"] = header["space"], int(weights.sum())
         row["arch steps"] = int((~weights).sum())
+        row |= {name: round(float(columns[f"epoch/{name}"][-1]), 5) for name in ("alpha_entropy", "skip_share")}
     else:
         space, row["steps"] = header["genotype"], int(columns["step/iteration"][-1])
         row["at"] = columns["step/iteration"].tolist()
