@@ -3,12 +3,13 @@
 import json
 import math
 import random
+import runpy
 from dataclasses import replace
 from functools import cache
 
 import pytest
 import torch
-from test_runs import hinas, refused
+from test_runs import ROOT, hinas, refused
 
 from hinas_lab.config import PRESETS, Preset, preset
 from hinas_lab.engine.divergence import GROWN, Divergence
@@ -92,6 +93,15 @@ def test_as_printed_denoising_diverges(run):
     with pytest.raises((FloatingPointError, AssertionError)):
         losses, still = run(with_batch_of_two(preset("printed")))
         assert max(losses) < 3 * still
+
+
+def test_the_page_is_made_of_its_rows():
+    """And every row says where it was measured."""
+    tool = runpy.run_path(str(ROOT / "tools" / "stability_page.py"))
+    assert (ROOT / "docs" / "stability.md").read_text("utf-8") == tool["document"](), "trials changed since: make docs"
+    rows = [row for path in (ROOT / "data" / "stability").glob("*.jsonl") for row in tool["rows"](path.stem)]
+    assert len(rows) > 30 and all(r["env"]["commit"] and r["env"]["device"] and r["data"] and r["preset"] for r in rows)
+    assert all(math.isfinite(x) for r in rows for x in r["pixel"]) and all((r["tail"] is None) == bool(r["end"]) for r in rows)
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
