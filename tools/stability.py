@@ -70,8 +70,10 @@ def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterat
 
 
 def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches, batches: int = 8) -> float:
-    """Mean pixel loss of a net that changes nothing: the noise itself, or MATLAB's bicubic."""
+    """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else MATLAB's bicubic on some batches."""
     config = getattr(chosen, args.kind)
+    if chosen.space.task == "denoise":
+        return float(np.mean(np.square(config.sigmas))) / 255**2
     state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, batch=config.batch, patch=config.patch,
                                                                      sigmas=config.sigmas, seed=config.seed), patches, graphs="off")
     errors = []
