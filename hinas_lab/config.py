@@ -364,7 +364,7 @@ class Preset(NamedTuple):
 
 def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:
     """The text of the paper to the letter; base widths are not in it and taken from the authors' code. Denoising diverges within 8 to 34
-    iterations, whatever the pictures; a training for x4 climbs to 19 times the loss it began with (docs/stability.md)."""
+    iterations, whatever the pictures; a training for x4 climbs to 17 times the loss of bicubic (docs/stability.md)."""
     if task == "denoise":
         return SearchSpace(), SearchConfig(), TrainConfig()
     space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)

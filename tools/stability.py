@@ -69,15 +69,16 @@ def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterat
             state.epoch, state.iteration = state.epoch + 1, 0
 
 
-def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches, batches: int = 8) -> float:
-    """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else MATLAB's bicubic on some batches."""
+def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> float:
+    """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else MATLAB's bicubic on the batches of a
+    training's last TAIL steps (few patches differ much in what bicubic leaves)."""
     config = getattr(chosen, args.kind)
     if chosen.space.task == "denoise":
         return float(np.mean(np.square(config.sigmas))) / 255**2
     state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, batch=config.batch, patch=config.patch,
                                                                      sigmas=config.sigmas, seed=config.seed), patches, graphs="off")
     errors = []
-    for i in range(batches):
+    for i in range(max(0, args.steps - TAIL), args.steps):
         degraded, clean = patches.make([t.to(patches.device) for t in state.batches(i)], config.patch)
         errors.append((GlobalSkip(patches.scale)(degraded) - clean).square().mean().item())
     return float(np.mean(errors))
