@@ -25,7 +25,7 @@ bears a rate of 2 (1 + 0.9) / 119 = 0.032 on this layer alone, and less on all t
 gradients, and takes a larger one.
 
 **Preset `paper` cuts the norm of the weights' gradient at 0.1** and is otherwise the text: one number, the same for searches and
-trainings, for denoising and super-resolution: a training for x4 as printed does not break, but climbs to 17 times the loss of bicubic and
+trainings, for denoising and super-resolution. A training for x4 as printed does not break, but climbs to 17 times the loss of bicubic and
 is 2.9 dB below it after 100 iterations, where the limited one is 0.2 dB above. Adam at 0.001, to which the authors' change log says they
 went, learns faster while it holds, and does not hold with every seed. The literal setting stays as preset `printed`; `authors` (their
 optimiser: another course of the rate, weight decay, values cut at 5) needs the same limit in its trainings, while its search holds by its
@@ -46,11 +46,11 @@ steps alone for 20 epochs of 18 steps and alternate from there; the noise level 
 
 TRIED = """## What was tried
 
-*peak*: the largest pixel loss over that of a net that changes nothing; *holds*: below 3;
-*peaks*: above, and comes back below 1; *grows*: does not, with one seed at least. *gain*: of the mean of the last 50 steps over
-that net, in dB on the training's own patches: who learns, not who restores best. Of several seeds the mean, the least and the most. The
-rate is that of the schedule's beginning throughout, as it is for the first thousands of iterations, but where *iterations* is among the
-changes: there the cosine ends with the trial. BSDS500, CPU, one thread.
+*peak*: the largest pixel loss over that of a net that changes nothing; *holds*: below 3; *peaks*: above, and comes back below 1; *grows*:
+does not, with one seed at least. *gain*: of the mean of the last 50 steps over that net, in dB on the training's own patches: who learns,
+not who restores best. Of several seeds the mean, the least and the most. The rate is that of the schedule's beginning throughout, as it is
+for the first thousands of iterations, but where *iterations* is among the changes: there the cosine ends with the trial. BSDS500, CPU, one
+thread.
 
 """
 
