@@ -105,8 +105,9 @@ def training_hindrances(chosen, device: str = "meta") -> list[str]:
     return hindrances(state.gradients, [t.to(device) for t in state.batches(0)], device)
 
 
-PRESETS = [("paper", "denoise", None), ("paper", "sr", 4), ("authors", "denoise", None), ("authors", "sr", 3), ("classroom", "sr", 2),
-           ("study", "denoise", None), ("tiny", "sr", 3)]
+LARGE = [("paper", "denoise", None), ("paper", "sr", 4), ("authors", "denoise", None), ("authors", "sr", 3)]
+PRESETS = [*(pytest.param(which, marks=pytest.mark.slow) for which in LARGE), ("classroom", "sr", 2), ("study", "denoise", None),
+           ("tiny", "sr", 3)]
 
 
 @pytest.mark.parametrize("which", PRESETS, ids=str)
@@ -115,6 +116,7 @@ def test_steps_of_every_preset_can_be_recorded(which):
     assert search_hindrances(chosen) == [] and training_hindrances(chosen) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [
     {"cell_sharing": "on"}, {"cell_sharing": "off"}, {"cell_sharing": "tied"}, {"second_input": "mixed"}, {"lwas": False},
     {"residual": False}, {"affine": True}, {"beta_norm": "incoming"}, {"fixed_path": (0, 1)}, {"end": "aspp", "sigmoid": True},

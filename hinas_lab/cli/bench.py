@@ -1,5 +1,6 @@
 """``hinas-lab bench``: ours against the literal way, as ratios within one run."""
 
+import textwrap
 from dataclasses import asdict
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def _gpu(args) -> int:
     device, rows = use_machine(Namespace(device=args.device or "cpu", threads=None)), []
     readings = weight_gradient_bench if args.weight_gradients else gpu
     for r in readings.readings(device, args.quick, base=base):
-        print(f"{r.what:<46.46} {r.value:>9.4g} {r.unit}" + f"\n    {r.note}" * bool(r.note), flush=True)
+        note = textwrap.fill(r.note, 80, initial_indent="    ", subsequent_indent="    ")
+        print(f"{r.what:<46.46} {r.value:>9.4g} {r.unit}" + f"\n{note}" * bool(note), flush=True)
         rows.append(asdict(r))
         if args.json:  # after each: nothing is lost when time runs out
             write_json(args.json, {"machine": environment(0, device), "preset": base, "quick": args.quick, "rows": rows})
