@@ -51,8 +51,7 @@ def calibrate(net: SuperNet, patches: Patches, w: tuple[int, ...], config: Searc
               n: int = CALIBRATION_PATCHES):
     """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before.
 
-    The patches pass together, as each layer's statistics must be of all of them: at the paper's size, with one-hot weights, about 3 GB,
-    as much as a weight step of batch 8.
+    The patches pass together, as each layer's statistics must be of all of them: memory grows with ``n`` times the patch's pixels.
     """
     training, kept = net.training, {k: v.clone() for k, v in net.named_buffers()}
     norms = [m for m in net.modules() if hasattr(m, "momentum")]
