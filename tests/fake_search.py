@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from hinas_lab.config import SearchSpace, to_dict
-from hinas_lab.engine.records import Epoch, Records, Step
+from hinas_lab.records import Epoch, Records, Step
 from hinas_lab.space.decode import decode
 
 SPACE = SearchSpace(layers=2, nodes=2, width=2, stem=4)

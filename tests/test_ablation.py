@@ -12,25 +12,33 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from hinas_lab import lessons
-from hinas_lab.lessons.questions import solve
+from hinas_book import lessons
+from hinas_book.ch07_ablations import chooser, figures, findings
+from hinas_book.ch07_ablations.chosen_n import announced, by_chance, choices, plan, tost_interval
+from hinas_book.ch07_ablations.one_change import one_change
+from hinas_book.kit import recorded
+from hinas_book.kit.claims import NOT_TESTED
+from hinas_book.kit.design import Setting
+from hinas_book.kit.missing import asked
+from hinas_book.kit.registry import designs
+from hinas_book.kit.verdicts import against_least, verdict_table
+from hinas_book.lessons.questions import solve
+from hinas_book.paper.printed_tests import printed_tests
+from hinas_book.paper.published import table
+from hinas_lab.analysis.campaign import run_design as study
+from hinas_lab.analysis.jobs import SearchJob
+from hinas_lab.analysis.statistics import (
+    Contrast,
+    detectable,
+    equivalent,
+    paired,
+    pairs_needed,
+    power,
+)
+from hinas_lab.draw import style
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, sample
 from hinas_lab.storage import write_json
-from hinas_lab.studies import findings, recorded
-from hinas_lab.studies.absent import asked
-from hinas_lab.studies.campaign import study
-from hinas_lab.studies.chosen_n import announced, by_chance, choices, plan, tost_interval
-from hinas_lab.studies.claims import NOT_TESTED
-from hinas_lab.studies.designs import DESIGNS, module
-from hinas_lab.studies.designs.common import Setting
-from hinas_lab.studies.jobs import SearchJob
-from hinas_lab.studies.one_change import one_change
-from hinas_lab.studies.printed_tests import printed_tests
-from hinas_lab.studies.published import table
-from hinas_lab.studies.statistics import Contrast, detectable, equivalent, paired, pairs_needed, power
-from hinas_lab.studies.verdicts import against_least, verdict_table
-from hinas_lab.views import ablation, choosing, style
 
 NAMES = ("lwas-residual", "budget", "loss", "widths", "sharing")
 ENV = {"hinas_lab": "0", "versions": {}, "device": "cpu", "seed": 0}
@@ -53,7 +61,7 @@ def played(job, rng: random.Random) -> dict:
 def record_of(name: str, seeds: int | None = None) -> dict:
     """The record that the registered design makes, at preset tiny."""
     rng, cache = random.Random(name), {}
-    design = module(name).design(Setting(base="tiny", seeds=seeds))
+    design = designs()[name].design(Setting(base="tiny", seeds=seeds))
     jobs = next(design)
     while True:
         try:
@@ -150,7 +158,7 @@ def test_the_90_percent_interval_is_the_two_tests(seed):
 def test_the_printed_90_percent_interval_is_the_two_tests(t):
     a, b = {8: (2, 1), 9: (3, 2)}[t.table]
     on, off = (table(t.table).rows[i][t.column] for i in (a, b))
-    low, high = ablation.printed_tost_interval(t)
+    low, high = figures.printed_tost_interval(t)
     for margin in (0.02, 0.05, 0.1, 0.15, 0.2):
         p = [stats.ttest_ind_from_stats(on.value + shift, on.std, 3, off.value, off.std, 3, equal_var=False, alternative=side).pvalue
              for shift, side in ((margin, "greater"), (-margin, "less"))]
@@ -190,7 +198,7 @@ def test_asked_prints_the_scale_or_the_command(records, tmp_path, monkeypatch, c
 def test_every_design_has_its_command():
     from hinas_lab.cli.main import build_parser
 
-    for name in DESIGNS:
+    for name in designs():
         program, *argv = recorded.made_by(name).split()
         assert program == "hinas-lab" and build_parser().parse_args(argv).name == name
 
@@ -289,7 +297,7 @@ def test_few_seeds_have_no_verdict(tmp_path, monkeypatch):
     write_json(tmp_path / "lwas-residual.json", record)
     assert "**unresolved**" in verdict_table("lwas-residual") and "| none: too few |" in verdict_table("lwas-residual")
     assert isnan(findings.contrast_of({"mean": 0, "n": 2, "p": None}).p)
-    assert len(ablation.figure_factors(record).axes) == 6
+    assert len(figures.figure_factors(record).axes) == 6
 
 
 def test_what_three_seeds_would_have_said():
@@ -310,7 +318,7 @@ def labels(ax) -> list[str]:
 
 
 def test_all_seeds_of_the_arms_are_drawn(records):
-    figure = ablation.figure_factors(records["lwas-residual"])
+    figure = figures.figure_factors(records["lwas-residual"])
     arms, lwas, residual = figure.axes[:3]
     dots = next(line for line in arms.lines if line.get_linestyle() == "None")
     rows = [r["psnr"] for r in records["lwas-residual"]["rows"] if r["task"] == "denoise"]
@@ -322,40 +330,40 @@ def test_all_seeds_of_the_arms_are_drawn(records):
 
 
 def test_the_other_pictures(records):
-    left, right = ablation.figure_budget(records["budget"]).axes
+    left, right = figures.figure_budget(records["budget"]).axes
     assert [t.get_text() for t in right.get_xticklabels()] == ["20", "80", "320"] and left.get_legend() is not None
-    axes = ablation.figure_loss(records["loss"]).axes
+    axes = figures.figure_loss(records["loss"]).axes
     assert len(axes) == 6 and axes[2].yaxis_inverted() and not axes[0].yaxis_inverted()
     assert axes[5].get_title("left") == "super-resolution: GMSD (less is better)"
-    raw, equal, table, arms = ablation.figure_widths(records["widths"]).axes
+    raw, equal, table, arms = figures.figure_widths(records["widths"]).axes
     assert len(equal.get_xticklabels()) == 12 and raw.get_ylim() == equal.get_ylim()
     found = sum(int(t.get_text()[1:]) for t in equal.texts)
     assert found == 6 and [t.get_text() for t in table.get_legend().get_texts()] == ["ws", "w40", "wm"]
-    printed, here = ablation.figure_sharing(records["sharing"], printed_tests()).axes
+    printed, here = figures.figure_sharing(records["sharing"], printed_tests()).axes
     assert len(labels(printed)) == 6 and labels(here) == ["cell sharing"] and printed.get_xlim() == here.get_xlim()
     assert printed.get_title("left").startswith("printed, n = 3: 5 of 6 bars lie in the gray band")
     bars = [line.get_xdata() for line in printed.lines if line.get_linewidth() == 7]
     assert len(bars) == 6 and sum(max(map(abs, ends)) < 0.1 for ends in bars) == 5
-    (planning,) = ablation.figure_planning(drawn(8), 0.03).axes
+    (planning,) = figures.figure_planning(drawn(8), 0.03).axes
     assert [t.get_text() for t in planning.get_legend().get_texts()][0] == "0.03 dB is true: chance that it is found"
-    (table,) = ablation.figure_table([t for t in printed_tests() if t.table == 1]).axes
+    (table,) = figures.figure_table([t for t in printed_tests() if t.table == 1]).axes
     assert len(labels(table)) == 36
 
 
 def test_choices_as_a_picture():
     d = drawn(8)
-    top, below = choosing.figure_choices(d, 3, at=55).axes
+    top, below = chooser.figure_choices(d, 3, at=55).axes
     assert len(below.collections[0].get_segments()) == 56 and "n = 3, study 56 of 56 (seeds " in top.get_title("left")
     filled = [line for line in top.lines if line.get_marker() == "o" and line.get_markerfacecolor() == style.INK]
     assert sorted(float(line.get_xdata()[0]) for line in filled) == sorted(d)[-3:]
-    assert "one pair has no interval; no verdict below 6 pairs" in choosing.sentence(choices(d, 1)[0], 8, 1)
-    assert "no verdict" not in choosing.sentence(choices(d, 6)[0], 28, 1)
+    assert "one pair has no interval; no verdict below 6 pairs" in chooser.sentence(choices(d, 1)[0], 8, 1)
+    assert "no verdict" not in chooser.sentence(choices(d, 6)[0], 28, 1)
 
 
 def test_the_reader_chooses(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "1")
     contrasts = {"one": drawn(8), "other": drawn(6, 1)}
-    which, seeds, chosen, picture = choosing.choose_n(contrasts).children
+    which, seeds, chosen, picture = chooser.choose_n(contrasts).children
     assert (seeds.max, chosen.max, chosen.value) == (8, 8, 8) and bytes(picture.value).startswith(b"\x89PNG")
     before = picture.value
     seeds.value = 3
@@ -367,15 +375,15 @@ def test_the_reader_chooses(monkeypatch):
     which.value = "other"  # it has six seeds only
     assert (seeds.max, seeds.value, chosen.max) == (6, 6, 1)
     with pytest.raises(ValueError, match="at least one contrast"):
-        choosing.choose_n({})
+        chooser.choose_n({})
 
 
 def test_a_still_picture_without_widgets(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
-    still = choosing.choose_n({"one": drawn(8)})
+    still = chooser.choose_n({"one": drawn(8)})
     assert isinstance(still, Figure) and [ax.get_title("left").split("\n")[0] for ax in still.axes] == [
         "n = 1: 8 studies", "n = 3: 56 studies", "n = 8: 1 study"]
-    assert len(choosing.choose_n({"one": drawn(2)}).axes) == 2
+    assert len(chooser.choose_n({"one": drawn(2)}).axes) == 2
 
 
 # a study of one's own
@@ -391,7 +399,7 @@ def test_one_change_is_a_study(tmp_path):
     assert max(told["differences"]) < 0  # twenty iterations do not teach a net to copy its input
     assert "changed {'residual': False} - as it is" in findings.of_change(told)[1]
     assert study(one_change(setting, change), tmp_path)["rows"] == told["rows"]  # nothing is trained twice
-    assert len(ablation.figure_change(told).axes) == 2
+    assert len(figures.figure_change(told).axes) == 2
     with pytest.raises(ValueError, match="change = {'speed': 2}: .*speed"):
         next(one_change(setting, {"speed": 2}))
 

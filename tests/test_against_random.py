@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from hinas_book.ch09_against_random import figures as views
+from hinas_book.ch09_against_random import findings as study
+from hinas_book.ch09_against_random.findings import Field, read
+from hinas_book.kit.missing import Absent
+from hinas_lab.analysis.statistics import best_of, kendall
 from hinas_lab.config import preset
+from hinas_lab.draw.style import theme
+from hinas_lab.live.sliders import slider
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import sample
-from hinas_lab.studies import against_random as study
-from hinas_lab.studies.absent import Absent
-from hinas_lab.studies.against_random import Field, read
-from hinas_lab.studies.statistics import best_of, kendall
-from hinas_lab.views import against_random as views
-from hinas_lab.views.sliders import slider
-from hinas_lab.views.style import theme
 
 SPACE = preset("tiny").space
 N = 12

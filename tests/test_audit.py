@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from hinas_lab.images import audit as module
-from hinas_lab.images.audit import CORRELATION, SMALLEST, audit
-from hinas_lab.images.catalog import TEST, TRAIN, photograph_path
+from hinas_lab.images.datasets import audit as module
+from hinas_lab.images.datasets.audit import CORRELATION, SMALLEST, audit
+from hinas_lab.images.datasets.catalog import TEST, TRAIN, photograph_path
 
 PHOTOS = {name: photograph_path(name) for name in (*TRAIN, *TEST)}
 NAMES = ("astronaut.png", "chelsea.png", "camera.png", "coffee.png", "rocket.jpg", "coins.png")

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from test_runs import hinas, open_run, refused, same_result, setting, snapshot, start_run, tiny_runs
 
-from hinas_lab.engine import search as engine_search
-from hinas_lab.engine import train as engine_train
-from hinas_lab.engine.runs import load_supernet
+from hinas_lab.runs.folder import load_supernet
+from hinas_lab.searching import loop as engine_search
+from hinas_lab.training import training as engine_train
 
 DENOISE = "search --preset tiny --run X"
 SR = "search --preset tiny --task sr --run X"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from hinas_lab.lessons.toys import RULES, Chase, Share, descend, gradient
-from hinas_lab.views.bilevel import LINES, figure_bilevel
+from hinas_book.ch03_search.figures import LINES, figure_bilevel
+from hinas_book.ch03_search.toys import RULES, Chase, Share, descend, gradient
 
 A = np.linspace(-1.5, 2.5, 9)
 

@@ -10,16 +10,16 @@ from matplotlib.artist import Artist
 from PIL import Image
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.engine.records import Epoch, Records, Step
+from hinas_lab.draw import style
+from hinas_lab.draw.plots import edge_labels, winners
+from hinas_lab.live.board.blit import Stamp, log_ticks_between, quick_png, ticks_between
+from hinas_lab.live.board.board import Board, Moment
+from hinas_lab.live.board.panes import AlphaMaps, Patch, Trellis, Wiring
+from hinas_lab.live.board.traces import AlphaCurves, Entropy, Flips, Losses, Scores
+from hinas_lab.records import Epoch, Records, Step
 from hinas_lab.space import decode
 from hinas_lab.space.decode import skip_share
 from hinas_lab.space.ops import OP_NAMES, OPS
-from hinas_lab.views import style
-from hinas_lab.views.blit import Stamp, log_ticks_between, quick_png, ticks_between
-from hinas_lab.views.board import Board, Moment
-from hinas_lab.views.panes import AlphaMaps, Patch, Trellis, Wiring
-from hinas_lab.views.plots import edge_labels, winners
-from hinas_lab.views.traces import AlphaCurves, Entropy, Flips, Losses, Scores
 
 SPACE = SearchSpace(layers=2, nodes=2, width=4)
 EPOCHS, WARMUP, FIRST, PER = 6, 2, 4, 5
@@ -341,7 +341,7 @@ def test_a_stamp_is_the_text_that_matplotlib_draws():
     """The copied picture lies within a pixel of where matplotlib would have drawn the text."""
     from matplotlib.text import Text
 
-    from hinas_lab.views.blit import Blit
+    from hinas_lab.live.board.blit import Blit
 
     where = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": style.FRAME}
     places = []

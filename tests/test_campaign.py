@@ -21,14 +21,15 @@ import pytest
 from PIL import Image
 from test_runs import ROOT, hinas, refused, snapshot, write_photos
 
-from hinas_lab.cli.study_campaign import executor
+from hinas_book.ch09_against_random import paths
+from hinas_book.kit.design import Setting
+from hinas_lab.analysis import jobs
+from hinas_lab.analysis.campaign import run_design as study
+from hinas_lab.analysis.executors import executor
+from hinas_lab.analysis.jobs import Job, ScoreJob, SearchJob, TrainJob, stored, work
 from hinas_lab.config import Loss
-from hinas_lab.engine import runs, scoring, search
-from hinas_lab.studies import jobs
-from hinas_lab.studies.campaign import study
-from hinas_lab.studies.designs import paths
-from hinas_lab.studies.designs.common import Setting
-from hinas_lab.studies.jobs import Job, ScoreJob, SearchJob, TrainJob, stored, work
+from hinas_lab.runs import folder
+from hinas_lab.searching import loop, scoring
 
 SPACE = {"layers": 1, "nodes": 1, "stem": 2, "repeats": 1}
 SEARCH = {"space": SPACE, "epochs": 2, "crops_per_image": 3, "patch": 11, "validate_crop": 24}
@@ -271,7 +272,7 @@ def stop_at(monkeypatch, module, name: str, call: int, error: BaseException):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), FloatingPointError("the loss became nan")], ids=["Ctrl-C", "error"])
 @pytest.mark.parametrize("module, name, call", [
-    (search, "weight_step", 5), (scoring, "validate", 2), (scoring, "validate", 5), (runs, "load_network", 2), (jobs, "write_json", 4),
+    (loop, "weight_step", 5), (scoring, "validate", 2), (scoring, "validate", 5), (folder, "load_network", 2), (jobs, "write_json", 4),
 ], ids=lambda x: str(getattr(x, "__name__", x)))  # fmt: skip
 def test_a_study_that_was_stopped_continues(setting, tmp_path, monkeypatch, undisturbed, module, name, call, error):
     stop_at(monkeypatch, module, name, call, error)
@@ -286,7 +287,7 @@ def test_a_study_that_was_stopped_continues(setting, tmp_path, monkeypatch, undi
 KILLED = """
 import os, signal, sys
 import test_campaign as t
-from hinas_lab.engine import train
+from hinas_lab.training import training as train
 real, calls = train.set_gradients, []
 def set_gradients(*args):
     calls.append(1)
@@ -405,7 +406,7 @@ def test_an_executor_that_dies(tmp_path):
 
 WORKERS = """
 import signal, time
-from hinas_lab.cli.study_campaign import executor
+from hinas_lab.analysis.executors import executor
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: in the background of a shell it is ignored
     with executor("process", 1) as pool:
@@ -470,7 +471,7 @@ def test_ctrl_c_and_the_same_command(here, monkeypatch, photos):
     command = ["study", "paths", "--preset", "tiny", "--seeds", "1", "--executor", "here", "--data", photos, "--json", "paths.json"]
     monkeypatch.setattr(paths, "SPACE", paths.SPACE | SPACE | {"layers": 3})
     with monkeypatch.context() as patch:
-        stop_at(patch, search, "weight_step", 12, KeyboardInterrupt())
+        stop_at(patch, loop, "weight_step", 12, KeyboardInterrupt())
         code, out, err = hinas(*command)
     assert (code, out) == (130, "") and "interrupted; the same command continues, finished jobs are kept" in err
     assert not Path("paths.json").exists()

@@ -17,13 +17,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
 from hinas_lab.config import preset
-from hinas_lab.engine import graphs, precision, search, train
-from hinas_lab.engine.graphs import Captured, graphs_on
-from hinas_lab.engine.memory import memory_advice, search_step
-from hinas_lab.engine.search import Search, arch_step, weight_step
-from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.patches import A, Patches, W, generator
+from hinas_lab.searching import loop
+from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
+from hinas_lab.training import cuda_graphs, numerics, training
+from hinas_lab.training.cuda_graphs import Captured, graphs_on
+from hinas_lab.training.step_memory import memory_advice, search_step
+from hinas_lab.training.training import Training, train_step
 
 READS = {"tensor", "new_tensor", "as_tensor", "from_numpy", "item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__"}
 
@@ -87,8 +88,8 @@ def pictures(channels: int, side: int = 80) -> dict[str, np.ndarray]:
 
 def small(chosen):
     """The preset's nets at a batch of 2 small patches: what is recorded, kernel by kernel, does not depend on it."""
-    search = replace(chosen.search, batch=2, patch=16, crops_per_image=4, precision="float32")
-    return chosen._replace(search=search, train=replace(chosen.train, batch=2, patch=16))
+    loop = replace(chosen.search, batch=2, patch=16, crops_per_image=4, precision="float32")
+    return chosen._replace(search=loop, train=replace(chosen.train, batch=2, patch=16))
 
 
 def search_hindrances(chosen, device: str = "meta") -> list[str]:
@@ -205,8 +206,8 @@ class FakeCuda:
 @pytest.fixture
 def on_a_gpu(monkeypatch):
     """Searches and trainings record graphs, on a CPU that plays the GPU."""
-    monkeypatch.setattr(graphs, "WARMUP", 2)
-    for module in (search, train):
+    monkeypatch.setattr(cuda_graphs, "WARMUP", 2)
+    for module in (loop, training):
         monkeypatch.setattr(module, "graphs_on", lambda when, device: when != "off")
     return lambda broken=None: FakeCuda(monkeypatch, broken)
 
@@ -318,13 +319,13 @@ def test_bfloat16_is_refused_where_a_gpu_emulates_it(monkeypatch):
     for capability, fast in (((7, 5), False), ((8, 0), True)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, c=capability: c)
         for name in ("float32", "tf32", "float16"):
-            precision.check_precision(name, "cuda")
-        precision.check_precision("bfloat16", "cpu")
+            numerics.check_precision(name, "cuda")
+        numerics.check_precision("bfloat16", "cpu")
         if fast:
-            precision.check_precision("bfloat16", "cuda")
+            numerics.check_precision("bfloat16", "cuda")
         else:
             with pytest.raises(ValueError, match="precision = 'bfloat16': Tesla T4 only emulates it; use float16 or float32"):
-                precision.check_precision("bfloat16", "cuda:0")
+                numerics.check_precision("bfloat16", "cuda:0")
 
 
 # ---- batches drawn ahead --------------------------------------------------------------------------------------------
@@ -338,13 +339,13 @@ def test_batches_drawn_ahead_are_those_drawn_when_asked_for(task, scale, monkeyp
     genotype = sample(chosen.space, random.Random(0))
     config = replace(chosen.train, iterations=12)
     states = [Training(genotype, config, patches) for _ in range(2)]
-    ahead = train.Ahead(states[0]._draw, 3)
+    ahead = training.Ahead(states[0]._draw, 3)
     for i in (0, 1, 2, 3, 7, 8, 0, 1):
         for mine, theirs in zip(ahead(i), states[1]._draw(i), strict=True):
             assert torch.equal(mine, theirs)
     states[0].batches, states[0].read_every = ahead, 5
-    monkeypatch.setattr(train, "RECORDS", 2)
-    records = [[(r.iteration, r.loss, r.pixel, r.lssim, r.lr) for r in train.train(state)] for state in states]
+    monkeypatch.setattr(training, "RECORDS", 2)
+    records = [[(r.iteration, r.loss, r.pixel, r.lssim, r.lr) for r in training.train(state)] for state in states]
     assert records[0] == records[1] and [r[0] for r in records[0]] == [6, 12]
     for a, b in zip(states[0].net.state_dict().values(), states[1].net.state_dict().values()):
         assert torch.equal(a, b)
@@ -358,7 +359,7 @@ def test_a_loss_that_is_read_late_still_stops_before_a_record():
     gradients = state.gradients
     state.gradients = lambda *drawn: [t * (float("nan") if state.iteration == 2 else 1) for t in gradients(*drawn)]
     with pytest.raises(FloatingPointError, match="the loss became nan in iteration 3; nothing was saved after it; .*train.grad_clip"):
-        next(train.train(state))
+        next(training.train(state))
 
 
 def test_a_batch_is_made_of_its_draw():

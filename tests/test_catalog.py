@@ -11,10 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hinas_lab.images import catalog, verify
-from hinas_lab.images.catalog import cache_folder, digests, find, load_image, load_images, named_files, read_image, recognise
-from hinas_lab.images.sets import SETS, TEST, TRAIN, data_set
-from hinas_lab.images.verify import file_digest, pixel_digest
+from hinas_lab.images.datasets import catalog, verify
+from hinas_lab.images.datasets.catalog import (
+    cache_folder,
+    digests,
+    find,
+    load_image,
+    load_images,
+    named_files,
+    read_image,
+    recognise,
+)
+from hinas_lab.images.datasets.sets import SETS, TEST, TRAIN, data_set
+from hinas_lab.images.datasets.verify import file_digest, pixel_digest
 
 
 def write_image(path: Path, seed: int = 0, mode: str = "RGB", side: int = 8) -> Path:
@@ -204,7 +213,7 @@ def test_cache_folder(monkeypatch, tmp_path):
 
 def test_light(tmp_path):
     """Finding and reading load neither torch nor anything of the network."""
-    script = ("import sys; from hinas_lab.images.catalog import read_images; dict(read_images('builtin'));"
+    script = ("import sys; from hinas_lab.images.datasets.catalog import read_images; dict(read_images('builtin'));"
               "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') if m in sys.modules])")
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from hinas_book.kit import recorded
+from hinas_book.kit.claims import NOT_TESTED, PATH, claim, claims, judge
+from hinas_book.kit.design import Setting, judged, report
+from hinas_book.kit.verdicts import verdict_table
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.images.protocol import Protocol
 from hinas_lab.storage import write_json
-from hinas_lab.studies import recorded
-from hinas_lab.studies.claims import NOT_TESTED, PATH, claim, claims, judge
-from hinas_lab.studies.designs.common import Setting, judged, report
-from hinas_lab.studies.verdicts import verdict_table
 
 
 def test_what_is_registered():

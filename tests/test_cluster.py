@@ -13,11 +13,11 @@ distributed = pytest.importorskip("distributed")
 from test_campaign import Note, design, numbers, once  # noqa: E402
 from test_runs import hinas, refused, write_photos  # noqa: E402
 
-from hinas_lab.cli import study_campaign  # noqa: E402
-from hinas_lab.engine import train  # noqa: E402
-from hinas_lab.studies.campaign import study  # noqa: E402
-from hinas_lab.studies.designs.common import Setting  # noqa: E402
-from hinas_lab.studies.jobs import TrainJob  # noqa: E402
+from hinas_book.kit.design import Setting  # noqa: E402
+from hinas_lab.analysis import executors  # noqa: E402
+from hinas_lab.analysis.campaign import run_design as study  # noqa: E402
+from hinas_lab.analysis.jobs import TrainJob  # noqa: E402
+from hinas_lab.training import training  # noqa: E402
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Killed(TrainJob):
 
     def run(self, folder):
         if not Path(self.marker).exists():
-            real, calls = train.set_gradients, []
+            real, calls = training.set_gradients, []
 
             def set_gradients(*args):
                 calls.append(1)
@@ -38,14 +38,14 @@ class Killed(TrainJob):
                     os.kill(os.getpid(), signal.SIGKILL)
                 real(*args)
 
-            train.set_gradients = set_gradients
+            training.set_gradients = set_gradients
         return super().run(folder)
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """As ``--executor dask`` makes it."""
-    with study_campaign._cluster("dask", 2) as client:
+    with executors._cluster("dask", 2) as client:
         yield client
 
 
@@ -87,14 +87,14 @@ def test_an_error_of_a_job_is_not_tried_again(cluster, tmp_path):
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "foo://127.0.0.1:9"])
 def test_no_scheduler(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study_campaign, "PATIENCE", "1s")
+    monkeypatch.setattr(executors, "PATIENCE", "1s")
     refused(hinas("study", "paths", "--preset", "tiny", "--executor", address), f"--executor {address}: no Dask scheduler answers there")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cluster_that_is_closed(tmp_path):
     """By somebody, in mid-study: one line; and it ends with the command."""
-    with study_campaign.executor("dask", 1) as pool:
+    with executors.executor("dask", 1) as pool:
         client, pids = pool._client, pool._client.run(os.getpid).values()
         closing = threading.Timer(1.5, client.cluster.close)
         closing.start()
@@ -108,7 +108,7 @@ def test_a_cluster_that_is_closed(tmp_path):
 
 
 def test_the_cluster_ends_with_an_error():
-    with pytest.raises(ZeroDivisionError), study_campaign.executor("dask", 1) as pool:
+    with pytest.raises(ZeroDivisionError), executors.executor("dask", 1) as pool:
         client, cluster = pool._client, pool._client.cluster
         raise ZeroDivisionError
     assert client.status == "closed" and cluster.status.name == "closed"

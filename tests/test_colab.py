@@ -13,19 +13,19 @@ import pytest
 import torch
 
 import hinas_lab
+from hinas_book.lessons import colab
 from hinas_lab.config import preset
-from hinas_lab.engine import runs
-from hinas_lab.engine.packing import pack_run, packed, unpack_run
-from hinas_lab.engine.records import read_records
-from hinas_lab.engine.runs import open_search
-from hinas_lab.lessons import colab
+from hinas_lab.records import read_records
+from hinas_lab.runs import folder
+from hinas_lab.runs.folder import open_search
+from hinas_lab.runs.packing import pack_run, packed, unpack_run
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 @pytest.fixture(autouse=True)
 def no_keepers(monkeypatch):
-    monkeypatch.setattr(runs, "AFTER_SAVE", [])
+    monkeypatch.setattr(folder, "AFTER_SAVE", [])
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def finish(run):
         pass
 
 
-def stop_after(run, records, save_seconds=runs.SAVE_SECONDS):
+def stop_after(run, records, save_seconds=folder.SAVE_SECONDS):
     steps = run.steps(save_seconds)
     for _ in range(records):
         next(steps)
@@ -53,7 +53,7 @@ def test_a_search_goes_on_after_a_disconnect(tmp_path, monkeypatch, small, capsy
     colab.keep("runs", drive=tmp_path / "drive")
     stop_after(open_search("runs/live", small), 5)
     shutil.rmtree("runs")  # the machine is gone
-    runs.AFTER_SAVE.clear()
+    folder.AFTER_SAVE.clear()
 
     colab.keep("runs", drive=tmp_path / "drive")
     assert "live: back from" in capsys.readouterr().out
@@ -112,7 +112,7 @@ def test_only_the_files_of_a_run_come_out(tmp_path, small):
         file.writestr("../outside.txt", "x")
         file.writestr("inside.pkl", "x")
     unpack_run(tmp_path / "drive", tmp_path / "back" / "run")
-    assert {p.name for p in (tmp_path / "back" / "run").iterdir()} <= set(runs.FILES)
+    assert {p.name for p in (tmp_path / "back" / "run").iterdir()} <= set(folder.FILES)
     assert not list(tmp_path.rglob("outside.txt"))
 
 
@@ -125,7 +125,7 @@ def test_a_run_that_is_here_is_left_alone(tmp_path, small):
     after = (live / "state.safetensors").read_bytes()
     colab.keep(tmp_path / "runs", drive=tmp_path / "drive")
     assert before != after == (live / "state.safetensors").read_bytes()
-    assert len(runs.AFTER_SAVE) == 1, "asked twice, kept once"
+    assert len(folder.AFTER_SAVE) == 1, "asked twice, kept once"
 
 
 def test_what_ran_before_is_kept_and_what_lies_elsewhere_is_not(tmp_path, small):
@@ -146,7 +146,7 @@ def test_a_full_drive_does_not_end_the_search(tmp_path, small):
 
 def test_outside_colab(tmp_path, monkeypatch, capsys):
     colab.keep(tmp_path, on_drive=False)
-    assert not runs.AFTER_SAVE
+    assert not folder.AFTER_SAVE
     monkeypatch.setitem(sys.modules, "google.colab", None)
     with pytest.raises(ValueError, match="not Colab; name a folder"):
         colab.keep(tmp_path)

@@ -5,8 +5,12 @@ import random
 import pytest
 import torch
 
+from hinas_book.ch03_search.curvature import (
+    curvature_at_the_start,
+    largest_rate,
+    last_layer_curvature,
+)
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.lessons.curvature import curvature_at_the_start, largest_rate, last_layer_curvature
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network
 

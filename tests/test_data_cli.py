@@ -10,7 +10,7 @@ from test_catalog import IDS, write_bsds, write_div2k, write_image
 from test_download import BODY, HALF
 from test_runs import hinas, refused
 
-from hinas_lab.images.sets import SETS
+from hinas_lab.images.datasets.sets import SETS
 
 server, tiny = test_download.server, test_download.tiny
 

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinas_lab.images import degrade
-from hinas_lab.images.degrade import add_noise, bicubic_bands, crop_to_multiple, noise_field, upscale
+from hinas_lab.images.degrade import (
+    add_noise,
+    bicubic_bands,
+    crop_to_multiple,
+    noise_field,
+    upscale,
+)
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 
 scales = pytest.mark.parametrize("scale", [2, 3, 4])

@@ -8,18 +8,18 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+from hinas_book.ch07_ablations.widths import AGAIN
+from hinas_book.kit.design import paired_by_seed
+from hinas_book.kit.verdicts import judged
+from hinas_book.paper.published import table as published
+from hinas_lab.analysis.statistics import paired
 from hinas_lab.cli.main import main
-from hinas_lab.engine.baselines import METHODS, classical
-from hinas_lab.engine.evaluate import evaluate, mean
-from hinas_lab.engine.runs import load_genotype, load_network
-from hinas_lab.images.catalog import TEST, TRAIN, load_images
+from hinas_lab.images.datasets.catalog import TEST, TRAIN, load_images
 from hinas_lab.images.protocol import protocol
-from hinas_lab.studies.comparison import COMPARED, table, totals
-from hinas_lab.studies.designs.common import paired_by_seed
-from hinas_lab.studies.designs.widths import AGAIN
-from hinas_lab.studies.published import table as published
-from hinas_lab.studies.statistics import paired
-from hinas_lab.studies.verdicts import judged
+from hinas_lab.restoration.classical import METHODS, classical
+from hinas_lab.restoration.compare import COMPARED, table, totals
+from hinas_lab.restoration.measure import evaluate, mean
+from hinas_lab.runs.folder import load_genotype, load_network
 
 ROOT = Path(__file__).parent.parent
 

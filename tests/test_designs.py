@@ -13,21 +13,26 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hinas_lab.cli.study_campaign import lines
+from hinas_book.ch07_ablations import widths
+from hinas_book.ch08_perturbations import perturb
+from hinas_book.ch09_against_random import findings
+from hinas_book.ch10_state_of_the_art import state_of_the_art
+from hinas_book.cli.study import lines
+from hinas_book.kit import sharing_cost
+from hinas_book.kit.claims import claim, claims
+from hinas_book.kit.design import Setting, judged, paired_by_seed
+from hinas_book.kit.registry import designs
+from hinas_lab.analysis import jobs
+from hinas_lab.analysis.jobs import ScoreJob, SearchJob, TrainJob
+from hinas_lab.analysis.random_nets import random_genotypes
+from hinas_lab.analysis.statistics import percentile, share_worse
 from hinas_lab.config import SearchSpace
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import CHOICES, Genotype, legal_paths, sample
 from hinas_lab.storage import write_json
-from hinas_lab.studies import against_random, jobs, sharing
-from hinas_lab.studies.claims import claim, claims
-from hinas_lab.studies.designs import DESIGNS, module, perturb, state_of_the_art, widths
-from hinas_lab.studies.designs.common import Setting, judged, paired_by_seed
-from hinas_lab.studies.jobs import ScoreJob, SearchJob, TrainJob
-from hinas_lab.studies.random_search import random_genotypes
-from hinas_lab.studies.statistics import percentile, share_worse
 
 KINDS = {"search": SearchJob, "train": TrainJob, "score": ScoreJob}
-DRIVEN = [name for name in DESIGNS if name != "state-of-the-art"]
+DRIVEN = [name for name in designs() if name != "state-of-the-art"]
 "the other one reads pictures between its jobs"
 
 
@@ -36,11 +41,11 @@ def no_pictures_and_no_supernets(monkeypatch):
     def predicted(space, config):
         for way, bytes_a_patch in (("on", 1000), ("tied", 2500), ("off", 2500)):
             seconds = config.batch * {"on": 0.5, "tied": 1.4, "off": 1.5}[way]
-            yield sharing.Cost(sharing=way, cells=1, weights=1, kept=500 + bytes_a_patch * config.batch, seconds=seconds)
+            yield sharing_cost.Cost(sharing=way, cells=1, weights=1, kept=500 + bytes_a_patch * config.batch, seconds=seconds)
 
     monkeypatch.setattr(jobs, "content", lambda data, channels, scale: "0" * 12)
-    monkeypatch.setattr(sharing, "predicted", predicted)
-    monkeypatch.setattr(sharing, "measured", predicted)
+    monkeypatch.setattr(sharing_cost, "predicted", predicted)
+    monkeypatch.setattr(sharing_cost, "measured", predicted)
 
 
 def row_for(job, lift=lambda job: 0.0) -> dict:
@@ -71,7 +76,7 @@ def row_for(job, lift=lambda job: 0.0) -> dict:
 @cache
 def drive(name: str, seeds: int | None = None, base: str = "tiny", **options) -> SimpleNamespace:
     """``record`` of a design, ``batches`` of jobs, ``rows`` by key."""
-    return run_through(module(name).design(Setting(base=base, seeds=seeds)), lambda job: row_for(job, **options))
+    return run_through(designs()[name].design(Setting(base=base, seeds=seeds)), lambda job: row_for(job, **options))
 
 
 def run_through(design, row) -> SimpleNamespace:
@@ -135,7 +140,7 @@ def test_a_record_is_whole(name, tmp_path):
 @pytest.mark.parametrize("name", DRIVEN)
 def test_what_is_printed_fits_a_terminal(name, seeds):
     record = drive(name, seeds).record
-    out = lines(record)
+    out = lines(record, designs()[record["study"]])
     assert max(map(len, out)) <= 80, max(out, key=len)
     assert all(any(line.startswith(id) and c["verdict"] in line for line in out) for id, c in record["claims"].items())
 
@@ -274,17 +279,17 @@ def test_search_among_random_nets():
         if row["arm"] == "searched":
             below = sum(v < searched[row["seed"]] for v in twice.ravel()) / twice.size
             assert row["percentile"] == pytest.approx(100 * below)
-    field = against_random.read(record)
+    field = findings.read(record)
     assert (field.searched, field.rsws) == (pytest.approx(searched, abs=1e-5), pytest.approx(rsws, abs=1e-5))
     assert field.retest.mean == pytest.approx(kendall(twice[:, 0], twice[:, 1]))
-    taus = against_random.taus(field)
+    taus = findings.taus(field)
     for name, values in (("shared weights", shared["psnr"]), ("untrained supernet", untrained["psnr"]),
                          ("shared weights, not recalibrated", shared["raw"])):
         assert taus[name].mean == pytest.approx(np.mean([kendall(values, once) for once in twice.T]))
     everyone = np.array(searched + list(twice[:, 0]))  # nets trained once each; labels drawn anew
     seen, rng = abs(np.mean(searched) - twice[:, 0].mean()), np.random.default_rng(5)
     p = np.mean([abs((x := rng.permutation(everyone))[:8].mean() - x[8:].mean()) >= seen for _ in range(4000)])
-    assert against_random.permutation_p(field) == pytest.approx(p, abs=0.04)
+    assert findings.permutation_p(field) == pytest.approx(p, abs=0.04)
 
 
 def kendall(x, y) -> float:
@@ -386,7 +391,7 @@ def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches,
         assert g["mean"] == pytest.approx(ours[g["level"], "authors-eval"] - ours[g["level"], "whole"], abs=1e-4) and g["n"] == 8
         assert g["low"] < g["mean"] < g["high"] and g["high"] - g["low"] < 0.3, "over pictures, paired"
     assert [g["level"] for g in record["gains"]] == [30, 50, 70] and "Set14" in record["left_out"][0]
-    out = lines(record)
+    out = lines(record, designs()[record["study"]])
     assert max(map(len, out)) <= 80 and sum(line.startswith("FSRCNN") for line in out) == 9 and "left out: Set14" in " ".join(out)
 
 

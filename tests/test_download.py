@@ -21,9 +21,9 @@ import pytest
 from PIL import Image
 from tqdm import tqdm
 
-from hinas_lab.images import download, unpack
-from hinas_lab.images.download import get
-from hinas_lab.images.sets import SETS, Archive, DataSet
+from hinas_lab.images.datasets import download, unpack
+from hinas_lab.images.datasets.download import get
+from hinas_lab.images.datasets.sets import SETS, Archive, DataSet
 
 BAR = partial(tqdm, disable=True)
 

@@ -13,11 +13,11 @@ from PIL import Image
 from test_cli import strict_json
 from test_runs import fill_disk, hinas, python, refused, setting, snapshot, tiny_runs
 
-from hinas_lab.engine import evaluate as engine
-from hinas_lab.engine.evaluate import Row, mean
-from hinas_lab.engine.unfinished import Unfinished, plain
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS
+from hinas_lab.restoration import measure as engine
+from hinas_lab.restoration.measure import Row, mean
+from hinas_lab.restoration.unfinished import Unfinished, plain
 
 COMPUTED = {"seconds", "peak_mb"}
 "what differs from run to run"
@@ -417,7 +417,7 @@ def test_a_net_that_changes_nothing_is_noisy(pictures, monkeypatch, protocol):
     net = torch.nn.Identity()
     net.channels, net.scale, net.radius = 1, 1, 0
     info = {"preset": "tiny", "seed": 0, "parameters": 0, "task": "denoise", "data": "builtin", "channels": 1, "sigmas": [50.0]}
-    monkeypatch.setattr("hinas_lab.engine.runs.load_network", lambda *args: (net, info))
+    monkeypatch.setattr("hinas_lab.runs.folder.load_network", lambda *args: (net, info))
     Path("run").mkdir()
     Path("run/best.safetensors").touch()
     Image.fromarray(load_images("builtin", 1, "test")["camera"][:208, :208]).save("p/a/camera.png")
@@ -439,7 +439,7 @@ def test_classical_methods_load_no_torch(pictures):
 import os, sys
 os.chdir(sys.argv[1])
 from hinas_lab.cli.main import main
-from hinas_lab.engine import baselines
+from hinas_lab.restoration import classical as baselines
 baselines.TUNING_CROP = 24
 for argv in (["noisy"], ["tv", "--limit", "1"], ["bicubic", "--scale", "2", "--save", "out"], ["noisy", "--protocol", "whole-rgb"]):
     assert main(["evaluate", "--dataset", "p", "--json", "e.json", "--method", *argv]) == 0

@@ -13,21 +13,27 @@ from matplotlib.figure import Figure
 from test_cli import hinas
 from test_runs import refused
 
+from hinas_book.ch10_state_of_the_art.figures import (
+    figure_costs,
+    figure_scores,
+    figure_tradeoff,
+    plot_tradeoff,
+    published_points,
+    published_scores,
+)
+from hinas_book.kit import recorded
+from hinas_book.kit.design import Setting, judged, net_row, report
+from hinas_book.kit.registry import designs, paper_figures
+from hinas_book.kit.verdicts import in_words
+from hinas_book.paper import registry, tables, visual_comparisons
+from hinas_book.paper.our_rows import Measured, by_protocol, measured, merged, one_protocol
+from hinas_book.paper.our_studies import blocks
+from hinas_book.paper.published import TABLES, table
+from hinas_book.paper.registry import IDS, index, redraw
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.genotype import make, neighbours
+from hinas_lab.space.genotype import make
 from hinas_lab.storage import write_json
-from hinas_lab.studies import recorded
-from hinas_lab.studies.beneath import blocks
-from hinas_lab.studies.designs import DESIGNS
-from hinas_lab.studies.designs.common import Setting, judged, net_row, report
-from hinas_lab.studies.measured import Measured, by_protocol, measured, merged, one_protocol
-from hinas_lab.studies.neighbours import edits, summary
-from hinas_lab.studies.published import TABLES, table
-from hinas_lab.studies.verdicts import in_words
-from hinas_lab.views import figures, tables, visual
-from hinas_lab.views.figures import IDS, REGISTRY, index, redraw
-from hinas_lab.views.tradeoff import figure_costs, figure_scores, figure_tradeoff, plot_tradeoff, published_points, published_scores
 
 STAMP = {"commit": "abc", "device": "cpu", "seed": 0}
 
@@ -238,7 +244,7 @@ def test_a_damaged_record_is_one_line(record, tmp_path):
 
 
 def test_every_registered_study_has_its_command():
-    for name in DESIGNS:
+    for name in designs():
         command = recorded.made_by(name)
         assert command == f"hinas-lab study {name} --json data/studies/{name}.json"
         assert build_parser().parse_args(command.split()[1:]).name == name
@@ -258,7 +264,7 @@ def test_figure_7_stands_on_its_record(record, tmp_path, monkeypatch):
     assert all("data/studies/widths.json, seed 0; preset tiny" in text for text in svg.values())
     assert [arm for arm, text in svg.items() if "Viterbi value" in text] == ["ws"]  # the others were set by hand
     assert "4·W" in svg["wm"] and "4·W" not in svg["ws"] and "2·W" in svg["w40"]
-    monkeypatch.setattr(figures, "IDS", ("fig07",))
+    monkeypatch.setattr(registry, "IDS", ("fig07",))
     assert "widths.json, seed 0 | tiny |" in index({}, STAMP)
 
 
@@ -266,11 +272,11 @@ def test_figure_7_stands_on_its_record(record, tmp_path, monkeypatch):
 
 
 def test_visual_rows_are_the_papers(tmp_path):
-    rows = {n: visual.lines(n) for n in (5, 6, 8, 9, 12, 13)}
+    rows = {n: visual_comparisons.lines(n) for n in (5, 6, 8, 9, 12, 13)}
     assert [line.called for line in rows[5]] == ["101027", "207038"] and [line.image for line in rows[6]] == ["img_092", "img_016"]
     assert [line.level for line in rows[12]] == [30, 50, 70]
     assert [(line.called, line.level) for line in rows[13]] == [("101085", 2), ("41069", 4)]
-    assert visual.lines(1) == []
+    assert visual_comparisons.lines(1) == []
     for line in (line for some in rows.values() for line in some):
         assert line.columns[-1] == ("clean", "truth")
         for label, source in line.columns:
@@ -282,31 +288,31 @@ def test_visual_rows_are_the_papers(tmp_path):
     path = tmp_path / "figures.csv"
     for old, new, told in (("5,1,", "five,1,", "line 2, column figure: 'five'"), ("basic=study-basic", "basic", "column columns"),
                            ("5,1,BSDS500", "5,1,Kodak", "known data set")):
-        path.write_text(visual.PATH.read_text().replace(old, new, 1))
+        path.write_text(visual_comparisons.PATH.read_text().replace(old, new, 1))
         with pytest.raises(ValueError, match=told):
-            visual.lines(5, path)
+            visual_comparisons.lines(5, path)
 
 
 def test_a_visual_figure_restores_what_it_can_and_says_what_it_cannot():
-    line = replace(visual.lines(8)[0], stand_in="chelsea")
+    line = replace(visual_comparisons.lines(8)[0], stand_in="chelsea")
     asked = []
 
     def load(name):
         asked.append(name)
         return (lambda noisy: np.clip(noisy, 0, 1)) if name == "net" else None
 
-    figure = visual.figure_visual([line], load)
+    figure = visual_comparisons.figure_visual([line], load)
     panels = figure.axes[:4]
     assert asked == ["net-mse", "net"] and [ax.get_title().split("\n")[0] for ax in panels] == ["noisy", "MSE", "MSE + SSIM", "clean"]
     assert "dB" in panels[0].get_title() and "dB" in panels[2].get_title() and "dB" not in panels[1].get_title()
-    assert "no weights here" in panels[1].texts[0].get_text() and visual.STAND_IN in panels[0].get_ylabel()
+    assert "no weights here" in panels[1].texts[0].get_text() and visual_comparisons.STAND_IN in panels[0].get_ylabel()
     assert "classroom" in figure.get_suptitle()
-    absent = visual.figure_visual([visual.lines(12)[1]], lambda name: None).axes[0].texts[0].get_text()
+    absent = visual_comparisons.figure_visual([visual_comparisons.lines(12)[1]], lambda name: None).axes[0].texts[0].get_text()
     assert "25.93 dB, 0.7214" in absent and "Table 10" in absent  # NLRN at sigma 50
-    assert visual.figure_visual([line], load, local=True) is None  # no test has the paper's data sets
+    assert visual_comparisons.figure_visual([line], load, local=True) is None  # no test has the paper's data sets
 
 
-# ---- trade-off, neighbours
+# ---- trade-off
 
 
 def test_tradeoff_takes_printed_numbers_that_can_be_right():
@@ -332,26 +338,11 @@ def test_two_scores_of_printed_numbers_that_can_be_right():
     assert ax.get_xlabel() == "PSNR in dB, published" and ax.get_ylabel() == "SSIM, published"
 
 
-def test_neighbours_by_kind():
-    space = SearchSpace(layers=2, nodes=2, width=2)
-    cells = (((("conv_3x3", 0), ("skip", 1)), (("sep_3x3", 0), ("dil_3x3", 2))),) * 2
-    found = make(space, cells, (0, 1))
-    score = lambda g: {"psnr": 20.0 + sum(op == "conv_3x3" for c in g.cells for n in c for op, _ in n), "raw": 0.0}  # noqa: E731
-    rows = list(edits(found, score))
-    assert len(rows) == len(list(neighbours(found)))
-    told = summary(score(found)["psnr"], rows)
-    assert told["operation"]["n"] == 40 and told["source"]["n"] == 4  # 44 edge edits
-    assert told["operation"]["worse"] == 10 and told["source"]["worse"] == 0  # each of the two convolutions has five others
-    assert 0 <= told["operation"]["low"] < 0.25 < told["operation"]["high"] and told["operation"]["median_drop"] == 0
-    few = list(edits(found, score, most=3))
-    assert [r.kind for r in few].count("operation") == 3 and few == list(edits(found, score, most=3))
-
-
 # ---- the registry
 
 
 def test_every_id_is_registered_once_and_has_what_it_needs(tmp_path):
-    assert len(IDS) == 26 and set(REGISTRY) == {f"fig{n:02}" for n in range(1, 15)}
+    assert len(IDS) == 26 and set(paper_figures()) == {f"fig{n:02}" for n in range(1, 15)}
     for id in ("fig01", "fig02", "fig03", "fig04", "fig07", "fig10", "fig11", "fig14", "table10", "table12"):
         names = redraw(id, tmp_path, lambda name: None, STAMP)
         assert names and all((tmp_path / name).stat().st_size > 300 for name in names)

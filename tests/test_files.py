@@ -13,8 +13,14 @@ import skimage
 import tifffile
 from PIL import Image
 
-from hinas_lab.images import files
-from hinas_lab.images.files import Photo, check_output, estimate_noise, read_photo, write_photo
+from hinas_lab.restoration import photo_file
+from hinas_lab.restoration.photo_file import (
+    Photo,
+    check_output,
+    estimate_noise,
+    read_photo,
+    write_photo,
+)
 
 WHEEL = Path(skimage.__file__).parent / "data"
 RNG = np.random.default_rng(0)
@@ -101,7 +107,7 @@ def test_sixteen_bit_gray_of_every_kind(data, tmp_path):
     np.testing.assert_array_equal(np.rint(photo.pixels * 65535), DEEP)
 
 
-@pytest.mark.parametrize("fmt", files.READS)
+@pytest.mark.parametrize("fmt", photo_file.READS)
 def test_every_format_whatever_its_extension(fmt, tmp_path):
     path = save(tmp_path / "holiday.xyz", RGB, format=fmt)
     expected = opened(path).convert("RGB")
@@ -206,7 +212,7 @@ def test_broken_exif_does_not_lose_the_photograph(tmp_path):
 def test_colour_profile_is_kept_where_it_fits(tmp_path):
     profile = bytes(16) + b"RGB " + bytes(200)
     photo = read_photo(save(tmp_path / "in.png", RGB, icc_profile=profile))
-    for suffix in files.WRITERS:
+    for suffix in photo_file.WRITERS:
         write_photo(tmp_path / f"out{suffix}", photo)
         assert read_photo(tmp_path / f"out{suffix}").icc == profile
     assert read_photo(save(tmp_path / "gray.png", GRAY, icc_profile=profile)).icc == b""
@@ -257,7 +263,7 @@ def test_refused_in_one_line(kind, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("fmt", files.READS)
+@pytest.mark.parametrize("fmt", photo_file.READS)
 def test_truncated_anywhere(fmt, tmp_path):
     whole, path = encoded(RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8), fmt), tmp_path / "cut"
     for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
@@ -298,7 +304,7 @@ def test_large_photographs_are_no_bombs(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     assert read_photo(save(tmp_path / "x.png", GRAY)).pixels.shape == (7, 5)
     monkeypatch.undo()
-    assert files.MAX_PIXELS == 2 * Image.MAX_IMAGE_PIXELS > 100e6
+    assert photo_file.MAX_PIXELS == 2 * Image.MAX_IMAGE_PIXELS > 100e6
 
 
 # Writing

@@ -14,7 +14,7 @@ from PIL import Image
 from test_runs import hinas, refused, snapshot
 from torch.nn import functional as F
 
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS
 
 

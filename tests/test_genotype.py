@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.space.genotype import Genotype, check_fits, diff, legal_paths, make, neighbours, sample
+from hinas_lab.space.genotype import (
+    Genotype,
+    check_fits,
+    diff,
+    legal_paths,
+    make,
+    neighbours,
+    sample,
+)
 
 SPACES = {
     "denoise": SearchSpace(), "sr": preset("paper", "sr").space, "tied": SearchSpace(lwas=False),

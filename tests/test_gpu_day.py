@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from test_runs import ROOT
 
-from hinas_lab.engine.runs import load_network
 from hinas_lab.images.patches import split
+from hinas_lab.runs.folder import load_network
 
 PARTS = "check gradients stability bench search colour gray searched x4 seeds"
 SEARCH = {"config.json", "env.json", "records.npz", "genotype.json"}

@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 
 from hinas_lab.config import SearchSpace
+from hinas_lab.draw import genotype_graph, style
+from hinas_lab.draw.diagram import drawing as values
+from hinas_lab.draw.diagram import layered
 from hinas_lab.space.genotype import diff, make, neighbours, sample
 from hinas_lab.space.ops import OPS
-from hinas_lab.views import drawing as values
-from hinas_lab.views import graphs, layered, style
 
 SPACE = SearchSpace()
 CELL = ((("conv_3x3", 0), ("sep_5x5", 1)), (("skip", 0), ("dil_3x3", 2)))
@@ -41,28 +42,28 @@ def backend(request, monkeypatch):
 
 
 def test_genotype_has_the_path_and_all_cells():
-    drawing = graphs.draw_genotype(SMALL)
+    drawing = genotype_graph.draw_genotype(SMALL)
     titles = [g.title for g in drawing.groups]
     assert titles == ["width path 0-1 (Viterbi value 0.25)", "cell of layer 0", "cell of layer 1"]
     assert drawing.title == f"genotype for denoising, {SMALL.hash}"
-    assert graphs.draw_genotype(SMALL, title="mine").title == "mine"
+    assert genotype_graph.draw_genotype(SMALL, title="mine").title == "mine"
     assert "node 1 = skip of h(l-1) + dil 3x3 of node 0" in drawing.alt and "start, 1·W, 1.5·W" in drawing.alt
 
 
 def test_cell_labels_inputs_nodes_and_channels():
-    labels = [[n.label for n in g.nodes] for g in graphs.draw_genotype(SMALL).groups[1:]]
+    labels = [[n.label for n in g.nodes] for g in genotype_graph.draw_genotype(SMALL).groups[1:]]
     assert labels == [
         ["h(l-1)\nstart", "h(l-2)\nfirst conv", "node 0\n1·W", "node 1\n1·W", "output\n2 × 1·W = 2·W"],
         ["h(l-1)\nlayer 0", "h(l-2)\nstart", "node 0\n1.5·W", "node 1\n1.5·W", "output\n2 × 1.5·W = 3·W"],
     ]
-    drawn = {(e.tail, e.head, e.op) for e in graphs.draw_cell(SMALL, 1).groups[0].edges if e.op}
+    drawn = {(e.tail, e.head, e.op) for e in genotype_graph.draw_cell(SMALL, 1).groups[0].edges if e.op}
     assert ("layer 1 node 0", "layer 1 node 1", "dil_3x3") in drawn and len(drawn) == 4
     with pytest.raises(ValueError, match="layer = 2"):
-        graphs.draw_cell(SMALL, 2)
+        genotype_graph.draw_cell(SMALL, 2)
 
 
 def test_path_shows_all_legal_moves():
-    group = graphs.draw_path(sample(SPACE, random.Random(0))).groups[0]
+    group = genotype_graph.draw_path(sample(SPACE, random.Random(0))).groups[0]
     assert len(group.edges) == 14 and len(group.nodes) == 9
     assert sum(e.mark == "path" for e in group.edges) == 3
     assert sum(n.kind == "node" for n in group.nodes) == 4
@@ -70,12 +71,12 @@ def test_path_shows_all_legal_moves():
 
 def test_path_of_one_width_and_of_other_factors():
     one = make(SearchSpace(layers=3, nodes=1, width_factors=(4.0,)), ((CELL[0],),) * 3, (0, 0, 0))
-    assert [n.label for n in graphs.draw_path(one).groups[0].nodes][1] == "layer 0\n4·W"
-    assert "node 0" in graphs.draw_genotype(one).svg()
+    assert [n.label for n in genotype_graph.draw_path(one).groups[0].nodes][1] == "layer 0\n4·W"
+    assert "node 0" in genotype_graph.draw_genotype(one).svg()
 
 
 def test_difference_marks_changes_by_more_than_colour():
-    drawing = graphs.draw_difference(SMALL, EDITED)
+    drawing = genotype_graph.draw_difference(SMALL, EDITED)
     path, first, second = drawing.groups
     assert [e.mark for e in path.edges].count("new") == 2 and path.title == "width path 1-1, was 0-1"
     marks = {(e.mark, e.op) for e in first.edges if e.mark in ("new", "old")}
@@ -87,19 +88,19 @@ def test_difference_marks_changes_by_more_than_colour():
 
 
 def test_difference_of_equals_and_of_strangers():
-    same = graphs.draw_difference(SMALL, SMALL)
+    same = genotype_graph.draw_difference(SMALL, SMALL)
     assert same.alt == "No difference." and "no changes" in same.title and "style=dashed" not in same.dot
     with pytest.raises(ValueError, match="cannot compare: nodes"):
-        graphs.draw_difference(SMALL, sample(SPACE, random.Random(0)))
+        genotype_graph.draw_difference(SMALL, sample(SPACE, random.Random(0)))
     with pytest.raises(ValueError, match="width_factors"):
-        graphs.draw_difference(SMALL, replace(SMALL, width_factors=(1.0, 2.0, 3.0)))
+        genotype_graph.draw_difference(SMALL, replace(SMALL, width_factors=(1.0, 2.0, 3.0)))
 
 
 # ---------------------------------------------------------------- DOT
 
 
 def test_dot_text_names_operations_with_code_and_colour():
-    dot = graphs.draw_genotype(SMALL).dot
+    dot = genotype_graph.draw_genotype(SMALL).dot
     for name in ("conv_3x3", "sep_5x5", "dil_3x3", "skip"):
         colour = style.OP_COLOURS[name]
         chip = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[name].code}</font></td>'
@@ -109,12 +110,12 @@ def test_dot_text_names_operations_with_code_and_colour():
 
 
 def test_equal_genotypes_give_equal_dot():
-    assert graphs.draw_genotype(SMALL).dot == graphs.draw_genotype(replace(SMALL)).dot
-    assert graphs.draw_genotype(SMALL) == graphs.draw_genotype(replace(SMALL))
+    assert genotype_graph.draw_genotype(SMALL).dot == genotype_graph.draw_genotype(replace(SMALL)).dot
+    assert genotype_graph.draw_genotype(SMALL) == genotype_graph.draw_genotype(replace(SMALL))
 
 
 def test_titles_are_escaped(backend):
-    svg = graphs.draw_genotype(SMALL, title='a<b & "c" \\N').svg()
+    svg = genotype_graph.draw_genotype(SMALL, title='a<b & "c" \\N').svg()
     assert ET.fromstring(svg).find("{*}title").text == 'a<b & "c" \\N'
 
 
@@ -122,7 +123,7 @@ def test_titles_are_escaped(backend):
 
 
 def test_svg_describes_itself(backend):
-    drawing = graphs.draw_genotype(SMALL)
+    drawing = genotype_graph.draw_genotype(SMALL)
     svg = drawing._repr_svg_()
     root = ET.fromstring(svg)
     assert svg.startswith("<svg") and root.get("role") == "img" and root.get("aria-label") == drawing.title
@@ -136,8 +137,8 @@ def test_svg_describes_itself(backend):
 
 def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
     for fmt, magic in (("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
-        a = graphs.draw_cell(SMALL, 0).save(tmp_path / f"a.{fmt}")
-        b = graphs.draw_cell(SMALL, 0).save(str(tmp_path / f"b.{fmt}"))
+        a = genotype_graph.draw_cell(SMALL, 0).save(tmp_path / f"a.{fmt}")
+        b = genotype_graph.draw_cell(SMALL, 0).save(str(tmp_path / f"b.{fmt}"))
         assert a.read_bytes().startswith(magic) and a.read_bytes() == b.read_bytes()
         assert not re.search(rb"\(D:(?!1970)\d", a.read_bytes())
     assert len(list(tmp_path.iterdir())) == 6
@@ -145,7 +146,7 @@ def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
 
 def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must end in .svg, .pdf, .png"):
-        graphs.draw_path(SMALL).save(tmp_path / "a.gif")
+        genotype_graph.draw_path(SMALL).save(tmp_path / "a.gif")
     monkeypatch.setattr(values, "render", lambda drawing, fmt: b"<svg>new</svg>")
     target = tmp_path / "a.svg"
     target.write_text("old")
@@ -155,7 +156,7 @@ def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, mo
 
     monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk is full"):
-        graphs.draw_path(SMALL).save(target)
+        genotype_graph.draw_path(SMALL).save(target)
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
@@ -164,7 +165,7 @@ def test_groups_stand_in_order(backend):
     for seed in range(12 if backend == "pygraphviz" else 2):
         genotype = sample(SPACE, random.Random(seed))
         other = random.Random(seed).choice(list(neighbours(genotype)))[1]
-        for drawing in (graphs.draw_genotype(genotype), graphs.draw_difference(genotype, other)):
+        for drawing in (genotype_graph.draw_genotype(genotype), genotype_graph.draw_difference(genotype, other)):
             if backend == "matplotlib":
                 figure = layered._figure(drawing)
                 tops = [-ax.get_position().y0 for ax in figure.axes]
@@ -178,7 +179,7 @@ def test_groups_stand_in_order(backend):
 def test_fallback_boxes_do_not_overlap():
     for seed in range(10):
         genotype = sample(SPACE, random.Random(seed))
-        for group in graphs.draw_genotype(genotype).groups:
+        for group in genotype_graph.draw_genotype(genotype).groups:
             places, chains = layered._layout(group)
             named = [p for k, p in places.items() if not k.startswith("bend")]
             assert all(a[0] != b[0] or abs(a[1] - b[1]) > 0.85 for i, a in enumerate(named) for b in named[:i])
@@ -187,7 +188,7 @@ def test_fallback_boxes_do_not_overlap():
 
 def test_fallback_draws_every_operation_and_mark():
     with style.theme():
-        figure = layered._figure(graphs.draw_difference(SMALL, EDITED))
+        figure = layered._figure(genotype_graph.draw_difference(SMALL, EDITED))
         figure.draw_without_rendering()
     shown = [t for ax in figure.axes for t in ax.texts]
     words = [t.get_text() for t in shown]
@@ -203,20 +204,20 @@ def test_the_dot_program_comes_first(monkeypatch, tmp_path):
     program.write_text(f"#!{sys.executable}\nimport sys\n{say}\n")
     program.chmod(0o755)
     monkeypatch.setattr(values.shutil, "which", lambda name: str(program))
-    assert "-Tsvg True" in graphs.draw_path(SMALL).svg()
+    assert "-Tsvg True" in genotype_graph.draw_path(SMALL).svg()
     program.write_text("#!/bin/sh\nexit 3\n")  # broken: the next backend takes over
-    assert "width path" in graphs.draw_path(SMALL).svg()
+    assert "width path" in genotype_graph.draw_path(SMALL).svg()
 
 
 def test_drawing_needs_no_graphviz_package(monkeypatch):
     use(monkeypatch, "matplotlib")
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert "conv 3x3" in graphs.draw_cell(SMALL, 0).svg()
+    assert "conv 3x3" in genotype_graph.draw_cell(SMALL, 0).svg()
 
 
 def test_drawing_is_silent_and_never_loads_torch():
     code = ("import os, random, sys; from hinas_lab.space.genotype import sample;"
-            "from hinas_lab.config import SearchSpace; from hinas_lab.views import graphs, plots, style;"
+            "from hinas_lab.config import SearchSpace; from hinas_lab.draw import genotype_graph as graphs, plots, style;"
             "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
             "assert 'FONTCONFIG_FILE' not in os.environ;"
             "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])")

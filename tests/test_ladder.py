@@ -9,18 +9,18 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
+from hinas_book.ch04_genotypes import figures as views
+from hinas_book.ch04_genotypes.ladder import SHARPNESS, Ladder, Rung, centred, sharpened, through
+from hinas_book.kit.recorded import recorded, recorded_run
+from hinas_book.kit.stored_nets import FOLDER, KEPT, NETS, kept_key, searched, trained
+from hinas_lab.analysis.jobs import measure
 from hinas_lab.config import TrainConfig, from_dict, preset
-from hinas_lab.engine.evaluate import Row
-from hinas_lab.engine.restore import restore_array
-from hinas_lab.engine.runs import load_genotype, load_network, load_supernet, read_header, with_seed
+from hinas_lab.draw import comparison
+from hinas_lab.draw.style import theme
+from hinas_lab.restoration.measure import Row
+from hinas_lab.restoration.restorer import restore_array
+from hinas_lab.runs.folder import load_genotype, load_network, load_supernet, read_header, with_seed
 from hinas_lab.space.network import inherit
-from hinas_lab.studies.jobs import measure
-from hinas_lab.studies.ladder import SHARPNESS, Ladder, Rung, centred, sharpened, through
-from hinas_lab.studies.nets import FOLDER, KEPT, NETS, kept_key, searched, trained
-from hinas_lab.studies.recorded import recorded, recorded_run
-from hinas_lab.views import ladder as views
-from hinas_lab.views import rows
-from hinas_lab.views.style import theme
 
 TINY = preset("tiny")
 
@@ -201,12 +201,12 @@ def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Row:
 
 def test_rows_as_a_table_and_as_pictures():
     measured = {m: [row(m, "a", p), row(m, "b", p + 1)] for m, p in (("tv", 25.0), ("ours", 26.0))}
-    lines = rows.table(measured).splitlines()
+    lines = comparison.table(measured).splitlines()
     assert lines[0].split() == ["PSNR", "in", "dB", "a", "b", "mean", "SSIM"]
     assert lines[1].split() == ["tv", "25.00", "26.00", "25.50", "0.5100"]
     assert lines[2].split() == ["ours", "26.00", "27.00", "26.50", "0.5300"]
-    figure = rows.figure_rows(measured, "b", {"clean": np.zeros((8, 8))})
+    figure = comparison.figure_rows(measured, "b", {"clean": np.zeros((8, 8))})
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["tv\n26.00 dB, SSIM 0.5200", "ours\n27.00 dB, SSIM 0.5400", "clean"]
     with pytest.raises(ValueError, match="no common mean"):
-        rows.table(measured | {"x": [row("x", "a", 25.0, "authors-eval")]})
+        comparison.table(measured | {"x": [row("x", "a", 25.0, "authors-eval")]})

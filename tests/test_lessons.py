@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from hinas_lab import lessons
+from hinas_book import lessons
+from hinas_book.ch03_search.toys import RULES, Chase, Share, descend, gradient, one_step
+from hinas_book.lessons import questions
+from hinas_book.lessons.exercises import EXERCISES
+from hinas_book.lessons.questions import QUESTIONS, asks, solve, variant
 from hinas_lab.images.metrics import psnr
-from hinas_lab.lessons import questions
-from hinas_lab.lessons.exercises import EXERCISES
-from hinas_lab.lessons.questions import QUESTIONS, asks, solve, variant
-from hinas_lab.lessons.toys import RULES, Chase, Share, descend, gradient, one_step
 
 POINTS = [(0.0, -1.0, 0.1), (0.7, 0.3, 0.5), (-2.0, 1.0, 0.01), (1.0, 1.0, 0.9), (3.0, -0.5, 1.0)]
 toys = pytest.mark.parametrize("toy", [Chase(), Share(), Share(decay=0.25)], ids=str)
@@ -331,7 +331,7 @@ def test_costs_counted_in_real_modules():
 
 
 def test_no_torch_until_it_is_needed():
-    script = "import sys; from hinas_lab import lessons; lessons.check('02.b', (0, 0, 0)); lessons.check_function('ex02', print); "
+    script = "import sys; from hinas_book import lessons; lessons.check('02.b', (0, 0, 0)); lessons.check_function('ex02', print); "
     done = subprocess.run([sys.executable, "-c", script + "print('torch' in sys.modules, 'matplotlib' in sys.modules)"], check=True,
                           capture_output=True, text=True)  # fmt: skip
     assert done.stdout.split()[-2:] == ["False", "False"]

@@ -14,22 +14,22 @@ from test_cli import hinas
 from test_runs import refused
 from torch.testing import assert_close
 
+from hinas_book.bench import gpu, limits
+from hinas_book.bench.precision import distance, distances
+from hinas_book.bench.scaling import plot_scaling
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.engine import memory
-from hinas_lab.engine.optim import make_optimizer, set_gradients
-from hinas_lab.engine.precision import gradients, loss_of, loss_terms, precision
-from hinas_lab.engine.records import Step
-from hinas_lab.engine.search import Search, search, weight_step
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
+from hinas_lab.records import Step
+from hinas_lab.searching.loop import Search, search, weight_step
 from hinas_lab.space import cells
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralSuperNet
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.studies import gpu, limits
-from hinas_lab.studies.short_formats import distance, distances
-from hinas_lab.views.scaling import plot_scaling
+from hinas_lab.training import step_memory
+from hinas_lab.training.numerics import gradients, loss_of, loss_terms, precision
+from hinas_lab.training.optimisers import make_optimizer, set_gradients
 
 SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
 SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "affine": replace(SMALL, cell_sharing="tied", affine=True),
@@ -66,7 +66,7 @@ def test_checkpointing_gives_the_same_bits_and_updates_statistics_once(space):
 def test_checkpointing_keeps_less_and_learns_as_before():
     net = made(SMALL)
     x = picture(SMALL)
-    need = [memory.kept_bytes(lambda c=c: net(x, checkpoint=c), list(net.parameters())) for c in (False, True)]
+    need = [step_memory.kept_bytes(lambda c=c: net(x, checkpoint=c), list(net.parameters())) for c in (False, True)]
     assert need[1] < 0.4 * need[0]
     assert {m.momentum for m in net.modules() if isinstance(m, cells.ScaledNorm)} == {0.1}
     with torch.no_grad():
@@ -133,7 +133,7 @@ def test_a_search_in_float16_learns_and_stops_at_an_overflow(monkeypatch):
     first = [p.clone() for p in state.net.weight_parameters]
     losses = [r.loss for _, r in zip(range(6), search(state)) if isinstance(r, Step)]
     assert all(map(math.isfinite, losses)) and not torch.equal(first[0], state.net.weight_parameters[0])
-    monkeypatch.setattr("hinas_lab.engine.precision.SCALE", 1e30)
+    monkeypatch.setattr("hinas_lab.training.numerics.SCALE", 1e30)
     before = [p.clone() for p in state.net.parameters()]
     with pytest.raises(FloatingPointError, match="no parameter was changed"):
         weight_step(state)
@@ -194,9 +194,9 @@ def test_precision_study(tmp_path, monkeypatch):
 @each_space
 def test_predicted_bytes_are_those_counted(space, levers):
     config = replace(TINY, **levers)
-    need = memory.search_step(space, config)
+    need = step_memory.search_step(space, config)
     net = SuperNet(space)
-    counted = memory.kept_bytes(lambda: memory.supernet_loss(net, config), list(net.parameters()))
+    counted = step_memory.kept_bytes(lambda: step_memory.supernet_loss(net, config), list(net.parameters()))
     assert need.kept == pytest.approx(counted, rel=0.02)
     assert need.gradients == 4 * sum(p.numel() for p in net.weight_parameters) and need.optimizer == 2 * need.gradients
     assert (need.again > 0) == config.checkpoint and need.total > need.kept
@@ -205,30 +205,30 @@ def test_predicted_bytes_are_those_counted(space, levers):
 def test_bytes_of_a_training():
     genotype = sample(SMALL, random.Random(0))
     config = replace(preset("tiny").train, optimizer="sgd")
-    need = memory.training_step(genotype, config)
+    need = step_memory.training_step(genotype, config)
     net = Network(genotype, width=config.width, stem=config.stem)
-    x, y = memory.batch(1, 1, config)
-    assert need.kept == memory.kept_bytes(lambda: loss_of(net, x, y, config)[0], list(net.parameters()))
+    x, y = step_memory.batch(1, 1, config)
+    assert need.kept == step_memory.kept_bytes(lambda: loss_of(net, x, y, config)[0], list(net.parameters()))
     assert need.optimizer == need.gradients == 4 * sum(p.numel() for p in net.parameters())
 
 
 def test_what_is_kept_once_counts_once_and_parameters_do_not():
     w = torch.ones(1000, requires_grad=True)
     x = torch.ones(1000)
-    assert memory.kept_bytes(lambda: (w * x).sum() + (w * x).sum(), [w]) == 4000
-    assert memory.kept_bytes(lambda: (w * x[:10].sum()).sum() + (w * 2).sum(), [w]) < 100
-    assert memory.kept_bytes(lambda: (w.exp() * x).sum(), [w]) == 8000
+    assert step_memory.kept_bytes(lambda: (w * x).sum() + (w * x).sum(), [w]) == 4000
+    assert step_memory.kept_bytes(lambda: (w * x[:10].sum()).sum() + (w * 2).sum(), [w]) < 100
+    assert step_memory.kept_bytes(lambda: (w.exp() * x).sum(), [w]) == 8000
 
 
 def test_the_largest_batch_fits_and_one_more_does_not():
     def bytes_of(batch: int) -> int:
-        return memory.search_step(SMALL, replace(TINY, batch=batch)).total
+        return step_memory.search_step(SMALL, replace(TINY, batch=batch)).total
 
     for limit in (2_000_000, 10_000_000):
-        n = memory.largest_batch(bytes_of, limit)
+        n = step_memory.largest_batch(bytes_of, limit)
         need = [bytes_of(b) for b in (n, n + 1)]
         assert need[0] <= limit < need[1]
-    assert memory.largest_batch(bytes_of, 1000) == 0
+    assert step_memory.largest_batch(bytes_of, 1000) == 0
 
 
 @pytest.mark.parametrize("end", ["conv", "aspp"])

@@ -14,10 +14,11 @@ import pytest
 from fake_search import SPACE, FakeRun, Gate, until
 from test_runs import ROOT, python
 
+from hinas_lab.live import panel as panel_file
+from hinas_lab.live import watch
+from hinas_lab.live.panel import BUTTONS, LivePanel, panel
+from hinas_lab.live.watch import Panel, clock, memory_now
 from hinas_lab.space.decode import decode
-from hinas_lab.views import live, watch
-from hinas_lab.views.live import BUTTONS, LivePanel, panel
-from hinas_lab.views.watch import Panel, clock, memory_now
 
 
 class QuickBoard:
@@ -280,23 +281,23 @@ def test_real_pictures():
 def test_when_it_is_live(monkeypatch):
     """In a kernel, not at preset tiny; HINAS_LIVE decides."""
     run = FakeRun()
-    assert not live._wants_live(run), "no notebook here"
-    monkeypatch.setattr(live, "in_kernel", lambda: True)
-    assert live._wants_live(run)
+    assert not panel_file._wants_live(run), "no notebook here"
+    monkeypatch.setattr(panel_file, "in_kernel", lambda: True)
+    assert panel_file._wants_live(run)
     for name in ("tiny", "tiny*"):
         run.header["preset"] = name
-        assert not live._wants_live(run)
+        assert not panel_file._wants_live(run)
     monkeypatch.setenv("HINAS_LIVE", "1")
-    assert live._wants_live(run)
+    assert panel_file._wants_live(run)
     monkeypatch.setenv("HINAS_LIVE", "0")
     run.header["preset"] = "classroom"
-    assert not live._wants_live(run)
+    assert not panel_file._wants_live(run)
 
 
 @pytest.mark.parametrize("why", ["HINAS_LIVE=0", "no ipywidgets", "no notebook"])
 def test_without_widgets_it_plays_in_the_foreground(monkeypatch, capsys, why):
     if why == "HINAS_LIVE=0":
-        monkeypatch.setattr(live, "in_kernel", lambda: True)
+        monkeypatch.setattr(panel_file, "in_kernel", lambda: True)
         monkeypatch.setenv("HINAS_LIVE", "0")
         monkeypatch.setattr(Panel, "_progress", lambda self: print)
     if why == "no ipywidgets":
@@ -338,7 +339,7 @@ import os, sys
 sys.path.insert(0, {tests!r})
 import time
 from fake_search import FakeRun
-from hinas_lab.views.live import panel
+from hinas_lab.live.panel import panel
 shown = panel(FakeRun(step=lambda: time.sleep(0.01)))
 shown
 """, "shown.player.state, shown.result().finished", "shown", """
@@ -364,14 +365,14 @@ def test_what_stays_in_a_notebook_needs_no_kernel():
 
 
 def test_no_torch():
-    done = python("-c", "import sys, hinas_lab.views.live; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules")
+    done = python("-c", "import sys, hinas_lab.live.panel; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
     """The last one where the search was told so, though V liked an earlier one better; with the patch of that epoch or before."""
     from hinas_lab.config import preset
-    from hinas_lab.engine.runs import load_genotype, open_search
+    from hinas_lab.runs.folder import load_genotype, open_search
 
     tiny = preset("tiny")
     for keep in ("best", "last"):

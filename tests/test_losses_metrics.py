@@ -11,9 +11,9 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hinas_lab.config import Loss
-from hinas_lab.engine.losses import restoration_loss
-from hinas_lab.engine.losses import ssim as torch_ssim
 from hinas_lab.images.metrics import gmsd, psnr, ssim
+from hinas_lab.training.losses import restoration_loss
+from hinas_lab.training.losses import ssim as torch_ssim
 
 WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 rng = np.random.default_rng(0)

@@ -11,19 +11,19 @@ import pytest
 import torch
 from test_runs import ROOT, hinas, refused, snapshot, tiny_runs
 
+from hinas_book.ch10_state_of_the_art import peer_training as study
+from hinas_book.kit.recorded import FOLDER, made_by, recorded
+from hinas_book.paper.our_rows import measured
+from hinas_book.paper.published import TABLES, table
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import preset
-from hinas_lab.engine.records import read_records, spent_seconds
-from hinas_lab.engine.runs import open_training
-from hinas_lab.engine.train import Training, train_step
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
 from hinas_lab.images.protocol import PROTOCOLS
+from hinas_lab.records import read_records, spent_seconds
+from hinas_lab.runs.folder import open_training
 from hinas_lab.space.genotype import sample
-from hinas_lab.studies import peer_training as study
-from hinas_lab.studies.measured import measured
-from hinas_lab.studies.published import TABLES, table
-from hinas_lab.studies.recorded import FOLDER, made_by, recorded
+from hinas_lab.training.training import Training, train_step
 
 SMALL = {name: image[100:132, 200:240] for name, image in load_images("builtin", 1, "test").items()}
 

@@ -7,9 +7,9 @@ import torch
 from test_cli import hinas
 from test_runs import refused
 
-from hinas_lab.studies.peer_costs import costs, weights_of
-from hinas_lab.studies.peers import PEERS, peer
-from hinas_lab.studies.published import table
+from hinas_book.ch10_state_of_the_art.peer_costs import costs, weights_of
+from hinas_book.ch10_state_of_the_art.peers import PEERS, peer
+from hinas_book.paper.published import table
 
 each = pytest.mark.parametrize(("p", "scale"), [(p, s) for p in PEERS.values() for s in p.parameters],
                                ids=[f"{p.name}-{p.task}-x{s}" for p in PEERS.values() for s in p.parameters])
@@ -57,7 +57,7 @@ def test_costs_by_arithmetic():
 
 def test_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hinas_lab.studies.peer_costs.costs", lambda *a, **k: costs(*a, **k | {"height": 16, "width": 16}))
+    monkeypatch.setattr("hinas_book.ch10_state_of_the_art.peer_costs.costs", lambda *a, **k: costs(*a, **k | {"height": 16, "width": 16}))
     code, out, err = hinas("study", "peers", "--repeats", 1, "--threads", 1, "--json", "p.json")
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     assert {r["method"] for r in json.loads((tmp_path / "p.json").read_text())["rows"]} >= {"DnCNN", "MemNet"}

@@ -9,19 +9,9 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from hinas_lab.config import preset
-from hinas_lab.images import catalog
-from hinas_lab.lessons import check
-from hinas_lab.lessons.questions import variant
-from hinas_lab.space import cost
-from hinas_lab.space.genotype import sample
-from hinas_lab.storage import write_json
-from hinas_lab.studies import perturbation_words as words
-from hinas_lab.studies import recorded as studies
-from hinas_lab.studies.absent import Absent, asked, record, scale, unless_absent
-from hinas_lab.studies.claims import claim
-from hinas_lab.studies.designs.perturb import KINDS, judged_share, one_edit_away, replaced, share_worse
-from hinas_lab.studies.perturbation import (
+from hinas_book.ch08_perturbations import figures as views
+from hinas_book.ch08_perturbations import findings as words
+from hinas_book.ch08_perturbations.edits import (
     Perturbed,
     against_random,
     at_equal_parameters,
@@ -34,11 +24,30 @@ from hinas_lab.studies.perturbation import (
     read,
     train_edits,
 )
-from hinas_lab.studies.statistics import kendall, luck_p, one_against, share_by_luck
-from hinas_lab.studies.verdicts import verdict_table
-from hinas_lab.views import perturbation as views
-from hinas_lab.views.style import theme
-from hinas_lab.views.two_edits import two_edits
+from hinas_book.ch08_perturbations.perturb import (
+    EDIT_KINDS as KINDS,
+)
+from hinas_book.ch08_perturbations.perturb import (
+    judged_share,
+    one_edit_away,
+    replaced,
+    share_worse,
+)
+from hinas_book.ch08_perturbations.two_edits import two_edits
+from hinas_book.kit import recorded as studies
+from hinas_book.kit.claims import claim
+from hinas_book.kit.intervals import spread_heights
+from hinas_book.kit.missing import Absent, asked, record, scale, unless_absent
+from hinas_book.kit.verdicts import verdict_table
+from hinas_book.lessons import check
+from hinas_book.lessons.questions import variant
+from hinas_lab.analysis.statistics import kendall, luck_p, one_against, share_by_luck
+from hinas_lab.config import preset
+from hinas_lab.draw.style import theme
+from hinas_lab.images.datasets import catalog
+from hinas_lab.space import cost
+from hinas_lab.space.genotype import sample
+from hinas_lab.storage import write_json
 
 SPACE = preset("tiny").space
 FOUND = sample(SPACE, random.Random(3))
@@ -301,7 +310,7 @@ def test_drops_band_and_marks(leaning):
 
 
 def test_points_of_a_strip_keep_apart():
-    at = views.scatter(np.linspace(0, 0.01, 40))
+    at = spread_heights(np.linspace(0, 0.01, 40))
     assert np.abs(at).max() <= 0.3 and np.abs(np.diff(at)).min() > 0.1
 
 

@@ -15,10 +15,10 @@ import pytest
 from fake_search import FakeRun, Gate, until
 from test_runs import FILES, ROOT, hinas, open_run, same_result, tiny_runs
 
-from hinas_lab.engine.records import read_records
+from hinas_lab.live import player as module
+from hinas_lab.live.player import ENDS, Player
+from hinas_lab.records import read_records
 from hinas_lab.storage import alone
-from hinas_lab.views import player as module
-from hinas_lab.views.player import ENDS, Player
 
 PRESSES = {name: (lambda p, name=name: getattr(p, name)()) for name in ("start", "pause", "resume", "stop")}
 PRESSES |= {f"step {kind}": (lambda p, kind=kind: p.step(kind)) for kind in ("weight", "arch", "epoch")}
@@ -273,7 +273,7 @@ def test_the_end_of_the_process_stops_and_saves():
 import sys, time
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from fake_search import FakeRun, until
-from hinas_lab.views.player import Player
+from hinas_lab.live.player import Player
 class Told(FakeRun):
     def steps(self):
         try:

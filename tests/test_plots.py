@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from hinas_lab.config import SearchSpace
+from hinas_lab.draw import plots, style
 from hinas_lab.space import decode
 from hinas_lab.space.ops import OP_NAMES, OPS
-from hinas_lab.views import plots, style
 
 SPACE = SearchSpace(layers=2, nodes=2, width=4)
 

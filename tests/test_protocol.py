@@ -14,7 +14,7 @@ from test_degrade_patches import imresize
 from test_losses_metrics import GAUSSIAN, WANG, zero_padded_ssim
 
 from hinas_lab.images import colour
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS, WHY, Protocol, crops, protocol
 
 PHOTOS = load_images("builtin", 3, "test")

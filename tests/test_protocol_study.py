@@ -15,14 +15,14 @@ from scipy.stats import ttest_rel
 from test_cli import strict_json
 from test_runs import hinas, refused, snapshot, tiny_runs
 
-from hinas_lab.engine import evaluate as engine
-from hinas_lab.engine.baselines import CLASSICAL, METHODS, classical, tune
-from hinas_lab.engine.evaluate import Row, mean
-from hinas_lab.images.catalog import load_images, read_images
+from hinas_book.ch11_protocols import protocols as study
+from hinas_book.paper.published import bicubic
+from hinas_lab.images.datasets.catalog import load_images, read_images
 from hinas_lab.images.protocol import PROTOCOLS, protocol
-from hinas_lab.studies import comparison
-from hinas_lab.studies import protocols as study
-from hinas_lab.studies.published import bicubic
+from hinas_lab.restoration import compare
+from hinas_lab.restoration import measure as engine
+from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical, tune
+from hinas_lab.restoration.measure import Row, mean
 
 PHOTOS = load_images("builtin", 3, "test")
 PICTURES = {"cat": PHOTOS["chelsea"][60:157, 120:184], "cup": PHOTOS["coffee"][100:164, 200:267],
@@ -42,7 +42,7 @@ def pictures(tmp_path, monkeypatch):
 @pytest.fixture
 def unaudited(monkeypatch):
     """The audit is tested below and elsewhere; it takes half a second."""
-    monkeypatch.setattr("hinas_lab.studies.leaks.refuse_leaks", lambda *args: None)
+    monkeypatch.setattr("hinas_lab.analysis.leaks.refuse_leaks", lambda *args: None)
 
 
 @pytest.fixture(scope="session")
@@ -279,7 +279,7 @@ def test_a_picture_too_small_for_a_crop_is_named(pictures, unaudited):
 
 def test_what_was_trained_on_is_not_measured(pictures, tiny):
     """A run on its own training pictures; classical methods, tuned on the built-in ones, on a copy of one of these."""
-    pytest.importorskip("hinas_lab.images.audit")
+    pytest.importorskip("hinas_lab.images.datasets.audit")
     before = snapshot(Path())
     refused(hinas("study", "protocol", "--method", tiny.train, "--dataset", tiny.photos), "8 test images of", "training data",
             "astronaut.png, brick.png, cell.png, ...")
@@ -322,7 +322,7 @@ def test_how_near_is_near(pictures, monkeypatch, psnr, ssim, code):
     set5(monkeypatch)
     rows = {r["scale"]: r for r in strict_json(Path("b.json"))["rows"]} if hinas("study", "bicubic", "--json", "b.json").code == 1 else {}
     published = {2: (rows[2]["psnr"], rows[2]["ssim"]), 4: (rows[4]["psnr"] + psnr, rows[4]["ssim"] + ssim)}
-    monkeypatch.setattr("hinas_lab.studies.published.bicubic", lambda: {"Set5": published})
+    monkeypatch.setattr("hinas_book.paper.published.bicubic", lambda: {"Set5": published})
     found = hinas("study", "bicubic")
     assert found.code == code and f"{2 - code} of 2 cells" in found.out
 
@@ -369,7 +369,7 @@ def test_bm3d_is_the_users_own(monkeypatch):
 
 @pytest.mark.parametrize("method", list(METHODS))
 def test_colour_is_denoised_channel_by_channel(monkeypatch, method):
-    monkeypatch.setattr("hinas_lab.engine.baselines.tune", lambda method, sigma: 0.8)
+    monkeypatch.setattr("hinas_lab.restoration.classical.tune", lambda method, sigma: 0.8)
     noisy = PROTOCOLS["whole-rgb"].degrade(PICTURES["cat"][:32, :40] / np.float32(255), 25, 0)
     restore = classical(method, "denoise", 25)
     restored = restore(noisy)
@@ -381,10 +381,10 @@ def test_colour_is_denoised_channel_by_channel(monkeypatch, method):
 
 def test_the_strength_is_the_best_on_training_photographs(monkeypatch):
     """Of a denoiser that gives 0.5 + |strength - 0.9|: 0.9 in the gray centres. The test photographs are not looked at."""
-    monkeypatch.setattr("hinas_lab.engine.baselines.TUNING_CROP", 32)
+    monkeypatch.setattr("hinas_lab.restoration.classical.TUNING_CROP", 32)
     asked = []
     photographs = {str(i): np.pad(np.full((32, 32), 127, np.uint8), ((4, 4), (9, 9)), constant_values=255) for i in range(9)}
-    monkeypatch.setattr("hinas_lab.engine.baselines.load_images", lambda *args: asked.append(args) or photographs)
+    monkeypatch.setattr("hinas_lab.restoration.classical.load_images", lambda *args: asked.append(args) or photographs)
     monkeypatch.setitem(METHODS, "tv", (lambda noisy, sigma, strength: 0.5 + 0 * noisy + abs(strength - 0.9), (0.6, 0.9, 1.3)))
     assert tune("tv", 25) == 0.9 and asked == [("builtin", 1)]
 
@@ -394,6 +394,6 @@ def test_the_strength_is_the_best_on_training_photographs(monkeypatch):
 
 def test_comparison_refuses_rows_of_several_protocols():
     rows = [row("whole", "x", 30), row("whole", "y", 32), row("whole + border=4", "x", 31)]
-    assert comparison.totals(rows[:2])["m"]["psnr"] == 31
+    assert compare.totals(rows[:2])["m"]["psnr"] == 31
     with pytest.raises(ValueError, match="no common mean"):
-        comparison.totals(rows)
+        compare.totals(rows)

@@ -10,14 +10,19 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from hinas_lab.engine.evaluate import Row
+from hinas_book.ch11_protocols.figures import (
+    figure_crops,
+    figure_differences,
+    plot_differences,
+    plot_sweep,
+)
+from hinas_book.ch11_protocols.protocols import SINGLE, STRIDES, Difference, differences
+from hinas_book.kit.recorded import FOLDER, recorded
+from hinas_book.paper.published import bicubic
+from hinas_lab.draw.style import theme
 from hinas_lab.images.protocol import PROTOCOLS, Protocol, coverage, protocol
-from hinas_lab.studies.protocols import SINGLE, STRIDES, Difference, differences
-from hinas_lab.studies.published import bicubic
-from hinas_lab.studies.recorded import FOLDER, recorded
-from hinas_lab.views.protocols import figure_crops, figure_differences, plot_differences, plot_sweep
-from hinas_lab.views.sliders import slider
-from hinas_lab.views.style import theme
+from hinas_lab.live.sliders import slider
+from hinas_lab.restoration.measure import Row
 
 ROOT = Path(__file__).parent.parent
 rng = np.random.default_rng(0)

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 from test_cli import hinas
 from test_runs import refused
 
-from hinas_lab.studies import published
-from hinas_lab.studies.printed_tests import CONTRASTS, printed_tests
-from hinas_lab.studies.published import PAPER, TABLES, calculate, parse, sentences, table, where
-from hinas_lab.studies.statistics import Contrast
-from hinas_lab.views.forest import figure_printed, plot_forest
+from hinas_book.kit.intervals import plot_forest
+from hinas_book.paper import published
+from hinas_book.paper.printed_intervals import figure_printed
+from hinas_book.paper.printed_tests import CONTRASTS, printed_tests
+from hinas_book.paper.published import PAPER, TABLES, calculate, parse, sentences, table, where
+from hinas_lab.analysis.statistics import Contrast
 
 SHAPES = {1: (5, 10), 2: (5, 12), 3: (3, 4), 4: (3, 7), 5: (3, 7), 6: (3, 3), 7: (3, 7), 8: (3, 12), 9: (4, 12), 10: (10, 9), 11: (14, 11),
           12: (31, 12)}

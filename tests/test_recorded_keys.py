@@ -7,10 +7,10 @@ from pathlib import Path
 from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  designs driven with made-up rows
 
 from hinas_lab import config
+from hinas_lab.analysis import jobs
+from hinas_lab.analysis.jobs import SearchJob, TrainJob
 from hinas_lab.config import SearchConfig, TrainConfig, added, from_dict, preset, to_dict
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.studies import jobs
-from hinas_lab.studies.jobs import SearchJob, TrainJob
 
 STUDIES = Path(__file__).parent.parent / "data" / "studies"
 content = jobs.content

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from hinas_lab.config import SearchConfig, SearchSpace, preset, to_dict
-from hinas_lab.engine.records import read_records
-from hinas_lab.engine.runs import open_search
+from hinas_lab.live import recordings
+from hinas_lab.live.recordings import moment, moments, read_recording
+from hinas_lab.live.replay import replay, write_gif
+from hinas_lab.records import read_records
+from hinas_lab.runs.folder import open_search
 from hinas_lab.space.decode import decode, viterbi
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.views import recordings
-from hinas_lab.views.recordings import moment, moments, read_recording
-from hinas_lab.views.replay import replay, write_gif
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +294,7 @@ def test_a_gif_of_two_runs_lies_side_by_side(run, short, tmp_path):
 
 
 def test_a_long_search_is_thinned(run, tmp_path, monkeypatch):
-    from hinas_lab.views import replay as module
+    from hinas_lab.live import replay as module
 
     monkeypatch.setattr(module, "FRAMES", 2)
     with Image.open(write_gif(run, tmp_path / "few.gif")) as gif:
@@ -313,7 +313,7 @@ def test_replay_and_gif_without_torch(run, tmp_path):
     script = """
 import sys
 sys.modules["torch"] = None
-from hinas_lab.views.replay import replay, write_gif
+from hinas_lab.live.replay import replay, write_gif
 print(type(replay(sys.argv[1])).__name__)
 write_gif(sys.argv[1], sys.argv[2])
 """

@@ -12,9 +12,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from hinas_lab.cli import restore as command
-from hinas_lab.engine import restore
-from hinas_lab.engine.restore import restore_array, restore_photo
-from hinas_lab.images.files import Photo, read_photo
+from hinas_lab.restoration import restorer
+from hinas_lab.restoration.photo_file import Photo, read_photo
+from hinas_lab.restoration.restorer import restore_array, restore_photo
 
 RNG = np.random.default_rng(0)
 
@@ -101,7 +101,7 @@ def test_memory_does_not_grow_with_the_image(radius):
     x = image(900, 1400, 3)
     np.testing.assert_array_equal(restore_array(net, x), x)
     assert all(shape[:2] == (1, 1) for shape in net.seen)
-    assert max(h * w for _, _, h, w in net.seen) <= max(restore.PADDED, 128 + 2 * radius) ** 2
+    assert max(h * w for _, _, h, w in net.seen) <= max(restorer.PADDED, 128 + 2 * radius) ** 2
 
 
 def test_small_images_pass_whole():
@@ -181,7 +181,7 @@ def hinas(monkeypatch, tmp_path):
         return call.net, call.info
 
     call.net, call.info = Plain(), {"sigmas": [50.0], "task": "denoise", "scale": 1, "preset": "tiny"}
-    monkeypatch.setitem(sys.modules, "hinas_lab.engine.runs", SimpleNamespace(load_network=load_network))
+    monkeypatch.setitem(sys.modules, "hinas_lab.runs.folder", SimpleNamespace(load_network=load_network))
     return call
 
 
@@ -277,17 +277,17 @@ def test_refused_before_anything_is_computed(hinas, tmp_path, capsys, arguments,
 
 
 def test_what_was_finished_stays(hinas, monkeypatch, tmp_path):
-    from hinas_lab.images import files
+    from hinas_lab.restoration import photo_file
 
     store("a.png", noisy(50)), store("b.png", noisy(50))
-    write = files.write_photo
+    write = photo_file.write_photo
 
     def write_first(path, photo):
         if path.name == "b.png":
             raise OSError(f"{path}: not written: No space left on device")
         write(path, photo)
 
-    monkeypatch.setattr(files, "write_photo", write_first)
+    monkeypatch.setattr(photo_file, "write_photo", write_first)
     with pytest.raises(OSError, match=r"b\.png: not written"):
         hinas("a.png", "b.png", "--out", "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]

@@ -26,11 +26,11 @@ from hinas_lab import storage
 from hinas_lab.cli.common import resolve
 from hinas_lab.cli.main import build_parser, main
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, preset
-from hinas_lab.engine import runs
-from hinas_lab.engine import search as engine_search
-from hinas_lab.engine.records import Epoch, Records, Step, read_records
-from hinas_lab.engine.runs import Run, load_genotype, open_search, open_training
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
+from hinas_lab.records import Epoch, Records, Step, read_records
+from hinas_lab.runs import folder
+from hinas_lab.runs.folder import Run, load_genotype, open_search, open_training
+from hinas_lab.searching import loop as engine_search
 
 ROOT = Path(__file__).parent.parent
 FILES = {"config.json", "env.json", "state.safetensors", "records.npz", "genotype.json", "best.safetensors"}
@@ -176,7 +176,7 @@ import sys
 import numpy as np
 with np.load(sys.argv[1] + "/records.npz", allow_pickle=False) as stored:
     plain = {name: stored[name] for name in stored.files}
-from hinas_lab.engine.records import read_records
+from hinas_lab.records import read_records
 ours = read_records(sys.argv[1])
 assert plain.keys() == ours.keys() and all(np.array_equal(plain[k], ours[k], equal_nan=True) for k in plain)
 assert "torch" not in sys.modules
@@ -349,7 +349,7 @@ def test_killed_at_random_moments(kills):
 INTERRUPT = """
 import os, signal, sys
 from hinas_lab.cli.main import main
-from hinas_lab.engine import search
+from hinas_lab.searching import loop as search
 real = search.arch_step
 def arch_step(state):
     if (state.epoch, state.iteration) == (1, 2):
@@ -416,7 +416,7 @@ def test_paused_run_leaves_ctrl_c_alone(tiny, tmp_path):
 
 def fill_disk(monkeypatch, name: str):
     """From now on no file ``name`` fits."""
-    write, fsync, writing = runs.write_atomic, os.fsync, []
+    write, fsync, writing = folder.write_atomic, os.fsync, []
 
     def noting_write(path, data):
         writing[:] = [path.name]
@@ -427,7 +427,7 @@ def fill_disk(monkeypatch, name: str):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(handle)
 
-    for module in (runs, storage):
+    for module in (folder, storage):
         monkeypatch.setattr(module, "write_atomic", noting_write)
     monkeypatch.setattr(os, "fsync", full)
 

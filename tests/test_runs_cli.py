@@ -8,7 +8,7 @@ from pathlib import Path
 from test_cli import hinas
 from test_runs import refused
 
-from hinas_lab.studies.recorded import RUNS
+from hinas_book.kit.recorded import RUNS
 
 
 def test_list_show_and_diff(tmp_path, monkeypatch):

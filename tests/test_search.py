@@ -10,18 +10,18 @@ import torch
 from torch import nn
 
 from hinas_lab.config import Loss, SearchSpace, preset
-from hinas_lab.engine import search as search_module
-from hinas_lab.engine import train as train_module
-from hinas_lab.engine.optim import clip_gradients, make_optimizer
-from hinas_lab.engine.records import Epoch, Step
-from hinas_lab.engine.scoring import calibrate, shared_weight_score, validate
-from hinas_lab.engine.search import Search, arch_step, search, weight_step
-from hinas_lab.engine.train import Training, build_network, train
 from hinas_lab.images.degrade import upscale
 from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import Patches, generator
+from hinas_lab.records import Epoch, Step
+from hinas_lab.searching import loop as search_module
+from hinas_lab.searching.loop import Search, arch_step, search, weight_step
+from hinas_lab.searching.scoring import calibrate, shared_weight_score, validate
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.ops import OP_NAMES
+from hinas_lab.training import training as train_module
+from hinas_lab.training.optimisers import clip_gradients, make_optimizer
+from hinas_lab.training.training import Training, build_network, train
 
 SPACE, CONFIG, TRAIN = preset("tiny")[1:]
 rng = np.random.default_rng(0)

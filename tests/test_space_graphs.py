@@ -9,20 +9,21 @@ import pytest
 from test_graphs import use
 
 from hinas_lab.config import SearchSpace, preset
+from hinas_lab.draw import genotype_graph, search_space, style
+from hinas_lab.draw.diagram import layered
+from hinas_lab.draw.diagram.drawing import Drawing
 from hinas_lab.space.cost import convolutions, node_channels
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.ops import OP_NAMES, OPS
-from hinas_lab.views import graphs, layered, space_graphs, style
-from hinas_lab.views.drawing import Drawing
 
 DENOISE, SR = SearchSpace(), preset("paper", "sr", 4).space
 GENOTYPE = sample(SR, random.Random(0))
 ALL = {
-    "supercell": lambda: space_graphs.draw_supercell(DENOISE),
-    "widths": lambda: space_graphs.draw_widths(DENOISE),
-    "sharing": lambda: space_graphs.draw_cell_sharing(DENOISE),
-    "supernet": lambda: space_graphs.draw_network(SR),
-    "network": lambda: space_graphs.draw_network(GENOTYPE, width=16),
+    "supercell": lambda: search_space.draw_supercell(DENOISE),
+    "widths": lambda: search_space.draw_widths(DENOISE),
+    "sharing": lambda: search_space.draw_cell_sharing(DENOISE),
+    "supernet": lambda: search_space.draw_network(SR),
+    "network": lambda: search_space.draw_network(GENOTYPE, width=16),
 }
 
 
@@ -45,7 +46,7 @@ def arrows(drawing, mark=None, group=0):
 
 @pytest.mark.parametrize("nodes, edges", [(1, 2), (2, 5), (4, 14)])
 def test_a_supercell_has_all_operations_on_every_edge(nodes, edges):
-    drawing = space_graphs.draw_supercell(SearchSpace(nodes=nodes))
+    drawing = search_space.draw_supercell(SearchSpace(nodes=nodes))
     mixed = [e for e in drawing.groups[0].edges if e.ops]
     assert len(mixed) == edges and {e.ops for e in mixed} == {OP_NAMES}
     assert f"{edges} edges, 7 operations on each" in drawing.title and drawing.title.split(":")[1][1:].split(", each")[0] in drawing.alt
@@ -57,25 +58,25 @@ def test_a_supercell_has_all_operations_on_every_edge(nodes, edges):
 
 
 def test_one_edge_in_full_has_each_operation_in_the_order_of_alpha():
-    drawing = space_graphs.draw_supercell(DENOISE, edge=(3, 2))
+    drawing = search_space.draw_supercell(DENOISE, edge=(3, 2))
     full = drawing.groups[1]
     assert [e.op for e in full.edges[:-1]] == list(OP_NAMES) and full.edges[5].text == "α₅ · skip"
     assert full.title.startswith("in full, the edge from node 1 to node 2")
     for edge in ((4, 2), (0, 4), (-1, 0)):
         with pytest.raises(ValueError, match="must be .source, node."):
-            space_graphs.draw_supercell(DENOISE, edge=edge)
+            search_space.draw_supercell(DENOISE, edge=edge)
 
 
 def test_layer_wise_sharing_is_said():
-    assert "each layer its own α (Eq. 2)" in space_graphs.draw_supercell(DENOISE).title
-    assert "one α for all layers (Eq. 1)" in space_graphs.draw_supercell(replace(DENOISE, lwas=False)).title
+    assert "each layer its own α (Eq. 2)" in search_space.draw_supercell(DENOISE).title
+    assert "one α for all layers (Eq. 1)" in search_space.draw_supercell(replace(DENOISE, lwas=False)).title
 
 
 # ---------------------------------------------------------------- Figure 2
 
 
 def test_the_trellis_has_all_legal_moves_and_the_channels_of_every_cell():
-    drawing = space_graphs.draw_widths(DENOISE)
+    drawing = search_space.draw_widths(DENOISE)
     assert drawing.title == "widths: 8 cells, 14 moves, 12 paths, denoising"
     named = labels(drawing)
     assert named["layer 2 width 1"] == "layer 2: 1.5·W = 15: output 60" and named["start"] == "start part: output 40"
@@ -86,11 +87,11 @@ def test_the_trellis_has_all_legal_moves_and_the_channels_of_every_cell():
 
 
 def test_the_trellis_follows_the_config():
-    assert space_graphs.draw_widths(SR).title == "widths: 5 cells, 7 moves, 5 paths, super-resolution x4"
-    fixed = space_graphs.draw_widths(replace(DENOISE, fixed_path=(0, 1, 1)))
+    assert search_space.draw_widths(SR).title == "widths: 5 cells, 7 moves, 5 paths, super-resolution x4"
+    fixed = search_space.draw_widths(replace(DENOISE, fixed_path=(0, 1, 1)))
     assert fixed.title == "width path fixed to 0-1-1, denoising" and "β" not in fixed.groups[0].title
     assert len(arrows(fixed, "plain")) == 3 and labels(fixed)["end"] == "end part: input 60"
-    other = space_graphs.draw_widths(replace(DENOISE, width=4, width_factors=(1.0, 2.5), layers=2))
+    other = search_space.draw_widths(replace(DENOISE, width=4, width_factors=(1.0, 2.5), layers=2))
     assert labels(other)["layer 1 width 1"] == "layer 1: 2.5·W = 10: output 40"
 
 
@@ -98,7 +99,7 @@ def test_the_trellis_follows_the_config():
 
 
 def test_cell_sharing_draws_one_cell_and_one_per_move():
-    drawing = space_graphs.draw_cell_sharing(DENOISE)
+    drawing = search_space.draw_cell_sharing(DENOISE)
     shared, split = drawing.groups
     boxes = lambda group: [n for n in group.nodes if n.label.startswith("cell ")]  # noqa: E731
     assert (len(boxes(shared)), len(boxes(split))) == (1, 3)  # layer 2, width 1 hears three
@@ -110,26 +111,26 @@ def test_cell_sharing_draws_one_cell_and_one_per_move():
 
 
 def test_cell_sharing_follows_the_config():
-    off = space_graphs.draw_cell_sharing(replace(DENOISE, cell_sharing="off"))
+    off = search_space.draw_cell_sharing(replace(DENOISE, cell_sharing="off"))
     assert [g.title.endswith("as in this space") for g in off.groups] == [False, True]
-    tied = space_graphs.draw_cell_sharing(replace(DENOISE, cell_sharing="tied"))
+    tied = search_space.draw_cell_sharing(replace(DENOISE, cell_sharing="tied"))
     assert [n.label.split("\n")[0] for n in tied.groups[1].nodes].count("the same cell") == 3 and "the same cell" in tied.alt
-    edge = space_graphs.draw_cell_sharing(DENOISE, layer=1, width=2)
+    edge = search_space.draw_cell_sharing(DENOISE, layer=1, width=2)
     assert labels(edge)["5 from 1"] == "layer 0, width 1: output 60" and "h(l-2) = start part" in edge.title
-    first = space_graphs.draw_cell_sharing(DENOISE, layer=0)
+    first = search_space.draw_cell_sharing(DENOISE, layer=0)
     assert labels(first)["5 from 0"] == "start part, width 0: output 40" and "h(l-2) = first conv" in first.title
-    assert "layer 0, width 1" in space_graphs.draw_cell_sharing(DENOISE, layer=2, width=2).title  # the widest there
-    mixed = space_graphs.draw_cell_sharing(replace(DENOISE, second_input="mixed"))
+    assert "layer 0, width 1" in search_space.draw_cell_sharing(DENOISE, layer=2, width=2).title  # the widest there
+    mixed = search_space.draw_cell_sharing(replace(DENOISE, second_input="mixed"))
     assert "the mixed first input of layer 1" in mixed.title
     with pytest.raises(ValueError, match="no such cell"):
-        space_graphs.draw_cell_sharing(DENOISE, layer=0, width=2)
+        search_space.draw_cell_sharing(DENOISE, layer=0, width=2)
 
 
 # ---------------------------------------------------------------- Figure 4
 
 
 def test_the_denoising_supernet_adds_its_input():
-    drawing = space_graphs.draw_network(DENOISE)
+    drawing = search_space.draw_network(DENOISE)
     assert labels(drawing) == {
         "input": "input: M × N × 1", "first": "conv 3×3: 1 → 64", "start": "conv 3×3: 64 → 40", "layer 0": "layer 0: 2 cells: 10 | 15",
         "layer 1": "layer 1: 3 cells: 10 | 15 | 20", "layer 2": "layer 2: 3 cells: 10 | 15 | 20",
@@ -141,26 +142,26 @@ def test_the_denoising_supernet_adds_its_input():
 
 
 def test_super_resolution_shuffles_pixels_and_adds_the_upscaled_input():
-    drawing = space_graphs.draw_network(SR)
+    drawing = search_space.draw_network(SR)
     assert labels(drawing)["end"].endswith("64 → 48") and labels(drawing)["shuffle"] == "pixel shuffle: 4M × 4N × 3"
     assert [e.label for e in drawing.groups[0].edges if e.label] == ["skip: bicubic × 4"]
-    bilinear = space_graphs.draw_network(replace(SR, upsampling="bilinear"))
+    bilinear = search_space.draw_network(replace(SR, upsampling="bilinear"))
     assert [e.label for e in bilinear.groups[0].edges if e.label] == ["skip: bilinear × 4"]
 
 
 def test_the_network_follows_the_config():
-    off = space_graphs.draw_network(replace(DENOISE, residual=False, layers=2, sigmoid=True))
+    off = search_space.draw_network(replace(DENOISE, residual=False, layers=2, sigmoid=True))
     assert "sum" not in labels(off) and ("end", "sigmoid") in arrows(off) and "No residual skip." in off.alt
-    fixed = space_graphs.draw_network(replace(DENOISE, fixed_path=(0, 0, 1)))
+    fixed = search_space.draw_network(replace(DENOISE, fixed_path=(0, 0, 1)))
     assert labels(fixed)["layer 2"] == "layer 2: cell of 15"
-    assert "ASPP 16" in labels(space_graphs.draw_network(replace(DENOISE, end="aspp")))["end"]
+    assert "ASPP 16" in labels(search_space.draw_network(replace(DENOISE, end="aspp")))["end"]
     with pytest.raises(ValueError, match="width: a search space has its own"):
-        space_graphs.draw_network(DENOISE, width=3)
+        search_space.draw_network(DENOISE, width=3)
 
 
 def test_the_decoded_network_has_the_channels_that_cost_counts():
     w = 16
-    drawing = space_graphs.draw_network(GENOTYPE, width=w)
+    drawing = search_space.draw_network(GENOTYPE, width=w)
     convs = list(convolutions(GENOTYPE, w))
     named = labels(drawing)
     assert named["start"] == f"conv 3×3: {convs[1].source} → {convs[1].target}"
@@ -168,9 +169,9 @@ def test_the_decoded_network_has_the_channels_that_cost_counts():
     assert GENOTYPE.hash in drawing.title and drawing.title.endswith("W = 16")
     assert [named[f"layer {l}"] for l in range(2)] == [f"layer {l}: cell of {c}" for l, c in enumerate(node_channels(GENOTYPE, w))]
     assert "·W" not in "".join(named.values())
-    free = labels(space_graphs.draw_network(GENOTYPE, residual=False))
+    free = labels(search_space.draw_network(GENOTYPE, residual=False))
     assert free["start"] == "conv 3×3: 64 → 3·W" and "sum" not in free
-    aspp = space_graphs.draw_network(GENOTYPE, end="aspp")
+    aspp = search_space.draw_network(GENOTYPE, end="aspp")
     assert "ASPP 2-4-6" in labels(aspp)["end"] and ("first", "end") in arrows(aspp, "faint")  # the low-level skip
 
 
@@ -194,15 +195,15 @@ def test_every_drawing_renders_and_describes_itself(backend, name):
 
 
 def test_operations_have_their_codes_and_colours(backend):
-    svg = space_graphs.draw_supercell(SearchSpace(nodes=1)).svg().lower()
+    svg = search_space.draw_supercell(SearchSpace(nodes=1)).svg().lower()
     for op in OP_NAMES:
         assert style.OP_COLOURS[op].lower() in svg and f">{OPS[op].code}<" in svg
 
 
 def test_terms_of_a_sum_stand_in_their_order(backend):
     """From above: operations in the order of alpha, widths from the widest."""
-    for drawing in (space_graphs.draw_supercell(SearchSpace(nodes=2)), space_graphs.draw_cell_sharing(DENOISE),
-                    space_graphs.draw_cell_sharing(SearchSpace(layers=2, nodes=2))):
+    for drawing in (search_space.draw_supercell(SearchSpace(nodes=2)), search_space.draw_cell_sharing(DENOISE),
+                    search_space.draw_cell_sharing(SearchSpace(layers=2, nodes=2))):
         for group in (g for g in drawing.groups if any(n.kind == "sum" for n in g.nodes)):
             terms = [e for e in group.edges if e.head.endswith("sum")]
             sources = [n for n in group.nodes if n.kind == "input"]
@@ -220,7 +221,7 @@ def test_terms_of_a_sum_stand_in_their_order(backend):
 def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
     use(monkeypatch, "pygraphviz")
     space = SearchSpace(layers=layers, width_factors=(1.0, 1.5, 2.0, 3.0)[:factors])
-    for group in (space_graphs.draw_widths(space).groups[0], graphs.draw_path(sample(space, random.Random(0))).groups[0]):
+    for group in (search_space.draw_widths(space).groups[0], genotype_graph.draw_path(sample(space, random.Random(0))).groups[0]):
         root = ET.fromstring(Drawing("", "", (group,)).svg())
         boxes = {g.find("{*}title").text: g for g in root.iterfind(".//{*}g") if g.get("class") == "node"}
         height = {n.id: float(boxes[n.id].find("{*}text").get("y")) for n in group.nodes if n.id not in ("start", "end")}
@@ -231,7 +232,7 @@ def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
 
 
 def test_fallback_keeps_the_main_line_straight_and_leaps_apart():
-    group = space_graphs.draw_network(DENOISE).groups[0]
+    group = search_space.draw_network(DENOISE).groups[0]
     places, chains = layered._layout(group)
     assert {places[n.id][1] for n in group.nodes} == {0}
     leaps = [c for c in chains if len(c) > 3]
@@ -252,4 +253,4 @@ def test_fallback_columns_are_as_wide_as_their_boxes():
 def test_drawings_of_a_space_need_no_graphviz_package(monkeypatch):
     use(monkeypatch, "matplotlib")
     monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert "pixel shuffle" in space_graphs.draw_network(SR).svg()
+    assert "pixel shuffle" in search_space.draw_network(SR).svg()

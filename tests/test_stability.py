@@ -12,14 +12,14 @@ import torch
 from test_runs import ROOT, hinas, refused
 
 from hinas_lab.config import PRESETS, Preset, preset
-from hinas_lab.engine.divergence import GROWN, Divergence
-from hinas_lab.engine.losses import restoration_loss
-from hinas_lab.engine.search import Search, arch_step, search, weight_step
-from hinas_lab.engine.train import Training, train, train_step
-from hinas_lab.images.catalog import load_images
+from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches, W, generator
+from hinas_lab.searching.loop import Search, arch_step, search, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip
+from hinas_lab.training.divergence import GROWN, Divergence
+from hinas_lab.training.losses import restoration_loss
+from hinas_lab.training.training import Training, train, train_step
 
 STEPS, PATCH = 60, 32
 CASES = [(name, task, kind) for name in PRESETS if name != "printed" for task in ("denoise", "sr") for kind in ("search", "train")
@@ -166,7 +166,7 @@ def test_an_overflow_of_float16_is_not_a_rate_too_high():
 def test_a_search_whose_loss_has_grown_ends_without_a_genotype(tmp_path, monkeypatch):
     """Finite to the end, and lost: one line names the preset and what in it to change; the folder holds no result."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hinas_lab.engine.divergence.GROWN", 1e-9)
+    monkeypatch.setattr("hinas_lab.training.divergence.GROWN", 1e-9)
     ask = ("search", "--preset", "tiny", "--set", "search.grad_clip=3", "--run", "lost")
     refused(hinas(*ask), "preset tiny*: the loss stayed above", "--set search.grad_clip=1, or lower search.lr = 0.003")
     assert not {"genotype.json", "best.safetensors"} & {p.name for p in (tmp_path / "lost").iterdir()}
@@ -187,7 +187,7 @@ def test_a_training_that_broke_says_the_preset(tmp_path, monkeypatch):
 
 def test_a_training_that_grows_stops_at_the_end_of_a_pass(monkeypatch):
     state = Training(sample(TINY.space, random.Random(0)), replace(TINY.train, iterations=50), patches(1, 1))
-    monkeypatch.setattr("hinas_lab.engine.divergence.GROWN", 1e-9)
+    monkeypatch.setattr("hinas_lab.training.divergence.GROWN", 1e-9)
     a_pass = max(10, math.ceil(len(state.patches) / TINY.train.batch))
     with pytest.raises(FloatingPointError, match=rf"in iterations 1 to {a_pass}, it began at .* --set train.grad_clip=0.1"):
         list(train(state))

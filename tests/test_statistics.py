@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hinas_lab.studies.statistics import (
+from hinas_lab.analysis.statistics import (
     LEAST,
     Contrast,
     bootstrap_images,

@@ -1,4 +1,4 @@
-"""The one-way street of DESIGN.md, read from the imports; what loads without torch, or without optional packages."""
+"""The one-way street, read from the imports; what loads without torch, or without optional packages."""
 
 import ast
 import json
@@ -9,30 +9,36 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGE = ROOT / "hinas_lab"
+PACKAGES = [ROOT / "hinas_lab", ROOT / "hinas_book"]
 
 # A module may import from its own level and from those below it.
 LEVELS = {
     "hinas_lab": 0,  # the version and the repository's address
     "storage": 1,
     "config": 1,
+    "records": 1,
     "space": 1,
     "images": 1,
-    "engine": 2,
-    "studies": 3,
-    "views": 4,
-    "lessons": 5,
-    "cli": 5,
-    "__main__": 6,
+    "training": 2,
+    "searching": 3,
+    "runs": 4,
+    "restoration": 4,
+    "analysis": 5,
+    "draw": 6,
+    "live": 7,
+    "cli": 8,
+    "__main__": 9,
 }
 DRAWING = {"matplotlib", "ipywidgets", "IPython", "graphviz", "pygraphviz", "pandas", "seaborn"}
-NEVER = {"space": DRAWING, "images": DRAWING, "engine": DRAWING, "views": {"torch"}}
+NEVER = dict.fromkeys(("space", "images", "training", "searching", "runs", "restoration"), DRAWING)
+NEVER |= {"draw": {"torch"}, "live": {"torch"}}
 
 WITHOUT_TORCH = [
     "config", "space.genotype", "space.decode", "space.cost", "space.ops",
-    "images.catalog", "images.sets", "images.verify", "images.unpack", "images.download", "images.audit", "images.colour",
-    "images.protocol", "images.metrics", "images.degrade", "images.files",
-    "storage", "engine.header", "engine.records", "engine.evaluate", "engine.unfinished", "engine.baselines",
+    "images.datasets.catalog", "images.datasets.sets", "images.datasets.verify", "images.datasets.unpack",
+    "images.datasets.download", "images.datasets.audit", "images.colour", "images.protocol", "images.metrics",
+    "images.degrade", "restoration.photo_file", "storage", "runs.header", "records", "restoration.measure",
+    "restoration.unfinished", "restoration.classical",
 ]  # fmt: skip
 
 # What a bare checkout on a cluster node or a GPU machine may lack (CONTRACT.md, lean core).
@@ -46,11 +52,15 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+FILES = [path for package in PACKAGES for path in sorted(package.rglob("*.py"))]
+MODULES = {module_name(path): path for path in FILES}
+LAB = [name for name in MODULES if name.split(".")[0] == "hinas_lab"]
+BOOK = [name for name in MODULES if name.split(".")[0] == "hinas_book"]
+CHAPTER = "hinas_book.ch"
 
 
 def part(module: str) -> str:
-    """The room a module lies in: ``hinas_lab.space.ops`` -> ``space``; the package itself -> ``hinas_lab``."""
+    """The room a module lies in: ``hinas_lab.space.ops`` -> ``space``; a package itself -> its name."""
     names = module.split(".")
     return names[1] if len(names) > 1 else names[0]
 
@@ -92,22 +102,32 @@ def late():
     assert imports("hinas_lab.space.decode", source, False) == {
         "torch.nn", "hinas_lab.space", "hinas_lab", "hinas_lab.space.genotype", "hinas_lab.config", "pandas", "seaborn",
     }  # fmt: skip
-    assert "hinas_lab.views.plots" in imports("hinas_lab.views", "from .plots import x", True)
+    assert "hinas_lab.draw.plots" in imports("hinas_lab.draw", "from .plots import x", True)
 
 
 def test_every_module_has_a_place():
-    unplaced = {part(name) for name in MODULES} - LEVELS.keys()
+    unplaced = {part(name) for name in LAB} - LEVELS.keys()
     assert not unplaced, f"say in LEVELS where {unplaced} stand in the one-way street"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", LAB)
 def test_nothing_flows_back(module):
+    assert not [name for name in IMPORTS[module] if name.startswith("hinas_book")]
     ours = {name for name in IMPORTS[module] if name.split(".")[0] == "hinas_lab"}
     back = {name for name in ours if LEVELS[part(name)] > LEVELS[part(module)]}
     assert not back, f"{module} must not import {sorted(back)}"
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if part(name) in NEVER])
+@pytest.mark.parametrize("module", BOOK)
+def test_a_chapter_stands_alone(module):
+    """No chapter imports another one; what they share never imports a chapter. Chapters are found by walking."""
+    own = ".".join(module.split(".")[:2])
+    others = {name for name in IMPORTS[module] if name.startswith(CHAPTER)}
+    others = {name for name in others if not (name == own or name.startswith(own + "."))}
+    assert not others, f"{module} must not import {sorted(others)}"
+
+
+@pytest.mark.parametrize("module", [name for name in LAB if part(name) in NEVER])
 def test_rooms_keep_their_libraries_apart(module):
     forbidden = {name for name in IMPORTS[module] if name.split(".")[0] in NEVER[part(module)]}
     assert not forbidden, f"{module} must not import {sorted(forbidden)}"
@@ -143,8 +163,8 @@ def test_what_loads_without_torch():
     """Replay, figures, decoding and the command line's help start at once, also where torch is absent."""
     names = [f"hinas_lab.{name}" for name in WITHOUT_TORCH]
     assert set(names) <= set(MODULES), f"gone or renamed: {sorted(set(names) - set(MODULES))}"
-    views = [name for name in MODULES if part(name) == "views"]
-    report = json.loads(python(IMPORT_AND_REPORT, json.dumps(["hinas_lab", *names, *views])))
+    seen = [name for name in LAB if part(name) in ("draw", "live")]
+    report = json.loads(python(IMPORT_AND_REPORT, json.dumps(["hinas_lab", *names, *seen])))
 
     failed = {name: seen["error"] for name, seen in report.items() if seen["error"]}
     assert not failed
@@ -155,7 +175,7 @@ def test_what_loads_without_torch():
 
 def test_lean_core_imports():
     """Everything a search needs imports with torch, numpy, scikit-image, safetensors and tqdm alone."""
-    lean = [name for name in MODULES if part(name) in ("config", "space", "images", "engine", "studies", "cli")]
+    lean = [name for name in LAB if part(name) not in ("draw", "live", "__main__")]
     report = json.loads(python(WITHOUT_OPTIONAL + IMPORT_AND_REPORT, json.dumps(lean)))
     failed = {name: seen["error"] for name, seen in report.items() if seen["error"]}
     assert not failed

@@ -10,10 +10,10 @@ import pytest
 from test_runs import tiny_runs
 
 from hinas_lab.config import SearchSpace
+from hinas_lab.live.surgery import Place, Surgery, surgery, table
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample
 from hinas_lab.space.ops import CHOICES
-from hinas_lab.views.surgery import Place, Surgery, surgery, table
 
 CELL = ((("conv_3x3", 0), ("sep_5x5", 1)), (("skip", 0), ("dil_3x3", 2)))
 SPACE = SearchSpace(layers=2, nodes=2)
@@ -213,11 +213,11 @@ def test_a_run_keeps_its_genotype(tiny, tmp_path):
 
 
 def test_the_scorer_of_a_run_gives_the_scores_of_its_supernet(tiny, tmp_path):
-    from hinas_lab.engine.runs import load_supernet
-    from hinas_lab.engine.scoring import validate
-    from hinas_lab.images.catalog import load_images
+    from hinas_lab.analysis.supernet_scorer import shared_scorer
+    from hinas_lab.images.datasets.catalog import load_images
     from hinas_lab.images.patches import Patches, split
-    from hinas_lab.studies.shared import shared_scorer
+    from hinas_lab.runs.folder import load_supernet
+    from hinas_lab.searching.scoring import validate
 
     score = shared_scorer(tiny.search)
     net, config, header = load_supernet(tiny.search)
@@ -321,7 +321,7 @@ def test_the_panel_saves(tmp_path, monkeypatch):
 
 def test_any_buttons_in_any_order_leave_a_valid_genotype(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hinas_lab.views.surgery_panel.picture", lambda c: c.drawing().title)  # an SVG takes its time
+    monkeypatch.setattr("hinas_lab.live.surgery_panel.picture", lambda c: c.drawing().title)  # an SVG takes its time
     panel, rng = surgery(SMALL, width=W), random.Random(3)
     for _ in range(150):
         if rng.random() < 0.6:
@@ -379,7 +379,7 @@ def test_surgery_reads_files_and_runs(tiny, tmp_path):
 
 def test_surgery_never_loads_torch():
     code = ("import sys, random; from hinas_lab.config import SearchSpace; from hinas_lab.space.genotype import sample;"
-            "from hinas_lab.views.surgery import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
+            "from hinas_lab.live.surgery import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
             "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') if m in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -12,15 +12,15 @@ import torch
 from test_runs import ROOT, hinas, same_result, start_run, tiny_runs
 from test_search import CONFIG, ONE, PATCHES, STEPS, bits, new, run
 
+from hinas_book.kit.recorded import CHANGES, RUNS, recorded_run, setting
 from hinas_lab.config import SearchConfig, SearchSpace, from_dict, preset
-from hinas_lab.engine import search as search_module
-from hinas_lab.engine.memory import search_step
-from hinas_lab.engine.records import Epoch, kept_row, read_records
-from hinas_lab.engine.runs import load_genotype, load_supernet
-from hinas_lab.engine.search import search
 from hinas_lab.images.patches import A, W
+from hinas_lab.records import Epoch, kept_row, read_records
+from hinas_lab.runs.folder import load_genotype, load_supernet
+from hinas_lab.searching import loop as search_module
+from hinas_lab.searching.loop import search
 from hinas_lab.space.decode import decode
-from hinas_lab.studies.recorded import CHANGES, RUNS, recorded_run, setting
+from hinas_lab.training.step_memory import search_step
 
 TOOL = runpy.run_path(str(ROOT / "tools" / "record_runs.py"))
 NEW = {"space": {"affine"}, "search": {"arch_data", "keep"}}
@@ -149,8 +149,8 @@ def test_recorded_runs_are_read_without_torch():
     script = """
 import sys
 from hinas_lab.config import SearchSpace
-from hinas_lab.engine.records import kept_row, read_records
-from hinas_lab.studies.recorded import CHANGES, recorded_run, setting
+from hinas_lab.records import kept_row, read_records
+from hinas_book.kit.recorded import CHANGES, recorded_run, setting
 for name in CHANGES:
     columns = read_records(recorded_run(name))
     setting(name), kept_row(columns), print(name, len(columns["epoch/epoch"]))

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hinas_lab.config import SearchSpace, preset
-from hinas_lab.engine import scoring
-from hinas_lab.engine.restore import restore_array
-from hinas_lab.engine.scoring import scores_of, validate
-from hinas_lab.engine.search import Search
-from hinas_lab.engine.tiles import AT_ONCE, apply_tiled, batches, cut, pixels_at_once
 from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import Patches
+from hinas_lab.images.tiles import AT_ONCE, apply_tiled, batches, cut, pixels_at_once
+from hinas_lab.restoration.restorer import restore_array
+from hinas_lab.searching import scoring
+from hinas_lab.searching.loop import Search
+from hinas_lab.searching.scoring import scores_of, validate
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network
 
@@ -92,7 +92,7 @@ def test_a_gray_net_takes_a_colour_picture_in_one_call_on_a_gpu(monkeypatch):
     torch.nn.init.normal_(net.end.last.weight)
     picture, seen = np.random.default_rng(0).random((30, 40, 3), dtype=np.float32), []
     expected = restore_array(net, picture, tile=16)
-    monkeypatch.setattr("hinas_lab.engine.restore.pixels_at_once", lambda device: AT_ONCE)
+    monkeypatch.setattr("hinas_lab.restoration.restorer.pixels_at_once", lambda device: AT_ONCE)
     net.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
     np.testing.assert_allclose(restore_array(net, picture, tile=16), expected, atol=1e-5)
     assert max(seen) >= 3

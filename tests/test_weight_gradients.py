@@ -8,10 +8,10 @@ from test_cli import hinas
 from torch.nn import functional as F
 from torch.testing import assert_close
 
+from hinas_book.bench import gradient_ways
 from hinas_lab.config import SearchSpace
 from hinas_lab.space import weight_gradients as wg
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.studies import weight_gradient_bench
 
 SHAPES = {  # channels, outputs, kernel, dilation, groups: a source of 3 channels and 4 destinations
     "dense": (3, 12, 3, 1, 1), "dense 5x5, dilated": (3, 12, 5, 2, 1), "pointwise": (12, 12, 1, 1, 1),
@@ -78,10 +78,10 @@ def test_a_way_that_fails_is_never_the_fastest(monkeypatch):
         f()
         return 1.0 if f.__defaults__[0] is fails else 5.0
 
-    monkeypatch.setattr(weight_gradient_bench, "milliseconds", timed)
+    monkeypatch.setattr(gradient_ways, "milliseconds", timed)
     seen = []
-    monkeypatch.setattr(weight_gradient_bench, "_step", lambda *a: seen.append(a[4]) or "a step")
-    told = {r.what: r for r in weight_gradient_bench.readings("cpu", quick=True) if r != "a step"}
+    monkeypatch.setattr(gradient_ways, "_step", lambda *a: seen.append(a[4]) or "a step")
+    told = {r.what: r for r in gradient_ways.readings("cpu", quick=True) if r != "a step"}
     assert "RuntimeError: no algorithm" in told["conv 5x5, dilation 2 of 2, swapped"].note
     assert seen[1] == {"dense": "library", "depthwise": "swapped", "pointwise": "swapped", "grouped": "swapped"}
 

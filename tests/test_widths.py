@@ -8,14 +8,22 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
+from hinas_book.ch02_widths.figures import plot_chance, plot_walk
+from hinas_book.kit.sharing_cost import measured, predicted
+from hinas_lab.analysis.width_paths import (
+    beta_of,
+    chance,
+    greedy_path,
+    is_widest_last,
+    path_value,
+    uniform_paths,
+)
 from hinas_lab.config import SearchSpace, preset
+from hinas_lab.draw.plots import plot_beta
+from hinas_lab.draw.style import theme
 from hinas_lab.space.decode import independent_path, normalise_beta, viterbi
 from hinas_lab.space.genotype import legal_paths
-from hinas_lab.studies.sharing import factors, measured, predicted
-from hinas_lab.studies.widths import beta_of, chance, greedy_path, is_widest_last, path_value, uniform_paths
-from hinas_lab.views.plots import plot_beta
-from hinas_lab.views.style import theme
-from hinas_lab.views.widths import plot_chance, plot_walk
+from hinas_lab.training.step_memory import sharing_factors
 
 SPACE = SearchSpace()
 INCOMING = replace(SPACE, beta_norm="incoming")
@@ -94,7 +102,7 @@ def test_sharing_counted_is_sharing_predicted():
     assert [(c.sharing, c.cells, c.weights) for c in here] == [(c.sharing, c.cells, c.weights) for c in foreseen]
     assert [c.kept for c in foreseen] == pytest.approx([c.kept for c in here], rel=0.01)
     assert all(c.seconds > 0 for c in here) and foreseen[0].seconds is None
-    saved = factors(space, tiny.search)
+    saved = sharing_factors(space, tiny.search)
     assert saved["one cell"] == 3 > saved["one layer"] > off.kept / on.kept > 1
 
 

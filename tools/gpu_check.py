@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hinas_book.bench.gpu import pictures
 from hinas_lab.cli.common import use_machine
 from hinas_lab.config import Preset, preset
-from hinas_lab.engine import scoring
-from hinas_lab.engine.search import Search, arch_step, weight_step
-from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.patches import Patches
+from hinas_lab.searching import scoring
+from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.storage import environment, write_json
-from hinas_lab.studies.gpu import pictures
+from hinas_lab.training.training import Training, train_step
 
 PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
 

@@ -26,8 +26,8 @@ import torch
 import torch._dynamo  # the first optimiser would import it, in every process anew
 
 from hinas_lab.config import preset
-from hinas_lab.engine.records import read_records
-from hinas_lab.engine.runs import load_genotype, open_search, open_training
+from hinas_lab.records import read_records
+from hinas_lab.runs.folder import load_genotype, open_search, open_training
 
 Work = Callable[[Path], None]
 "runs a folder to its end, from wherever it stands"

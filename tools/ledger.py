@@ -6,12 +6,12 @@ import sys
 from math import isnan
 from pathlib import Path
 
-from hinas_lab.studies.beneath import DATASET, under
-from hinas_lab.studies.claims import NOT_TESTED, claims
-from hinas_lab.studies.printed_tests import printed_tests
-from hinas_lab.studies.published import TABLES, sentences, table
-from hinas_lab.studies.recorded import recorded
-from hinas_lab.studies.verdicts import compared, in_words, judged, smallest
+from hinas_book.kit.claims import NOT_TESTED, claims
+from hinas_book.kit.recorded import recorded
+from hinas_book.kit.verdicts import compared, in_words, judged, smallest
+from hinas_book.paper.our_studies import DATASET, under
+from hinas_book.paper.printed_tests import printed_tests
+from hinas_book.paper.published import TABLES, sentences, table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ledger.md"

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from hinas_book.ch07_ablations.figures import plot_paths
+from hinas_book.ch09_against_random.figures import plot_field
+from hinas_book.ch09_against_random.findings import read
+from hinas_book.kit.recorded import recorded
+from hinas_lab.draw.style import INK, PALE, png, theme
 from hinas_lab.storage import write_atomic
-from hinas_lab.studies.against_random import read
-from hinas_lab.studies.recorded import recorded
-from hinas_lab.views.ablation import plot_paths
-from hinas_lab.views.against_random import plot_field
-from hinas_lab.views.style import INK, PALE, png, theme
 
 TARGET = Path(__file__).parents[1] / "docs" / "field.png"
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from hinas_lab.studies.recorded import recorded_run
-from hinas_lab.views.replay import write_gif
+from hinas_book.kit.recorded import recorded_run
+from hinas_lab.live.replay import write_gif
 
 TARGET = Path(__file__).parents[1] / "docs" / "search.gif"
 

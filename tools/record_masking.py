@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from hinas_book.ch01_search_space.masking import PATCHES, WAYS, agreement, mask_all
+from hinas_book.kit.recorded import FOLDER
 from hinas_lab.config import preset, to_dict
-from hinas_lab.engine.records import read_records
-from hinas_lab.engine.runs import open_search, with_seed
+from hinas_lab.records import read_records
+from hinas_lab.runs.folder import open_search, with_seed
 from hinas_lab.storage import environment, write_json
-from hinas_lab.studies.masking import PATCHES, WAYS, agreement, mask_all
-from hinas_lab.studies.recorded import FOLDER
 
 
 def main() -> int:

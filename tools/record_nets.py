@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from hinas_book.kit.stored_nets import FOLDER, KEPT, NETS, SEARCHES, kept_key, searched, trained
 from hinas_lab.config import preset
-from hinas_lab.engine.runs import load_genotype, with_seed
-from hinas_lab.studies.nets import FOLDER, KEPT, NETS, SEARCHES, kept_key, searched, trained
+from hinas_lab.runs.folder import load_genotype, with_seed
 
 
 def keep(run: Path, name: str):

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hinas_book.kit.recorded import CHANGES, RUNS, recorded_run, setting
 from hinas_lab.config import SearchConfig, from_dict
-from hinas_lab.engine.records import kept_row, read_records
+from hinas_lab.records import kept_row, read_records
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_atomic
-from hinas_lab.studies.recorded import CHANGES, RUNS, recorded_run, setting
 
 KEPT = ("config.json", "env.json", "records.npz", "genotype.json")
 
@@ -29,7 +29,7 @@ def record(name: str, base: Path = RUNS):
     """Run the search ``name`` to its end on the CPU and keep what a replay needs in ``base/name``."""
     import torch
 
-    from hinas_lab.engine.runs import open_search
+    from hinas_lab.runs.folder import open_search
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

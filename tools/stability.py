@@ -21,15 +21,15 @@ import numpy as np
 
 from hinas_lab.cli.common import add_run_options, resolve, task_options, use_machine
 from hinas_lab.config import Preset
-from hinas_lab.engine.header import read_header, read_json
-from hinas_lab.engine.records import KINDS, read_records
-from hinas_lab.engine.runs import _patches
-from hinas_lab.engine.search import Search, arch_step, weight_step
-from hinas_lab.engine.train import Training, train_step
 from hinas_lab.images.patches import Patches
+from hinas_lab.records import KINDS, read_records
+from hinas_lab.runs.folder import _patches
+from hinas_lab.runs.header import read_header, read_json
+from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip
 from hinas_lab.storage import environment
+from hinas_lab.training.training import Training, train_step
 
 TAIL = 50
 "steps whose mean says where a setting has come to"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from hinas_lab.draw.style import ARCH, FAINT, WEIGHT, png, theme
 from hinas_lab.storage import write_atomic
-from hinas_lab.views.style import ARCH, FAINT, WEIGHT, png, theme
 
 ROOT = Path(__file__).parents[1]
 PAGE, PICTURE, TRIALS = ROOT / "docs" / "stability.md", ROOT / "docs" / "stability.png", ROOT / "data" / "stability"

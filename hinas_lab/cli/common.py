@@ -38,7 +38,7 @@ def task_options(parser: argparse.ArgumentParser):
 
 def resolve(args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]) -> Preset:
     """The preset with the command line's changes to ``parts`` (space, search, train); ValueError names what is wrong."""
-    from hinas_lab.engine.runs import with_seed
+    from hinas_lab.runs.folder import with_seed
 
     chosen = with_seed(preset(args.preset, task, scale), args.seed)
     if args.sigma:
@@ -76,7 +76,7 @@ def use_machine(args: argparse.Namespace) -> str:
     """Set the threads; the device as torch names it. ValueError when it is not there."""
     import torch
 
-    from hinas_lab.engine.precision import use_tf32
+    from hinas_lab.training.numerics import use_tf32
 
     if args.threads is not None:
         if not 1 <= args.threads <= 1024:
@@ -97,8 +97,8 @@ def follow(run, title: str):
     """Step ``run`` to its end behind a progress bar with the time left; yields its records."""
     from tqdm import tqdm
 
-    from hinas_lab.engine.records import Epoch
-    from hinas_lab.engine.search import Search
+    from hinas_lab.records import Epoch
+    from hinas_lab.searching.loop import Search
 
     state = run.state
     if state is None:

@@ -33,7 +33,7 @@ def run(args) -> int:
 
 def _set(name: str):
     """The data set called ``name``; ValueError names the known ones."""
-    from hinas_lab.images.sets import SETS, data_set
+    from hinas_lab.images.datasets.sets import SETS, data_set
 
     chosen = data_set(name)
     if chosen is None:
@@ -42,8 +42,8 @@ def _set(name: str):
 
 
 def _list(args) -> int:
-    from hinas_lab.images.catalog import cache_folder
-    from hinas_lab.images.sets import SETS
+    from hinas_lab.images.datasets.catalog import cache_folder
+    from hinas_lab.images.datasets.sets import SETS
 
     if args.name or args.long:
         print("\n\n".join(_details(s) for s in ([_set(args.name)] if args.name else SETS.values())))
@@ -62,8 +62,8 @@ def _list(args) -> int:
 
 def _here(chosen, cache: Path) -> str:
     """Where a data set lies below the cache, in a word."""
-    from hinas_lab.images.catalog import find
-    from hinas_lab.images.download import complete
+    from hinas_lab.images.datasets.catalog import find
+    from hinas_lab.images.datasets.download import complete
 
     folder = find(chosen, cache)
     if not chosen.archives:
@@ -77,7 +77,7 @@ def _details(chosen) -> str:
     """A data set as lines of text."""
     from textwrap import fill
 
-    from hinas_lab.images.catalog import find
+    from hinas_lab.images.datasets.catalog import find
 
     rows = [
         ("for", chosen.purpose),
@@ -101,8 +101,8 @@ def _get(args) -> int:
 
     from tqdm import tqdm
 
-    from hinas_lab.images.catalog import cache_folder, find
-    from hinas_lab.images.download import complete, get
+    from hinas_lab.images.datasets.catalog import cache_folder, find
+    from hinas_lab.images.datasets.download import complete, get
 
     chosen, root = _set(args.name), args.dir or cache_folder()
     if not chosen.archives:
@@ -123,7 +123,7 @@ def _verify(args) -> int:
 
     from tqdm import tqdm
 
-    from hinas_lab.images.verify import ANY, verify
+    from hinas_lab.images.datasets.verify import ANY, verify
 
     report = verify(args.data, partial(tqdm, desc="verify", unit="image", leave=False, disable=None, file=sys.stderr))
     print(f"{report.folder} ({report.what}): {len(report.sizes)} images read")
@@ -147,7 +147,7 @@ def _shorten(line: str, names) -> None:
 
 
 def _where(args) -> int:
-    from hinas_lab.images.catalog import cache_folder
+    from hinas_lab.images.datasets.catalog import cache_folder
 
     print(cache_folder())
     return 0
@@ -160,8 +160,8 @@ def _audit(args) -> int:
     from tqdm import tqdm
 
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.images.audit import audit
-    from hinas_lab.images.catalog import named_files
+    from hinas_lab.images.datasets.audit import audit
+    from hinas_lab.images.datasets.catalog import named_files
     from hinas_lab.storage import write_json
 
     check_json(args.json)

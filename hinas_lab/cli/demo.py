@@ -23,9 +23,15 @@ def add(commands):
 
 def run(args) -> int:
     from hinas_lab.config import preset
-    from hinas_lab.engine.runs import load_genotype, load_supernet, open_search, open_training, with_seed
-    from hinas_lab.studies.comparison import table
-    from hinas_lab.views.graphs import draw_genotype
+    from hinas_lab.draw.genotype_graph import draw_genotype
+    from hinas_lab.restoration.compare import table
+    from hinas_lab.runs.folder import (
+        load_genotype,
+        load_supernet,
+        open_search,
+        open_training,
+        with_seed,
+    )
 
     start, folder = time.perf_counter(), Path(args.run)
     working = 0.0  # seconds of search and training in this process; the records know those of all
@@ -80,10 +86,10 @@ def run(args) -> int:
 def _among_random(net, config, genotype) -> str:
     from tqdm import tqdm
 
-    from hinas_lab.images.catalog import load_images
+    from hinas_lab.analysis.random_nets import shared_weight_percentile
+    from hinas_lab.analysis.statistics import percentile
+    from hinas_lab.images.datasets.catalog import load_images
     from hinas_lab.images.patches import Patches
-    from hinas_lab.studies.random_search import shared_weight_percentile
-    from hinas_lab.studies.statistics import percentile
 
     patches = Patches(load_images("builtin", net.space.channels), device=str(net.alpha.device))
     scored = shared_weight_percentile(net, genotype, patches, config, RANDOM)
@@ -102,9 +108,9 @@ def _measure(folder: Path, device: str):
     """Rows of every method on the test photographs, and our parameters."""
     from tqdm import tqdm
 
-    from hinas_lab.engine.runs import load_network
     from hinas_lab.images.protocol import protocol
-    from hinas_lab.studies.comparison import COMPARED, compare
+    from hinas_lab.restoration.compare import COMPARED, compare
+    from hinas_lab.runs.folder import load_network
 
     net, info = load_network(folder, device)
     rows = compare(net, SIGMA, protocol("whole"), device=device)
@@ -122,7 +128,7 @@ def _seconds(search, training) -> dict[str, float]:
 
 def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, seconds) -> dict:
     """summary.json, as CONTRACT.md has it; returns the means per method."""
-    from hinas_lab.studies.comparison import totals
+    from hinas_lab.restoration.compare import totals
 
     means = totals(rows)
     two = lambda d: {k: d[k] for k in ("psnr", "ssim")}  # noqa: E731
@@ -136,9 +142,9 @@ def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, secon
 
 
 def _pictures(folder: Path, space, records, rows):
-    from hinas_lab.images.catalog import load_images
-    from hinas_lab.views.plots import figure_restoration, figure_search
-    from hinas_lab.views.style import png, theme
+    from hinas_lab.draw.plots import figure_restoration, figure_search
+    from hinas_lab.draw.style import png, theme
+    from hinas_lab.images.datasets.catalog import load_images
 
     clean = load_images("builtin", 1, "test")["chelsea"] / 255
     shown = {r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")}

@@ -39,17 +39,17 @@ def run(args) -> int:
     from tqdm import tqdm
 
     from hinas_lab.cli.methods import check_json, level_of, method_of, pictures, trained_on_them
-    from hinas_lab.engine.evaluate import mean, measure
-    from hinas_lab.engine.unfinished import Unfinished, plain
-    from hinas_lab.images.files import Photo, write_photo
-    from hinas_lab.images.protocol import protocol
+    from hinas_lab.images.protocol import default_protocol, protocol
+    from hinas_lab.restoration.measure import mean, measure
+    from hinas_lab.restoration.photo_file import Photo, write_photo
+    from hinas_lab.restoration.unfinished import Unfinished, plain
     from hinas_lab.storage import environment, write_json
 
     check_json(args.json)
     if args.json and args.save and args.json.resolve() == args.save.resolve():
         raise ValueError(f"--json {args.json} and --save name the same place; give the pictures a folder of their own")
     method = method_of(args)
-    chosen = protocol(args.protocol or ("sr-standard" if method.task == "sr" else "whole-rgb" if method.channels == 3 else "whole"))
+    chosen = protocol(args.protocol or default_protocol(method.task, method.channels))
     level = level_of(args, method, chosen)
     images, digest = pictures(args.dataset, args.limit)
     targets = _targets(args.save, images, args.dataset)
@@ -85,7 +85,7 @@ def run(args) -> int:
 
 def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
     """Image -> file to write; makes the folders. ValueError when two images would be one file, or the pictures would join the data set."""
-    from hinas_lab.images.catalog import locate
+    from hinas_lab.images.datasets.catalog import locate
 
     if folder is None:
         return {}

@@ -5,13 +5,19 @@ Exit codes: 0 done; 1 a check found something; 2 bad input or usage; 130 interru
 
 import argparse
 import os
+import pkgutil
 import sys
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 import hinas_lab
 
 PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
-COMMANDS = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study", "memory", "bench", "figures", "runs")
+ROOMS = ("hinas_lab.cli", "hinas_book.cli")
+"""where commands are found: a module with ``add(commands)``. Without the book there are three fewer"""
+ORDER = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study", "memory", "bench", "figures", "runs")
+"""how the help lists them; a command that is not named here comes last"""
 
 
 class Parser(argparse.ArgumentParser):
@@ -26,9 +32,23 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"hinas_lab {hinas_lab.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
-    for name in COMMANDS:
-        import_module(f"hinas_lab.cli.{name}").add(commands)
+    for module in command_modules():
+        module.add(commands)
     return parser
+
+
+def command_modules() -> list[ModuleType]:
+    """The modules of all commands, in the order of the help."""
+    found = {}
+    for room in ROOMS:
+        if find_spec(room.partition(".")[0]) is None:
+            continue
+        for file in pkgutil.iter_modules(import_module(room).__path__):
+            module = import_module(f"{room}.{file.name}")
+            if hasattr(module, "add"):
+                found[file.name] = module
+    names = sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    return [found[name] for name in names]
 
 
 def main(argv: list[str] | None = None) -> int:

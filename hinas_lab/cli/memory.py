@@ -23,11 +23,17 @@ def add(commands):
 
 def run(args) -> int:
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.engine.memory import kept_bytes, largest_batch, search_step, supernet_loss, training_step
     from hinas_lab.space.genotype import sample
     from hinas_lab.space.supernet import SuperNet
     from hinas_lab.storage import environment, write_json
-    from hinas_lab.studies.sharing import factors
+    from hinas_lab.training.step_memory import (
+        kept_bytes,
+        largest_batch,
+        search_step,
+        sharing_factors,
+        supernet_loss,
+        training_step,
+    )
 
     if not 0 < args.fit < 1e6:
         raise ValueError(f"fit = {args.fit}: must be above 0, in 10^9 bytes")
@@ -47,7 +53,7 @@ def run(args) -> int:
         print(f"{name:<22}{need.kept / 1e6:>9.1f}{need.again / 1e6:>9.1f}{need.state / 1e6:>8.1f}{need.total / 1e6:>9.1f}   {fits}")
         rows.append({"what": name, **asdict(need), "total": need.total, "largest_batch": fits})
     print("kept: what backward reads; again: the largest cell, a second time\nstate: parameters, gradients, optimiser\n")
-    layer, saved, off, on = _moves(space), factors(space, config), rows[-1]["kept"], rows[0]["kept"]
+    layer, saved, off, on = _moves(space), sharing_factors(space, config), rows[-1]["kept"], rows[0]["kept"]
     widest = max(layer, key=layer.get)
     print("cell sharing off : on (the paper: a factor of 3)")
     for what, evaluations, kept in (("whole supernet", f"{len(space.moves)} : {sum(map(len, space.cells))}", off / on),

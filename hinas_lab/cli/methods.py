@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hinas_lab.cli.common import use_machine
-from hinas_lab.engine.baselines import CLASSICAL, METHODS, classical
-from hinas_lab.images.catalog import named_files, read_images
+from hinas_lab.images.datasets.catalog import named_files, read_images
 from hinas_lab.images.protocol import Protocol, Restore
+from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical
 
 
 class Method(NamedTuple):
@@ -42,8 +42,8 @@ def method_of(args) -> Method:
         raise ValueError(f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}")
     if Path(args.method).is_file():
         return _foreign(args)
-    from hinas_lab.engine.restore import restore_array
-    from hinas_lab.engine.runs import load_network
+    from hinas_lab.restoration.restorer import restore_array
+    from hinas_lab.runs.folder import load_network
 
     args.device = use_machine(args)
     net, info = load_network(args.method, args.device)
@@ -54,8 +54,8 @@ def method_of(args) -> Method:
 
 
 def _foreign(args) -> Method:
-    from hinas_lab.engine.foreign import load_foreign
-    from hinas_lab.engine.restore import restore_array
+    from hinas_lab.restoration.foreign import load_foreign
+    from hinas_lab.restoration.restorer import restore_array
 
     args.device = use_machine(args)
     net = load_foreign(args.method, args.device)

@@ -26,9 +26,9 @@ def add(subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from hinas_lab.engine.restore import restore_photo
-    from hinas_lab.engine.runs import load_network
-    from hinas_lab.images.files import estimate_noise, read_photo, write_photo
+    from hinas_lab.restoration.photo_file import estimate_noise, read_photo, write_photo
+    from hinas_lab.restoration.restorer import restore_photo
+    from hinas_lab.runs.folder import load_network
 
     if args.tile is not None and args.tile < 1:
         raise ValueError(f"--tile {args.tile}: must be 1 or more pixels")
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path]]:
     """(input, output) pairs, every one of them read and found writable. A new folder is made only if all is well."""
-    from hinas_lab.images.files import check_output, read_photo
+    from hinas_lab.restoration.photo_file import check_output, read_photo
 
     several = len(images) > 1
     if several and out.exists() and not out.is_dir():

@@ -24,7 +24,7 @@ def run(args) -> int:
 
 
 def _list(args) -> int:
-    from hinas_lab.engine.header import read_header
+    from hinas_lab.runs.header import read_header
 
     if not args.folder.is_dir():
         raise ValueError(f"{args.folder}: no such folder")
@@ -44,7 +44,7 @@ def _list(args) -> int:
 def _show(args) -> int:
     import json
 
-    from hinas_lab.engine.header import read_header, read_json
+    from hinas_lab.runs.header import read_header, read_json
 
     header = read_header(args.run)
     print(f"{args.run}: {header['kind']} at preset {header['preset']}, data {header['data']}, {_state(args.run, header)}")
@@ -60,7 +60,7 @@ def _show(args) -> int:
 
 
 def _diff(args) -> int:
-    from hinas_lab.engine.header import read_header
+    from hinas_lab.runs.header import read_header
     from hinas_lab.space.genotype import diff
 
     a, b = _flat(read_header(args.a)), _flat(read_header(args.b))
@@ -76,8 +76,8 @@ def _diff(args) -> int:
 
 
 def _pack(args) -> int:
-    from hinas_lab.engine.header import read_header
-    from hinas_lab.engine.packing import zipped
+    from hinas_lab.runs.header import read_header
+    from hinas_lab.runs.packing import zipped
     from hinas_lab.storage import write_atomic
 
     read_header(args.run)
@@ -93,7 +93,7 @@ def _pack(args) -> int:
 
 def _state(folder: Path, header: dict) -> str:
     """Finished, or how far its records reach."""
-    from hinas_lab.engine.records import read_records
+    from hinas_lab.records import read_records
 
     if (folder / "best.safetensors").exists():
         return "finished"
@@ -114,7 +114,7 @@ def _seed(header: dict) -> int:
 
 def _genotype(folder: Path):
     """None when the run has none (yet)."""
-    from hinas_lab.engine.header import load_genotype
+    from hinas_lab.runs.header import load_genotype
 
     return load_genotype(folder) if (folder / "genotype.json").exists() else None
 

@@ -12,7 +12,7 @@ def add(commands):
 
 def run(args) -> int:
     chosen = resolve(args, args.task, args.scale, ("space", "search"))
-    from hinas_lab.engine.runs import load_genotype, open_search
+    from hinas_lab.runs.folder import load_genotype, open_search
 
     work = open_search(args.run, chosen, data=args.data, device=use_machine(args), resume=args.resume,
                        graphs=args.graphs)
@@ -33,7 +33,7 @@ def run(args) -> int:
 def summary(work) -> str:
     """Three lines: did alpha and beta move, and which supernet was kept."""
     from hinas_lab.config import SearchConfig, SearchSpace, from_dict
-    from hinas_lab.engine.records import kept_row
+    from hinas_lab.records import kept_row
     from hinas_lab.space.decode import normalise_beta
 
     records, space = work.records.arrays(), from_dict(SearchSpace, work.header["space"])

@@ -16,7 +16,7 @@ def add(commands):
 
 
 def run(args) -> int:
-    from hinas_lab.engine.runs import load_genotype, load_network, open_training, read_header
+    from hinas_lab.runs.folder import load_genotype, load_network, open_training, read_header
 
     genotype = load_genotype(args.genotype)
     for name in ("task", "scale"):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hinas_lab.images.catalog import cache_folder
+from hinas_lab.images.datasets.catalog import cache_folder
 from hinas_lab.images.degrade import crop_to_multiple, imresize, noise_field
 
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)

@@ -227,6 +227,15 @@ WHY = {
 }
 
 
+DEFAULTS = {("denoise", 1): "whole", ("denoise", 3): "whole-rgb", ("sr", 1): "sr-standard", ("sr", 3): "sr-standard"}
+"(task, channels of the method) -> the protocol that measures where none is named"
+
+
+def default_protocol(task: str, channels: int = 1) -> str:
+    """The name of the protocol that measures a method of ``task`` where none is named."""
+    return DEFAULTS[task, channels]
+
+
 def protocol(name: str) -> Protocol:
     """The protocol of that name, changes included (``authors-eval + stride=32``). ValueError names the known ones, or what is wrong."""
     base, *changes = (part.strip() for part in name.split(" + "))

@@ -12,7 +12,15 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.space.cells import ScaledNorm, SuperCell
 from hinas_lab.space.decode import beta_groups
 from hinas_lab.space.genotype import Genotype, check_fits
-from hinas_lab.space.layers import GlobalSkip, Start, channels_last, conv, conv_bn, initialise, make_end
+from hinas_lab.space.layers import (
+    GlobalSkip,
+    Start,
+    channels_last,
+    conv,
+    conv_bn,
+    initialise,
+    make_end,
+)
 from hinas_lab.space.ops import CHOICES, OP_NAMES
 
 

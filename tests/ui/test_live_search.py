@@ -6,7 +6,7 @@ import time
 import pytest
 from laboratory import wait
 
-from hinas_lab.lessons import questions
+from hinas_book.lessons import questions
 
 pytestmark = pytest.mark.ui
 STUDENT = "Ada"
@@ -21,7 +21,7 @@ def nb(notebook):
 
 
 def test_the_pictures_of_the_toys_are_there(nb):
-    for text in ("toy = Share()", "from hinas_lab.views.bilevel"):
+    for text in ("toy = Share()", "from hinas_book.ch03_search.figures"):
         assert nb.cell(text).locator("img").count() == 1
     assert "autodiff through 200 weight steps  -2.0000" in nb.cell("torch.autograd").inner_text()
 

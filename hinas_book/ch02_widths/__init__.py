@@ -1,0 +1,1 @@
+"""Chapter 2: width paths and cell sharing."""

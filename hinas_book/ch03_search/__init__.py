@@ -1,0 +1,1 @@
+"""Chapter 3: the bilevel problem, and a search to watch."""

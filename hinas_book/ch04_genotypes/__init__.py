@@ -1,0 +1,1 @@
+"""Chapter 4: from the soft supernet to a trained net."""

@@ -1,0 +1,108 @@
+"""What n seeds would have said: every choice of n of the recorded seeds, worked out exactly; and what n ought to be. No torch.
+
+The choices share seeds, so they are not independent studies: they show what could have been published from this record.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb, nan, sqrt
+
+import numpy as np
+from scipy import stats
+
+from hinas_lab.analysis.statistics import LEAST, Contrast, detectable, paired, pairs_needed
+
+MOST = 5000
+"choices that are worked out one by one"
+
+
+@dataclass(frozen=True)
+class Choice:
+    at: tuple[int, ...]
+    "places of the chosen seeds in the record"
+    contrast: Contrast
+
+    @property
+    def decided(self) -> bool:
+        """Resolved, with as many pairs as a verdict needs."""
+        return self.contrast.resolved and self.contrast.n >= LEAST
+
+
+def choices(differences: Sequence[float], n: int) -> list[Choice]:
+    """Every choice of ``n`` of the per-seed differences, lowest mean first. ValueError for an n that there is not, or too many choices."""
+    if not 1 <= n <= len(differences):
+        raise ValueError(f"n = {n}: the record has 1 to {len(differences)} seeds")
+    if comb(len(differences), n) > MOST:
+        raise ValueError(f"n = {n} of {len(differences)}: {comb(len(differences), n):,} choices, more than {MOST:,}")
+    some = [Choice(at, paired([differences[i] for i in at])) for at in combinations(range(len(differences)), n)]
+    return sorted(some, key=lambda c: c.contrast.mean)
+
+
+@dataclass(frozen=True)
+class Announced:
+    """Shares (0 to 1) of all choices of n seeds."""
+
+    n: int
+    choices: int
+    gain: float
+    "mean at least ``size`` above 0"
+    loss: float
+    "mean at least ``size`` below 0"
+    turned: float
+    "mean of the other sign than that of all seeds"
+    resolved: float
+    "interval leaves out 0, on either side"
+    low: float
+    "the smallest mean"
+    high: float
+    "the largest mean"
+
+
+def announced(differences: Sequence[float], n: int, size: float) -> Announced:
+    """What the choices of ``n`` seeds announce when a difference of ``size`` is called a gain."""
+    some = [c.contrast for c in choices(differences, n)]
+    sign = np.sign(np.mean(differences))
+    share = lambda hits: sum(hits) / len(some)  # noqa: E731
+    return Announced(n, len(some), share(c.mean >= size for c in some), share(c.mean <= -size for c in some),
+                     share(np.sign(c.mean) == -sign != 0 for c in some), share(c.resolved for c in some), some[0].mean, some[-1].mean)
+
+
+def by_chance(sd: float, n: int, size: float) -> float:
+    """With no effect at all and normal differences of standard deviation ``sd``: the chance that the mean of ``n`` pairs is ``size`` or
+    more away from 0."""
+    if sd <= 0 or size < 0 or n < 1:
+        raise ValueError(f"sd = {sd}, size = {size}, n = {n}: sd must be above 0, size not below 0, n at least 1")
+    return float(2 * stats.norm.sf(size * sqrt(n) / sd))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the spread of a record says about n; effects in the unit of the differences."""
+
+    sd: float
+    "of the differences"
+    n: int
+    "of the record"
+    found: float
+    "the smallest effect that n pairs find four times in five"
+    needed: int
+    "pairs that find ``size`` four times in five"
+    chance: dict[int, float]
+    "n -> by_chance of ``size``, for one pair, three, and the record's n"
+
+
+def plan(differences: Sequence[float], size: float) -> Plan:
+    """ValueError for fewer than two differences, or none that differs: they have no spread to plan with."""
+    n, sd = len(differences), float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
+    if sd == 0:
+        raise ValueError(f"{n} equal differences: no spread to plan with")
+    return Plan(sd, n, detectable(sd, n), pairs_needed(sd, size), {k: by_chance(sd, k, size) for k in sorted({1, 3, n})})
+
+
+def tost_interval(differences: Sequence[float]) -> tuple[float, float]:
+    """The 90 % interval: two one-sided tests at 5 % call the arms equal when it lies inside the margins."""
+    if len(differences) < 2:
+        return nan, nan
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
+    return float(interval.low), float(interval.high)

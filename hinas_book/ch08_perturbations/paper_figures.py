@@ -1,0 +1,20 @@
+"""Figures 10 and 11: a found net, and the edits of the median drop."""
+
+from hinas_book.ch08_perturbations.edits import read
+from hinas_book.kit.recorded import recorded
+from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype
+
+
+def draw_denoise(load, local: bool):
+    yield from _draw("denoise")
+
+
+def draw_sr(load, local: bool):
+    yield from _draw("sr")
+
+
+def _draw(task: str):
+    edits = read(recorded("perturb"), task)
+    yield "a", draw_genotype(edits.found)
+    for part, kind in (("b", "R1"), ("c", "R2")):
+        yield part, draw_difference(edits.found, edits.median(kind).genotype)

@@ -1,0 +1,1 @@
+"""What chapters share: claims, verdicts, recorded studies, stored nets."""

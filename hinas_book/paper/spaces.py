@@ -1,0 +1,21 @@
+"""Figures 1 to 4: the search spaces of the paper, drawn from the config of preset ``paper``."""
+
+from hinas_lab.config import preset
+from hinas_lab.draw import search_space
+
+
+def draw_supercell(load, local: bool):
+    yield "", search_space.draw_supercell(preset("paper").space)
+
+
+def draw_widths(load, local: bool):
+    yield "", search_space.draw_widths(preset("paper").space)
+
+
+def draw_cell_sharing(load, local: bool):
+    yield "", search_space.draw_cell_sharing(preset("paper").space)
+
+
+def draw_networks(load, local: bool):
+    for part, task in (("a", "denoise"), ("b", "sr")):
+        yield part, search_space.draw_network(preset("paper", task).space)

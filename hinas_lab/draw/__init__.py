@@ -1,0 +1,1 @@
+"""What it looks like: plots and drawings of records, genotypes and spaces. Never torch."""

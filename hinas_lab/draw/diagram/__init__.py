@@ -1,0 +1,1 @@
+"""Drawings as values: boxes and arrows that show and write themselves."""

@@ -1,1 +1,0 @@
-"""How it learns: losses, search, training, evaluation, run folders."""

@@ -1,0 +1,1 @@
+"""What one touches: the live panel, replay, surgery. Never torch."""

@@ -1,0 +1,1 @@
+"""The board: a search in one picture that is drawn often."""

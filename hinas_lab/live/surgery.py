@@ -1,0 +1,237 @@
+"""Surgery: change an operation, a source or a width of a genotype by hand, and see what changes. ``Surgery`` knows no widgets."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from hinas_lab.config import is_a
+from hinas_lab.draw import style
+from hinas_lab.draw.diagram.drawing import Drawing
+from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype, source_names
+from hinas_lab.runs.header import load_genotype
+from hinas_lab.space import cost
+from hinas_lab.space.genotype import Genotype, diff
+from hinas_lab.space.ops import CHOICES
+from hinas_lab.storage import write_atomic
+
+if TYPE_CHECKING:
+    from hinas_lab.live.surgery_panel import SurgeryPanel
+
+Score = Callable[[Genotype], dict[str, float]]
+WORDS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "score": "shared-weight score", "raw": "the same, batch norm not recomputed"}
+"of scores, in a table"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What can be edited: an edge (0 or 1, by source) of a node, or, without node and edge, the width of a layer."""
+
+    layer: int
+    node: int | None = None
+    edge: int | None = None
+
+
+class Row(NamedTuple):
+    """One number of the original and of the edited genotype."""
+
+    what: str
+    before: float
+    after: float
+
+
+class Surgery:
+    """A genotype and its edited twin, always valid: an edit that would not be is a ValueError in one line and changes nothing.
+
+    ``width`` is the base width W that parameters and MACs are counted for, ``size`` (height, width) of the network's input in pixels;
+    ``shape`` as for ``cost.convolutions`` (stem, end, repeats). ``score`` gives a genotype's numbers by name (``studies.shared``); it is
+    asked once per genotype.
+    """
+
+    def __init__(self, genotype: Genotype, *, width: int, score: Score | None = None, size: tuple[int, int] = (64, 64), **shape):
+        cost.parameters(genotype, width, **shape)  # a width that gives no whole number of channels ends here
+        self.original = self.genotype = genotype
+        self.width, self.size, self.shape, self._score = width, size, shape, score
+        self._before: list[Genotype] = []
+        self._scores: dict[str, dict[str, float]] = {}
+
+    @property
+    def places(self) -> list[Place]:
+        """All that can be edited, layer by layer: its width, then its edges."""
+        g = self.genotype
+        return [Place(l, *where) for l in range(g.layers) for where in [(), *((i, e) for i in range(g.nodes) for e in (0, 1))]]
+
+    def describe(self, place: Place) -> str:
+        """The place and what is there now: ``layer 0, node 1, edge 0: skip of h(l-1)``."""
+        if place.node is None:
+            return f"layer {place.layer}, width: {self._width(self.genotype.path[place.layer])}"
+        op, source = self._node(place.layer, place.node, place.edge)[place.edge]
+        where = f"layer {place.layer}, node {place.node}, edge {place.edge}"
+        return f"{where}: {style.op_label(op)} of {source_names(self.genotype.nodes)[source]}"
+
+    def options(self, place: Place) -> dict[str, tuple[str, str | int]]:
+        """What can be asked for at ``place``, in words, as arguments of ``edit``. Not all is valid: ``edit`` says so."""
+        if place.node is None:
+            return {f"width {self._width(i)}": ("width", i) for i in range(len(self.genotype.width_factors))}
+        names = source_names(self.genotype.nodes)[:place.node + 2]
+        return {f"operation {style.op_label(op)}": ("operation", op) for op in CHOICES} | \
+            {f"source {name}": ("source", j) for j, name in enumerate(names)}
+
+    def edit(self, place: Place, what: str, value: str | int) -> Genotype:
+        """``set_width``, ``set_operation`` or ``set_source`` at ``place``, by the name ``what``."""
+        if what == "width":
+            return self.set_width(place.layer, value)
+        if what not in ("operation", "source"):
+            raise ValueError(f"what = {what!r}: must be one of width, operation, source")
+        return (self.set_operation if what == "operation" else self.set_source)(place.layer, place.node, place.edge, value)
+
+    def set_operation(self, layer: int, node: int, edge: int, op: str) -> Genotype:
+        """The edited genotype with operation ``op`` on that edge."""
+        source = self._node(layer, node, edge)[edge][1]
+        return self._set_edge(layer, node, edge, (op, source))
+
+    def set_source(self, layer: int, node: int, edge: int, source: int) -> Genotype:
+        """The edited genotype with that edge coming from ``source``: 0 = h(l-1), 1 = h(l-2), 2.. = earlier nodes. A node's edges are
+        kept in the order of their sources, so the edge may have another number afterwards."""
+        op = self._node(layer, node, edge)[edge][0]
+        return self._set_edge(layer, node, edge, (op, source))
+
+    def set_width(self, layer: int, index: int) -> Genotype:
+        """The edited genotype with width ``index`` (of ``width_factors``) in that layer."""
+        self._check("layer", layer, self.genotype.layers)
+        path = (*self.genotype.path[:layer], index, *self.genotype.path[layer + 1:])
+        return self._become(path=path)
+
+    def undo(self) -> Genotype:
+        """Take the last edit back; at the start nothing happens."""
+        if self._before:
+            self.genotype = self._before.pop()
+        return self.genotype
+
+    @property
+    def edits(self) -> int:
+        """How many edits ``undo`` can take back."""
+        return len(self._before)
+
+    @property
+    def changes(self) -> list[str]:
+        """From the original to the edited genotype, in words."""
+        return diff(self.original, self.genotype)
+
+    @property
+    def scored(self) -> bool:
+        """Is there somebody to ask for scores?"""
+        return self._score is not None
+
+    def scores(self, genotype: Genotype) -> dict[str, float]:
+        """What ``score`` says of a genotype; empty without one."""
+        if self._score is None:
+            return {}
+        if genotype.hash not in self._scores:
+            self._scores[genotype.hash] = dict(self._score(genotype))
+        return self._scores[genotype.hash]
+
+    def rows(self, scored: bool = True) -> list[Row]:
+        """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``, the scores, before and after."""
+        pair = self.original, self.genotype
+        reach = {k: v for k, v in self.shape.items() if k != "stem"}
+        rows = [Row("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
+                Row(f"MACs ({self.size[0]}x{self.size[1]} input)", *(cost.macs(g, self.width, *self.size, **self.shape) for g in pair)),
+                Row("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair))]
+        if scored:
+            before, after = map(self.scores, pair)
+            rows += [Row(name, before[name], after[name]) for name in before]
+        return rows
+
+    def drawing(self) -> Drawing:
+        """The genotype; once edited, with what changed marked."""
+        return draw_difference(self.original, self.genotype) if self.changes else draw_genotype(self.genotype)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write the edited genotype as JSON; whole or not at all.
+
+        ValueError when another file is there and ``overwrite`` is not set; a run's own genotype.json is never overwritten.
+        """
+        path, data = Path(path), self.genotype.to_json().encode()
+        if path.suffix != ".json":
+            raise ValueError(f"path = {str(path)!r}: must end in .json")
+        if path.is_file() and path.read_bytes() == data:
+            return path
+        if path.name == "genotype.json" and (path.parent / "config.json").exists():
+            raise ValueError(f"{path}: is the result of a run; choose another name")
+        if path.exists() and not overwrite:
+            raise ValueError(f"{path}: another file is there; choose another name, or ask to overwrite it")
+        write_atomic(path, data)
+        return path
+
+    def _repr_html_(self) -> str:
+        numbers, problem = table(self)
+        return f"{numbers}<p>{escape(problem)}</p>{picture(self)}"
+
+    def _width(self, index: int) -> str:
+        return f"{index} ({self.genotype.width_factors[index]:g}·W)"
+
+    def _check(self, name: str, value: int, count: int):
+        if not (is_a(int, value) and 0 <= value < count):
+            raise ValueError(f"{name} = {value!r}: must be 0 to {count - 1}")
+
+    def _node(self, layer: int, node: int, edge: int):
+        for name, value, count in (("layer", layer, self.genotype.layers), ("node", node, self.genotype.nodes), ("edge", edge, 2)):
+            self._check(name, value, count)
+        return self.genotype.cells[layer][node]
+
+    def _set_edge(self, layer: int, node: int, edge: int, new: tuple[str, int]) -> Genotype:
+        cells = [list(cell) for cell in self.genotype.cells]
+        cells[layer][node] = tuple(new if e == edge else old for e, old in enumerate(cells[layer][node]))
+        return self._become(cells=cells)
+
+    def _become(self, **fields) -> Genotype:
+        new = replace(self.genotype, path_score=None, **fields)  # the Viterbi value was of another path, or of other cells
+        cost.node_channels(new, self.width)
+        new = self.original if new.hash == self.original.hash else new
+        if new != self.genotype:
+            self._before.append(self.genotype)
+            self.genotype = new
+        return new
+
+
+def surgery(what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings) -> "Surgery | SurgeryPanel":
+    """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings`` as for ``Surgery``: give the stem, end
+    and repeats of the nets you train, or the parameters are those of others.
+
+    With HINAS_LIVE=0, or without ipywidgets, its drawing and numbers. ValueError in one line when there is no genotype.
+    """
+    controller = Surgery(what if isinstance(what, Genotype) else load_genotype(Path(what)), width=width, score=score, **settings)
+    try:
+        if os.environ.get("HINAS_LIVE") == "0":
+            raise ImportError
+        import ipywidgets  # noqa: F401
+    except ImportError:
+        return controller
+    from hinas_lab.live.surgery_panel import SurgeryPanel
+
+    return SurgeryPanel(controller)
+
+
+def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
+    """The numbers and the changes in words as HTML, and in one line why there is no score."""
+    problem = ""
+    try:
+        rows = controller.rows(scored)
+    except Exception as error:  # whatever the scorer met: the edit and its cost stand
+        rows, problem = controller.rows(scored=False), f"no score: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    number = lambda x, sign="": f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"  # noqa: E731
+    side = lambda i: f'style="padding: 0 1em; text-align: {"right" if i else "left"}"'  # noqa: E731
+    cells = lambda tag, texts: "<tr>" + "".join(f"<{tag} {side(i)}>{escape(t)}</{tag}>" for i, t in enumerate(texts)) + "</tr>"  # noqa: E731
+    name = lambda row: WORDS.get(row.what, row.what)  # noqa: E731
+    body = "".join(cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+"))) for r in rows)
+    said = "; ".join(controller.changes) or "No changes."
+    return '<table style="border-collapse: separate; border-spacing: 1em 0">' \
+        f"{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>", problem
+
+
+def picture(controller: Surgery) -> str:
+    """The drawing as HTML."""
+    return f"<div>{controller.drawing().svg()}</div>"

@@ -1,0 +1,87 @@
+"""The widgets around a ``Surgery``: a place, what it becomes, Apply, Undo, Save; the numbers and the drawing below."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from html import escape
+
+from hinas_lab.live.surgery import Place, Surgery, picture, table
+
+
+class SurgeryPanel:
+    """The widgets around a ``Surgery`` (``controller``): they ask it and show it, and never raise."""
+
+    def __init__(self, controller: Surgery):
+        from ipywidgets import HTML, Button, Checkbox, Dropdown, HBox, Text, VBox
+
+        self.controller = controller
+        self.place = Dropdown(description="place", layout={"width": "28em"})
+        self.option = Dropdown(description="becomes", layout={"width": "20em"})
+        self.apply, self.undo, self.save = (Button(description=name, layout={"width": "6em"}) for name in ("Apply", "Undo", "Save"))
+        self.file = Text("edited.json", description="file", layout={"width": "24em"})
+        self.overwrite = Checkbox(False, description="overwrite", indent=False, layout={"width": "8em"})
+        self.status, self.numbers, self.picture = HTML(), HTML(), HTML()
+        self.box = VBox([HBox([self.place, self.option, self.apply, self.undo]), HBox([self.file, self.overwrite, self.save]),
+                         self.status, self.numbers, self.picture])
+        self.place.observe(lambda change: self._offer(), names="value")
+        for button, act in ((self.apply, self._apply), (self.undo, self._undo), (self.save, self._save)):
+            button.on_click(lambda _, act=act: self._try(act))
+        self._show()
+
+    def _repr_mimebundle_(self, **kwargs) -> dict:
+        """The widgets, and for a reader without a kernel what they show now."""
+        return self.box._repr_mimebundle_(**kwargs) | {"text/html": self.controller._repr_html_()}
+
+    def _try(self, act: Callable[[], str]):
+        try:
+            self._say(act())
+        except (ValueError, OSError) as error:
+            self._say(str(error))
+
+    def _say(self, text: str):
+        self.status.value = f"<p>{escape(text)}</p>"
+
+    def _apply(self) -> str:
+        place, before = self.place.value, self.controller.genotype
+        what, value = self.option.value
+        after = self.controller.edit(place, what, value)
+        if after == before:
+            return "Nothing changes: it is so already."
+        if what == "source":  # the edge may have another number now
+            place = replace(place, edge=[source for _, source in after.cells[place.layer][place.node]].index(value))
+        return self._show(place, (what, value)) or self.controller.describe(place)
+
+    def _undo(self) -> str:
+        if not self.controller.edits:
+            return "Nothing to undo."
+        self.controller.undo()
+        return self._show(self.place.value) or f"Undone; {self.controller.edits} left to undo."
+
+    def _save(self) -> str:
+        path = self.controller.save(self.file.value.strip(), self.overwrite.value)
+        self.overwrite.value = False
+        return f"Saved as {path}."
+
+    def _offer(self, chosen: tuple[str, str | int] | None = None):
+        """The options of the place; first what is there now."""
+        c, place = self.controller, self.place.value
+        if chosen is None:
+            chosen = ("width", c.genotype.path[place.layer]) if place.node is None else \
+                ("operation", c.genotype.cells[place.layer][place.node][place.edge][0])
+        self.option.options = list(c.options(place).items())
+        self.option.value = chosen
+
+    def _show(self, place: Place | None = None, chosen: tuple[str, str | int] | None = None) -> str:
+        """Everything anew; what kept the score away, if anything did."""
+        c = self.controller
+        place = place or c.places[0]
+        self.place.options = [(c.describe(p), p) for p in c.places]
+        self.place.value = place
+        self._offer(chosen)
+        self.picture.value = picture(c)
+        self.numbers.value = table(c, scored=False)[0]
+        if c.scored:
+            self._say("scoring ...")
+            self.numbers.value, problem = table(c)
+            self._say(problem)
+            return problem
+        return ""

@@ -1,0 +1,1 @@
+"""What it is for: pictures through a net, measured, compared with classical methods."""

@@ -1,0 +1,1 @@
+"""How it is kept: run folders, their headers, one-file copies."""

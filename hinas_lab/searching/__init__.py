@@ -1,0 +1,1 @@
+"""How it chooses: the search loop, scores on Validation V."""

@@ -1,1 +1,0 @@
-"""What we claim: one study a file."""

@@ -1,0 +1,199 @@
+"""Training of a decoded network: a generator of records, the same shape as a search."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hinas_lab.config import TrainConfig
+from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
+from hinas_lab.records import Step
+from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.network import Network
+from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
+from hinas_lab.training.divergence import Divergence
+from hinas_lab.training.numerics import check_precision, gradients, loss_of, loss_terms, use_tf32
+from hinas_lab.training.optimisers import (
+    clip_gradients,
+    load_optimizer,
+    make_optimizer,
+    optimizer_tensors,
+    set_gradients,
+    set_rate,
+    split_off_biases,
+)
+from hinas_lab.training.step_memory import memory_advice, training_step
+
+RECORDS, RECORD_SECONDS = 1000, 15.0
+"a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
+READ_EVERY = 50
+"iterations: so often losses are read from a device that works on its own; a CPU's are read before each step is taken"
+LEAST_EPOCH = 10
+"iterations: an epoch of few pictures is no longer a time in which a peak could pass"
+AHEAD = 8
+"batches whose numbers are drawn before an NVIDIA GPU asks for them"
+
+
+class Training:
+    """The mutable state of a training: network, optimiser, position.
+
+    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None; with its first weights.
+    ``graphs``: ``graphs.WHEN``.
+    """
+
+    def __init__(self, genotype: Genotype | None, config: TrainConfig, patches: Patches, residual: bool = True,
+                 net: torch.nn.Module | None = None, graphs: str = "auto"):
+        check_precision(config.precision, patches.device)
+        self.genotype, self.config, self.patches = genotype, config, patches
+        patches.check_patch(config.patch)
+        net = build_network(genotype, config, residual) if net is None else net
+        self.net = net.to(patches.device)
+        self.parameters = list(self.net.parameters())
+        self.optimizer = make_optimizer(config, self.parameters)
+        if config.biases == "double":
+            split_off_biases(self.optimizer, [p for name, p in self.net.named_parameters() if name.endswith("bias")])
+        device = torch.device(patches.device).type
+        self.read_every = 1 if device == "cpu" else READ_EVERY
+        self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
+        self.gradients = self._gradients
+        if graphs_on(graphs, patches.device):
+            self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
+        self.divergence = Divergence("train", config)
+        self.iteration = 0
+
+    def _draw(self, iteration: int) -> list[Tensor]:
+        """What chance decides of a batch."""
+        c, rng = self.config, generator(self.config.seed, TRAIN, iteration)
+        chosen = torch.randint(len(self.patches), (c.batch,), generator=rng)
+        return self.patches.draw(chosen, c.patch, c.sigmas, rng)
+
+    def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
+        """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with respect to each parameter."""
+        degraded, clean = self.patches.make(drawn, self.config.patch)
+        terms = loss_of(self.net, degraded, clean, self.config)
+        return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, self.config))
+
+    @property
+    def finished(self) -> bool:
+        return self.iteration == self.config.iterations
+
+    def step_bytes(self, batch: int) -> int:
+        """What an iteration is predicted to need with that batch."""
+        return training_step(self.genotype, replace(self.config, batch=batch)).total
+
+    def learning_rate(self) -> float:
+        """A linear rise over ``warmup`` iterations, then the schedule: one cosine to ``lr_min``, or poly."""
+        c, t = self.config, self.iteration
+        if t < c.warmup:
+            return c.lr * (t + 1) / c.warmup
+        phase = (t - c.warmup) / max(1, c.iterations - c.warmup)
+        if c.schedule == "poly":
+            return c.lr_min + (c.lr - c.lr_min) * (1 - phase) ** 0.9
+        return c.lr_min + (c.lr - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything needed to continue, as tensors; valid after any record."""
+        out = {"place": torch.tensor([self.iteration]), "losses": self.divergence.tensor}
+        return out | {f"net/{k}": v for k, v in self.net.state_dict().items()} | optimizer_tensors(self.optimizer, "optimizer")
+
+    def load(self, tensors: dict[str, Tensor]):
+        """Continue from ``tensors()`` of a training with the same net, config and images."""
+        part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
+        self.net.load_state_dict(part("net/"))
+        self.iteration = int(tensors["place"][0])
+        self.divergence.load(tensors.get("losses"))
+        load_optimizer(self.optimizer, part("optimizer/"))
+
+    def result(self) -> tuple[dict[str, Tensor], Genotype | None]:
+        return self.net.state_dict(), self.genotype
+
+
+def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True) -> Network:
+    """The compact network of a training, with its first weights."""
+    return Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats, residual=residual,
+                   generator=generator(config.seed, INIT))
+
+
+def train_step(state: Training) -> Tensor:
+    """One iteration: total, pixel term, l_ssim (3,), on the device. On a CPU FloatingPointError is raised before a parameter changes when
+    the loss is not finite; elsewhere who reads it must look."""
+    c = state.config
+    use_tf32(c.precision == "tf32")
+    state.net.train()
+    pinned = torch.device(state.patches.device).type == "cuda"  # only then may the copy go on while the tensors are forgotten here
+    drawn = [t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)]
+    with memory_advice("train", c.batch, state.step_bytes if state.genotype else None, state.patches.device):
+        out = state.gradients(*drawn)
+    values = loss_terms(out[:3], out[3:], c)
+    if state.read_every == 1:
+        state.divergence.check(values.tolist(), f"iteration {state.iteration + 1}")
+    set_gradients(state.parameters, out[3:])
+    clip_gradients(state.parameters, c)
+    set_rate(state.optimizer, state.learning_rate())
+    state.optimizer.step()
+    state.optimizer.zero_grad()
+    state.iteration += 1
+    return values
+
+
+def train(state: Training) -> Iterator[Step]:
+    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them, and one at least every 15 seconds.
+
+    Before each record all losses are read, so nothing is saved after one that is not finite.
+    """
+    every = math.ceil(state.config.iterations / RECORDS)
+    start, sums, n, unread = time.perf_counter(), np.zeros(3), 0, []
+    while not state.finished:
+        unread.append(train_step(state))
+        due = state.iteration % every == 0 or state.finished or time.perf_counter() - start >= RECORD_SECONDS
+        if due or len(unread) >= state.read_every:
+            for values in _read(state, unread):
+                sums, n = sums + values, n + 1
+            unread = []
+        if due:
+            loss, pixel, lssim = (sums / n).tolist()
+            yield Step(kind="train", epoch=1, iteration=state.iteration, loss=loss, pixel=pixel, lssim=lssim,
+                       lr=state.optimizer.param_groups[0]["lr"], seconds=(time.perf_counter() - start) / n)
+            start, sums, n = time.perf_counter(), np.zeros(3), 0
+
+
+def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
+    """The losses of the last iterations as numbers. FloatingPointError at the first that is not finite, and when the training diverges."""
+    first, epoch = state.iteration - len(unread) + 1, max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch))
+    losses = torch.stack(unread).tolist()
+    for iteration, values in enumerate(losses, first):
+        state.divergence.check(values, f"iteration {iteration}", changed=True)
+        state.divergence.add(values[0])
+        if iteration % epoch == 0:
+            state.divergence.end_epoch(f"iterations {iteration - epoch + 1} to {iteration}")
+    return losses
+
+
+class Ahead:
+    """``draw(i)`` of i, i + 1, ... in turn, computed by a thread up to ``n`` calls before it is asked for; n = 0: when asked."""
+
+    def __init__(self, draw: Callable[[int], list[Tensor]], n: int):
+        self.draw, self.n = draw, n
+        self.queue: deque[tuple[int, Future]] = deque()
+        self.thread = ThreadPoolExecutor(1) if n else None
+
+    def __call__(self, i: int) -> list[Tensor]:
+        if not self.n:
+            return self.draw(i)
+        if not self.queue or self.queue[0][0] != i:  # begun, or continued elsewhere
+            self.queue.clear()
+        following = self.queue[-1][0] + 1 if self.queue else i
+        for k in range(following, i + self.n + 1):
+            self.queue.append((k, self.thread.submit(self._pinned, k)))
+        return self.queue.popleft()[1].result()
+
+    def _pinned(self, i: int) -> list[Tensor]:
+        """In memory that a GPU reads by itself."""
+        drawn = self.draw(i)
+        return [t.pin_memory() for t in drawn] if torch.cuda.is_available() else drawn

@@ -1,1 +1,0 @@
-"""What we show: plots, drawings. Reads records and genotypes, never torch."""
