@@ -51,13 +51,22 @@ def _check_types(config):
             _need(ok, f.name, value, f"must be a list, each {_WORDS[item]}")
             object.__setattr__(config, f.name, tuple(map(item, value)))
         else:
-            _need(is_a(kind, value), f.name, value, f"must be {_WORDS.get(kind, f'a {kind.__name__}')}")
+            _need(
+                is_a(kind, value),
+                f.name,
+                value,
+                f"must be {_WORDS.get(kind, f'a {kind.__name__}')}",
+            )
 
 
 def is_a(kind: type, value) -> bool:
     """isinstance, but whole numbers are floats too, booleans are no numbers, and floats are finite."""
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 < value < 1e300
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and -1e300 < value < 1e300
+        )
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
@@ -134,10 +143,19 @@ class SearchSpace:
         _one_of("channels", self.channels, (1, 3))
         for name, least in (("layers", 1), ("nodes", 1), ("width", 1), ("stem", 1), ("repeats", 1)):
             _least(name, getattr(self, name), least)
-        _need(len(self.width_factors) > 0, "width_factors", self.width_factors, "must name at least one factor")
+        _need(
+            len(self.width_factors) > 0,
+            "width_factors",
+            self.width_factors,
+            "must name at least one factor",
+        )
         for g in self.width_factors:
-            _need(g > 0 and (g * self.width) == int(g * self.width), "width_factors", g,
-                  f"times width {self.width} must be a whole number of channels")
+            _need(
+                g > 0 and (g * self.width) == int(g * self.width),
+                "width_factors",
+                g,
+                f"times width {self.width} must be a whole number of channels",
+            )
         _one_of("cell_sharing", self.cell_sharing, ("on", "off", "tied"))
         _one_of("beta_norm", self.beta_norm, ("outgoing", "incoming"))
         _one_of("second_input", self.second_input, ("layer", "mixed"))
@@ -163,7 +181,13 @@ class SearchSpace:
     def moves(self) -> tuple[Move, ...]:
         """The legal moves, in beta's order (14 for the paper's denoising supernet)."""
         before = ((0,),) + self.cells[:-1]
-        return tuple(Move(l, k, i) for l in range(self.layers) for i in self.cells[l] for k in before[l] if abs(i - k) <= 1)
+        return tuple(
+            Move(l, k, i)
+            for l in range(self.layers)
+            for i in self.cells[l]
+            for k in before[l]
+            if abs(i - k) <= 1
+        )
 
     def node_channels(self, width_index: int) -> int:
         """gamma_i * W."""
@@ -179,8 +203,12 @@ def check_path(path, layers: int, widths: int, name: str = "path"):
     """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most one, from width 0."""
     ok = len(path) == layers and all(is_a(int, i) and 0 <= i < widths for i in path)
     _need(ok, name, path, f"must hold {layers} width indices from 0 to {widths - 1}")
-    _need(all(abs(b - a) <= 1 for a, b in zip((0, *path), path)), name, path,
-          "no legal width path: it starts beside width 0 and changes by at most one step a layer")
+    _need(
+        all(abs(b - a) <= 1 for a, b in zip((0, *path), path)),
+        name,
+        path,
+        "no legal width path: it starts beside width 0 and changes by at most one step a layer",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +238,12 @@ def _check_common(c):
         _need(0 <= s <= 255, "sigma", s, "must be from 0 to 255")
     for name in ("batch", "patch"):
         _least(name, getattr(c, name), 1)
-    _need(c.patch >= 11 or c.loss.lam == 0, "patch", c.patch, "must be at least 11 pixels, the window of SSIM")
+    _need(
+        c.patch >= 11 or c.loss.lam == 0,
+        "patch",
+        c.patch,
+        "must be at least 11 pixels, the window of SSIM",
+    )
     _one_of("optimizer", c.optimizer, ("sgd", "adam"))
     _one_of("precision", c.precision, ("float32", "tf32", "bfloat16", "float16"))
     _positive("lr", c.lr)
@@ -275,13 +308,23 @@ class SearchConfig:
 
     def __post_init__(self):
         _check_common(self)
-        for name, least in (("epochs", 1), ("crops_per_image", 1), ("warmup_epochs", 0), ("validate_from", 1)):
+        for name, least in (
+            ("epochs", 1),
+            ("crops_per_image", 1),
+            ("warmup_epochs", 0),
+            ("validate_from", 1),
+        ):
             _least(name, getattr(self, name), least)
         _need(0 < self.share <= 0.5, "share", self.share, "must be above 0 and at most 0.5")
         if self.validate_crop is not None:
             _least("validate_crop", self.validate_crop, 11)
         _one_of("score", self.score, ("ssim+psnr/100", "psnr"))
-        _need(self.schedule != "restart", "schedule", self.schedule, "was a misreading of the authors' code and is gone; theirs is wave")
+        _need(
+            self.schedule != "restart",
+            "schedule",
+            self.schedule,
+            "was a misreading of the authors' code and is gone; theirs is wave",
+        )
         _one_of("schedule", self.schedule, ("cosine", "wave"))
         _least("arch_lr", self.arch_lr, 0)
         _share("arch_beta1", self.arch_beta1)
@@ -325,7 +368,13 @@ class TrainConfig:
 
     def __post_init__(self):
         _check_common(self)
-        for name, least in (("width", 1), ("stem", 1), ("repeats", 1), ("iterations", 1), ("warmup", 0)):
+        for name, least in (
+            ("width", 1),
+            ("stem", 1),
+            ("repeats", 1),
+            ("iterations", 1),
+            ("warmup", 0),
+        ):
             _least(name, getattr(self, name), least)
         _one_of("end", self.end, ("conv", "aspp"))
         _one_of("schedule", self.schedule, ("cosine", "poly"))
@@ -346,7 +395,9 @@ def to_dict(config) -> dict:
 def from_dict(cls, values: dict):
     """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError, never ignored."""
     _need(isinstance(values, dict), cls.__name__, values, "must be a JSON object")
-    values = {name: value for name, value in values.items() if name not in RETIRED.get(cls.__name__, {})}
+    values = {
+        name: value for name, value in values.items() if name not in RETIRED.get(cls.__name__, {})
+    }
     known = {f.name for f in fields(cls)}
     for name in values:
         _need(name in known, name, values[name], f"is not a field of {cls.__name__}")
@@ -388,22 +439,57 @@ def _authors(task: str, scale: int):
     space, search, train = _printed(task, scale)
     space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
     search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
-    train = replace(train, end="aspp", iterations=600_000, loss=Loss(average_terms=True), schedule="poly", weight_decay=4e-5,
-                    biases="double", value_clip=5.0, grad_clip=STABLE_NORM)
+    train = replace(
+        train,
+        end="aspp",
+        iterations=600_000,
+        loss=Loss(average_terms=True),
+        schedule="poly",
+        weight_decay=4e-5,
+        biases="double",
+        value_clip=5.0,
+        grad_clip=STABLE_NORM,
+    )
     if task == "sr":
         l1 = Loss(pixel="l1", average_terms=True)
         space = replace(space, upsampling="bilinear")
-        search, train = replace(search, batch=24, share=0.05, loss=l1), replace(train, batch=16, loss=l1)
+        search, train = (
+            replace(search, batch=24, share=0.05, loss=l1),
+            replace(train, batch=16, loss=l1),
+        )
     return space, search, train
 
 
 def _tiny(task: str, scale: int):
     """For tests: everything once, in seconds, on one core."""
     space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=2, stem=4)
-    search = SearchConfig(sigmas=(50.0,), batch=2, patch=16, epochs=3, warmup_epochs=1, validate_from=2, share=0.1, validate_crop=32,
-                          optimizer="adam", lr=3e-3, lr_min=1e-4, weight_decay=0.0, arch_lr=0.02, arch_beta1=0.5)
-    train = TrainConfig(width=4, stem=8, sigmas=(50.0,), batch=4, patch=16, iterations=20, optimizer="adam", lr=3e-3,
-                        weight_decay=0.0)
+    search = SearchConfig(
+        sigmas=(50.0,),
+        batch=2,
+        patch=16,
+        epochs=3,
+        warmup_epochs=1,
+        validate_from=2,
+        share=0.1,
+        validate_crop=32,
+        optimizer="adam",
+        lr=3e-3,
+        lr_min=1e-4,
+        weight_decay=0.0,
+        arch_lr=0.02,
+        arch_beta1=0.5,
+    )
+    train = TrainConfig(
+        width=4,
+        stem=8,
+        sigmas=(50.0,),
+        batch=4,
+        patch=16,
+        iterations=20,
+        optimizer="adam",
+        lr=3e-3,
+        weight_decay=0.0,
+    )
     return space, search, train
 
 
@@ -411,19 +497,49 @@ def _classroom(task: str, scale: int):
     """A laptop CPU, minutes: Adam, the pixel loss alone and a small space, so that alpha and beta move while one watches (not the
     paper's setting). Measured: with lambda = 0.6 the young supernet runs to skip; with lambda = 0 it does so far less."""
     space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=4, stem=16)
-    search = SearchConfig(sigmas=(50.0,), batch=4, patch=24, epochs=16, crops_per_image=12, warmup_epochs=7, validate_from=12,
-                          share=0.15, validate_crop=96, loss=Loss(lam=0), optimizer="adam", lr=0.01, lr_min=5e-4, weight_decay=0.0,
-                          arch_lr=0.04, arch_weight_decay=0.0)
+    search = SearchConfig(
+        sigmas=(50.0,),
+        batch=4,
+        patch=24,
+        epochs=16,
+        crops_per_image=12,
+        warmup_epochs=7,
+        validate_from=12,
+        share=0.15,
+        validate_crop=96,
+        loss=Loss(lam=0),
+        optimizer="adam",
+        lr=0.01,
+        lr_min=5e-4,
+        weight_decay=0.0,
+        arch_lr=0.04,
+        arch_weight_decay=0.0,
+    )
     # 8, 12 and 16 channels cost a CPU the same: its vectors hold 16
-    train = TrainConfig(width=8, stem=16, sigmas=(50.0,), batch=8, patch=32, iterations=3600, loss=Loss(lam=0.002), optimizer="adam",
-                        lr=5e-3, warmup=50, weight_decay=0.0)
+    train = TrainConfig(
+        width=8,
+        stem=16,
+        sigmas=(50.0,),
+        batch=8,
+        patch=32,
+        iterations=3600,
+        loss=Loss(lam=0.002),
+        optimizer="adam",
+        lr=5e-3,
+        warmup=50,
+        weight_decay=0.0,
+    )
     return space, search, train
 
 
 def _study(task: str, scale: int):
     """Many small runs: about 30 s a search or a training on two cores."""
     space, search, train = _classroom(task, scale)
-    return space, replace(search, epochs=12, warmup_epochs=5, validate_from=8), replace(train, iterations=600)
+    return (
+        space,
+        replace(search, epochs=12, warmup_epochs=5, validate_from=8),
+        replace(train, iterations=600),
+    )
 
 
 def _paper_tenth(task: str, scale: int):
@@ -432,8 +548,15 @@ def _paper_tenth(task: str, scale: int):
     return space, search, replace(train, iterations=train.iterations // 10)
 
 
-_PRESETS = {"tiny": _tiny, "classroom": _classroom, "study": _study, "paper/10": _paper_tenth, "paper": _paper, "printed": _printed,
-            "authors": _authors}
+_PRESETS = {
+    "tiny": _tiny,
+    "classroom": _classroom,
+    "study": _study,
+    "paper/10": _paper_tenth,
+    "paper": _paper,
+    "printed": _printed,
+    "authors": _authors,
+}
 PRESETS = tuple(_PRESETS)
 
 
@@ -445,7 +568,12 @@ def preset(name: str | None = None, task: str = "denoise", scale: int | None = N
     name = name or os.environ.get("HINAS_PRESET") or "classroom"
     _one_of("preset", name, PRESETS)
     _one_of("task", task, TASKS)
-    _need(task == "sr" or scale in (None, 1), "scale", scale, "denoising keeps the size; for super-resolution add --task sr")
+    _need(
+        task == "sr" or scale in (None, 1),
+        "scale",
+        scale,
+        "denoising keeps the size; for super-resolution add --task sr",
+    )
     scale = scale if scale is not None else (4 if task == "sr" else 1)
     _one_of("scale", scale, (2, 3, 4) if task == "sr" else (1,))
     return Preset(name, *_PRESETS[name](task, scale))

@@ -10,11 +10,31 @@ from hinas_lab.space.genotype import Genotype
 
 KINDS = ("weight", "arch", "train")
 "step kinds; their number is stored"
-_STEP = {"kind": np.uint8, "epoch": np.int32, "iteration": np.int32, "loss": np.float32, "pixel": np.float32, "lssim": np.float32,
-         "lr": np.float32, "seconds": np.float32}
-_EPOCH = {"epoch": np.int32, "alpha": np.float32, "beta": np.float32, "beta_grad": np.float32, "score": np.float32, "psnr": np.float32,
-          "ssim": np.float32, "alpha_entropy": np.float32, "beta_entropy": np.float32, "skip_share": np.float32, "flips": np.int32,
-          "best": np.int32, "seconds": np.float32}
+_STEP = {
+    "kind": np.uint8,
+    "epoch": np.int32,
+    "iteration": np.int32,
+    "loss": np.float32,
+    "pixel": np.float32,
+    "lssim": np.float32,
+    "lr": np.float32,
+    "seconds": np.float32,
+}
+_EPOCH = {
+    "epoch": np.int32,
+    "alpha": np.float32,
+    "beta": np.float32,
+    "beta_grad": np.float32,
+    "score": np.float32,
+    "psnr": np.float32,
+    "ssim": np.float32,
+    "alpha_entropy": np.float32,
+    "beta_entropy": np.float32,
+    "skip_share": np.float32,
+    "flips": np.int32,
+    "best": np.int32,
+    "seconds": np.float32,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +141,9 @@ def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
     """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the last one when none was validated or the
     search was told to ``keep`` the "last"."""
     best = int(columns["epoch/best"][-1]) if keep == "best" else 0
-    return int((columns["epoch/epoch"] == best).argmax()) if best else len(columns["epoch/epoch"]) - 1
+    return (
+        int((columns["epoch/epoch"] == best).argmax()) if best else len(columns["epoch/epoch"]) - 1
+    )
 
 
 def read_records(run: str | Path) -> dict[str, np.ndarray]:
@@ -131,9 +153,13 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             columns = {name: stored[name] for name in stored.files}
     except FileNotFoundError:
-        raise ValueError(f"{run}: no records.npz, not a run folder (or nothing was recorded yet)") from None
+        raise ValueError(
+            f"{run}: no records.npz, not a run folder (or nothing was recorded yet)"
+        ) from None
     except Exception as error:  # zipfile, zlib, numpy and OS errors all mean the same here
-        raise ValueError(f"{path}: damaged or not a records file ({type(error).__name__})") from None
+        raise ValueError(
+            f"{path}: damaged or not a records file ({type(error).__name__})"
+        ) from None
     missing = ({f"step/{n}" for n in _STEP} | {f"epoch/{n}" for n in _EPOCH}) - set(columns)
     if missing:
         raise ValueError(f"{path}: not a records file of this version (no column {min(missing)})")

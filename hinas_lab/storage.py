@@ -31,7 +31,9 @@ def write_atomic(path: Path, data: bytes):
         with suppress(OSError):
             os.unlink(name)
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
-        raise OSError(f"{path}: cannot be written, {why}; what was there before is unchanged") from None
+        raise OSError(
+            f"{path}: cannot be written, {why}; what was there before is unchanged"
+        ) from None
 
 
 @contextmanager
@@ -54,8 +56,10 @@ def alone(folder: Path, name: str = "config.json") -> Iterator[None]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise ValueError(f"{folder}: this run is running already, in another panel, notebook or command; stop it there, or show "
-                                 "its panel again") from None
+                raise ValueError(
+                    f"{folder}: this run is running already, in another panel, notebook or command; stop it there, or show "
+                    "its panel again"
+                ) from None
         yield
 
 
@@ -81,11 +85,31 @@ def environment(seed: int, device: str) -> dict:
     commit, root = None, Path(__file__).parents[1]
     with suppress(OSError):  # no git on this machine
         if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
-            done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
+            )
             commit = done.stdout.strip() or None
-            changed = subprocess.run(["git", "status", "--porcelain", "-uno"], cwd=root, capture_output=True, text=True, check=False)
+            changed = subprocess.run(
+                ["git", "status", "--porcelain", "-uno"],
+                cwd=root,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             commit = f"{commit}, with changes" if commit and changed.stdout.strip() else commit
     torch = sys.modules.get("torch")  # not loaded: nothing here ran on it
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else platform.processor() or platform.machine()
-    return {"hinas_lab": hinas_lab.__version__, "python": platform.python_version(), "versions": versions, "device": device,
-            "device_name": name, "threads": torch.get_num_threads() if torch else 1, "seed": seed, "commit": commit}
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.startswith("cuda")
+        else platform.processor() or platform.machine()
+    )
+    return {
+        "hinas_lab": hinas_lab.__version__,
+        "python": platform.python_version(),
+        "versions": versions,
+        "device": device,
+        "device_name": name,
+        "threads": torch.get_num_threads() if torch else 1,
+        "seed": seed,
+        "commit": commit,
+    }

@@ -23,13 +23,30 @@ class FakeRun:
 
     folder = Path("fake")
 
-    def __init__(self, epochs: int = 3, steps: int = 3, step=lambda: None, space: SearchSpace = SPACE):
+    def __init__(
+        self, epochs: int = 3, steps: int = 3, step=lambda: None, space: SearchSpace = SPACE
+    ):
         search = {"epochs": epochs, "warmup_epochs": 1, "validate_from": 2}
-        self.header = {"kind": "search", "preset": "fake", "space": to_dict(space), "search": search}
-        self.state = SimpleNamespace(epoch=0, iteration=0, steps=steps, halfway=False, started=False, patches=SimpleNamespace(device="cpu"))
+        self.header = {
+            "kind": "search",
+            "preset": "fake",
+            "space": to_dict(space),
+            "search": search,
+        }
+        self.state = SimpleNamespace(
+            epoch=0,
+            iteration=0,
+            steps=steps,
+            halfway=False,
+            started=False,
+            patches=SimpleNamespace(device="cpu"),
+        )
         self.records, self.space, self.step, self.saves = Records(), space, step, 0
         self.rng = np.random.default_rng(0)
-        self.alpha, self.beta = np.zeros(space.alpha_shape, np.float32), np.zeros(len(space.moves), np.float32)
+        self.alpha, self.beta = (
+            np.zeros(space.alpha_shape, np.float32),
+            np.zeros(len(space.moves), np.float32),
+        )
 
     @property
     def finished(self) -> bool:
@@ -61,10 +78,22 @@ class FakeRun:
                     self.step()
                     self.alpha += self.rng.normal(size=self.alpha.shape).astype(np.float32)
                     s.halfway = True
-                    yield Step(kind="arch", epoch=s.epoch + 1, iteration=s.iteration + 1, loss=self.rng.uniform(0.01, 0.1), **common)
+                    yield Step(
+                        kind="arch",
+                        epoch=s.epoch + 1,
+                        iteration=s.iteration + 1,
+                        loss=self.rng.uniform(0.01, 0.1),
+                        **common,
+                    )
                 self.step()
                 s.halfway, s.iteration = False, s.iteration + 1
-                yield Step(kind="weight", epoch=s.epoch + 1, iteration=s.iteration, loss=self.rng.uniform(0.01, 0.1), **common)
+                yield Step(
+                    kind="weight",
+                    epoch=s.epoch + 1,
+                    iteration=s.iteration,
+                    loss=self.rng.uniform(0.01, 0.1),
+                    **common,
+                )
             self.step()
             s.epoch, s.iteration = s.epoch + 1, 0
             yield self._epoch()
@@ -72,9 +101,21 @@ class FakeRun:
     def _epoch(self) -> Epoch:
         s = self.state
         score = 1.0 / s.epoch if s.epoch >= 2 else math.nan  # the second epoch is the best
-        return Epoch(epoch=s.epoch, alpha=self.alpha.copy(), beta=self.beta.copy(), beta_grad=self.beta * 0, score=score, alpha_entropy=1.9,
-                     beta_entropy=0.5, skip_share=0.0, flips=0, best=min(s.epoch, 2) if s.epoch >= 2 else 0, seconds=0.0,
-                     genotype=decode(self.space, self.alpha, self.beta), preview=np.full((2, 1, 8, 8), s.epoch % 256, np.uint8))
+        return Epoch(
+            epoch=s.epoch,
+            alpha=self.alpha.copy(),
+            beta=self.beta.copy(),
+            beta_grad=self.beta * 0,
+            score=score,
+            alpha_entropy=1.9,
+            beta_entropy=0.5,
+            skip_share=0.0,
+            flips=0,
+            best=min(s.epoch, 2) if s.epoch >= 2 else 0,
+            seconds=0.0,
+            genotype=decode(self.space, self.alpha, self.beta),
+            preview=np.full((2, 1, 8, 8), s.epoch % 256, np.uint8),
+        )
 
 
 class Gate:

@@ -49,13 +49,28 @@ def played(job, rng: random.Random) -> dict:
     stamp = {"key": f"{job.kind}-{rng.getrandbits(48):012x}", "job_seconds": 1.0, "env": ENV}
     if isinstance(job, SearchJob):
         g = sample(job.space, rng)
-        return stamp | {"genotype": g.to_json(), "path": list(g.path), "skip_share": 0.2, "seconds": rng.uniform(1, 2)}
+        return stamp | {
+            "genotype": g.to_json(),
+            "path": list(g.path),
+            "skip_share": 0.2,
+            "seconds": rng.uniform(1, 2),
+        }
     g, train = Genotype.from_json(job.genotype), job.train
     shape = {name: getattr(train, name) for name in ("stem", "end", "repeats")}
-    psnr = 26 + job.residual * 0.4 * (20 / train.iterations) + 0.03 * train.seed + rng.gauss(0, 0.05)
-    return stamp | {"preset": job.base, "protocol": "whole" if g.task == "denoise" else "sr-standard", "psnr": psnr,
-                    "ssim": 0.7 + 0.01 * train.loss.lam + rng.gauss(0, 0.001), "gmsd": 0.1 + rng.gauss(0, 0.001),
-                    "parameters": cost.parameters(g, train.width, **shape), "macs": 1, "train_seconds": 1.0, "genotype": g.to_json()}
+    psnr = (
+        26 + job.residual * 0.4 * (20 / train.iterations) + 0.03 * train.seed + rng.gauss(0, 0.05)
+    )
+    return stamp | {
+        "preset": job.base,
+        "protocol": "whole" if g.task == "denoise" else "sr-standard",
+        "psnr": psnr,
+        "ssim": 0.7 + 0.01 * train.loss.lam + rng.gauss(0, 0.001),
+        "gmsd": 0.1 + rng.gauss(0, 0.001),
+        "parameters": cost.parameters(g, train.width, **shape),
+        "macs": 1,
+        "train_seconds": 1.0,
+        "genotype": g.to_json(),
+    }
 
 
 def record_of(name: str, seeds: int | None = None) -> dict:
@@ -118,8 +133,13 @@ def test_announced_by_counting(n):
     a = announced(d, n, 0.03)
     share = lambda test: sum(map(test, groups)) / len(groups)  # noqa: E731
     wide = lambda g: stats.t.ppf(0.975, len(g) - 1) * stdev(g) / sqrt(len(g))  # noqa: E731
-    assert a.choices == len(groups) and (a.low, a.high) == (pytest.approx(min(map(mean, groups))), pytest.approx(max(map(mean, groups))))
-    assert a.gain == share(lambda g: mean(g) >= 0.03) and a.loss == share(lambda g: mean(g) <= -0.03)
+    assert a.choices == len(groups) and (a.low, a.high) == (
+        pytest.approx(min(map(mean, groups))),
+        pytest.approx(max(map(mean, groups))),
+    )
+    assert a.gain == share(lambda g: mean(g) >= 0.03) and a.loss == share(
+        lambda g: mean(g) <= -0.03
+    )
     assert a.turned == share(lambda g: mean(g) * mean(d) < 0)
     assert a.resolved == (0 if n == 1 else share(lambda g: abs(mean(g)) > wide(g)))
 
@@ -137,8 +157,12 @@ def test_a_plan_stands_on_the_spread():
     d = drawn(8)
     p = plan(d, 0.03)
     assert p.sd == pytest.approx(stdev(d)) and p.n == 8 and list(p.chance) == [1, 3, 8]
-    assert power(p.sd, p.found, 8) == pytest.approx(0.8, abs=1e-6) and p.found == detectable(p.sd, 8)
-    assert power(p.sd, 0.03, p.needed) >= 0.8 > power(p.sd, 0.03, p.needed - 1) and p.needed == pairs_needed(p.sd, 0.03)
+    assert power(p.sd, p.found, 8) == pytest.approx(0.8, abs=1e-6) and p.found == detectable(
+        p.sd, 8
+    )
+    assert power(p.sd, 0.03, p.needed) >= 0.8 > power(
+        p.sd, 0.03, p.needed - 1
+    ) and p.needed == pairs_needed(p.sd, 0.03)
     for none in ([0.1], [0.1, 0.1], []):
         with pytest.raises(ValueError, match="no spread to plan with"):
             plan(none, 0.03)
@@ -153,15 +177,29 @@ def test_the_90_percent_interval_is_the_two_tests(seed):
     assert (low, high) == pytest.approx(stats.ttest_1samp(d, 0).confidence_interval(0.9))
 
 
-@pytest.mark.parametrize("t", [t for t in printed_tests() if t.what == "cell sharing" and t.column.startswith("psnr")],
-                         ids=lambda t: f"{t.table}-{t.column}")
+@pytest.mark.parametrize(
+    "t",
+    [t for t in printed_tests() if t.what == "cell sharing" and t.column.startswith("psnr")],
+    ids=lambda t: f"{t.table}-{t.column}",
+)
 def test_the_printed_90_percent_interval_is_the_two_tests(t):
     a, b = {8: (2, 1), 9: (3, 2)}[t.table]
     on, off = (table(t.table).rows[i][t.column] for i in (a, b))
     low, high = figures.printed_tost_interval(t)
     for margin in (0.02, 0.05, 0.1, 0.15, 0.2):
-        p = [stats.ttest_ind_from_stats(on.value + shift, on.std, 3, off.value, off.std, 3, equal_var=False, alternative=side).pvalue
-             for shift, side in ((margin, "greater"), (-margin, "less"))]
+        p = [
+            stats.ttest_ind_from_stats(
+                on.value + shift,
+                on.std,
+                3,
+                off.value,
+                off.std,
+                3,
+                equal_var=False,
+                alternative=side,
+            ).pvalue
+            for shift, side in ((margin, "greater"), (-margin, "less"))
+        ]
         assert (-margin < low and high < margin) == (max(p) < 0.05)
     assert (low + high) / 2 == pytest.approx(on.value - off.value) and high < t.contrast.high
 
@@ -169,7 +207,9 @@ def test_the_printed_90_percent_interval_is_the_two_tests(t):
 def test_rows_differ_of_two_rows_is_the_paired_test():
     a = np.array([drawn(6, 1), drawn(6, 2)])
     assert findings.rows_differ(a) == pytest.approx(stats.ttest_rel(*a).pvalue)
-    assert findings.rows_differ(a + 5 * np.arange(6)) == pytest.approx(findings.rows_differ(a))  # seeds are taken out
+    assert findings.rows_differ(a + 5 * np.arange(6)) == pytest.approx(
+        findings.rows_differ(a)
+    )  # seeds are taken out
 
 
 # lines
@@ -178,21 +218,31 @@ def test_rows_differ_of_two_rows_is_the_paired_test():
 def test_a_line_says_what_the_interval_says():
     said = findings.line("x", paired([0.1, 0.12, 0.09, 0.11, 0.1, 0.13]))
     assert re.search(r"\+0\.108 dB \(\+0\.09\d to \+0\.1\d\d\), n = 6: above 0$", said)
-    assert findings.line("x", paired([0.5]), wide=0) == "x +0.500 dB, n = 1: unresolved, fewer than 6 pairs", "one pair has no interval"
+    assert (
+        findings.line("x", paired([0.5]), wide=0)
+        == "x +0.500 dB, n = 1: unresolved, fewer than 6 pairs"
+    ), "one pair has no interval"
     below = findings.line("x", Contrast(mean=-0.2, low=-0.3, high=-0.1, n=6), "ssim")
     assert below.endswith("-0.2000 SSIM (-0.3000 to -0.1000), n = 6: below 0")
-    assert findings.line("x", Contrast(mean=0.2, low=0.1, high=0.3, n=5)).endswith("unresolved, fewer than 6 pairs")
+    assert findings.line("x", Contrast(mean=0.2, low=0.1, high=0.3, n=5)).endswith(
+        "unresolved, fewer than 6 pairs"
+    )
 
 
 def test_asked_prints_the_scale_or_the_command(records, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     for name in NAMES:
         assert not asked(name, findings.along)
-        assert capsys.readouterr().out.endswith(f"make it with: hinas-lab study {name} --json data/studies/{name}.json\n")
+        assert capsys.readouterr().out.endswith(
+            f"make it with: hinas-lab study {name} --json data/studies/{name}.json\n"
+        )
     (tmp_path / "budget.json").write_text(json.dumps(records["budget"]))
     assert asked("budget", findings.along) == json.loads(json.dumps(records["budget"]))
     first, *rest = capsys.readouterr().out.splitlines()
-    assert first.startswith("preset tiny, builtin photographs, protocol whole, device cpu, ") and len(rest) == 4
+    assert (
+        first.startswith("preset tiny, builtin photographs, protocol whole, device cpu, ")
+        and len(rest) == 4
+    )
 
 
 def test_every_design_has_its_command():
@@ -207,36 +257,57 @@ def test_factors_and_their_interaction(records):
     record = records["lwas-residual"]
     lines = findings.of_factors(record)
     assert len(lines) == 6 and sum("interaction" in x for x in lines) == 2
-    of = lambda lwas, residual: np.array([r["psnr"] for r in record["rows"]  # noqa: E731
-                                          if (r["task"], r["lwas"], r["residual"]) == ("denoise", lwas, residual)])
+    of = lambda lwas, residual: np.array(
+        [
+            r["psnr"]
+            for r in record["rows"]  # noqa: E731
+            if (r["task"], r["lwas"], r["residual"]) == ("denoise", lwas, residual)
+        ]
+    )
     both, none, lwas, residual = of(True, True), of(False, False), of(True, False), of(False, True)
-    assert f"{((both - residual + lwas - none) / 2).mean():+.3f} dB" in lines[0] and "n = 8" in lines[0]
+    assert (
+        f"{((both - residual + lwas - none) / 2).mean():+.3f} dB" in lines[0]
+        and "n = 8" in lines[0]
+    )
     assert f"{(both - residual - lwas + none).mean():+.3f} dB" in lines[1]
     ((name, averaged), (_, on), (_, off)) = findings.effects(record, "lwas", "denoise")
-    assert name == "layer-wise sharing" and averaged == pytest.approx(((np.array(on) + off) / 2).tolist(), abs=1e-4)
+    assert name == "layer-wise sharing" and averaged == pytest.approx(
+        ((np.array(on) + off) / 2).tolist(), abs=1e-4
+    )
 
 
 def test_along_the_budget(records):
     *points, change = findings.along(records["budget"])
     told = records["budget"]["along"]
     assert len(points) == 3 and all(f"{p['mean']:+.3f} dB" in line for p, line in zip(told, points))
-    assert f"{told[-1]['mean'] - told[0]['mean']:+.3f} dB" in change and change.endswith("below 0")  # it was played so
+    assert f"{told[-1]['mean'] - told[0]['mean']:+.3f} dB" in change and change.endswith(
+        "below 0"
+    )  # it was played so
 
 
 def test_lambda_and_its_metrics(records):
     lines = findings.of_lambda(records["loss"])
     assert [line.split(":")[0] for line in lines] == [
-        f"{task}, {metric}" for task in ("denoising", "super-resolution") for metric in ("PSNR", "SSIM", "GMSD, less is better")]
+        f"{task}, {metric}"
+        for task in ("denoising", "super-resolution")
+        for metric in ("PSNR", "SSIM", "GMSD, less is better")
+    ]
     assert "best at 6;" in lines[1] and lines[1].endswith("above 0") and "best at 0.6;" in lines[4]
     rows = [r for r in records["loss"]["rows"] if r["task"] == "denoise"]
-    best = min({r["lam"] for r in rows}, key=lambda lam: mean(r["gmsd"] for r in rows if r["lam"] == lam))
+    best = min(
+        {r["lam"] for r in rows}, key=lambda lam: mean(r["gmsd"] for r in rows if r["lam"] == lam)
+    )
     assert f"best at {best:g};" in lines[2]
 
 
 def test_paths_beside_seeds(records):
     lines = findings.of_paths(records["widths"])
     assert len(lines) == 7 and "12 paths from" in lines[0] and "a path drawn by lot 6.5" in lines[1]
-    assert "beyond seeds: p = " in lines[0] and lines[4].startswith("ws - w40") and "cells again" in lines[6]
+    assert (
+        "beyond seeds: p = " in lines[0]
+        and lines[4].startswith("ws - w40")
+        and "cells again" in lines[6]
+    )
 
 
 def test_equal_is_said_by_the_margin_alone(records):
@@ -245,15 +316,26 @@ def test_equal_is_said_by_the_margin_alone(records):
     lines = findings.of_sharing(record)
     assert equivalent(d, 0.1)[0] and lines[1].endswith("margin ± 0.1 dB: equality is shown")
     fits = [max(map(abs, tost_interval(c))) < 0.1 for c in combinations(d, 3)]
-    assert re.search(r"^3 of these seeds: \d+% of 56 choices find no", lines[2]) and f"in {mean(fits):.0%} the 90 % interval" in lines[2]
+    assert (
+        re.search(r"^3 of these seeds: \d+% of 56 choices find no", lines[2])
+        and f"in {mean(fits):.0%} the 90 % interval" in lines[2]
+    )
     assert "(the paper 3)" in lines[3] and "the paper 3.6)" in lines[4]
     record = json.loads(json.dumps(record))
     record["claims"]["sharing-equal"] |= {"verdict": "unresolved"}
     assert findings.of_sharing(record)[1].endswith("equality is not shown")
 
 
-@pytest.mark.parametrize("low, high, said", [(-0.04, 0.03, "too small to matter"), (0.06, 0.2, "large enough to matter"),
-                                             (-0.3, -0.05, "large enough to matter"), (0.01, 0.2, "open"), (nan, nan, "unknown")])
+@pytest.mark.parametrize(
+    "low, high, said",
+    [
+        (-0.04, 0.03, "too small to matter"),
+        (0.06, 0.2, "large enough to matter"),
+        (-0.3, -0.05, "large enough to matter"),
+        (0.01, 0.2, "open"),
+        (nan, nan, "unknown"),
+    ],
+)
 def test_does_it_matter(low, high, said):
     assert against_least(low, high, 0.05) == said
 
@@ -270,22 +352,44 @@ def test_the_verdict_table(records, tmp_path, monkeypatch):
     for name in studies:
         assert f"- {name}: preset tiny, builtin photographs" in table
         for told in records[name]["claims"].values():
-            assert any(f"**{told['verdict']}** | {told['mean']:+.3f} dB" in r or f"**{told['verdict']}** | {told['mean']:+.4f} SSIM" in r
-                       for r in rows)
-    assert "over the 10 claims of the whole ledger" in table and table.count("counted, not judged") == 2
-    for name, id, words in (("lwas-residual", "residual-denoise", "residual learning helps denoising"), ("loss", "loss-psnr", "PSNR of a"),
-                             ("sharing", "sharing-equal", "costs no quality")):
+            assert any(
+                f"**{told['verdict']}** | {told['mean']:+.3f} dB" in r
+                or f"**{told['verdict']}** | {told['mean']:+.4f} SSIM" in r
+                for r in rows
+            )
+    assert (
+        "over the 10 claims of the whole ledger" in table
+        and table.count("counted, not judged") == 2
+    )
+    for name, id, words in (
+        ("lwas-residual", "residual-denoise", "residual learning helps denoising"),
+        ("loss", "loss-psnr", "PSNR of a"),
+        ("sharing", "sharing-equal", "costs no quality"),
+    ):
         row, told = next(r for r in rows if words in r), records[name]["claims"][id]
         p, adjusted = re.search(r"(\S+) \((\S+)\) \|$", row).groups()
         d = np.array(told["differences"])
-        own = max(stats.ttest_1samp(d, -0.1, alternative="greater").pvalue, stats.ttest_1samp(d, 0.1, alternative="less").pvalue) \
-            if id == "sharing-equal" else stats.ttest_1samp(d, 0).pvalue
+        own = (
+            max(
+                stats.ttest_1samp(d, -0.1, alternative="greater").pvalue,
+                stats.ttest_1samp(d, 0.1, alternative="less").pvalue,
+            )
+            if id == "sharing-equal"
+            else stats.ttest_1samp(d, 0).pvalue
+        )
         assert float(p) == float(f"{own:.2g}") <= float(adjusted)
         assert row in verdict_table(name), "a table of fewer claims says the same of each"
-    assert "| Table 1 |" in rows[2] and "| large enough to matter (± 0.05 dB) | 8 of 8, by search seed |" in rows[3]
+    assert (
+        "| Table 1 |" in rows[2]
+        and "| large enough to matter (± 0.05 dB) | 8 of 8, by search seed |" in rows[3]
+    )
     (tmp_path / "lwas-residual.json").unlink()
     missing = verdict_table(*studies)
-    assert missing.count(NOT_TESTED) == 4 and "make it with: hinas-lab study lwas-residual" in missing and "over the 6 claims" in missing
+    assert (
+        missing.count(NOT_TESTED) == 4
+        and "make it with: hinas-lab study lwas-residual" in missing
+        and "over the 6 claims" in missing
+    )
     with pytest.raises(ValueError, match="must be one of"):
         verdict_table("nothing")
 
@@ -293,9 +397,13 @@ def test_the_verdict_table(records, tmp_path, monkeypatch):
 def test_few_seeds_have_no_verdict(tmp_path, monkeypatch):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     record = record_of("lwas-residual", seeds=2)
-    assert all(line.endswith("unresolved, fewer than 6 pairs") for line in findings.of_factors(record))
+    assert all(
+        line.endswith("unresolved, fewer than 6 pairs") for line in findings.of_factors(record)
+    )
     write_json(tmp_path / "lwas-residual.json", record)
-    assert "**unresolved**" in verdict_table("lwas-residual") and "| none: too few |" in verdict_table("lwas-residual")
+    assert "**unresolved**" in verdict_table(
+        "lwas-residual"
+    ) and "| none: too few |" in verdict_table("lwas-residual")
     assert isnan(findings.contrast_of({"mean": 0, "n": 2, "p": None}).p)
     assert len(figures.figure_factors(record).axes) == 6
 
@@ -304,10 +412,14 @@ def test_what_three_seeds_would_have_said():
     d = drawn(8)
     a = announced(d, 3, 0.03)
     said = findings.in_three("x", d, 0.03)
-    assert said.startswith(f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more")
+    assert said.startswith(
+        f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
+    )
     assert len(findings.on_n(d, 0.03)) == 9 and findings.on_n([], 0.03) == []
     third = findings.on_n(d, 0.03)[3].split()
-    assert third[:2] == ["3", "56"] and third[2:6] == [f"{x:.0%}" for x in (a.gain, a.loss, a.turned, a.resolved)]
+    assert third[:2] == ["3", "56"] and third[2:6] == [
+        f"{x:.0%}" for x in (a.gain, a.loss, a.turned, a.resolved)
+    ]
 
 
 # pictures
@@ -324,28 +436,50 @@ def test_all_seeds_of_the_arms_are_drawn(records):
     rows = [r["psnr"] for r in records["lwas-residual"]["rows"] if r["task"] == "denoise"]
     assert sorted(dots.get_ydata()) == pytest.approx(sorted(rows)) and len(rows) == 32
     assert [t.get_text() for t in arms.get_xticklabels()][0] == "lwas off\nresidual off"
-    assert arms.get_title("left") == "denoising: every seed" and figure.axes[3].get_title("left") == "super-resolution: every seed"
-    assert labels(lwas)[0] == "layer-wise sharing" and labels(residual)[1] == "residual learning, layer-wise on"
-    assert lwas.patches[0].get_x() == -0.05 and lwas.patches[0].get_width() == pytest.approx(0.1)  # the smallest effect of interest
+    assert (
+        arms.get_title("left") == "denoising: every seed"
+        and figure.axes[3].get_title("left") == "super-resolution: every seed"
+    )
+    assert (
+        labels(lwas)[0] == "layer-wise sharing"
+        and labels(residual)[1] == "residual learning, layer-wise on"
+    )
+    assert lwas.patches[0].get_x() == -0.05 and lwas.patches[0].get_width() == pytest.approx(
+        0.1
+    )  # the smallest effect of interest
 
 
 def test_the_other_pictures(records):
     left, right = figures.figure_budget(records["budget"]).axes
-    assert [t.get_text() for t in right.get_xticklabels()] == ["20", "80", "320"] and left.get_legend() is not None
+    assert [t.get_text() for t in right.get_xticklabels()] == [
+        "20",
+        "80",
+        "320",
+    ] and left.get_legend() is not None
     axes = figures.figure_loss(records["loss"]).axes
     assert len(axes) == 6 and axes[2].yaxis_inverted() and not axes[0].yaxis_inverted()
     assert axes[5].get_title("left") == "super-resolution: GMSD (less is better)"
     raw, equal, table, arms = figures.figure_widths(records["widths"]).axes
     assert len(equal.get_xticklabels()) == 12 and raw.get_ylim() == equal.get_ylim()
     found = sum(int(t.get_text()[1:]) for t in equal.texts)
-    assert found == 6 and [t.get_text() for t in table.get_legend().get_texts()] == ["ws", "w40", "wm"]
+    assert found == 6 and [t.get_text() for t in table.get_legend().get_texts()] == [
+        "ws",
+        "w40",
+        "wm",
+    ]
     printed, here = figures.figure_sharing(records["sharing"], printed_tests()).axes
-    assert len(labels(printed)) == 6 and labels(here) == ["cell sharing"] and printed.get_xlim() == here.get_xlim()
+    assert (
+        len(labels(printed)) == 6
+        and labels(here) == ["cell sharing"]
+        and printed.get_xlim() == here.get_xlim()
+    )
     assert printed.get_title("left").startswith("printed, n = 3: 5 of 6 bars lie in the gray band")
     bars = [line.get_xdata() for line in printed.lines if line.get_linewidth() == 7]
     assert len(bars) == 6 and sum(max(map(abs, ends)) < 0.1 for ends in bars) == 5
     (planning,) = figures.figure_planning(drawn(8), 0.03).axes
-    assert [t.get_text() for t in planning.get_legend().get_texts()][0] == "0.03 dB is true: chance that it is found"
+    assert [t.get_text() for t in planning.get_legend().get_texts()][
+        0
+    ] == "0.03 dB is true: chance that it is found"
     (table,) = figures.figure_table([t for t in printed_tests() if t.table == 1]).axes
     assert len(labels(table)) == 36
 
@@ -353,10 +487,18 @@ def test_the_other_pictures(records):
 def test_choices_as_a_picture():
     d = drawn(8)
     top, below = chooser.figure_choices(d, 3, at=55).axes
-    assert len(below.collections[0].get_segments()) == 56 and "n = 3, study 56 of 56 (seeds " in top.get_title("left")
-    filled = [line for line in top.lines if line.get_marker() == "o" and line.get_markerfacecolor() == style.INK]
+    assert len(
+        below.collections[0].get_segments()
+    ) == 56 and "n = 3, study 56 of 56 (seeds " in top.get_title("left")
+    filled = [
+        line
+        for line in top.lines
+        if line.get_marker() == "o" and line.get_markerfacecolor() == style.INK
+    ]
     assert sorted(float(line.get_xdata()[0]) for line in filled) == sorted(d)[-3:]
-    assert "one pair has no interval; no verdict below 6 pairs" in chooser.sentence(choices(d, 1)[0], 8, 1)
+    assert "one pair has no interval; no verdict below 6 pairs" in chooser.sentence(
+        choices(d, 1)[0], 8, 1
+    )
     assert "no verdict" not in chooser.sentence(choices(d, 6)[0], 28, 1)
 
 
@@ -364,7 +506,9 @@ def test_the_reader_chooses(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "1")
     contrasts = {"one": drawn(8), "other": drawn(6, 1)}
     which, seeds, chosen, picture = chooser.choose_n(contrasts).children
-    assert (seeds.max, chosen.max, chosen.value) == (8, 8, 8) and bytes(picture.value).startswith(b"\x89PNG")
+    assert (seeds.max, chosen.max, chosen.value) == (8, 8, 8) and bytes(picture.value).startswith(
+        b"\x89PNG"
+    )
     before = picture.value
     seeds.value = 3
     assert (chosen.max, chosen.value) == (56, 56) and picture.value != before
@@ -381,8 +525,9 @@ def test_the_reader_chooses(monkeypatch):
 def test_a_still_picture_without_widgets(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
     still = chooser.choose_n({"one": drawn(8)})
-    assert isinstance(still, Figure) and [ax.get_title("left").split("\n")[0] for ax in still.axes] == [
-        "n = 1: 8 studies", "n = 3: 56 studies", "n = 8: 1 study"]
+    assert isinstance(still, Figure) and [
+        ax.get_title("left").split("\n")[0] for ax in still.axes
+    ] == ["n = 1: 8 studies", "n = 3: 56 studies", "n = 8: 1 study"]
     assert len(chooser.choose_n({"one": drawn(2)}).axes) == 2
 
 
@@ -392,13 +537,21 @@ def test_a_still_picture_without_widgets(monkeypatch):
 def test_one_change_is_a_study(tmp_path):
     setting, change = Setting(base="tiny", seeds=2), {"residual": False}
     seen = []
-    told = study(one_change(setting, change), tmp_path, progress=lambda done, asked: seen.append((done, asked)))
+    told = study(
+        one_change(setting, change),
+        tmp_path,
+        progress=lambda done, asked: seen.append((done, asked)),
+    )
     assert seen[-1] == (4, 4) and told["change"] == change and len(told["differences"]) == 2
     psnr = {(r["arm"], r["seed"]): r["psnr"] for r in told["rows"]}
-    assert told["differences"] == pytest.approx([psnr["changed", s] - psnr["as it is", s] for s in (0, 1)])
+    assert told["differences"] == pytest.approx(
+        [psnr["changed", s] - psnr["as it is", s] for s in (0, 1)]
+    )
     assert max(told["differences"]) < 0  # twenty iterations do not teach a net to copy its input
     assert "changed {'residual': False} - as it is" in findings.of_change(told)[1]
-    assert study(one_change(setting, change), tmp_path)["rows"] == told["rows"]  # nothing is trained twice
+    assert (
+        study(one_change(setting, change), tmp_path)["rows"] == told["rows"]
+    )  # nothing is trained twice
     assert len(figures.figure_change(told).axes) == 2
     with pytest.raises(ValueError, match="change = {'speed': 2}: .*speed"):
         next(one_change(setting, {"speed": 2}))
@@ -412,20 +565,37 @@ def test_questions_worked_out_another_way(name):
     text = lambda id: lessons.question(id, name).text  # noqa: E731
     signed = lambda id: [float(x) for x in re.findall(r"[-+]\d\.\d+", text(id))]  # noqa: E731
     d = signed("07.a")
-    assert solve("07.a", name) == pytest.approx(stats.t.ppf(0.975, len(d) - 1) * stdev(d) / sqrt(len(d)), abs=1e-9)
-    assert solve("07.b", name) == pytest.approx(1 - 0.95 ** int(re.search(r"in (\d+) columns", text("07.b"))[1]))
+    assert solve("07.a", name) == pytest.approx(
+        stats.t.ppf(0.975, len(d) - 1) * stdev(d) / sqrt(len(d)), abs=1e-9
+    )
+    assert solve("07.b", name) == pytest.approx(
+        1 - 0.95 ** int(re.search(r"in (\d+) columns", text("07.b"))[1])
+    )
     d = signed("07.c")
     assert len(d) == 5 and solve("07.c", name) == sum(sum(c) >= 0.09 for c in combinations(d, 3))
     sd, effect = (float(x) for x in re.findall(r"([\d.]+) dB", text("07.d"))[:2])
-    assert power(sd, effect, solve("07.d", name)) >= 0.8 > power(sd, effect, solve("07.d", name) - 1)
-    n, centre, spread = re.search(r"(\d+) pairs .* difference (\S+) dB, .* differences (\S+) dB", text("07.e")).groups()
+    assert (
+        power(sd, effect, solve("07.d", name)) >= 0.8 > power(sd, effect, solve("07.d", name) - 1)
+    )
+    n, centre, spread = re.search(
+        r"(\d+) pairs .* difference (\S+) dB, .* differences (\S+) dB", text("07.e")
+    ).groups()
     error = float(spread) / sqrt(int(n))
     different = abs(float(centre)) > stats.t.ppf(0.975, int(n) - 1) * error
     equal = abs(float(centre)) + stats.t.ppf(0.95, int(n) - 1) * error < 0.1
-    assert solve("07.e", name) == ("both" if different else "equal") if equal else ("different" if different else "neither")
+    assert (
+        solve("07.e", name) == ("both" if different else "equal")
+        if equal
+        else ("different" if different else "neither")
+    )
     none, one, other, both = (float(x) for x in re.findall(r"\d\d\.\d\d", text("07.f")))
     assert solve("07.f", name) == pytest.approx((one - none + both - other) / 2, abs=1e-9)
 
 
 def test_every_word_is_an_answer():
-    assert {solve("07.e", f"student {i}") for i in range(60)} == {"different", "equal", "both", "neither"}
+    assert {solve("07.e", f"student {i}") for i in range(60)} == {
+        "different",
+        "equal",
+        "both",
+        "neither",
+    }

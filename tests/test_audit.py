@@ -27,7 +27,9 @@ def train(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("train")
     for name in NAMES:
         photo(name).save(folder / f"{name}.png")
-    return {path.name.removesuffix(".png"): path for path in folder.iterdir()} | {"brick.png": PHOTOS["brick.png"]}
+    return {path.name.removesuffix(".png"): path for path in folder.iterdir()} | {
+        "brick.png": PHOTOS["brick.png"]
+    }
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,7 @@ def index(train):
 @pytest.fixture
 def ask(index, tmp_path):
     """image -> the matches of this one test image."""
+
     def ask(image: Image.Image):
         image.save(tmp_path / "test.png")
         return index.matches("test", module._picture(tmp_path / "test.png"))
@@ -53,7 +56,9 @@ def crop(image, left, top, right, bottom):
 
 
 def scale(image, factor):
-    return image.resize([max(1, round(side * factor)) for side in image.size], Image.Resampling.BICUBIC)
+    return image.resize(
+        [max(1, round(side * factor)) for side in image.size], Image.Resampling.BICUBIC
+    )
 
 
 def jpeg(image, quality):
@@ -63,11 +68,15 @@ def jpeg(image, quality):
 
 
 def light(image, brightness, contrast):
-    return ImageEnhance.Contrast(ImageEnhance.Brightness(image).enhance(brightness)).enhance(contrast)
+    return ImageEnhance.Contrast(ImageEnhance.Brightness(image).enhance(brightness)).enhance(
+        contrast
+    )
 
 
 def noise(image, sigma):
-    pixels = np.asarray(image) + np.random.default_rng(0).normal(0, sigma, (image.height, image.width, 3))
+    pixels = np.asarray(image) + np.random.default_rng(0).normal(
+        0, sigma, (image.height, image.width, 3)
+    )
     return Image.fromarray(pixels.clip(0, 255).round().astype(np.uint8))
 
 
@@ -87,7 +96,9 @@ CHANGES = {
     "squeezed": lambda image: image.resize((image.width - 4, image.height)),
     "quarter, small": lambda image: scale(crop(image, 0.3, 0.2, 0.8, 0.7), 0.3),
     "quarter, large": lambda image: scale(crop(image, 0.1, 0.4, 0.6, 0.9), 3.3),
-    "all at once": lambda image: jpeg(noise(light(scale(mirror(crop(image, 0.1, 0.2, 0.75, 0.85)), 0.6), 1.1, 0.9), 4), 60).convert("L"),
+    "all at once": lambda image: jpeg(
+        noise(light(scale(mirror(crop(image, 0.1, 0.2, 0.75, 0.85)), 0.6), 1.1, 0.9), 4), 60
+    ).convert("L"),
 }
 
 
@@ -116,7 +127,11 @@ def test_turns_and_their_names(ask, turn, says):
     (match,) = ask(photo("coffee.png").transpose(turn))
     assert match.detail == f"the whole picture, scale 1.00, {says}"
     by_name = photo("coffee.png")
-    degrees = {"left": Image.Transpose.ROTATE_90, "right": Image.Transpose.ROTATE_270, "upside": Image.Transpose.ROTATE_180}
+    degrees = {
+        "left": Image.Transpose.ROTATE_90,
+        "right": Image.Transpose.ROTATE_270,
+        "upside": Image.Transpose.ROTATE_180,
+    }
     for word, rotation in degrees.items():
         by_name = by_name.transpose(rotation) if word in says else by_name
     by_name = mirror(by_name) if "mirrored" in says else by_name
@@ -125,15 +140,27 @@ def test_turns_and_their_names(ask, turn, says):
 
 def test_the_crop_is_told_in_pixels(ask, tmp_path):
     (match,) = ask(photo("astronaut.png").crop((100, 40, 340, 260)))
-    assert match.detail.startswith("test is a crop of train (x ") and match.detail.endswith("scale 1.00")
-    told = [int(side) for side in match.detail.translate(str.maketrans("(),.", "    ")).split() if side.isdigit()][:4]
+    assert match.detail.startswith("test is a crop of train (x ") and match.detail.endswith(
+        "scale 1.00"
+    )
+    told = [
+        int(side)
+        for side in match.detail.translate(str.maketrans("(),.", "    ")).split()
+        if side.isdigit()
+    ][:4]
     assert np.abs(np.subtract(told, (100, 339, 40, 259))).max() <= 1
 
     photo("astronaut.png").save(tmp_path / "whole.png")
     mirror(photo("astronaut.png").crop((100, 40, 340, 260))).save(tmp_path / "crop.png")
     (match,) = audit({"crop": tmp_path / "crop.png"}, {"whole": tmp_path / "whole.png"})
-    assert match.detail.startswith("train is a crop of test (x ") and match.detail.endswith("scale 1.00, mirrored")
-    told = [int(side) for side in match.detail.translate(str.maketrans("(),.", "    ")).split() if side.isdigit()][:4]
+    assert match.detail.startswith("train is a crop of test (x ") and match.detail.endswith(
+        "scale 1.00, mirrored"
+    )
+    told = [
+        int(side)
+        for side in match.detail.translate(str.maketrans("(),.", "    ")).split()
+        if side.isdigit()
+    ][:4]
     assert np.abs(np.subtract(told, (100, 339, 40, 259))).max() <= 1
 
 
@@ -162,23 +189,45 @@ def test_exact_is_the_whole_image_in_any_lossless_format(train, tmp_path):
     image = photo("camera.png")
     image.save(tmp_path / "copy.bmp")
     image.crop((0, 0, 399, 399)).save(tmp_path / "cut.png")
-    image.convert("L").save(tmp_path / "gray.png")  # a gray photograph: its RGB holds the same numbers
-    found = {m.test: m for m in audit(train, {name: tmp_path / name for name in ("copy.bmp", "cut.png", "gray.png")})}
-    assert {name: m.kind for name, m in found.items()} == {"copy.bmp": "exact", "cut.png": "perceptual", "gray.png": "exact"}
-    assert (found["copy.bmp"].score, found["copy.bmp"].detail, found["copy.bmp"].train) == (1.0, "same pixels", "camera.png")
+    image.convert("L").save(
+        tmp_path / "gray.png"
+    )  # a gray photograph: its RGB holds the same numbers
+    found = {
+        m.test: m
+        for m in audit(
+            train, {name: tmp_path / name for name in ("copy.bmp", "cut.png", "gray.png")}
+        )
+    }
+    assert {name: m.kind for name, m in found.items()} == {
+        "copy.bmp": "exact",
+        "cut.png": "perceptual",
+        "gray.png": "exact",
+    }
+    assert (found["copy.bmp"].score, found["copy.bmp"].detail, found["copy.bmp"].train) == (
+        1.0,
+        "same pixels",
+        "camera.png",
+    )
 
 
 def test_same_bytes_in_another_shape_are_not_exact(tmp_path):
     values = np.arange(20 * 30, dtype=np.uint8)
     Image.fromarray(values.reshape(20, 30)).save(tmp_path / "a.png")
     Image.fromarray(values.reshape(30, 20)).save(tmp_path / "b.png")
-    assert not [m for m in audit({"a": tmp_path / "a.png"}, {"b": tmp_path / "b.png"}) if m.kind == "exact"]
+    assert not [
+        m for m in audit({"a": tmp_path / "a.png"}, {"b": tmp_path / "b.png"}) if m.kind == "exact"
+    ]
 
 
 def test_every_copy_in_training_is_named(train, tmp_path):
     """Copies of one photograph share its votes: all of them are found still."""
     image = photo("rocket.jpg")
-    copies = {"copy": image, "jpeg": jpeg(image, 70), "crop": crop(image, 0.1, 0.1, 0.9, 0.8), "mirror": mirror(image)}
+    copies = {
+        "copy": image,
+        "jpeg": jpeg(image, 70),
+        "crop": crop(image, 0.1, 0.1, 0.9, 0.8),
+        "mirror": mirror(image),
+    }
     for name, copy in copies.items():
         copy.save(tmp_path / f"{name}.png")
     paths = {name: tmp_path / f"{name}.png" for name in copies}
@@ -191,7 +240,11 @@ def test_same_answer_twice_and_in_any_order(train, tmp_path):
     test = {name: tmp_path / name for name in NAMES[:3]}
     first = audit(train, test)
     assert [m.test for m in first] == sorted(NAMES[:3])
-    assert first == audit(train, test) == audit(dict(reversed(train.items())), dict(reversed(test.items())))
+    assert (
+        first
+        == audit(train, test)
+        == audit(dict(reversed(train.items())), dict(reversed(test.items())))
+    )
 
 
 def gradient(height, width):
@@ -232,7 +285,10 @@ def test_textures_of_one_kind(tmp_path):
         texture.save(tmp_path / f"{i}.png")
         scale(mirror(crop(texture, 0.2, 0.3, 0.8, 0.9)), 0.7).save(tmp_path / f"{i}c.png")
     numbers = range(len(made))
-    found = audit({str(i): tmp_path / f"{i}.png" for i in numbers}, {str(i): tmp_path / f"{i}c.png" for i in numbers})
+    found = audit(
+        {str(i): tmp_path / f"{i}.png" for i in numbers},
+        {str(i): tmp_path / f"{i}c.png" for i in numbers},
+    )
     assert [(m.train, m.test) for m in found] == sorted((str(i), str(i)) for i in numbers)
 
 
@@ -242,7 +298,10 @@ def test_tiny_images_are_compared_exactly_only(tmp_path):
     tiny.save(tmp_path / "b.bmp")
     mirror(tiny).save(tmp_path / "c.png")
     Image.new("RGB", (1, 1)).save(tmp_path / "d.png")
-    found = audit({"a": tmp_path / "a.png"}, {"b": tmp_path / "b.bmp", "c": tmp_path / "c.png", "d": tmp_path / "d.png"})
+    found = audit(
+        {"a": tmp_path / "a.png"},
+        {"b": tmp_path / "b.bmp", "c": tmp_path / "c.png", "d": tmp_path / "d.png"},
+    )
     assert [(m.test, m.kind) for m in found] == [("b", "exact")]
 
 
@@ -254,8 +313,17 @@ def test_unusual_shapes_and_modes(tmp_path):
     for name, version in made.items():
         version.save(tmp_path / f"{name}.png")
     image.save(tmp_path / "coffee.png")
-    found = {m.test: m.kind for m in audit({"coffee": tmp_path / "coffee.png"}, {name: tmp_path / f"{name}.png" for name in made})}
-    assert {"alpha": "exact", "palette": "perceptual", "wide": "perceptual"}.items() <= found.items() and "long" not in found
+    found = {
+        m.test: m.kind
+        for m in audit(
+            {"coffee": tmp_path / "coffee.png"}, {name: tmp_path / f"{name}.png" for name in made}
+        )
+    }
+    assert {
+        "alpha": "exact",
+        "palette": "perceptual",
+        "wide": "perceptual",
+    }.items() <= found.items() and "long" not in found
 
 
 def test_bad_files_are_named_in_one_line(train, tmp_path):
@@ -270,7 +338,9 @@ def test_bad_files_are_named_in_one_line(train, tmp_path):
             assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("sides", [({}, {"a": Path("a.png")}), ({"a": Path("a.png")}, {}), ({}, {})])
+@pytest.mark.parametrize(
+    "sides", [({}, {"a": Path("a.png")}), ({"a": Path("a.png")}, {}), ({}, {})]
+)
 def test_nothing_to_audit(sides):
     with pytest.raises(ValueError, match="nothing to audit"):
         audit(*sides)
@@ -278,5 +348,9 @@ def test_nothing_to_audit(sides):
 
 def test_progress_wraps_each_side_once(train):
     seen = []
-    audit(train, {"coins": train["coins.png"]}, progress=lambda names: seen.append(list(names)) or names)
+    audit(
+        train,
+        {"coins": train["coins.png"]},
+        progress=lambda names: seen.append(list(names)) or names,
+    )
     assert seen == [sorted(train), ["coins"]]

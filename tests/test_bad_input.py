@@ -49,12 +49,21 @@ COMMANDS = [
     ("study", "NAME"),
     ("doctor extra", "extra"),
     (f"{DENOISE} --wat", "--wat"),
-    ("search --run X --preset huge", "preset = 'huge': must be one of tiny, classroom, study, paper/10, paper, printed, authors"),
+    (
+        "search --run X --preset huge",
+        "preset = 'huge': must be one of tiny, classroom, study, paper/10, paper, printed, authors",
+    ),
     ("train --run X --genotype {search} --preset huge", "preset = 'huge'"),
     ("demo --preset huge --run X", "preset = 'huge'"),
     (f"{DENOISE} --task derain", "task = 'derain': must be one of denoise, sr"),
-    ("evaluate --method wnnm", "method = 'wnnm': neither a run folder nor one of noisy, tv, wavelet, nl_means, bm3d, bicubic"),
-    ("evaluate --method {train} --protocol authors2", "protocol = 'authors2': must be one of whole"),
+    (
+        "evaluate --method wnnm",
+        "method = 'wnnm': neither a run folder nor one of noisy, tv, wavelet, nl_means, bm3d, bicubic",
+    ),
+    (
+        "evaluate --method {train} --protocol authors2",
+        "protocol = 'authors2': must be one of whole",
+    ),
     ("study everything", "NAME: invalid choice: 'everything' (choose from"),
     ("study search --seeds 0", "seeds = 0"),
     ("study search --executor cloud", "--executor cloud: must be process"),
@@ -85,7 +94,10 @@ COMMANDS = [
     (f"{DENOISE} --device cuda:99", "device = 'cuda:99': not available here"),
     (f"{DENOISE} --data nowhere", "data = 'nowhere': neither a known data set (builtin, BSDS500,"),
     (f"{DENOISE} --data {{search}}", "no images in this folder"),
-    ("evaluate --method tv --dataset nowhere", "'nowhere': neither a known data set (builtin, BSDS500,"),
+    (
+        "evaluate --method tv --dataset nowhere",
+        "'nowhere': neither a known data set (builtin, BSDS500,",
+    ),
     ("evaluate --method tv --limit 0", "limit = 0"),
     ("evaluate --method nothing/here", "nothing/here"),
     ("evaluate --method .", "not a run folder"),
@@ -100,12 +112,17 @@ COMMANDS = [
 
 @pytest.mark.parametrize(("line", "fragment"), COMMANDS, ids=lambda x: x.replace(" ", "_")[:60])
 def test_command_line(tiny, line, fragment):
-    refused_untouched(line.format(search=tiny.search, train=tiny.train, photos=tiny.photos).split(), fragment)
+    refused_untouched(
+        line.format(search=tiny.search, train=tiny.train, photos=tiny.photos).split(), fragment
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
 def test_no_cuda():
-    refused_untouched([*DENOISE.split(), "--device", "cuda"], "device = 'cuda': not available here; try --device cpu")
+    refused_untouched(
+        [*DENOISE.split(), "--device", "cuda"],
+        "device = 'cuda': not available here; try --device cpu",
+    )
 
 
 SETTINGS = [
@@ -150,7 +167,10 @@ SETTINGS = [
     ('search.sigmas=["a"]', "sigmas = ('a',)"),
     ("search.patch=8", "patch = 8: must be at least 11 pixels"),
     ("search.patch=5000", "is smaller than a patch of 5000"),
-    ("search.batch=1000", "batch = 1000: an epoch has only 7 crops; lower batch or raise crops_per_image"),
+    (
+        "search.batch=1000",
+        "batch = 1000: an epoch has only 7 crops; lower batch or raise crops_per_image",
+    ),
     ("search.epochs=0", "epochs = 0"),
     ("search.share=0.9", "share = 0.9"),
     ("search.optimizer=lion", "optimizer = 'lion': must be one of sgd, adam"),
@@ -164,15 +184,18 @@ def test_set(change, fragment):
     refused_untouched([*DENOISE.split(), "--set", change], fragment)
 
 
-@pytest.mark.parametrize(("change", "fragment"), [
-    ("train.width=0", "width = 0"),
-    ("train.batch=0", "batch = 0"),
-    ("train.iterations=many", "iterations = 'many'"),
-    ("train.end=soft", "end = 'soft': must be one of conv, aspp"),
-    ("train.width=100000000", "memory"),
-    ("search.lr=0.1", "write train.FIELD=VALUE"),  # would be ignored
-    ("space.width=8", "write train.FIELD=VALUE"),
-])
+@pytest.mark.parametrize(
+    ("change", "fragment"),
+    [
+        ("train.width=0", "width = 0"),
+        ("train.batch=0", "batch = 0"),
+        ("train.iterations=many", "iterations = 'many'"),
+        ("train.end=soft", "end = 'soft': must be one of conv, aspp"),
+        ("train.width=100000000", "memory"),
+        ("search.lr=0.1", "write train.FIELD=VALUE"),  # would be ignored
+        ("space.width=8", "write train.FIELD=VALUE"),
+    ],
+)
 def test_set_of_a_training(tiny, change, fragment):
     refused_untouched([*TRAINING.format(search=tiny.search).split(), "--set", change], fragment)
 
@@ -181,13 +204,27 @@ def test_no_legal_number_of_channels(tiny):
     """The genotype's width factors times the asked width."""
     genotype = {**json.loads((tiny.search / "genotype.json").read_text()), "path": [1]}
     Path("g.json").write_text(json.dumps(genotype))
-    refused_untouched(["train", "--preset", "tiny", "--genotype", "g.json", "--run", "X", "--set", "train.width=3"],
-                      "width = 3: times the width factor 1.5 it must be a whole number of channels")
+    refused_untouched(
+        [
+            "train",
+            "--preset",
+            "tiny",
+            "--genotype",
+            "g.json",
+            "--run",
+            "X",
+            "--set",
+            "train.width=3",
+        ],
+        "width = 3: times the width factor 1.5 it must be a whole number of channels",
+    )
 
 
 def test_more_than_the_memory(tiny):
     """In the first step, when the folder is there already."""
-    refused(hinas(*tiny.argv["train"], "--run", "X", "--set", "train.batch=1000000000000000"), "memory")
+    refused(
+        hinas(*tiny.argv["train"], "--run", "X", "--set", "train.batch=1000000000000000"), "memory"
+    )
 
 
 def test_pictures_smaller_than_a_patch(tiny):
@@ -196,8 +233,14 @@ def test_pictures_smaller_than_a_patch(tiny):
     for i in range(4):
         Image.new("L", (3, 3), i).save(f"photos/{i}.png")
     refused_untouched([*SR.split(), "--data", "photos"], "smaller than a patch of 16")
-    refused_untouched([*DENOISE.split(), "--data", "photos"], "0.png", "of 3 x 3 pixels is smaller than a patch of 16")
-    refused_untouched(["evaluate", "--method", str(tiny.train), "--dataset", "photos"], "0.png", "11 x 11")
+    refused_untouched(
+        [*DENOISE.split(), "--data", "photos"],
+        "0.png",
+        "of 3 x 3 pixels is smaller than a patch of 16",
+    )
+    refused_untouched(
+        ["evaluate", "--method", str(tiny.train), "--dataset", "photos"], "0.png", "11 x 11"
+    )
 
 
 def test_too_few_pictures():
@@ -211,7 +254,10 @@ def test_too_few_pictures():
 def test_a_picture_that_is_none(tiny, content):
     Path("photos").mkdir()
     Path("photos/broken.png").write_bytes(content)
-    for argv in ([*DENOISE.split(), "--data", "photos"], ["evaluate", "--method", tiny.train, "--dataset", "photos"]):
+    for argv in (
+        [*DENOISE.split(), "--data", "photos"],
+        ["evaluate", "--method", tiny.train, "--dataset", "photos"],
+    ):
         refused_untouched(argv, "broken.png", "cannot be read as an image")
 
 
@@ -223,24 +269,39 @@ def edges(*node) -> dict:
 
 
 GENOTYPES = {
-    "newer schema": ({"schema": 2}, "schema is not 1; it was written by another version, update hinas_lab"),
+    "newer schema": (
+        {"schema": 2},
+        "schema is not 1; it was written by another version, update hinas_lab",
+    ),
     "no schema": ({"schema": ...}, "no schema"),
     "missing field": ({"path": ...}, "missing or unknown fields: 'path'"),
     "unknown field": ({"colour": "red"}, "missing or unknown fields: 'colour'"),
-    "unknown operation": (edges(["conv_9x9", 0], ["skip", 1]), "unknown operation 'conv_9x9'; known are conv_3x3"),
+    "unknown operation": (
+        edges(["conv_9x9", 0], ["skip", 1]),
+        "unknown operation 'conv_9x9'; known are conv_3x3",
+    ),
     "operation none": (edges(["none", 0], ["skip", 1]), "unknown operation 'none'"),
-    "forward edge": (edges(["skip", 0], ["skip", 2]), "layer 0, node 0: source 2 is a forward edge"),
+    "forward edge": (
+        edges(["skip", 0], ["skip", 2]),
+        "layer 0, node 0: source 2 is a forward edge",
+    ),
     "source a word": (edges(["skip", "0"], ["skip", 1]), "[operation, source]"),
     "source negative": (edges(["skip", -1], ["skip", 1]), "source -1"),
     "same source": (edges(["skip", 0], ["conv_3x3", 0]), "both edges come from source 0"),
-    "three edges": (edges(["skip", 0], ["skip", 1], ["skip", 0]), "layer 0, node 0 has 3 edges, must have 2"),
+    "three edges": (
+        edges(["skip", 0], ["skip", 1], ["skip", 0]),
+        "layer 0, node 0 has 3 edges, must have 2",
+    ),
     "edge of one": (edges(["skip"], ["skip", 1]), "[operation, source]"),
     "edge of three": (edges(["skip", 0, 1], ["skip", 1]), "[operation, source]"),
     "nodes missing": ({"nodes": 3}, "layer 0 has 1 nodes, must have 3"),
     "nodes a word": ({"nodes": "x"}, "nodes = 'x'"),
     "no layers": ({"path": [], "cells": []}, "at least 1"),
     "cells a number": ({"cells": 5}, "cells"),
-    "width that does not exist": ({"path": [3]}, "path = (3,): must hold 1 width indices from 0 to 2"),
+    "width that does not exist": (
+        {"path": [3]},
+        "path = (3,): must hold 1 width indices from 0 to 2",
+    ),
     "no legal path": ({"path": [2]}, "no legal width path"),
     "path too long": ({"path": [0, 1]}, "path = (0, 1): must hold 1 width indices"),
     "path of words": ({"path": ["0"]}, "path = ['0']"),
@@ -249,7 +310,10 @@ GENOTYPES = {
     "negative width factor": ({"width_factors": [1, -2, 3]}, "width_factors"),
     "endless width factor": ({"path": [0], "width_factors": [float("inf"), 1, 2]}, "width_factors"),
     "huge width factor": ({"path": [0], "width_factors": [1e9, 1, 2]}, "width_factors"),
-    "odd width factor": ({"path": [0], "width_factors": [1.3, 1, 2]}, "width = 4: times the width factor 1.3"),
+    "odd width factor": (
+        {"path": [0], "width_factors": [1.3, 1, 2]},
+        "width = 4: times the width factor 1.3",
+    ),
     "width factors a number": ({"width_factors": 3}, "width_factors = 3"),
     "channels 2": ({"channels": 2}, "channels = 2"),
     "channels 1.0": ({"channels": 1.0}, "channels = 1.0"),
@@ -270,7 +334,16 @@ def test_genotype(tiny, name):
     refused_untouched(["train", "--preset", "tiny", "--genotype", "g.json", "--run", "X"], fragment)
 
 
-NO_GENOTYPES = [b"", b"{}", b"[1]", b"null", b"{'a': 1}", b"\xff\xfe\x00", b"[" * 100_000, pickle.dumps({"schema": 1})]
+NO_GENOTYPES = [
+    b"",
+    b"{}",
+    b"[1]",
+    b"null",
+    b"{'a': 1}",
+    b"\xff\xfe\x00",
+    b"[" * 100_000,
+    pickle.dumps({"schema": 1}),
+]
 
 
 @pytest.mark.parametrize("content", NO_GENOTYPES, ids=lambda x: repr(x[:8]))
@@ -282,15 +355,23 @@ def test_file_that_is_no_genotype(content):
 # Runs of the wrong kind
 
 
-@pytest.mark.parametrize("line", ["evaluate --method {search}", "restore {photo} --run {search} --out X.png"])
+@pytest.mark.parametrize(
+    "line", ["evaluate --method {search}", "restore {photo} --run {search} --out X.png"]
+)
 def test_search_where_a_training_is_needed(tiny, line):
     argv = line.format(search=tiny.search, photo=tiny.photos / "coins.png").split()
-    refused_untouched(argv, "is a search run; train it first: hinas-lab train --genotype", str(tiny.search))
+    refused_untouched(
+        argv, "is a search run; train it first: hinas-lab train --genotype", str(tiny.search)
+    )
 
 
 def test_training_where_a_search_is_needed(tiny):
-    refused_untouched([*tiny.argv["search"], "--run", tiny.train, "--resume"], "is a train run, not a search run")
-    refused_untouched([*tiny.argv["train"], "--run", tiny.search, "--resume"], "is a search run, not a train run")
+    refused_untouched(
+        [*tiny.argv["search"], "--run", tiny.train, "--resume"], "is a train run, not a search run"
+    )
+    refused_untouched(
+        [*tiny.argv["train"], "--run", tiny.search, "--resume"], "is a search run, not a train run"
+    )
     with pytest.raises(ValueError, match="is a training run; a search run is needed"):
         load_supernet(tiny.train)
 
@@ -299,9 +380,15 @@ def test_unfinished(tiny):
     start_run(tiny.argv["search"], Path("s"))
     start_run(tiny.argv["train"], Path("t"))
     why = ": this run is not finished"
-    refused_untouched(["train", "--preset", "tiny", "--genotype", "s", "--run", "X"], f"s{why}", "--resume")
+    refused_untouched(
+        ["train", "--preset", "tiny", "--genotype", "s", "--run", "X"], f"s{why}", "--resume"
+    )
     refused_untouched(["evaluate", "--method", "t"], f"t{why}", "--resume")
-    refused_untouched(["restore", tiny.photos / "coins.png", "--run", "t", "--out", "X.png"], f"t{why}", "--resume")
+    refused_untouched(
+        ["restore", tiny.photos / "coins.png", "--run", "t", "--out", "X.png"],
+        f"t{why}",
+        "--resume",
+    )
     refused_untouched(["evaluate", "--method", "s"], "is a search run; train it first")
     with pytest.raises(ValueError, match="not finished"):
         load_supernet("s")
@@ -317,7 +404,10 @@ def damaged(tiny, kind: str, finished: bool) -> tuple[Path, list[list]]:
         return start_run(tiny.argv[kind], Path("run")), [resume]
     tiny.copy(kind, Path("run"))
     if kind == "search":
-        return Path("run"), [resume, ["train", "--preset", "tiny", "--genotype", "run", "--run", "X"]]
+        return Path("run"), [
+            resume,
+            ["train", "--preset", "tiny", "--genotype", "run", "--run", "X"],
+        ]
     restore = ["restore", tiny.photos / "coins.png", "--run", "run", "--out", "X.png"]
     return Path("run"), [resume, ["evaluate", "--method", "run"], restore]
 
@@ -370,7 +460,11 @@ READ = [
 def test_damaged_file(tiny, name, kind, finished, which, content):
     folder, commands = damaged(tiny, kind, finished)
     whole = (folder / name).read_bytes()
-    make = {"half": lambda: whole[:len(whole) // 2], "empty": lambda: b"", "words": lambda: b"no such thing"}
+    make = {
+        "half": lambda: whole[: len(whole) // 2],
+        "empty": lambda: b"",
+        "words": lambda: b"no such thing",
+    }
     (folder / name).write_bytes(make.get(content, lambda: disguised(name, content))())
     for i in which:
         refused_untouched(commands[i], str(folder / name))
@@ -384,8 +478,13 @@ def test_file_of_another_run(tiny, name, kind, finished, which):
     other, changes = Path("other"), {"search": {"space.stem": 3}, "train": {"train.stem": 3}}
     start_run([*tiny.argv[kind], *setting(changes[kind])], other, 2)
     if finished:
-        assert hinas(*tiny.argv[kind], *setting(changes[kind]), "--run", other, "--resume").code == 0
-    if name in ("records.npz", "genotype.json"):  # readable, with other columns or another architecture
+        assert (
+            hinas(*tiny.argv[kind], *setting(changes[kind]), "--run", other, "--resume").code == 0
+        )
+    if name in (
+        "records.npz",
+        "genotype.json",
+    ):  # readable, with other columns or another architecture
         np.savez(other / "records.npz", x=np.zeros(3))
         (other / "genotype.json").write_text('{"schema": 1, "task": "denoise"}')
     (folder / name).write_bytes((other / name).read_bytes())
@@ -393,15 +492,27 @@ def test_file_of_another_run(tiny, name, kind, finished, which):
         refused_untouched(commands[i], str(folder / name))
 
 
-CONFIGS = [{}, {"format": 2}, {"kind": "bake"}, {"train": ...}, {"train": 5}, {"train": {"widht": 4}},
-           {"train": {"width": "x"}}, {"train": {"sigmas": 5}}, {"residual": ...}, {"genotype": ...}]
+CONFIGS = [
+    {},
+    {"format": 2},
+    {"kind": "bake"},
+    {"train": ...},
+    {"train": 5},
+    {"train": {"widht": 4}},
+    {"train": {"width": "x"}},
+    {"train": {"sigmas": 5}},
+    {"residual": ...},
+    {"genotype": ...},
+]
 
 
 @pytest.mark.parametrize("header", CONFIGS, ids=str)
 def test_config_that_says_something_else(tiny, header):
     tiny.copy("train", Path("run"))
     config = json.loads(Path("run/config.json").read_text()) | header if header else {}
-    Path("run/config.json").write_text(json.dumps({k: v for k, v in config.items() if v is not ...}))
+    Path("run/config.json").write_text(
+        json.dumps({k: v for k, v in config.items() if v is not ...})
+    )
     refused_untouched(["evaluate", "--method", "run"], "run/config.json")
 
 
@@ -416,11 +527,18 @@ def test_damaged_result_is_made_again(tiny):
 # A loss that is not finite
 
 
-@pytest.mark.parametrize(("kind", "change", "where"), [
-    ("search", "search.lr=1e30", "the loss became nan in the weight step of epoch 1, iteration 2"),
-    ("search", "search.arch_lr=1e30", "step of epoch 2, iteration"),
-    ("train", "train.lr=1e30", "the loss became nan in iteration 2"),
-])
+@pytest.mark.parametrize(
+    ("kind", "change", "where"),
+    [
+        (
+            "search",
+            "search.lr=1e30",
+            "the loss became nan in the weight step of epoch 1, iteration 2",
+        ),
+        ("search", "search.arch_lr=1e30", "step of epoch 2, iteration"),
+        ("train", "train.lr=1e30", "the loss became nan in iteration 2"),
+    ],
+)
 def test_nan_names_the_step(tiny, kind, change, where):
     argv = [*tiny.argv[kind], "--set", change, "--run", "run"]
     for more in ([], ["--resume"]):  # and again: the run is valid, and no better
@@ -436,7 +554,9 @@ def test_nan_leaves_the_saved_state(tiny, monkeypatch, kind, module):
     real = module.loss_of
     with monkeypatch.context() as patch:
         patch.setattr(module, "loss_of", lambda *args: tuple(t * float("nan") for t in real(*args)))
-        refused(hinas(*tiny.argv[kind], "--run", "run", "--resume"), "the loss became nan", "iteration")
+        refused(
+            hinas(*tiny.argv[kind], "--run", "run", "--resume"), "the loss became nan", "iteration"
+        )
         assert Path("run/state.safetensors").read_bytes() == before
         work = open_run(*tiny.argv[kind], "--run", "run", "--resume")
         weights = {k: v.clone() for k, v in work.state.net.named_parameters()}

@@ -29,31 +29,81 @@ EPOCHS, WARMUP, FIRST, PER = 6, 2, 4, 5
 def make_moment(space=SPACE, epochs=EPOCHS, inside=False, channels=1, seed=0) -> Moment:
     """After ``epochs`` epochs of an invented search; ``inside``: two iterations into the next one. The last epoch but one is best."""
     rng = np.random.default_rng(seed)
-    records, alpha, beta = Records(), 1e-3 * rng.normal(size=space.alpha_shape), 1e-3 * rng.normal(size=len(space.moves))
+    records, alpha, beta = (
+        Records(),
+        1e-3 * rng.normal(size=space.alpha_shape),
+        1e-3 * rng.normal(size=len(space.moves)),
+    )
     drift = rng.normal(size=alpha.shape), rng.normal(size=beta.shape)
     made = [decode.decode(space, alpha, beta)]
 
     def epoch(e):
         made.append(decode.decode(space, alpha, beta))
         entropies = decode.entropy(space, alpha, beta)
-        scores = {"score": 0.8 + 0.01 * e - 0.05 * (e == epochs), "psnr": 20.0 + e, "ssim": 0.6} if e >= FIRST else {}
-        records.add(Epoch(epoch=e, alpha=alpha.copy(), beta=beta.copy(), beta_grad=0 * beta, genotype=made[-1], alpha_entropy=entropies[0],
-                          beta_entropy=entropies[1], skip_share=skip_share(made[-1]), flips=decode.flips(made[-2], made[-1]),
-                          best=max(0, min(e, epochs - 1)) if e >= FIRST else 0, seconds=1.0, **scores))
+        scores = (
+            {"score": 0.8 + 0.01 * e - 0.05 * (e == epochs), "psnr": 20.0 + e, "ssim": 0.6}
+            if e >= FIRST
+            else {}
+        )
+        records.add(
+            Epoch(
+                epoch=e,
+                alpha=alpha.copy(),
+                beta=beta.copy(),
+                beta_grad=0 * beta,
+                genotype=made[-1],
+                alpha_entropy=entropies[0],
+                beta_entropy=entropies[1],
+                skip_share=skip_share(made[-1]),
+                flips=decode.flips(made[-2], made[-1]),
+                best=max(0, min(e, epochs - 1)) if e >= FIRST else 0,
+                seconds=1.0,
+                **scores,
+            )
+        )
 
     epoch(0)
     for e in range(1, epochs + 1 + inside):
         for i in range(1, (PER if e <= epochs else 2) + 1):
             loss = 0.3 / e
             if e > WARMUP:
-                records.add(Step(kind="arch", epoch=e, iteration=i, loss=2 * loss, pixel=loss, lssim=loss, lr=0.1, seconds=0.1))
+                records.add(
+                    Step(
+                        kind="arch",
+                        epoch=e,
+                        iteration=i,
+                        loss=2 * loss,
+                        pixel=loss,
+                        lssim=loss,
+                        lr=0.1,
+                        seconds=0.1,
+                    )
+                )
                 alpha, beta = alpha + 0.2 * drift[0], beta + 0.2 * drift[1]
-            records.add(Step(kind="weight", epoch=e, iteration=i, loss=loss, pixel=loss, lssim=0.0, lr=0.1, seconds=0.1))
+            records.add(
+                Step(
+                    kind="weight",
+                    epoch=e,
+                    iteration=i,
+                    loss=loss,
+                    pixel=loss,
+                    lssim=0.0,
+                    lr=0.1,
+                    seconds=0.1,
+                )
+            )
         if e <= epochs:
             epoch(e)
     preview = rng.integers(0, 256, (2, channels, 20, 20), dtype=np.uint8)
-    return Moment(records=records.arrays(), alpha=alpha, beta=beta, genotype=decode.decode(space, alpha, beta),
-                  before=made[-1] if inside else made[-2], preview=preview, title=f"epoch {epochs} of {epochs}")
+    return Moment(
+        records=records.arrays(),
+        alpha=alpha,
+        beta=beta,
+        genotype=decode.decode(space, alpha, beta),
+        before=made[-1] if inside else made[-2],
+        preview=preview,
+        title=f"epoch {epochs} of {epochs}",
+    )
 
 
 def show(moment: Moment, space=SPACE, **how) -> Board:
@@ -143,12 +193,16 @@ def test_alpha_maps_hold_the_probabilities_and_frame_what_the_decoder_keeps():
     p = decode.softmax(moment.alpha)
     assert [ax.get_title(loc="left") for ax in maps.axes] == ["α, layer 0", "α, layer 1"]
     assert [t.get_text() for t in maps.axes[0].get_yticklabels()] == edge_labels(SPACE)
-    assert [t.get_text() for t in maps.axes[1].get_xticklabels()] == [op.code for op in OPS.values()]
+    assert [t.get_text() for t in maps.axes[1].get_xticklabels()] == [
+        op.code for op in OPS.values()
+    ]
     for l, image in enumerate(maps.images):
         assert np.allclose(image.get_array(), p[l]) and image.cmap.name == "cividis"
         assert image.get_clim()[1] >= p.max() and image.get_clim()[0] == 0
         kept = winners(SPACE, p[l])
-        assert [path.vertices[:4, 1].mean() for path in maps.frames[l].get_paths()] == pytest.approx([e for e, _ in kept])
+        assert [
+            path.vertices[:4, 1].mean() for path in maps.frames[l].get_paths()
+        ] == pytest.approx([e for e, _ in kept])
         assert said(maps.codes[l]) == [OPS[OP_NAMES[k]].code for _, k in kept]
         assert [s.get_position() for s in maps.codes[l]] == [(k, e) for e, k in kept]
 
@@ -167,7 +221,10 @@ def test_choose_shows_another_edge():
     for layer, edge in ((1, 4), (0, 2)):
         board.choose(layer, edge)
         board.show(moment)
-        assert curves.title.get_text() == f"α of edge {edge_labels(SPACE)[edge]}, layer {layer}: probabilities"
+        assert (
+            curves.title.get_text()
+            == f"α of edge {edge_labels(SPACE)[edge]}, layer {layer}: probabilities"
+        )
         recorded = decode.softmax(moment.records["epoch/alpha"][:, layer, edge].astype(float))
         for k, line in enumerate(curves.lines):
             x, y = line.get_data()
@@ -200,12 +257,16 @@ def test_trellis_shows_every_weight_and_the_viterbi_path(name):
     path, value = decode.viterbi(space, moment.beta)
     assert said(trellis.numbers) == [f"{w:.2f}" for w in weights]
     kind = "score" if name == "incoming" else "probability"
-    assert trellis.title.get_text() == f"β: width path {'-'.join(map(str, path))}, {kind} {value:.3g}"
+    assert (
+        trellis.title.get_text() == f"β: width path {'-'.join(map(str, path))}, {kind} {value:.3g}"
+    )
     bold = [m for m, s in zip(space.moves, trellis.numbers) if s.get_fontweight() == "bold"]
     assert [(m.source, m.target) for m in bold] == list(zip((0, *path), path))
     assert len(trellis.path.get_paths()) == space.layers + 1
     thick = [np.ptp(p.vertices[[0, -2]], axis=0).max() for p in trellis.arrows.get_paths()]
-    level = [m.source == m.target for m in space.moves]  # slanted shafts measure the same along their normal only
+    level = [
+        m.source == m.target for m in space.moves
+    ]  # slanted shafts measure the same along their normal only
     order = np.argsort(weights[level], kind="stable")
     assert np.all(np.diff(np.array(thick)[level][order]) >= -1e-9)
 
@@ -217,7 +278,9 @@ def test_losses_show_steps_means_and_the_best_epoch():
     assert np.allclose(x, np.arange(1, 8) - 0.5) and np.allclose(y, 0.3 / np.arange(1, 8))
     x, y = losses.means[1].get_data()
     assert np.allclose(x, np.arange(3, 8) - 0.5) and np.allclose(y, 0.6 / np.arange(3, 8))
-    assert len(losses.steps[0].get_xdata()) == EPOCHS * PER + 2 and losses.steps[0].get_xdata()[-1] == pytest.approx(6 + 2 / PER)
+    assert len(losses.steps[0].get_xdata()) == EPOCHS * PER + 2 and losses.steps[0].get_xdata()[
+        -1
+    ] == pytest.approx(6 + 2 / PER)
     assert losses.steps[1].get_xdata()[-1] == pytest.approx(6 + 1.5 / PER)
     assert said(losses.ends.texts) == ["W", "A"]
     assert losses.warmup.get_width() == WARMUP and list(losses.best.get_xdata()) == [5, 5]
@@ -227,7 +290,9 @@ def test_losses_show_steps_means_and_the_best_epoch():
 
 def test_a_long_search_draws_no_more_steps_than_can_be_seen():
     moment = make_moment(epochs=1)
-    many = {k: np.repeat(v, 4000) if k.startswith("step/") else v for k, v in moment.records.items()}
+    many = {
+        k: np.repeat(v, 4000) if k.startswith("step/") else v for k, v in moment.records.items()
+    }
     many["step/iteration"] = np.arange(1, len(many["step/kind"]) + 1)
     losses = pane(show(replace(moment, records=many)), Losses)
     assert 2000 < len(losses.steps[0].get_xdata()) <= 4000
@@ -239,11 +304,17 @@ def test_scores_carry_a_star_at_the_best_epoch():
     scores = pane(show(moment), Scores)
     assert list(scores.curve.get_xdata()) == [4, 5, 6]
     assert np.allclose(scores.star.get_xydata(), [[5, 0.85]])
-    assert scores.title.get_text() == "score on V, ★ best epoch 5: 0.8500" and not scores.none.get_visible()
+    assert (
+        scores.title.get_text() == "score on V, ★ best epoch 5: 0.8500"
+        and not scores.none.get_visible()
+    )
     board = show(make_moment(epochs=3))
     scores = pane(board, Scores)
     assert scores.none.get_visible() and scores.title.get_text() == "score on V"
-    assert len(scores.curve.get_xdata()) == len(scores.star.get_xdata()) == 0 and not scores.best.get_visible()
+    assert (
+        len(scores.curve.get_xdata()) == len(scores.star.get_xdata()) == 0
+        and not scores.best.get_visible()
+    )
 
 
 def test_entropy_skips_and_flips():
@@ -251,8 +322,12 @@ def test_entropy_skips_and_flips():
     board, r = show(moment), moment.records
     lines = pane(board, Entropy).lines
     for key, line in lines.items():
-        assert list(line.get_xdata()) == list(range(7)) and np.allclose(line.get_ydata(), r[f"epoch/{key}"])
-    assert list(lines) == ["alpha_entropy", "beta_entropy", "skip_share"] and said(pane(board, Entropy).ends.texts) == ["α", "β", "skip"]
+        assert list(line.get_xdata()) == list(range(7)) and np.allclose(
+            line.get_ydata(), r[f"epoch/{key}"]
+        )
+    assert list(lines) == ["alpha_entropy", "beta_entropy", "skip_share"] and said(
+        pane(board, Entropy).ends.texts
+    ) == ["α", "β", "skip"]
     bars = {segment[1][0]: segment[1][1] for segment in pane(board, Flips).bars.get_segments()}
     assert bars == {e: f for e, f in zip(r["epoch/epoch"], r["epoch/flips"]) if f} and bars
     assert pane(board, Flips).ax.get_ylim()[1] >= r["epoch/flips"].max()
@@ -264,12 +339,18 @@ def test_the_genotype_marks_what_is_new_by_sign_and_weight():
     (op, source), kept = cells[1][0]
     cells[1][0] = [("skip" if op != "skip" else "conv_3x3", source), kept]
     path = (1 - moment.genotype.path[0], *moment.genotype.path[1:])
-    before = replace(moment.genotype, cells=cells, path=path if abs(path[1] - path[0]) <= 1 else moment.genotype.path)
+    before = replace(
+        moment.genotype,
+        cells=cells,
+        path=path if abs(path[1] - path[0]) <= 1 else moment.genotype.path,
+    )
     wiring = pane(show(replace(moment, before=before)), Wiring)
     edges = [(op, j) for cell in moment.genotype.cells for node in cell for op, j in node]
     assert said(wiring.codes) == [OPS[op].code for op, _ in edges]
     sources = said(wiring.sources)
-    assert [n for n, s in enumerate(sources) if s.endswith("+")] == [4]  # layer 1, node 0, first edge
+    assert [n for n, s in enumerate(sources) if s.endswith("+")] == [
+        4
+    ]  # layer 1, node 0, first edge
     assert [n for n, s in enumerate(wiring.sources) if s.get_fontweight() == "bold"] == [4]
     widened = before.path[0] != moment.genotype.path[0]
     assert said(wiring.heads)[0].startswith("+ layer 0, width") == widened
@@ -317,17 +398,25 @@ def test_times_run_through_the_epochs():
     assert make_moment(epochs=0).now == 0
 
 
-@pytest.mark.parametrize(("low", "high"), [(0, 4), (0, 0), (0.8098, 0.8386), (-3.0, 250.0), (7.0, 7.0), (1e-9, 2e-9)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 4), (0, 0), (0.8098, 0.8386), (-3.0, 250.0), (7.0, 7.0), (1e-9, 2e-9)]
+)
 def test_ticks_hold_what_is_shown(low, high):
     ticks = ticks_between(low, high)
     assert ticks[0] <= low + 1e-12 and ticks[-1] >= high - 1e-12 and 2 <= len(ticks) <= 6
     assert np.allclose(np.diff(ticks), ticks[1] - ticks[0])
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0014, 0.056), (1, 1), (1e-30, 3), (0.002, 0.002), (0.3, 1e20)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.0014, 0.056), (1, 1), (1e-30, 3), (0.002, 0.002), (0.3, 1e20)]
+)
 def test_log_ticks_hold_what_is_shown(low, high):
     ticks = log_ticks_between(low, high)
-    assert ticks[0] <= max(low, 1e-12) * (1 + 1e-6) and ticks[-1] >= min(high, 1e12) * (1 - 1e-6) and np.all(np.diff(ticks) > 0)
+    assert (
+        ticks[0] <= max(low, 1e-12) * (1 + 1e-6)
+        and ticks[-1] >= min(high, 1e12) * (1 - 1e-6)
+        and np.all(np.diff(ticks) > 0)
+    )
     assert len(ticks) >= 2
 
 
@@ -343,7 +432,13 @@ def test_a_stamp_is_the_text_that_matplotlib_draws():
 
     from hinas_lab.live.board.blit import Blit
 
-    where = {"ha": "center", "va": "center", "fontsize": 11, "fontweight": "bold", "color": style.FRAME}
+    where = {
+        "ha": "center",
+        "va": "center",
+        "fontsize": 11,
+        "fontweight": "bold",
+        "color": style.FRAME,
+    }
     places = []
     for kind in (Stamp, Text):
         blit = Blit(200, 60)
@@ -351,5 +446,7 @@ def test_a_stamp_is_the_text_that_matplotlib_draws():
         blit.add(ax.add_artist(kind(100.3, 29.6, "genotype +3", transform=ax.transData, **where)))
         ink = 255.0 - blit.pixels()[..., 2]
         assert ink.sum() > 0
-        places.append([(ink.sum(axis) @ np.arange(ink.shape[1 - axis])) / ink.sum() for axis in (0, 1)])
+        places.append(
+            [(ink.sum(axis) @ np.arange(ink.shape[1 - axis])) / ink.sum() for axis in (0, 1)]
+        )
     assert np.abs(np.subtract(*places)).max() < 1

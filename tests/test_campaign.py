@@ -55,13 +55,22 @@ def design(setting: Setting, seeds=(0,), trainings: int = 2):
     searches = [setting.search(seed, **SEARCH, at=(1, 2)) for seed in seeds]
     found = yield searches
     rest = [training(setting, row["genotype"], t) for row in found for t in range(trainings)]
-    rest += [ScoreJob(base="tiny", search=job, genotypes=(row["genotype"],)) for job, row in zip(searches, found)]
+    rest += [
+        ScoreJob(base="tiny", search=job, genotypes=(row["genotype"],))
+        for job, row in zip(searches, found)
+    ]
     return {"rows": [*found, *(yield rest)]}
 
 
 def numbers(row: dict) -> str:
     """A row without what a clock and a machine say, as text."""
-    return json.dumps({k: v for k, v in row.items() if k not in ("seconds", "train_seconds", "job_seconds", "env")})
+    return json.dumps(
+        {
+            k: v
+            for k, v in row.items()
+            if k not in ("seconds", "train_seconds", "job_seconds", "env")
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +118,7 @@ def begun(monkeypatch):
     """Kind -> how many jobs did more than read their row."""
     count = Counter()
     for cls in (SearchJob, TrainJob, ScoreJob, Note):
+
         def run(self, folder, real=cls.run):
             count[self.kind] += 1
             return real(self, folder)
@@ -122,17 +132,26 @@ def begun(monkeypatch):
 
 def test_shared_jobs_are_done_once(setting, tmp_path, begun, undisturbed):
     told = study(design(setting), tmp_path)
-    assert begun == {"search": 1, "train": 2, "score": 1} and [numbers(r) for r in told["rows"]] == undisturbed
+    assert (
+        begun == {"search": 1, "train": 2, "score": 1}
+        and [numbers(r) for r in told["rows"]] == undisturbed
+    )
     before = snapshot(tmp_path)
     assert study(design(setting), tmp_path) == told and snapshot(tmp_path) == before
-    more = study(design(setting, trainings=3), tmp_path)["rows"]  # another study, that asks for one training more
+    more = study(design(setting, trainings=3), tmp_path)[
+        "rows"
+    ]  # another study, that asks for one training more
     assert begun == {"search": 1, "train": 3, "score": 1} and more[:3] == told["rows"][:3]
     assert {k: v for k, v in snapshot(tmp_path).items() if k in before} == before
 
 
 def test_a_job_asked_for_twice_in_a_batch_is_one(tmp_path, begun):
     seen = []
-    told = study(once(Note(number=3), Note(number=2), Note(number=3)), tmp_path, progress=lambda done, asked: seen.append((done, asked)))
+    told = study(
+        once(Note(number=3), Note(number=2), Note(number=3)),
+        tmp_path,
+        progress=lambda done, asked: seen.append((done, asked)),
+    )
     assert told == {"values": [9, 4, 9]} and begun == {"note": 2} and seen == [(1, 2), (2, 2)]
 
 
@@ -150,7 +169,9 @@ def test_a_study_may_ask_for_nothing(tmp_path):
 def test_two_studies_at_once_share_a_store(tmp_path, begun):
     """In two terminals: who comes second waits for the job and reads its row."""
     job, rows = Note(number=5, plan="slow 0.6"), []
-    both = [threading.Thread(target=lambda: rows.append(study(once(job), tmp_path))) for _ in range(2)]
+    both = [
+        threading.Thread(target=lambda: rows.append(study(once(job), tmp_path))) for _ in range(2)
+    ]
     for thread in both:
         thread.start()
     for thread in both:
@@ -171,30 +192,67 @@ def test_a_job_that_failed_leaves_its_turn_to_the_next(tmp_path):
 def test_equal_jobs_have_equal_keys(setting):
     job = training(setting, a_genotype())
     scored = json.dumps(json.loads(job.genotype) | {"path_score": 0.4})
-    assert job.key == training(setting, a_genotype()).key == replace(job, genotype=scored, protocol="whole").key
+    assert (
+        job.key
+        == training(setting, a_genotype()).key
+        == replace(job, genotype=scored, protocol="whole").key
+    )
     assert setting.search(0, **SEARCH).key == setting.search(0, **SEARCH).key
-    done = subprocess.run([sys.executable, "-c", "import sys, pickle; print(pickle.load(sys.stdin.buffer).key)"], capture_output=True,
-                          input=pickle.dumps(job), env=os.environ | {"PYTHONHASHSEED": "7"})
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, pickle; print(pickle.load(sys.stdin.buffer).key)"],
+        capture_output=True,
+        input=pickle.dumps(job),
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+    )
     assert done.stdout.decode().strip() == job.key, "in another process"
 
 
 def a_genotype(**changes) -> str:
     """A genotype of SPACE."""
-    return json.dumps({"cells": [[[["skip", 0], ["conv_3x3", 1]]]], "channels": 1, "nodes": 1, "path": [0], "path_score": None, "scale": 1,
-                       "schema": 1, "task": "denoise", "width_factors": [1.0, 1.5, 2.0]} | changes)
+    return json.dumps(
+        {
+            "cells": [[[["skip", 0], ["conv_3x3", 1]]]],
+            "channels": 1,
+            "nodes": 1,
+            "path": [0],
+            "path_score": None,
+            "scale": 1,
+            "schema": 1,
+            "task": "denoise",
+            "width_factors": [1.0, 1.5, 2.0],
+        }
+        | changes
+    )
 
 
 def test_whatever_decides_the_numbers_is_in_the_key(setting, tmp_path):
     found = setting.search(0, **SEARCH)
-    others = [setting.search(1, **SEARCH), setting.search(0, **SEARCH, at=(1,)), setting.search(0, **SEARCH | {"epochs": 3}),
-              setting.search(0, **SEARCH | {"space": SPACE | {"residual": False}}), replace(found, base="study"),
-              replace(found, device="cuda"), replace(found, search=replace(found.search, loss=Loss(lam=0)))]
+    others = [
+        setting.search(1, **SEARCH),
+        setting.search(0, **SEARCH, at=(1,)),
+        setting.search(0, **SEARCH | {"epochs": 3}),
+        setting.search(0, **SEARCH | {"space": SPACE | {"residual": False}}),
+        replace(found, base="study"),
+        replace(found, device="cuda"),
+        replace(found, search=replace(found.search, loss=Loss(lam=0))),
+    ]
     train = training(setting, a_genotype())
-    others += [training(setting, a_genotype(), 1), training(setting, a_genotype(path=[1])), replace(train, residual=False),
-               replace(train, train=replace(train.train, iterations=13)), replace(train, test="builtin"), replace(train, base="study"),
-               replace(train, protocol="authors-eval"), replace(train, device="cuda")]
+    others += [
+        training(setting, a_genotype(), 1),
+        training(setting, a_genotype(path=[1])),
+        replace(train, residual=False),
+        replace(train, train=replace(train.train, iterations=13)),
+        replace(train, test="builtin"),
+        replace(train, base="study"),
+        replace(train, protocol="authors-eval"),
+        replace(train, device="cuda"),
+    ]
     score = ScoreJob(base="tiny", search=found, genotypes=(a_genotype(),))
-    others += [replace(score, untrained=True), replace(score, genotypes=()), replace(score, search=others[0])]
+    others += [
+        replace(score, untrained=True),
+        replace(score, genotypes=()),
+        replace(score, search=others[0]),
+    ]
     elsewhere = write_photos(tmp_path / "photos")
     others += [replace(job, data=str(elsewhere)) for job in (found, train)]
     keys = [job.key for job in (found, train, score, *others)]
@@ -204,18 +262,35 @@ def test_whatever_decides_the_numbers_is_in_the_key(setting, tmp_path):
         image.putpixel((0, 0), (255 - image.getpixel((0, 0))[0], 0, 0))
         image.save(picture)
     jobs.content.cache_clear()
-    assert replace(found, data=str(elsewhere)).key not in keys and replace(train, data=str(elsewhere)).key not in keys
+    assert (
+        replace(found, data=str(elsewhere)).key not in keys
+        and replace(train, data=str(elsewhere)).key not in keys
+    )
 
 
 def test_rows_of_earlier_campaigns_are_still_found(monkeypatch):
     """Whoever changes what a job says of itself orphans every row that was made."""
     monkeypatch.setattr(jobs, "content", lambda data, channels, scale: "0" * 12)
     s = Setting(base="study")
-    assert [job.key for job in (s.search(), s.search(3, "sr", at=(1, 2)), s.train(a_genotype()), s.train(a_genotype(), 1, lr=0.1),
-                                ScoreJob(base="study", search=s.search(), genotypes=("x",)))] == KEYS
+    assert [
+        job.key
+        for job in (
+            s.search(),
+            s.search(3, "sr", at=(1, 2)),
+            s.train(a_genotype()),
+            s.train(a_genotype(), 1, lr=0.1),
+            ScoreJob(base="study", search=s.search(), genotypes=("x",)),
+        )
+    ] == KEYS
 
 
-KEYS = ["search-ddca4e2da94e", "search-8bb19f7e82ac", "train-2a7f728fb82a", "train-602d3363e317", "score-8fe932d647ce"]
+KEYS = [
+    "search-ddca4e2da94e",
+    "search-8bb19f7e82ac",
+    "train-2a7f728fb82a",
+    "train-602d3363e317",
+    "score-8fe932d647ce",
+]
 
 
 def test_a_score_runs_where_its_search_did(setting):
@@ -227,7 +302,9 @@ def test_a_score_runs_where_its_search_did(setting):
 # Rows that are not what is asked for
 
 
-@pytest.mark.parametrize("change", [{"protocol": "authors-eval"}, {"preset": "study"}, {"data_hash": "0" * 12}], ids=str)
+@pytest.mark.parametrize(
+    "change", [{"protocol": "authors-eval"}, {"preset": "study"}, {"data_hash": "0" * 12}], ids=str
+)
 def test_a_row_of_something_else_is_refused(setting, tmp_path, change):
     job = training(setting, a_genotype())
     path = tmp_path / job.key / "row.json"
@@ -235,7 +312,10 @@ def test_a_row_of_something_else_is_refused(setting, tmp_path, change):
     path.write_text(json.dumps({"key": job.key, "psnr": 30.0, "spec": job.spec | change}))
     before = snapshot(tmp_path)
     for pool in (None, ThreadPoolExecutor(1)):
-        with pytest.raises(ValueError, match="row.json: is the row of another protocol or preset; move this folder away") as told:
+        with pytest.raises(
+            ValueError,
+            match="row.json: is the row of another protocol or preset; move this folder away",
+        ) as told:
             study(iter_once([job]), tmp_path, pool)
         assert len(str(told.value).splitlines()) == 1 and snapshot(tmp_path) == before
 
@@ -270,11 +350,17 @@ def stop_at(monkeypatch, module, name: str, call: int, error: BaseException):
     monkeypatch.setattr(module, name, function)
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), FloatingPointError("the loss became nan")], ids=["Ctrl-C", "error"])
+@pytest.mark.parametrize(
+    "error",
+    [KeyboardInterrupt(), FloatingPointError("the loss became nan")],
+    ids=["Ctrl-C", "error"],
+)
 @pytest.mark.parametrize("module, name, call", [
     (loop, "weight_step", 5), (scoring, "validate", 2), (scoring, "validate", 5), (folder, "load_network", 2), (jobs, "write_json", 4),
 ], ids=lambda x: str(getattr(x, "__name__", x)))  # fmt: skip
-def test_a_study_that_was_stopped_continues(setting, tmp_path, monkeypatch, undisturbed, module, name, call, error):
+def test_a_study_that_was_stopped_continues(
+    setting, tmp_path, monkeypatch, undisturbed, module, name, call, error
+):
     stop_at(monkeypatch, module, name, call, error)
     with pytest.raises(type(error)):
         study(design(setting), tmp_path)
@@ -299,9 +385,14 @@ t.study(t.design(t.Setting(base="tiny", data=sys.argv[1])), sys.argv[2])
 
 def test_a_study_that_was_killed_continues(setting, tmp_path, undisturbed):
     """In the second of two trainings."""
-    done = subprocess.run([sys.executable, "-c", KILLED, setting.data, str(tmp_path)], cwd=ROOT / "tests")
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, setting.data, str(tmp_path)], cwd=ROOT / "tests"
+    )
     assert done.returncode == -signal.SIGKILL
-    assert sorted(p.parent.name.split("-")[0] for p in tmp_path.glob("*/row.json")) == ["search", "train"]
+    assert sorted(p.parent.name.split("-")[0] for p in tmp_path.glob("*/row.json")) == [
+        "search",
+        "train",
+    ]
     assert [numbers(row) for row in study(design(setting), tmp_path)["rows"]] == undisturbed
 
 
@@ -313,7 +404,10 @@ def test_scores_of_epochs_survive(setting, tmp_path, undisturbed):
     for path in (tmp_path / job.key).iterdir():
         if path.name not in ("config.json", "env.json", "scores.json"):
             path.unlink()
-    assert numbers(work(job, tmp_path)) == undisturbed[0] and (tmp_path / job.key / "scores.json").read_bytes() == scores
+    assert (
+        numbers(work(job, tmp_path)) == undisturbed[0]
+        and (tmp_path / job.key / "scores.json").read_bytes() == scores
+    )
 
 
 def test_scoring_epochs_leaves_the_search_alone(setting, tmp_path):
@@ -328,7 +422,9 @@ def test_a_job_leaves_torchs_threads_as_they_were(tmp_path, monkeypatch):
     import torch
 
     told = []
-    monkeypatch.setattr(Note, "run", lambda self, folder: told.append(torch.get_num_threads()) or {})
+    monkeypatch.setattr(
+        Note, "run", lambda self, folder: told.append(torch.get_num_threads()) or {}
+    )
     torch.set_num_threads(2)
     work(Note(number=1), tmp_path)
     assert told == [1] and torch.get_num_threads() == 2
@@ -354,17 +450,26 @@ class Elsewhere(Executor):
 
 def test_a_worker_with_another_disk(setting, tmp_path, begun, undisturbed):
     here, there = tmp_path / "here", tmp_path / "there"
-    assert [numbers(row) for row in study(design(setting), here, Elsewhere(there))["rows"]] == undisturbed
-    assert {p.parent.name for p in here.glob("*/row.json")} == {p.parent.name for p in there.glob("*/row.json")}
+    assert [
+        numbers(row) for row in study(design(setting), here, Elsewhere(there))["rows"]
+    ] == undisturbed
+    assert {p.parent.name for p in here.glob("*/row.json")} == {
+        p.parent.name for p in there.glob("*/row.json")
+    }
     for path in here.glob("*/row.json"):
         assert path.read_bytes() == (there / path.parent.name / "row.json").read_bytes()
     count = begun.copy()
-    assert [numbers(row) for row in study(design(setting), here)["rows"]] == undisturbed and begun == count
+    assert [
+        numbers(row) for row in study(design(setting), here)["rows"]
+    ] == undisturbed and begun == count
 
 
 def test_a_worker_with_other_images_is_refused(setting, tmp_path):
     here, job = tmp_path / "here", training(setting, a_genotype())
-    with pytest.raises(ValueError, match=f"{job.key}: a worker did train-.* instead: its images or its hinas_lab are not those"):
+    with pytest.raises(
+        ValueError,
+        match=f"{job.key}: a worker did train-.* instead: its images or its hinas_lab are not those",
+    ):
         study(iter_once([job]), here, Elsewhere(tmp_path / "there", images="f" * 12))
     assert list(here.rglob("*.json")) == []
 
@@ -372,7 +477,15 @@ def test_a_worker_with_other_images_is_refused(setting, tmp_path):
 def test_a_failed_job_lets_the_others_finish(tmp_path):
     """Those that had begun; its error is what is told."""
     with ThreadPoolExecutor(2) as pool, pytest.raises(ValueError, match="number 0 is wrong"):
-        study(once(Note(number=0, plan="fail"), Note(number=1, plan="slow 0.5"), Note(number=2, plan="slow 0.5")), tmp_path, pool)
+        study(
+            once(
+                Note(number=0, plan="fail"),
+                Note(number=1, plan="slow 0.5"),
+                Note(number=2, plan="slow 0.5"),
+            ),
+            tmp_path,
+            pool,
+        )
     assert stored(Note(number=1), tmp_path)["value"] == 1
     assert study(once(*(Note(number=n) for n in range(3))), tmp_path) == {"values": [0, 1, 4]}
 
@@ -385,7 +498,9 @@ def test_an_executor_that_gives_up(tmp_path):
             future.set_running_or_notify_cancel()
             return future
 
-    with pytest.raises(OSError, match="gave its jobs up .*; run the same command again, finished rows are kept"):
+    with pytest.raises(
+        OSError, match="gave its jobs up .*; run the same command again, finished rows are kept"
+    ):
         study(once(Note(number=1)), tmp_path, Closed())
 
 
@@ -393,7 +508,10 @@ def test_an_executor_that_dies(tmp_path):
     """A worker process that ends in a job: one line, finished rows kept, the same study then finishes."""
     asked = [Note(number=1), Note(number=2, plan=f"die {tmp_path / 'died'}"), Note(number=3)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        with pytest.raises(OSError, match="a worker process died .*; run the same command again, finished rows are kept") as told:
+        with pytest.raises(
+            OSError,
+            match="a worker process died .*; run the same command again, finished rows are kept",
+        ) as told:
             study(once(*asked), tmp_path, pool)
     assert len(str(told.value).splitlines()) == 1
     first = tmp_path / asked[0].key / "row.json"
@@ -422,13 +540,20 @@ if __name__ == "__main__":
 def test_workers_end_with_the_command(tmp_path, how):
     """The pipe is closed when the last process that holds it has ended."""
     (tmp_path / "command.py").write_text(WORKERS)
-    command = subprocess.Popen([sys.executable, tmp_path / "command.py"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               start_new_session=True)
+    command = subprocess.Popen(
+        [sys.executable, tmp_path / "command.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     assert command.stdout.readline() == "working\n"
     (os.killpg if how == signal.SIGINT else os.kill)(command.pid, how)  # Ctrl-C reaches them all
     told = command.communicate(timeout=60)[0]
     if how == signal.SIGINT:
-        assert told.splitlines()[-1] == "KeyboardInterrupt" and told.count("Traceback") == 1, "the command's, none of a worker"
+        assert told.splitlines()[-1] == "KeyboardInterrupt" and told.count("Traceback") == 1, (
+            "the command's, none of a worker"
+        )
 
 
 # The command
@@ -437,7 +562,11 @@ def test_workers_end_with_the_command(tmp_path, how):
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "record.json").write_text(json.dumps({"study": "loss", "preset": "tiny", "data": "builtin", "device": "cpu", "seeds": 3}))
+    (tmp_path / "record.json").write_text(
+        json.dumps(
+            {"study": "loss", "preset": "tiny", "data": "builtin", "device": "cpu", "seeds": 3}
+        )
+    )
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
 
@@ -458,24 +587,53 @@ def here(tmp_path, monkeypatch):
 ], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
 def test_bad_input_is_one_line(here, tmp_path, options, fragments):
     before = sorted(Path().rglob("*")), snapshot(tmp_path)
-    refused(hinas("study", "paths", "--preset", "tiny", "--executor", "here", *options.split()), *fragments)
+    refused(
+        hinas("study", "paths", "--preset", "tiny", "--executor", "here", *options.split()),
+        *fragments,
+    )
     assert (sorted(Path().rglob("*")), snapshot(tmp_path)) == before
 
 
 def test_dask_that_is_not_installed(here, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    refused(hinas("study", "paths", "--preset", "tiny", "--executor", "dask"), "needs Dask", "pip install 'hinas_lab[cluster]'")
+    refused(
+        hinas("study", "paths", "--preset", "tiny", "--executor", "dask"),
+        "needs Dask",
+        "pip install 'hinas_lab[cluster]'",
+    )
 
 
 def test_ctrl_c_and_the_same_command(here, monkeypatch, photos):
-    command = ["study", "paths", "--preset", "tiny", "--seeds", "1", "--executor", "here", "--data", photos, "--json", "paths.json"]
+    command = [
+        "study",
+        "paths",
+        "--preset",
+        "tiny",
+        "--seeds",
+        "1",
+        "--executor",
+        "here",
+        "--data",
+        photos,
+        "--json",
+        "paths.json",
+    ]
     monkeypatch.setattr(paths, "SPACE", paths.SPACE | SPACE | {"layers": 3})
     with monkeypatch.context() as patch:
         stop_at(patch, loop, "weight_step", 12, KeyboardInterrupt())
         code, out, err = hinas(*command)
-    assert (code, out) == (130, "") and "interrupted; the same command continues, finished jobs are kept" in err
+    assert (code, out) == (
+        130,
+        "",
+    ) and "interrupted; the same command continues, finished jobs are kept" in err
     assert not Path("paths.json").exists()
     code, out, _ = hinas(*command)
     told = json.loads(Path("paths.json").read_text())
-    assert code == 0 and told["study"] == "paths" and told["jobs"] == 2 and "path-last-widest" in out and "2 jobs" in out
+    assert (
+        code == 0
+        and told["study"] == "paths"
+        and told["jobs"] == 2
+        and "path-last-widest" in out
+        and "2 jobs" in out
+    )
     assert max(map(len, out.splitlines())) <= 80

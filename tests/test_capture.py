@@ -26,7 +26,19 @@ from hinas_lab.training.cuda_graphs import Captured, graphs_on
 from hinas_lab.training.step_memory import memory_advice, search_step
 from hinas_lab.training.training import Training, train_step
 
-READS = {"tensor", "new_tensor", "as_tensor", "from_numpy", "item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__"}
+READS = {
+    "tensor",
+    "new_tensor",
+    "as_tensor",
+    "from_numpy",
+    "item",
+    "tolist",
+    "cpu",
+    "numpy",
+    "__bool__",
+    "__float__",
+    "__int__",
+}
 
 
 class HostReads(TorchFunctionMode):
@@ -40,7 +52,10 @@ class HostReads(TorchFunctionMode):
         name = getattr(func, "__name__", str(func))
         if name in ("__getitem__", "__setitem__"):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
-            on_host = any(isinstance(i, list) or isinstance(i, torch.Tensor) and i.device != args[0].device for i in index)
+            on_host = any(
+                isinstance(i, list) or isinstance(i, torch.Tensor) and i.device != args[0].device
+                for i in index
+            )
             if on_host:
                 self.seen.append(f"an index from the host, {place()}")
         elif name in READS:
@@ -57,14 +72,24 @@ class HostCopies(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         flat, _ = tree_flatten((args, kwargs or {}))
-        if any(isinstance(t, torch.Tensor) and t.dim() > 0 and t.device.type == "cpu" for t in flat):
+        if any(
+            isinstance(t, torch.Tensor) and t.dim() > 0 and t.device.type == "cpu" for t in flat
+        ):
             self.seen.append(f"{func}, {place()}")
         return func(*args, **(kwargs or {}))
 
 
 def place() -> str:
-    frames = [f for f in traceback.extract_stack() if "/hinas_lab/" in f.filename and "/tests/" not in f.filename]
-    return f"{frames[-1].filename.rpartition('/hinas_lab/')[-1]}:{frames[-1].lineno}" if frames else "?"
+    frames = [
+        f
+        for f in traceback.extract_stack()
+        if "/hinas_lab/" in f.filename and "/tests/" not in f.filename
+    ]
+    return (
+        f"{frames[-1].filename.rpartition('/hinas_lab/')[-1]}:{frames[-1].lineno}"
+        if frames
+        else "?"
+    )
 
 
 def hindrances(f, inputs: list[torch.Tensor], device: str = "meta") -> list[str]:
@@ -93,22 +118,39 @@ def small(chosen):
 
 
 def search_hindrances(chosen, device: str = "meta") -> list[str]:
-    state = Search(chosen.space, chosen.search, Patches(pictures(chosen.space.channels), scale=chosen.space.scale))
+    state = Search(
+        chosen.space,
+        chosen.search,
+        Patches(pictures(chosen.space.channels), scale=chosen.space.scale),
+    )
     inputs = [t.to(device) for t in state.batch(W)]
     state.net.to(device).train()
-    return [what for stream in (W, A) for what in hindrances(state.gradients[stream], inputs, device)]
+    return [
+        what for stream in (W, A) for what in hindrances(state.gradients[stream], inputs, device)
+    ]
 
 
 def training_hindrances(chosen, device: str = "meta") -> list[str]:
     patches = Patches(pictures(chosen.space.channels), scale=chosen.space.scale, device=device)
-    state = Training(sample(chosen.space, random.Random(0)), chosen.train, patches, chosen.space.residual)
+    state = Training(
+        sample(chosen.space, random.Random(0)), chosen.train, patches, chosen.space.residual
+    )
     state.net.train()
     return hindrances(state.gradients, [t.to(device) for t in state.batches(0)], device)
 
 
-LARGE = [("paper", "denoise", None), ("paper", "sr", 4), ("authors", "denoise", None), ("authors", "sr", 3)]
-PRESETS = [*(pytest.param(which, marks=pytest.mark.slow) for which in LARGE), ("classroom", "sr", 2), ("study", "denoise", None),
-           ("tiny", "sr", 3)]
+LARGE = [
+    ("paper", "denoise", None),
+    ("paper", "sr", 4),
+    ("authors", "denoise", None),
+    ("authors", "sr", 3),
+]
+PRESETS = [
+    *(pytest.param(which, marks=pytest.mark.slow) for which in LARGE),
+    ("classroom", "sr", 2),
+    ("study", "denoise", None),
+    ("tiny", "sr", 3),
+]
 
 
 @pytest.mark.parametrize("which", PRESETS, ids=str)
@@ -128,7 +170,10 @@ def test_steps_of_every_space_can_be_recorded(changes):
     chosen = small(preset("tiny"))
     chosen = chosen._replace(space=replace(chosen.space, nodes=1, **changes))
     for checkpoint in (False, True) if "cell_sharing" in changes else (False,):
-        assert search_hindrances(chosen._replace(search=replace(chosen.search, checkpoint=checkpoint))) == []
+        assert (
+            search_hindrances(chosen._replace(search=replace(chosen.search, checkpoint=checkpoint)))
+            == []
+        )
 
 
 @pytest.mark.parametrize("name", ["float32", "tf32", "bfloat16", "float16"])
@@ -136,7 +181,9 @@ def test_steps_of_every_space_can_be_recorded(changes):
 def test_steps_in_every_precision_read_nothing(name, task, scale):
     """On the CPU, as meta has no autocast."""
     chosen = small(preset("tiny", task, scale))
-    chosen = chosen._replace(search=replace(chosen.search, precision=name), train=replace(chosen.train, precision=name))
+    chosen = chosen._replace(
+        search=replace(chosen.search, precision=name), train=replace(chosen.train, precision=name)
+    )
     assert search_hindrances(chosen, "cpu") == [] and training_hindrances(chosen, "cpu") == []
 
 
@@ -153,10 +200,17 @@ def test_the_watch_sees_what_breaks_a_graph():
 
 
 def test_graphs_are_for_nvidia_gpus():
-    assert [graphs_on("auto", d) for d in ("cpu", "mps", "cuda", "cuda:1")] == [False, False, True, True]
+    assert [graphs_on("auto", d) for d in ("cpu", "mps", "cuda", "cuda:1")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert not graphs_on("off", "cuda") and graphs_on("on", "cuda")
     for device in ("cpu", "mps"):
-        with pytest.raises(ValueError, match=f"graphs = 'on': needs an NVIDIA GPU, the device is {device}"):
+        with pytest.raises(
+            ValueError, match=f"graphs = 'on': needs an NVIDIA GPU, the device is {device}"
+        ):
             graphs_on("on", device)
     with pytest.raises(ValueError, match="graphs = 'yes': must be one of auto, on, off"):
         graphs_on("yes", "cuda")
@@ -171,9 +225,16 @@ class FakeCuda:
     def __init__(self, monkeypatch, broken: Exception | None = None):
         self.keep, self.replays, self.stream = [], 0, "main"
         fake = SimpleNamespace(wait_stream=lambda other: None)
-        for name, value in {"current_stream": lambda: fake, "Stream": lambda: fake, "stream": lambda s: nullcontext(),
-                            "device": lambda d: nullcontext(), "graph_pool_handle": lambda: None, "empty_cache": lambda: None,
-                            "CUDAGraph": lambda: self, "set_stream": lambda s: setattr(self, "stream", s)}.items():
+        for name, value in {
+            "current_stream": lambda: fake,
+            "Stream": lambda: fake,
+            "stream": lambda s: nullcontext(),
+            "device": lambda d: nullcontext(),
+            "graph_pool_handle": lambda: None,
+            "empty_cache": lambda: None,
+            "CUDAGraph": lambda: self,
+            "set_stream": lambda s: setattr(self, "stream", s),
+        }.items():
             monkeypatch.setattr(torch.cuda, name, value)
 
         @contextmanager
@@ -182,7 +243,9 @@ class FakeCuda:
             try:
                 yield
             finally:
-                for tensor, value in zip(self.keep, before, strict=True):  # a recording runs nothing
+                for tensor, value in zip(
+                    self.keep, before, strict=True
+                ):  # a recording runs nothing
                     tensor.copy_(value)
                 if broken:
                     raise broken
@@ -240,20 +303,26 @@ def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, o
     def breaks(*inputs):
         calls.append(1)
         if len(calls) == 3:
-            raise RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore lines")
+            raise RuntimeError(
+                "CUDA error: operation not permitted when stream is capturing\nmore lines"
+            )
         return f(*inputs)
 
     state.gradients[W].f = breaks
     if must:
-        with pytest.raises(ValueError, match="graphs = 'on': .*operation not permitted.* leave it at auto"):
+        with pytest.raises(
+            ValueError, match="graphs = 'on': .*operation not permitted.* leave it at auto"
+        ):
             weight_step(state)
         return
     eager = Search(chosen.space, chosen.search, Patches(pictures(1)), "off")
     with caplog.at_level(logging.WARNING, "hinas_lab"):
         for step in (weight_step, arch_step, weight_step):
             assert step(state).loss == step(eager).loss
-    assert caplog.messages == ["hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
-                               "goes on without"]
+    assert caplog.messages == [
+        "hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
+        "goes on without"
+    ]
     assert cuda.stream != "main" and cuda.replays == 0
 
 
@@ -291,25 +360,37 @@ def test_the_largest_batch_that_fits_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1_000_000)
     state = Search(chosen.space, replace(chosen.search, batch=96, crops_per_image=96), patches)
     state.gradients = {W: out_of_memory, A: out_of_memory}
-    with pytest.raises(ValueError, match=r"batch = 96: the GPU has no memory .* --set search.batch=(\d+)$") as caught:
+    with pytest.raises(
+        ValueError, match=r"batch = 96: the GPU has no memory .* --set search.batch=(\d+)$"
+    ) as caught:
         weight_step(state)
     fits = int(str(caught.value).rpartition("=")[2])
     assert 8 < fits < 96
-    assert [search_step(chosen.space, replace(chosen.search, batch=n)).total <= 0.85 * have for n in (fits, fits + 1)] == [True, False]
+    assert [
+        search_step(chosen.space, replace(chosen.search, batch=n)).total <= 0.85 * have
+        for n in (fits, fits + 1)
+    ] == [True, False]
     training = Training(sample(chosen.space, random.Random(0)), chosen.train, patches)
     training.gradients = out_of_memory
     with pytest.raises(ValueError, match=r"--set train.batch=\d+$"):
         train_step(training)
     peer = Training(None, chosen.train, patches, net=torch.nn.Conv2d(1, 1, 3, padding=1))
     peer.gradients = out_of_memory
-    with pytest.raises(ValueError, match="batch = 2: the GPU has no memory for it; lower train.batch$"):
+    with pytest.raises(
+        ValueError, match="batch = 2: the GPU has no memory for it; lower train.batch$"
+    ):
         train_step(peer)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**10, 10**10))  # enough for what is predicted, and yet too little
+    monkeypatch.setattr(
+        torch.cuda, "mem_get_info", lambda device: (10**10, 10**10)
+    )  # enough for what is predicted, and yet too little
     with pytest.raises(ValueError, match="search.batch=95$"):
         weight_step(state)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 10**10))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
-    with pytest.raises(ValueError, match="none fits: choose a smaller preset"), memory_advice("search", 8, state.step_bytes, "cuda"):
+    with (
+        pytest.raises(ValueError, match="none fits: choose a smaller preset"),
+        memory_advice("search", 8, state.step_bytes, "cuda"),
+    ):
         out_of_memory()
 
 
@@ -324,7 +405,10 @@ def test_bfloat16_is_refused_where_a_gpu_emulates_it(monkeypatch):
         if fast:
             numerics.check_precision("bfloat16", "cuda")
         else:
-            with pytest.raises(ValueError, match="precision = 'bfloat16': Tesla T4 only emulates it; use float16 or float32"):
+            with pytest.raises(
+                ValueError,
+                match="precision = 'bfloat16': Tesla T4 only emulates it; use float16 or float32",
+            ):
                 numerics.check_precision("bfloat16", "cuda:0")
 
 
@@ -345,7 +429,10 @@ def test_batches_drawn_ahead_are_those_drawn_when_asked_for(task, scale, monkeyp
             assert torch.equal(mine, theirs)
     states[0].batches, states[0].read_every = ahead, 5
     monkeypatch.setattr(training, "RECORDS", 2)
-    records = [[(r.iteration, r.loss, r.pixel, r.lssim, r.lr) for r in training.train(state)] for state in states]
+    records = [
+        [(r.iteration, r.loss, r.pixel, r.lssim, r.lr) for r in training.train(state)]
+        for state in states
+    ]
     assert records[0] == records[1] and [r[0] for r in records[0]] == [6, 12]
     for a, b in zip(states[0].net.state_dict().values(), states[1].net.state_dict().values()):
         assert torch.equal(a, b)
@@ -354,11 +441,20 @@ def test_batches_drawn_ahead_are_those_drawn_when_asked_for(task, scale, monkeyp
 def test_a_loss_that_is_read_late_still_stops_before_a_record():
     """With the iteration in which it broke, not the one in which it was read."""
     chosen = small(preset("tiny"))
-    state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, iterations=4000), Patches(pictures(1)))
+    state = Training(
+        sample(chosen.space, random.Random(0)),
+        replace(chosen.train, iterations=4000),
+        Patches(pictures(1)),
+    )
     state.read_every = 10
     gradients = state.gradients
-    state.gradients = lambda *drawn: [t * (float("nan") if state.iteration == 2 else 1) for t in gradients(*drawn)]
-    with pytest.raises(FloatingPointError, match="the loss became nan in iteration 3; nothing was saved after it; .*train.grad_clip"):
+    state.gradients = lambda *drawn: [
+        t * (float("nan") if state.iteration == 2 else 1) for t in gradients(*drawn)
+    ]
+    with pytest.raises(
+        FloatingPointError,
+        match="the loss became nan in iteration 3; nothing was saved after it; .*train.grad_clip",
+    ):
         next(training.train(state))
 
 

@@ -74,7 +74,10 @@ def test_sets_are_frozen_and_told_apart():
         SETS["Set5"].name = "Set6"
     called = [name for chosen in SETS.values() for name in chosen.names]
     assert len(called) == len(set(called))
-    assert data_set("bsds500") is data_set("BSDS500") is SETS["BSDS500"] and data_set("b100") is SETS["BSD100"]
+    assert (
+        data_set("bsds500") is data_set("BSDS500") is SETS["BSDS500"]
+        and data_set("b100") is SETS["BSD100"]
+    )
     assert data_set("nothing") is None
 
 
@@ -87,9 +90,18 @@ def test_split(chosen):
 
 def test_authors_lists():
     """Their training list is train + val, 300 images; their test list has 200; no image is in two parts."""
-    assert {part: len(ids) for part, ids in IDS.items()} == SETS["BSDS500"].parts == {"train": 200, "val": 100, "test": 200}
+    assert (
+        {part: len(ids) for part, ids in IDS.items()}
+        == SETS["BSDS500"].parts
+        == {"train": 200, "val": 100, "test": 200}
+    )
     assert len({i for ids in IDS.values() for i in ids}) == 500
-    for name, part in (("Set5", "test"), ("BSD100", "test"), ("DIV2K", "train"), ("DIV2K", "valid")):
+    for name, part in (
+        ("Set5", "test"),
+        ("BSD100", "test"),
+        ("DIV2K", "train"),
+        ("DIV2K", "valid"),
+    ):
         assert len(digests(name, part)) == SETS[name].parts[part]
     assert list(digests("BSD100", "test")) == IDS["val"], "BSD100 is BSDS500/val"
     assert digests("Urban100", "test") == {}
@@ -105,7 +117,14 @@ def test_builtin():
         named_files("builtin/test", "train")
 
 
-BSDS_LAYOUTS = ["BSDS500", "bsds500", "BSDS500/images", "BSDS500/data/images", "BSR/BSDS500/data/images", "BSDS500/BSR/BSDS500/data/images"]
+BSDS_LAYOUTS = [
+    "BSDS500",
+    "bsds500",
+    "BSDS500/images",
+    "BSDS500/data/images",
+    "BSR/BSDS500/data/images",
+    "BSDS500/BSR/BSDS500/data/images",
+]
 
 
 @pytest.mark.parametrize("below", BSDS_LAYOUTS)
@@ -116,7 +135,9 @@ def test_bsds500_by_name(cache, below):
     assert names("BSDS500/val", "test") == names("bsds500/VAL", "train") == IDS["val"][:3]
 
 
-@pytest.mark.parametrize("below", ["", "images", "data/images", "BSDS500/data/images", "BSR/BSDS500/data/images"])
+@pytest.mark.parametrize(
+    "below", ["", "images", "data/images", "BSDS500/data/images", "BSR/BSDS500/data/images"]
+)
 def test_bsds500_by_folder(tmp_path, below):
     """The same names as by name: the same noise, the same run."""
     folder = write_bsds(tmp_path / "mine", below)
@@ -126,28 +147,58 @@ def test_bsds500_by_folder(tmp_path, below):
 
 
 def test_div2k(cache, tmp_path):
-    for folder, data in ((cache / "DIV2K", "div2k"), (cache, "DIV2K"), (tmp_path / "mine", tmp_path / "mine")):
+    for folder, data in (
+        (cache / "DIV2K", "div2k"),
+        (cache, "DIV2K"),
+        (tmp_path / "mine", tmp_path / "mine"),
+    ):
         write_div2k(folder)
         assert names(data, "train") == ["0001", "0002"] and names(data, "test") == ["0801"]
 
 
-@pytest.mark.parametrize(("layout", "name"), [
-    ("Set5/HR/baby.png", "Set5"), ("Set5/baby.png", "Set5"), ("set5/baby_GT.bmp", "Set5"), ("Set5/original/baby.png", "Set5"),
-    ("Set5/image_SRF_4/img_001_SRF_4_HR.png", "Set5"), ("Set5/GTmod12/baby.png", "Set5"), ("benchmark/Set5/HR/baby.png", "Set5"),
-    ("B100/HR/3096.png", "BSD100"), ("benchmark/B100/HR/3096.png", "BSD100"), ("BSDS100/3096.png", "BSD100"),
-    ("BSD100/HR/img_001.png", "BSD100"), ("Urban100/HR/img_001.png", "Urban100"), ("benchmark/Set14/HR/zebra.png", "Set14"),
-])
+@pytest.mark.parametrize(
+    ("layout", "name"),
+    [
+        ("Set5/HR/baby.png", "Set5"),
+        ("Set5/baby.png", "Set5"),
+        ("set5/baby_GT.bmp", "Set5"),
+        ("Set5/original/baby.png", "Set5"),
+        ("Set5/image_SRF_4/img_001_SRF_4_HR.png", "Set5"),
+        ("Set5/GTmod12/baby.png", "Set5"),
+        ("benchmark/Set5/HR/baby.png", "Set5"),
+        ("B100/HR/3096.png", "BSD100"),
+        ("benchmark/B100/HR/3096.png", "BSD100"),
+        ("BSDS100/3096.png", "BSD100"),
+        ("BSD100/HR/img_001.png", "BSD100"),
+        ("Urban100/HR/img_001.png", "Urban100"),
+        ("benchmark/Set14/HR/zebra.png", "Set14"),
+    ],
+)
 def test_sets_for_measuring(cache, layout, name):
     """Never a low-resolution image, wherever they lie."""
     image = write_image(cache / layout)
-    base = cache / (layout.removeprefix("benchmark/").split("/")[0] if "benchmark" not in layout else "/".join(layout.split("/")[:2]))
-    for low in ("LR_bicubic/X2/babyx2.png", "LR/baby.png", "image_SRF_4/img_001_SRF_4_LR.png", "image_SRF_4/img_001_SRF_4_bicubic.png",
-                "LRbicx4/baby.png", "img_001_SRF_4_LR.png", ".hidden.png"):
+    base = cache / (
+        layout.removeprefix("benchmark/").split("/")[0]
+        if "benchmark" not in layout
+        else "/".join(layout.split("/")[:2])
+    )
+    for low in (
+        "LR_bicubic/X2/babyx2.png",
+        "LR/baby.png",
+        "image_SRF_4/img_001_SRF_4_LR.png",
+        "image_SRF_4/img_001_SRF_4_bicubic.png",
+        "LRbicx4/baby.png",
+        "img_001_SRF_4_LR.png",
+        ".hidden.png",
+    ):
         write_image(base / low)
     assert names(name, "test") == [image.stem] and find(SETS[name]) == base
     assert names(base, "test") == [image.stem], "by its folder too"
     for data in (name, base):
-        with pytest.raises(ValueError, match=f"{Path(data).name}': is for measuring only; train on builtin, BSDS500, DIV2K or a folder"):
+        with pytest.raises(
+            ValueError,
+            match=f"{Path(data).name}': is for measuring only; train on builtin, BSDS500, DIV2K or a folder",
+        ):
             named_files(str(data), "train")
 
 
@@ -156,8 +207,11 @@ def test_other_folders_keep_all_their_images(tmp_path):
     for name in ("train/a.png", "test/b.png", "val/deep/c.jpg", "100075.jpg", "HR/x.png"):
         write_image(tmp_path / "mine" / name)
     assert recognise(tmp_path / "mine") is None
-    assert names(tmp_path / "mine", "train") == names(tmp_path / "mine", "test") == ["100075.jpg", "HR/x.png", "test/b.png", "train/a.png",
-                                                                                       "val/deep/c.jpg"]
+    assert (
+        names(tmp_path / "mine", "train")
+        == names(tmp_path / "mine", "test")
+        == ["100075.jpg", "HR/x.png", "test/b.png", "train/a.png", "val/deep/c.jpg"]
+    )
 
 
 def test_name_before_folder(cache):
@@ -172,27 +226,39 @@ def test_bsds500_test_is_not_trained_on(cache):
     write_bsds(cache / "BSDS500")
     with pytest.raises(ValueError, match="BSDS500/test': is for measuring only"):
         named_files("BSDS500/test", "train")
-    assert len(named_files("BSDS500/test", "test")) == len(named_files("BSDS500/train", "train")) == 3
+    assert (
+        len(named_files("BSDS500/test", "test")) == len(named_files("BSDS500/train", "train")) == 3
+    )
 
 
-@pytest.mark.parametrize(("data", "text"), [
-    ("DIV2K", "'DIV2K': not found in {cache}; get it with: hinas-lab data get DIV2K"),
-    ("set14", "'set14': not found in {cache}; get it with: hinas-lab data get Set14"),
-    ("BSDS500/val", "not found in {cache}; get it with: hinas-lab data get BSDS500"),
-    ("BSDS500/valid", "BSDS500 has the parts train, val, test"),
-    ("Set15", "neither a known data set (builtin, BSDS500, DIV2K, Set5, Set14, BSD100, Urban100) nor a folder"),
-    ("nothing/here", "neither a known data set"),
-])
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ("DIV2K", "'DIV2K': not found in {cache}; get it with: hinas-lab data get DIV2K"),
+        ("set14", "'set14': not found in {cache}; get it with: hinas-lab data get Set14"),
+        ("BSDS500/val", "not found in {cache}; get it with: hinas-lab data get BSDS500"),
+        ("BSDS500/valid", "BSDS500 has the parts train, val, test"),
+        (
+            "Set15",
+            "neither a known data set (builtin, BSDS500, DIV2K, Set5, Set14, BSD100, Urban100) nor a folder",
+        ),
+        ("nothing/here", "neither a known data set"),
+    ],
+)
 def test_absent(cache, data, text):
     with pytest.raises(FileNotFoundError) as caught:
         named_files(data, "test")
-    assert text.format(cache=cache) in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    assert (
+        text.format(cache=cache) in str(caught.value) and len(str(caught.value).splitlines()) == 1
+    )
 
 
 def test_absent_part(cache):
     write_image(cache / "DIV2K_train_HR" / "0001.png")
     assert names("DIV2K", "train") == ["0001"]
-    with pytest.raises(FileNotFoundError, match="no images of DIV2K/valid in .*hinas-lab data get DIV2K"):
+    with pytest.raises(
+        FileNotFoundError, match="no images of DIV2K/valid in .*hinas-lab data get DIV2K"
+    ):
         named_files("DIV2K", "test")
 
 
@@ -213,18 +279,35 @@ def test_cache_folder(monkeypatch, tmp_path):
 
 def test_light(tmp_path):
     """Finding and reading load neither torch nor anything of the network."""
-    script = ("import sys; from hinas_lab.images.datasets.catalog import read_images; dict(read_images('builtin'));"
-              "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') if m in sys.modules])")
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    script = (
+        "import sys; from hinas_lab.images.datasets.catalog import read_images; dict(read_images('builtin'));"
+        "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 # Reading
 
 
-@pytest.mark.parametrize(("mode", "suffix", "shape"), [
-    ("L", ".png", (8, 8)), ("1", ".png", (8, 8)), ("LA", ".png", (8, 8)), ("I;16", ".png", (8, 8)), ("F", ".tif", (8, 8)),
-    ("RGB", ".png", (8, 8, 3)), ("RGBA", ".png", (8, 8, 3)), ("P", ".png", (8, 8, 3)), ("CMYK", ".jpg", (8, 8, 3)),
-])
+@pytest.mark.parametrize(
+    ("mode", "suffix", "shape"),
+    [
+        ("L", ".png", (8, 8)),
+        ("1", ".png", (8, 8)),
+        ("LA", ".png", (8, 8)),
+        ("I;16", ".png", (8, 8)),
+        ("F", ".tif", (8, 8)),
+        ("RGB", ".png", (8, 8, 3)),
+        ("RGBA", ".png", (8, 8, 3)),
+        ("P", ".png", (8, 8, 3)),
+        ("CMYK", ".jpg", (8, 8, 3)),
+    ],
+)
 def test_read_image(tmp_path, mode, suffix, shape):
     path = tmp_path / f"a{suffix}"
     if mode == "I;16":
@@ -237,7 +320,9 @@ def test_read_image(tmp_path, mode, suffix, shape):
     if mode == "I;16":
         assert np.array_equal(image, (np.arange(64).reshape(8, 8) * 1000 / 257).round())
     if image.ndim == 2:
-        assert np.array_equal(load_image(path, 1), image) and np.array_equal(load_image(path, 3), np.dstack([image] * 3))
+        assert np.array_equal(load_image(path, 1), image) and np.array_equal(
+            load_image(path, 3), np.dstack([image] * 3)
+        )
     else:
         assert np.array_equal(load_image(path, 3), image)
         assert np.array_equal(load_image(path, 1), np.asarray(Image.fromarray(image).convert("L")))
@@ -245,7 +330,9 @@ def test_read_image(tmp_path, mode, suffix, shape):
 
 def test_palette_of_grays_is_gray(tmp_path):
     gray = write_image(tmp_path / "gray.png", mode="L")
-    palette = Image.fromarray(np.dstack([read_image(gray)] * 3)).convert("P", palette=Image.Palette.ADAPTIVE)
+    palette = Image.fromarray(np.dstack([read_image(gray)] * 3)).convert(
+        "P", palette=Image.Palette.ADAPTIVE
+    )
     palette.save(tmp_path / "p.png")
     assert palette.mode == "P" and np.array_equal(read_image(tmp_path / "p.png"), read_image(gray))
 
@@ -272,9 +359,15 @@ def test_images_are_read_when_asked_for(tmp_path):
 
 def test_load_images_as_before():
     loaded = load_images("builtin", 1, "test")
-    assert list(loaded) == ["camera", "chelsea", "coffee"] and all(image.ndim == 2 for image in loaded.values())
+    assert list(loaded) == ["camera", "chelsea", "coffee"] and all(
+        image.ndim == 2 for image in loaded.values()
+    )
     assert np.array_equal(loaded["chelsea"], load_image(catalog.photograph_path("chelsea.png"), 1))
-    assert {name: image.ndim for name, image in catalog.read_images("builtin", "test").items()} == {"camera": 2, "chelsea": 3, "coffee": 3}
+    assert {name: image.ndim for name, image in catalog.read_images("builtin", "test").items()} == {
+        "camera": 2,
+        "chelsea": 3,
+        "coffee": 3,
+    }
 
 
 # Verifying, with the digests of small sets in place of those of the real ones
@@ -285,9 +378,16 @@ def known(cache, monkeypatch):
     """BSDS500 of 3 + 3 + 3 images and Set5 of 5, whole and right, and digests of just these."""
     folder = write_bsds(cache / "BSDS500")
     names = ("baby", "bird", "butterfly", "head", "woman")
-    five = [write_image(cache / "Set5" / "HR" / f"{name}.png", seed) for seed, name in enumerate(names)]
-    table = {("BSDS500", part): {p.stem: (file_digest(p),) for p in sorted((folder / part).iterdir())} for part in ("train", "val", "test")}
-    table["Set5", "test"] = {p.stem: (pixel_digest(read_image(p)), pixel_digest(read_image(p)[:6, :6])) for p in five}
+    five = [
+        write_image(cache / "Set5" / "HR" / f"{name}.png", seed) for seed, name in enumerate(names)
+    ]
+    table = {
+        ("BSDS500", part): {p.stem: (file_digest(p),) for p in sorted((folder / part).iterdir())}
+        for part in ("train", "val", "test")
+    }
+    table["Set5", "test"] = {
+        p.stem: (pixel_digest(read_image(p)), pixel_digest(read_image(p)[:6, :6])) for p in five
+    }
     for module in (catalog, verify):
         monkeypatch.setattr(module, "digests", lambda name, part: table.get((name, part), {}))
     for part in SETS["BSDS500"].parts:
@@ -298,13 +398,24 @@ def known(cache, monkeypatch):
 def kinds(data: str | Path) -> dict[str, tuple]:
     """What ``verify`` finds wrong."""
     report = verify.verify(str(data))
-    wrong = {kind: getattr(report, kind) for kind in ("unreadable", "changed", "extra", "missing") if getattr(report, kind)}
+    wrong = {
+        kind: getattr(report, kind)
+        for kind in ("unreadable", "changed", "extra", "missing")
+        if getattr(report, kind)
+    }
     assert report.ok == (not wrong)
     return wrong
 
 
 def test_verify_what_is_right(known):
-    assert kinds("BSDS500") == kinds("BSDS500/val") == kinds(known / "BSDS500") == kinds("Set5") == kinds(known) == {}
+    assert (
+        kinds("BSDS500")
+        == kinds("BSDS500/val")
+        == kinds(known / "BSDS500")
+        == kinds("Set5")
+        == kinds(known)
+        == {}
+    )
     report = verify.verify("bsds500")
     assert len(report.sizes) == 9 and report.sizes[f"val/{IDS['val'][0]}.jpg"] == (8, 8, 3)
 
@@ -317,7 +428,11 @@ def test_verify_tells_bytes(known):
     write_image(known / "BSDS500/val/holiday.jpg")
     wrong = kinds("BSDS500")
     assert wrong.pop("unreadable")[0].startswith(f"train/{ids[1]}.jpg: cannot be read")
-    assert wrong == {"changed": (f"train/{ids[0]}.jpg",), "extra": ("val/holiday.jpg",), "missing": (f"train/{ids[2]}",)}
+    assert wrong == {
+        "changed": (f"train/{ids[0]}.jpg",),
+        "extra": ("val/holiday.jpg",),
+        "missing": (f"train/{ids[2]}",),
+    }
 
 
 def test_verify_tells_pixels(known):
@@ -335,9 +450,14 @@ def test_verify_tells_pixels(known):
     assert kinds("Set5") == {"changed": ("test/holiday.png",), "extra": ("test/woman2.png",)}
 
 
-@pytest.mark.parametrize(("images", "wrong"), [
-    (13, {"missing": ("test: 1 of 14 images",)}), (14, {}), (15, {"extra": ("test: 1 images more than 14",)}),
-])
+@pytest.mark.parametrize(
+    ("images", "wrong"),
+    [
+        (13, {"missing": ("test: 1 of 14 images",)}),
+        (14, {}),
+        (15, {"extra": ("test: 1 images more than 14",)}),
+    ],
+)
 def test_verify_counts(cache, images, wrong):
     for number in range(images):
         write_image(cache / "Set14" / "HR" / f"{number}.png")
@@ -347,20 +467,30 @@ def test_verify_counts(cache, images, wrong):
 def test_verify_names(cache):
     write_div2k(cache)
     wrong = kinds("DIV2K")
-    assert len(wrong["missing"]) == 897 and wrong["missing"][0] == "train/0003" and wrong.keys() == {"missing"}
+    assert (
+        len(wrong["missing"]) == 897
+        and wrong["missing"][0] == "train/0003"
+        and wrong.keys() == {"missing"}
+    )
 
 
 def test_verify_any_folder(tmp_path):
     write_image(tmp_path / "a.png", mode="L")
     (tmp_path / "b.png").write_bytes(b"damaged")
     report = verify.verify(str(tmp_path))
-    assert report.sizes == {"a.png": (8, 8, 1)} and report.unreadable[0].startswith("b.png: ") and not report.ok
+    assert (
+        report.sizes == {"a.png": (8, 8, 1)}
+        and report.unreadable[0].startswith("b.png: ")
+        and not report.ok
+    )
 
 
 def test_digests_file_is_whole():
     """Every digest is of one image only; the sets measured in super-resolution are known whole and cut."""
     table = json.loads((Path(catalog.__file__).parent / "digests.json").read_text())
     for parts in table.values():
-        every = [digest for images in parts.values() for those in images.values() for digest in those]
+        every = [
+            digest for images in parts.values() for those in images.values() for digest in those
+        ]
         assert len(every) == len(set(every)) and all(len(digest) == 12 for digest in every)
     assert all(len(those) == 4 for those in table["BSD100"]["test"].values())

@@ -17,8 +17,12 @@ spec.loader.exec_module(tool)
 
 
 def git(folder: Path, *arguments: str):
-    names = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env=os.environ | names)
+    names = {
+        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+    }
+    subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, env=os.environ | names
+    )
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,10 @@ def packed(tmp_path_factory) -> Path:
 def test_the_same_files_give_the_same_bytes(packed):
     one, two = packed / "hinas_lab-class.zip", packed / "deep" / "er" / "hinas_lab-class.zip"
     assert one.read_bytes() == two.read_bytes()
-    assert sorted(p.name for p in packed.iterdir()) == ["deep", "hinas_lab-class.zip"]  # nothing half-written stays
+    assert sorted(p.name for p in packed.iterdir()) == [
+        "deep",
+        "hinas_lab-class.zip",
+    ]  # nothing half-written stays
 
 
 def test_what_is_in_it(packed):
@@ -48,11 +55,28 @@ def test_what_is_in_it(packed):
     inside = {name.removeprefix("hinas_lab-class/") for name in names}
     tracked = {path.relative_to(ROOT).as_posix() for path in tool.tracked(ROOT)}
     assert inside == tracked | {"START.txt"}
-    wanted = {"notebooks", "notebooks/exercises", "hinas_lab", "data/studies", "docs", "pyproject.toml", "README.md", "LICENSE"}
-    assert all(any(name == place or name.startswith(f"{place}/") for name in inside) for place in wanted)
-    assert not [name for name in inside if {".git", "..", "shared", "dist", ".venv"} & set(name.split("/"))]
+    wanted = {
+        "notebooks",
+        "notebooks/exercises",
+        "hinas_lab",
+        "data/studies",
+        "docs",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+    }
+    assert all(
+        any(name == place or name.startswith(f"{place}/") for name in inside) for place in wanted
+    )
+    assert not [
+        name for name in inside if {".git", "..", "shared", "dist", ".venv"} & set(name.split("/"))
+    ]
     commands = [line.strip() for line in start.splitlines() if line.startswith("    ")]
-    assert commands[0] == "python3 -m venv .venv" and commands[2].endswith("-m jupyterlab notebooks/") and "[lab]" in commands[1]
+    assert (
+        commands[0] == "python3 -m venv .venv"
+        and commands[2].endswith("-m jupyterlab notebooks/")
+        and "[lab]" in commands[1]
+    )
     assert "--no-index --find-links" in commands[3]
     assert "notebooks/00_start_here.ipynb" in start and "docs/teaching.md" in start
     assert {"notebooks/00_start_here.ipynb", "docs/teaching.md"} <= inside
@@ -62,17 +86,28 @@ def test_it_works_where_it_is_unpacked(packed, tmp_path):
     with zipfile.ZipFile(packed / "hinas_lab-class.zip") as archive:
         archive.extractall(tmp_path)
     room = tmp_path / "hinas_lab-class"
-    script = ("import hinas_lab; print(hinas_lab.__file__); from hinas_book import lessons; print(bool(lessons.check('02.b', (0, 0, 0)))); "
-              "from hinas_book.kit.recorded import recorded; print(len(recorded('bicubic')['rows']) > 0)")
+    script = (
+        "import hinas_lab; print(hinas_lab.__file__); from hinas_book import lessons; print(bool(lessons.check('02.b', (0, 0, 0)))); "
+        "from hinas_book.kit.recorded import recorded; print(len(recorded('bicubic')['rows']) > 0)"
+    )
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run([sys.executable, "-c", script], cwd=room, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=room, env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     file, verdict, rows = done.stdout.split()
-    assert Path(file).resolve().is_relative_to(room.resolve()) and verdict in ("True", "False") and rows == "True"
+    assert (
+        Path(file).resolve().is_relative_to(room.resolve())
+        and verdict in ("True", "False")
+        and rows == "True"
+    )
     if sys.platform != "win32":
         with zipfile.ZipFile(packed / "hinas_lab-class.zip") as archive:
             modes = {info.filename: info.external_attr >> 16 for info in archive.infolist()}
-        assert modes["hinas_lab-class/.ci/run"] == 0o100755 and modes["hinas_lab-class/README.md"] == 0o100644
+        assert (
+            modes["hinas_lab-class/.ci/run"] == 0o100755
+            and modes["hinas_lab-class/README.md"] == 0o100644
+        )
 
 
 @pytest.fixture
@@ -89,7 +124,9 @@ def checkout(tmp_path) -> Path:
 def inside(data: bytes, tmp_path: Path) -> dict[str, bytes]:
     (tmp_path / "z.zip").write_bytes(data)
     with zipfile.ZipFile(tmp_path / "z.zip") as archive:
-        return {name.removeprefix("hinas_lab-class/"): archive.read(name) for name in archive.namelist()}
+        return {
+            name.removeprefix("hinas_lab-class/"): archive.read(name) for name in archive.namelist()
+        }
 
 
 def test_only_what_git_tracks_as_it_is_now(checkout, tmp_path):
@@ -132,11 +169,28 @@ def test_wheels_are_all_that_the_installation_needs(tmp_path, capsys, monkeypatc
 
     monkeypatch.setattr(tool, "pack", lambda root: b"zip")
     monkeypatch.setattr(tool.subprocess, "run", pip)
-    assert tool.main(["--out", str(tmp_path / "1"), "--wheels", "--pip", "--index-url", "https://example.org"]) == 0
+    assert (
+        tool.main(
+            [
+                "--out",
+                str(tmp_path / "1"),
+                "--wheels",
+                "--pip",
+                "--index-url",
+                "https://example.org",
+            ]
+        )
+        == 0
+    )
     (command,) = asked
-    assert command[1:5] == ["-m", "pip", "download", "--only-binary"] and command[command.index("--index-url") + 1] == "https://example.org"
+    assert (
+        command[1:5] == ["-m", "pip", "download", "--only-binary"]
+        and command[command.index("--index-url") + 1] == "https://example.org"
+    )
     names = [name.split(">")[0] for name in command]
-    assert {"torch", "numpy", "jupyterlab", "ipykernel", "hatchling", "editables"} <= set(names) and "pytest" not in names
+    assert {"torch", "numpy", "jupyterlab", "ipykernel", "hatchling", "editables"} <= set(
+        names
+    ) and "pytest" not in names
     assert tool.main(["--out", str(tmp_path / "2"), "--wheels"]) == 2
     assert "pip could not fetch everything" in capsys.readouterr().err
     assert (tmp_path / "2" / "hinas_lab-class.zip").read_bytes() == b"zip"

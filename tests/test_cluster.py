@@ -57,22 +57,40 @@ def test_a_worker_is_killed_in_mid_study(cluster, tmp_path):
     def deadly(plain):
         asked = next(plain)
         while True:
-            asked = [Killed(**vars(job), marker=str(tmp_path / "died")) if isinstance(job, TrainJob) and job.train.seed == 1 else job
-                     for job in asked]
+            asked = [
+                Killed(**vars(job), marker=str(tmp_path / "died"))
+                if isinstance(job, TrainJob) and job.train.seed == 1
+                else job
+                for job in asked
+            ]
             try:
                 asked = plain.send((yield asked))
             except StopIteration as end:
                 return end.value
 
-    rows = study(deadly(design(setting)), tmp_path / "runs", cluster.get_executor(), lambda *n: told.append(n))["rows"]
-    assert (tmp_path / "died").exists() and set(cluster.run(os.getpid).values()) != before, "a worker died and was replaced"
-    assert [numbers(row) for row in rows] == [numbers(row) for row in undisturbed] and told == [(1, 1), (2, 4), (3, 4), (4, 4)]
+    rows = study(
+        deadly(design(setting)),
+        tmp_path / "runs",
+        cluster.get_executor(),
+        lambda *n: told.append(n),
+    )["rows"]
+    assert (tmp_path / "died").exists() and set(cluster.run(os.getpid).values()) != before, (
+        "a worker died and was replaced"
+    )
+    assert [numbers(row) for row in rows] == [numbers(row) for row in undisturbed] and told == [
+        (1, 1),
+        (2, 4),
+        (3, 4),
+        (4, 4),
+    ]
     assert len(list((tmp_path / "runs").glob("*/row.json"))) == 4
 
 
 def test_a_job_that_kills_every_worker(cluster, tmp_path):
     """It is given up in one line, its neighbours are kept."""
-    cluster.run_on_scheduler(lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0))  # 3: four deaths
+    cluster.run_on_scheduler(
+        lambda dask_scheduler: setattr(dask_scheduler, "allowed_failures", 0)
+    )  # 3: four deaths
     asked = [Note(number=1), Note(number=2, plan="dies")]
     with pytest.raises(OSError, match="a worker died again and again over the same job"):
         study(once(*asked), tmp_path, cluster.get_executor())
@@ -88,7 +106,10 @@ def test_an_error_of_a_job_is_not_tried_again(cluster, tmp_path):
 def test_no_scheduler(monkeypatch, tmp_path, address):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(executors, "PATIENCE", "1s")
-    refused(hinas("study", "paths", "--preset", "tiny", "--executor", address), f"--executor {address}: no Dask scheduler answers there")
+    refused(
+        hinas("study", "paths", "--preset", "tiny", "--executor", address),
+        f"--executor {address}: no Dask scheduler answers there",
+    )
     assert list(tmp_path.iterdir()) == []
 
 

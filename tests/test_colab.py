@@ -61,7 +61,9 @@ def test_a_search_goes_on_after_a_disconnect(tmp_path, monkeypatch, small, capsy
     assert run.records.counts[0] + run.records.counts[1] == 5
     finish(run)
     for name in ("genotype.json", "best.safetensors"):
-        assert (tmp_path / "runs" / "live" / name).read_bytes() == (tmp_path / "elsewhere" / name).read_bytes()
+        assert (tmp_path / "runs" / "live" / name).read_bytes() == (
+            tmp_path / "elsewhere" / name
+        ).read_bytes()
     ours, whole = read_records("runs/live"), read_records("elsewhere")
     assert all(ours[k].tobytes() == whole[k].tobytes() for k in whole if not k.endswith("/seconds"))
 
@@ -81,7 +83,7 @@ def test_one_file_a_checkpoint_and_the_last_two_stay(tmp_path, small):
 def damage(path, how):
     content = bytearray(path.read_bytes())
     if how == "half":
-        del content[len(content) // 2:]
+        del content[len(content) // 2 :]
     elif how == "empty":
         content.clear()
     elif how == "bit":  # in the middle of the state
@@ -99,7 +101,9 @@ def test_a_file_that_is_not_whole_is_passed_over(tmp_path, small, how):
     older = pack_run(run, tmp_path / "drive")
     damage(pack_run(run, tmp_path / "drive"), how)
     assert unpack_run(tmp_path / "drive", tmp_path / "back") == older
-    assert {p.name: p.read_bytes() for p in run.iterdir()} == {p.name: p.read_bytes() for p in (tmp_path / "back").iterdir()}
+    assert {p.name: p.read_bytes() for p in run.iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "back").iterdir()
+    }
     damage(older, how)
     assert unpack_run(tmp_path / "drive", tmp_path / "nothing") is None
     assert not (tmp_path / "nothing").exists()
@@ -156,13 +160,17 @@ def test_outside_colab(tmp_path, monkeypatch, capsys):
 
 
 def first_cell(path):
-    return next(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    return next(
+        cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
+    )
 
 
 FIRST = first_cell(NOTEBOOKS / "03_live_search.ipynb")
 
 
-@pytest.mark.parametrize("path", sorted(NOTEBOOKS.rglob("[0-9e]*.ipynb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(NOTEBOOKS.rglob("[0-9e]*.ipynb")), ids=lambda path: path.stem
+)
 def test_every_notebook_begins_with_the_same_cell(path):
     assert first_cell(path) == FIRST
 
@@ -180,7 +188,11 @@ def test_the_first_cell_installs_in_colab(monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", list(sys.path))
     said = []
     exec(FIRST, {"get_ipython": lambda: SimpleNamespace(system=said.append)})
-    assert len(said) == 1 and hinas_lab.REPOSITORY in said[0] and "pip install -q -e ./hinas_lab" in said[0]
+    assert (
+        len(said) == 1
+        and hinas_lab.REPOSITORY in said[0]
+        and "pip install -q -e ./hinas_lab" in said[0]
+    )
     assert not {"-c", "-U", "--upgrade", "torch"} & set(said[0].split())
     assert sys.path[0] == "hinas_lab" and torch.__version__ in capsys.readouterr().out
 

@@ -115,7 +115,9 @@ def test_unknown_fields_are_refused_never_ignored(cls, values, wanted):
         from_dict(cls, values)
 
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just(10**400))
+scalars = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just(10**400)
+)
 garbage = st.one_of(scalars, st.lists(scalars, max_size=3), st.lists(st.lists(scalars, max_size=2), max_size=2),
                     st.dictionaries(st.text(max_size=3), scalars, max_size=2))  # fmt: skip
 
@@ -156,12 +158,18 @@ def test_edges_go_forward_only_and_node_by_node():
 
 def test_a_fixed_path_leaves_one_cell_and_one_move_a_layer():
     space = SearchSpace(fixed_path=[1, 1, 2])
-    assert space.cells == ((1,), (1,), (2,)) and [tuple(m) for m in space.moves] == [(0, 0, 1), (1, 1, 1), (2, 1, 2)]
+    assert space.cells == ((1,), (1,), (2,)) and [tuple(m) for m in space.moves] == [
+        (0, 0, 1),
+        (1, 1, 1),
+        (2, 1, 2),
+    ]
 
 
 # ---- the presets -----------------------------------------------------------------------------------------------------
 
-ALL = [(name, *task) for name in PRESETS for task in (("denoise", 1), ("sr", 2), ("sr", 3), ("sr", 4))]
+ALL = [
+    (name, *task) for name in PRESETS for task in (("denoise", 1), ("sr", 2), ("sr", 3), ("sr", 4))
+]
 
 
 @pytest.mark.parametrize("name, task, scale", ALL)
@@ -179,7 +187,9 @@ def test_no_two_presets_are_the_same():
 def test_the_paper_departs_from_what_is_printed_in_one_number():
     for task in ("denoise", "sr"):
         for mine, theirs in zip(preset("paper", task)[1:], preset("printed", task)[1:]):
-            assert mine == (replace(theirs, grad_clip=0.1) if hasattr(theirs, "grad_clip") else theirs)
+            assert mine == (
+                replace(theirs, grad_clip=0.1) if hasattr(theirs, "grad_clip") else theirs
+            )
 
 
 STATED = {

@@ -53,5 +53,11 @@ def test_the_papers_rate_is_beyond_it_and_the_classrooms_is_not():
     paper, classroom = preset("paper"), preset("classroom")
     curvature = curvature_at_the_start(paper)
     assert curvature == pytest.approx(119, rel=0.03)
-    assert largest_rate(curvature, paper.train.momentum) == pytest.approx(0.032, abs=0.001) and paper.train.lr == 0.05
-    assert largest_rate(curvature_at_the_start(classroom), classroom.train.momentum) > classroom.train.lr
+    assert (
+        largest_rate(curvature, paper.train.momentum) == pytest.approx(0.032, abs=0.001)
+        and paper.train.lr == 0.05
+    )
+    assert (
+        largest_rate(curvature_at_the_start(classroom), classroom.train.momentum)
+        > classroom.train.lr
+    )

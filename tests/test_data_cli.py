@@ -43,7 +43,12 @@ def test_list(cache):
     rows = {line.split()[0]: line for line in table.splitlines() if line}
     assert all(len(line) <= 80 for line in table.splitlines() if str(cache) not in line)
     assert rows.keys() >= SETS.keys()
-    ends = {"builtin": "always", "BSDS500": "BSDS500 (in part)", "Set5": "benchmark/Set5", "DIV2K": "not here"}
+    ends = {
+        "builtin": "always",
+        "BSDS500": "BSDS500 (in part)",
+        "Set5": "benchmark/Set5",
+        "DIV2K": "not here",
+    }
     assert all(rows[name].endswith(end) for name, end in ends.items())
 
 
@@ -54,11 +59,19 @@ def test_list_everything(argv):
     for chosen in SETS.values():
         shown = "--long" in argv or argv[1].lower() == chosen.name.lower()
         flat = " ".join(text.split())
-        facts = (chosen.terms, chosen.citation, chosen.homepage, *(a.url for a in chosen.archives), *(a.sha256 for a in chosen.archives))
+        facts = (
+            chosen.terms,
+            chosen.citation,
+            chosen.homepage,
+            *(a.url for a in chosen.archives),
+            *(a.sha256 for a in chosen.archives),
+        )
         assert not shown or all(fact in flat for fact in facts)
         assert shown == (chosen.citation in flat)
     if argv[1] == "bsds500":
-        assert "├── train/" in text and "70763455 bytes" in text and "trained on   train + val" in text
+        assert (
+            "├── train/" in text and "70763455 bytes" in text and "trained on   train + val" in text
+        )
 
 
 def test_get(tiny, cache, monkeypatch):
@@ -72,6 +85,7 @@ def test_get(tiny, cache, monkeypatch):
 
 def test_get_interrupted(tiny, server, cache, monkeypatch):
     """Ctrl-C says how to go on, and that works."""
+
     def stop(handler, start):
         handler.answer(200, BODY[:HALF], length=len(BODY))
         return True
@@ -98,7 +112,11 @@ def test_get_without_pooch(tiny, monkeypatch):
     monkeypatch.setitem(SETS, "Tiny", tiny.make())
     monkeypatch.setitem(sys.modules, "pooch", None)
     code, _, err = hinas("data", "get", "Tiny")
-    assert code == 2 and err.splitlines()[-1] == "hinas-lab: error: the package 'pooch' is not installed: pip install pooch"
+    assert (
+        code == 2
+        and err.splitlines()[-1]
+        == "hinas-lab: error: the package 'pooch' is not installed: pip install pooch"
+    )
 
 
 def test_get_from_a_dead_server(tiny, server, monkeypatch):
@@ -111,18 +129,26 @@ def test_get_from_a_dead_server(tiny, server, monkeypatch):
 def test_verify(cache):
     write_bsds(cache / "BSDS500", images=2)
     text = done("verify", "BSDS500", code=1)
-    assert f"{cache / 'BSDS500'} (BSDS500): 6 images read\n8 x 8 to 8 x 8 pixels, 0 gray, 6 in colour\n" in text
+    assert (
+        f"{cache / 'BSDS500'} (BSDS500): 6 images read\n8 x 8 to 8 x 8 pixels, 0 gray, 6 in colour\n"
+        in text
+    )
     assert f"changed: train/{IDS['train'][0]}.jpg" in text and "missing: train/" in text
     assert "... and 474 more" in text and len(text.splitlines()) == 2 + 6 + 21
     (cache / "BSDS500" / "val" / f"{IDS['val'][0]}.jpg").write_bytes(b"damaged")
-    assert f"unreadable: val/{IDS['val'][0]}.jpg: cannot be read" in done("verify", "BSDS500/val", code=1)
+    assert f"unreadable: val/{IDS['val'][0]}.jpg: cannot be read" in done(
+        "verify", "BSDS500/val", code=1
+    )
 
 
 def test_verify_any_folder():
     write_image(Path("mine/a.png"), mode="L")
     write_image(Path("mine/b.png"), side=16)
     assert done("verify", "mine").splitlines() == [
-        "mine (any folder): 2 images read", "8 x 8 to 16 x 16 pixels, 1 gray, 1 in colour", "every image can be read"]
+        "mine (any folder): 2 images read",
+        "8 x 8 to 16 x 16 pixels, 1 gray, 1 in colour",
+        "every image can be read",
+    ]
     Path("mine/c.png").write_bytes(b"")
     assert "unreadable: c.png: " in done("verify", "mine", code=1)
 
@@ -131,18 +157,28 @@ def test_audit():
     for number in range(3):
         write_image(Path(f"a/{number}.png"), number, side=64)
         write_image(Path(f"b/{number}.png"), number + 10, side=64)
-    assert done("audit", "--train", "a", "--test", "b") == "no test image is in training (3 against 3)\n"
+    assert (
+        done("audit", "--train", "a", "--test", "b")
+        == "no test image is in training (3 against 3)\n"
+    )
     write_image(Path("b/same.png"), 1, side=64)
     text = done("audit", "--train", "a", "--test", "b", "--json", "found.json", code=1)
-    assert text.startswith("1 of 4 test images are in training (3 images)") and "same.png = 1.png (exact" in text
+    assert (
+        text.startswith("1 of 4 test images are in training (3 images)")
+        and "same.png = 1.png (exact" in text
+    )
     found = json.loads(Path("found.json").read_text())
-    assert found["n_train"] == 3 and [(m["train"], m["test"], m["kind"]) for m in found["matches"]] == [("1.png", "same.png", "exact")]
+    assert found["n_train"] == 3 and [
+        (m["train"], m["test"], m["kind"]) for m in found["matches"]
+    ] == [("1.png", "same.png", "exact")]
 
 
 def test_audit_takes_the_parts_of_a_set(cache):
     """Training against measuring: DIV2K's own split, in one picture each."""
     write_div2k(cache)
-    assert "1 of 1 test images are in training (2 images); 2 in all" in done("audit", "--train", "DIV2K", "--test", "DIV2K", code=1)
+    assert "1 of 1 test images are in training (2 images); 2 in all" in done(
+        "audit", "--train", "DIV2K", "--test", "DIV2K", code=1
+    )
 
 
 def test_audit_shows_twenty():
@@ -153,23 +189,29 @@ def test_audit_shows_twenty():
     assert text.count("(exact") == 20 and text.endswith("... and 5 more\n")
 
 
-@pytest.mark.parametrize(("argv", "fragments"), [
-    ([], ["ACTION"]),
-    (["lst"], ["invalid choice: 'lst'"]),
-    (["list", "nix"], ["data set 'nix': must be one of builtin, BSDS500"]),
-    (["get"], ["NAME"]),
-    (["get", "nix"], ["data set 'nix'"]),
-    (["get", "Set5", "--dir", "file"], ["file/.downloads: cannot be made", "--dir"]),
-    (["verify"], ["NAME|DIR"]),
-    (["verify", "nix"], ["'nix': neither a known data set"]),
-    (["verify", "Set14"], ["Set14", "hinas-lab data get Set14"]),
-    (["verify", "."], ["no images in this folder"]),
-    (["audit", "--train", "builtin"], ["--test"]),
-    (["audit", "--train", "Set5", "--test", "builtin"], ["'Set5': not found"]),
-    (["audit", "--train", "nix", "--test", "builtin"], ["'nix': neither"]),
-    (["audit", "--train", "builtin", "--test", "builtin", "--json", "nix/f.json"], ["--json nix/f.json"]),
-    (["audit", "--train", "builtin", "--test", "builtin", "--json", "."], ["--json ."]),
-])
+@pytest.mark.parametrize(
+    ("argv", "fragments"),
+    [
+        ([], ["ACTION"]),
+        (["lst"], ["invalid choice: 'lst'"]),
+        (["list", "nix"], ["data set 'nix': must be one of builtin, BSDS500"]),
+        (["get"], ["NAME"]),
+        (["get", "nix"], ["data set 'nix'"]),
+        (["get", "Set5", "--dir", "file"], ["file/.downloads: cannot be made", "--dir"]),
+        (["verify"], ["NAME|DIR"]),
+        (["verify", "nix"], ["'nix': neither a known data set"]),
+        (["verify", "Set14"], ["Set14", "hinas-lab data get Set14"]),
+        (["verify", "."], ["no images in this folder"]),
+        (["audit", "--train", "builtin"], ["--test"]),
+        (["audit", "--train", "Set5", "--test", "builtin"], ["'Set5': not found"]),
+        (["audit", "--train", "nix", "--test", "builtin"], ["'nix': neither"]),
+        (
+            ["audit", "--train", "builtin", "--test", "builtin", "--json", "nix/f.json"],
+            ["--json nix/f.json"],
+        ),
+        (["audit", "--train", "builtin", "--test", "builtin", "--json", "."], ["--json ."]),
+    ],
+)
 def test_bad_input(argv, fragments):
     Path("file").write_text("x")
     refused(hinas("data", *argv), *fragments)

@@ -37,7 +37,13 @@ def imresize_line(line: list, out: int, scale: float) -> list:
         total = weight_sum = 0.0
         for p in range(math.floor(centre - 2 / h) - 1, math.ceil(centre + 2 / h) + 2):
             x = abs(h * (centre - p))
-            weight = 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
+            weight = (
+                1.5 * x**3 - 2.5 * x**2 + 1
+                if x <= 1
+                else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+                if x <= 2
+                else 0.0
+            )
             q = (p - 1) % (2 * n)
             total += h * weight * line[q if q < n else 2 * n - 1 - q]
             weight_sum += h * weight
@@ -74,7 +80,9 @@ def test_any_factor_is_matlabs_formula(height, width, factor):
     image = rng.random((height, width))
     wanted = imresize(image, factor)
     np.testing.assert_allclose(degrade.imresize(image, factor), wanted, atol=1e-12)
-    np.testing.assert_allclose(degrade.imresize(torch.from_numpy(image), factor).numpy(), wanted, atol=1e-12)
+    np.testing.assert_allclose(
+        degrade.imresize(torch.from_numpy(image), factor).numpy(), wanted, atol=1e-12
+    )
     single = degrade.imresize(image.astype(np.float32), factor)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, wanted, atol=1e-6)
@@ -97,13 +105,21 @@ def test_eight_bits_by_hand():
     assert degrade.imresize(np.array([[0.0, 0], [1, 0]]), 0.5).tolist() == [[0.25]]
 
 
-@given(value=st.integers(0, 255), height=st.integers(1, 70), width=st.integers(1, 70), factor=st.floats(0.1, 3))
+@given(
+    value=st.integers(0, 255),
+    height=st.integers(1, 70),
+    width=st.integers(1, 70),
+    factor=st.floats(0.1, 3),
+)
 def test_eight_bit_constants_are_kept(value, height, width, factor):
     resized = degrade.imresize(np.full((2, height, width), value, np.uint8), factor)
     assert resized.shape[0] == 2 and resized.size and (resized == value).all()
 
 
-@pytest.mark.parametrize("side, factor, out", [(255, 1 / 3, 85), (10, 1.1, 11), (7, 0.5, 4), (100, 0.07, 7), (5, 0.01, 1)])
+@pytest.mark.parametrize(
+    "side, factor, out",
+    [(255, 1 / 3, 85), (10, 1.1, 11), (7, 0.5, 4), (100, 0.07, 7), (5, 0.01, 1)],
+)
 def test_sizes_are_rounded_up_but_not_by_an_error_of_the_product(side, factor, out):
     """10 * 1.1 is 11.000000000000002 in floating point."""
     assert degrade.imresize(np.zeros((3, side)), factor).shape[1] == out
@@ -115,7 +131,9 @@ def test_factors_that_make_no_picture_are_refused(factor):
         degrade.imresize(np.zeros((8, 8)), factor)
 
 
-@pytest.mark.parametrize("change", [np.int64, np.uint16, torch.from_numpy], ids=["int64", "uint16", "torch uint8"])
+@pytest.mark.parametrize(
+    "change", [np.int64, np.uint16, torch.from_numpy], ids=["int64", "uint16", "torch uint8"]
+)
 def test_pixels_that_are_neither_float_nor_numpy_uint8_are_refused(change):
     with pytest.raises(ValueError, match="must be float, or numpy's uint8"):
         degrade.imresize(change(np.zeros((16, 12), np.uint8)), 0.5)
@@ -129,7 +147,9 @@ def test_rows_of_the_bands_sum_to_one(size, scale):
         np.testing.assert_allclose(band.weights.sum(1), 1, atol=1e-14)
         with pytest.raises(ValueError, match="read-only"):  # they are shared by all who ask
             band.weights[0, 0] = 3
-    assert [r for band in bands for r in range(band.out.start, band.out.stop)] == list(range(math.ceil(size * scale)))
+    assert [r for band in bands for r in range(band.out.start, band.out.stop)] == list(
+        range(math.ceil(size * scale))
+    )
 
 
 @scales
@@ -142,7 +162,9 @@ def test_numpy_and_torch_agree_on_any_leading_axes(resize, scale):
     single = resize(image.astype(np.float32), scale)
     assert single.dtype == np.float32
     np.testing.assert_allclose(single, ours, atol=1e-6)
-    np.testing.assert_allclose(resize(torch.from_numpy(image).float(), scale).numpy(), ours, atol=1e-6)
+    np.testing.assert_allclose(
+        resize(torch.from_numpy(image).float(), scale).numpy(), ours, atol=1e-6
+    )
 
 
 @scales
@@ -152,9 +174,13 @@ def test_constants_and_ramps_are_kept(scale):
     np.testing.assert_allclose(downscale(flat, scale), 0.3, atol=1e-14)
     ramp = np.add.outer(0.5 * np.arange(12 * scale), np.arange(15 * scale))
     y, x = (((np.arange(n) + 0.5) * scale - 0.5)[3:-3] for n in (12, 15))
-    np.testing.assert_allclose(downscale(ramp, scale)[3:-3, 3:-3], np.add.outer(0.5 * y, x), atol=1e-11)
+    np.testing.assert_allclose(
+        downscale(ramp, scale)[3:-3, 3:-3], np.add.outer(0.5 * y, x), atol=1e-11
+    )
     y, x = (((np.arange(n * scale * scale) + 0.5) / scale - 0.5)[9:-9] for n in (12, 15))
-    np.testing.assert_allclose(upscale(ramp, scale)[9:-9, 9:-9], np.add.outer(0.5 * y, x), atol=1e-11)
+    np.testing.assert_allclose(
+        upscale(ramp, scale)[9:-9, 9:-9], np.add.outer(0.5 * y, x), atol=1e-11
+    )
 
 
 def test_upscaling_is_differentiable():
@@ -165,7 +191,9 @@ def test_upscaling_is_differentiable():
 @pytest.mark.parametrize("shape, scale", [((7, 8), 2), ((9, 8), 3), ((12, 10), 4)])
 def test_sides_are_cut_to_multiples(shape, scale):
     cut = crop_to_multiple(np.arange(shape[0] * shape[1]).reshape(shape), scale)
-    assert all(n % scale == 0 and m - n < scale for n, m in zip(cut.shape, shape)) and cut[0, 0] == 0
+    assert (
+        all(n % scale == 0 and m - n < scale for n, m in zip(cut.shape, shape)) and cut[0, 0] == 0
+    )
     assert downscale(cut.astype(float), scale).shape == tuple(n // scale for n in cut.shape)
 
 
@@ -175,7 +203,9 @@ def test_sides_are_cut_to_multiples(shape, scale):
 def test_noise_has_the_level_asked_for_and_is_not_clipped():
     noisy = add_noise(np.zeros((200, 300)), 50, 0)
     assert noisy.dtype == np.float32 and noisy.min() < -0.5
-    assert noisy.mean() == pytest.approx(0, abs=0.003) and noisy.std() * 255 == pytest.approx(50, rel=0.01)
+    assert noisy.mean() == pytest.approx(0, abs=0.003) and noisy.std() * 255 == pytest.approx(
+        50, rel=0.01
+    )
 
 
 def test_a_noise_field_is_of_its_names_alone():
@@ -233,7 +263,9 @@ def located(clean: torch.Tensor) -> list[tuple[int, int, int, int]]:
     for patch in (clean * 255).round().byte().numpy():
         side = patch.shape[1]
         image, top, left = patch[0, 0, 0], patch[1].min(), patch[2].min()
-        crop = np.stack([np.full((side, side), image), *np.mgrid[top:top + side, left:left + side]]).astype(np.uint8)
+        crop = np.stack(
+            [np.full((side, side), image), *np.mgrid[top : top + side, left : left + side]]
+        ).astype(np.uint8)
         matches = [k for k, o in enumerate(orientations(crop)) if np.array_equal(o, patch)]
         assert len(matches) == 1
         found.append((int(image), int(top), int(left), matches[0]))
@@ -246,7 +278,11 @@ CHOSEN = torch.arange(3).repeat(500)
 def test_a_patch_is_an_orientation_of_a_crop_of_the_image_asked_for():
     images = labelled(3)
     degraded, clean = Patches(images).batch(CHOSEN, 22, (0.0,), generator(0, W))
-    assert torch.equal(degraded, clean) and clean.shape == (1500, 3, 22, 22) and clean.dtype == torch.float32
+    assert (
+        torch.equal(degraded, clean)
+        and clean.shape == (1500, 3, 22, 22)
+        and clean.dtype == torch.float32
+    )
     found = located(clean)
     assert [image for image, *_ in found] == CHOSEN.tolist()
     for i, image in enumerate(images.values()):
@@ -257,7 +293,11 @@ def test_a_patch_is_an_orientation_of_a_crop_of_the_image_asked_for():
 
 
 def test_orientations_are_equally_likely_and_free_of_the_place():
-    found = located(Patches(labelled(1)).batch(torch.zeros(1600, dtype=torch.long), 30, (0.0,), generator(0, W))[1])
+    found = located(
+        Patches(labelled(1)).batch(
+            torch.zeros(1600, dtype=torch.long), 30, (0.0,), generator(0, W)
+        )[1]
+    )
     for half in (0, 1):  # image 0 has 2 columns to start in
         turns = np.bincount([turn for _, _, left, turn in found if left == half], minlength=8)
         assert turns.sum() > 600 and abs(turns - 100).max() < 50
@@ -273,18 +313,25 @@ def test_a_patch_as_large_as_the_image():
 def test_low_and_high_resolution_patches_are_aligned(scale):
     """LR is made once from the whole HR image, cut to a multiple (a patch knows what lies beside it), and rounded."""
     images = labelled(3, ((61, 50), (49, 49)))
-    low, clean = Patches(images, scale=scale).batch(torch.arange(3).repeat(20), 10, (50.0,), generator(0, W))
+    low, clean = Patches(images, scale=scale).batch(
+        torch.arange(3).repeat(20), 10, (50.0,), generator(0, W)
+    )
     assert low.shape == (60, 3, 10, 10) and clean.shape == (60, 3, 10 * scale, 10 * scale)
-    whole = [degrade.imresize(crop_to_multiple(i.transpose(2, 0, 1), scale), 1 / scale) for i in images.values()]
+    whole = [
+        degrade.imresize(crop_to_multiple(i.transpose(2, 0, 1), scale), 1 / scale)
+        for i in images.values()
+    ]
     for patch, (image, top, left, turn) in zip(low.numpy(), located(clean)):
         assert top % scale == 0 == left % scale
-        crop = whole[image][:, top // scale:top // scale + 10, left // scale:left // scale + 10]
+        crop = whole[image][:, top // scale : top // scale + 10, left // scale : left // scale + 10]
         np.testing.assert_allclose(patch * 255, orientations(crop)[turn], atol=1e-4)
 
 
 def test_each_patch_has_a_noise_level_of_the_list():
     patches = Patches({"gray": np.full((40, 40), 128, np.uint8)})
-    degraded, clean = patches.batch(torch.zeros(400, dtype=torch.long), 40, (10.0, 50.0), generator(0, W))
+    degraded, clean = patches.batch(
+        torch.zeros(400, dtype=torch.long), 40, (10.0, 50.0), generator(0, W)
+    )
     noise = (degraded - clean) * 255
     levels = noise.std((1, 2, 3))
     near = [(levels / sigma - 1).abs() < 0.1 for sigma in (10, 50)]
@@ -300,16 +347,26 @@ def test_a_batch_is_of_its_generator_alone():
     first = batch(0, W, 1, 2)
     torch.manual_seed(1)
     assert torch.equal(first, batch(0, W, 1, 2))
-    others = [batch(*names) for names in ((1, W, 1, 2), (0, A, 1, 2), (0, INIT, 1, 2), (0, W, 2, 1), (0, W, 1, 3))]
+    others = [
+        batch(*names)
+        for names in ((1, W, 1, 2), (0, A, 1, 2), (0, INIT, 1, 2), (0, W, 2, 1), (0, W, 1, 3))
+    ]
     assert len({b.numpy().tobytes() for b in (first, *others)}) == 6
 
 
-@pytest.mark.parametrize("scale, patch, fits", [(1, 24, True), (1, 25, False), (3, 8, True), (3, 9, False)])
+@pytest.mark.parametrize(
+    "scale, patch, fits", [(1, 24, True), (1, 25, False), (3, 8, True), (3, 9, False)]
+)
 def test_an_image_smaller_than_a_patch_is_named(scale, patch, fits):
-    patches = Patches({"large": np.zeros((99, 99), np.uint8), "tiny.png": np.zeros((99, 24), np.uint8)}, scale=scale)
+    patches = Patches(
+        {"large": np.zeros((99, 99), np.uint8), "tiny.png": np.zeros((99, 24), np.uint8)},
+        scale=scale,
+    )
     if fits:
         return patches.check_patch(patch)
-    with pytest.raises(ValueError, match=r"^image 'tiny.png' of \d+ x \d+ pixels.*patch.*$") as caught:
+    with pytest.raises(
+        ValueError, match=r"^image 'tiny.png' of \d+ x \d+ pixels.*patch.*$"
+    ) as caught:
         patches.check_patch(patch)
     assert "\n" not in str(caught.value)
 
@@ -329,9 +386,14 @@ def test_a_pair_is_the_centre_of_one_image_with_one_noise_field(scale, crop):
     h, w = (min(n // scale, crop or n) for n in (40, 31))
     assert degraded.shape == (3, h, w) and clean.shape == (3, h * scale, w * scale)
     top, left = ((n // scale - m) // 2 * scale for n, m in ((40, h), (31, w)))
-    wanted = images["image1"][top:top + h * scale, left:left + w * scale].transpose(2, 0, 1) / 255
+    wanted = (
+        images["image1"][top : top + h * scale, left : left + w * scale].transpose(2, 0, 1) / 255
+    )
     np.testing.assert_allclose(clean.numpy(), wanted, atol=1e-6)
-    again = [patches.pair(*arguments, crop)[0] for arguments in ((1, 50.0, 0), (1, 50.0, 1), (1, 30.0, 0))]
+    again = [
+        patches.pair(*arguments, crop)[0]
+        for arguments in ((1, 50.0, 0), (1, 50.0, 1), (1, 30.0, 0))
+    ]
     assert torch.equal(degraded, again[0])
     if scale == 1:
         noise = [((a - clean) * 255).std().item() for a in again]
@@ -339,9 +401,13 @@ def test_a_pair_is_the_centre_of_one_image_with_one_noise_field(scale, crop):
         fields = [(a - clean) / sigma for a, sigma in zip(again, (50, 50, 30))]
         assert not any(torch.allclose(fields[0], other, atol=1e-4) for other in fields[1:])
     else:
-        low = degrade.imresize(crop_to_multiple(images["image1"].transpose(2, 0, 1), scale), 1 / scale)
+        low = degrade.imresize(
+            crop_to_multiple(images["image1"].transpose(2, 0, 1), scale), 1 / scale
+        )
         top, left = top // scale, left // scale
-        np.testing.assert_allclose(degraded.numpy() * 255, low[:, top:top + h, left:left + w], atol=1e-4)
+        np.testing.assert_allclose(
+            degraded.numpy() * 255, low[:, top : top + h, left : left + w], atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("scale", [1, 2])
@@ -358,10 +424,21 @@ def test_images_too_large_for_the_memory_lie_in_a_file(scale, monkeypatch):
     kept = Patches(images, scale=scale)
     monkeypatch.setattr("hinas_lab.images.patches.LIMIT", 2000)
     mapped = Patches(images, scale=scale)
-    assert asked == 2 * list(images) and isinstance(mapped.clean[0].base, np.memmap) and not isinstance(kept.clean[0].base, np.memmap)
+    assert (
+        asked == 2 * list(images)
+        and isinstance(mapped.clean[0].base, np.memmap)
+        and not isinstance(kept.clean[0].base, np.memmap)
+    )
     chosen = torch.tensor([0, 4, 2, 2, 1, 3])
-    for a, b in zip(kept.batch(chosen, 8, (30.0, 50.0), generator(0, W)), mapped.batch(chosen, 8, (30.0, 50.0), generator(0, W))):
+    for a, b in zip(
+        kept.batch(chosen, 8, (30.0, 50.0), generator(0, W)),
+        mapped.batch(chosen, 8, (30.0, 50.0), generator(0, W)),
+    ):
         assert torch.equal(a, b)
     for i in range(5):
-        assert np.array_equal(kept.clean[i], mapped.clean[i]) and np.array_equal(kept.low[i], mapped.low[i])
-        assert all(torch.equal(a, b) for a, b in zip(kept.pair(i, 50.0, 0), mapped.pair(i, 50.0, 0)))
+        assert np.array_equal(kept.clean[i], mapped.clean[i]) and np.array_equal(
+            kept.low[i], mapped.low[i]
+        )
+        assert all(
+            torch.equal(a, b) for a, b in zip(kept.pair(i, 50.0, 0), mapped.pair(i, 50.0, 0))
+        )

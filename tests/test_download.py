@@ -31,7 +31,9 @@ BAR = partial(tqdm, disable=True)
 def png(number: int) -> bytes:
     """A small image that does not compress."""
     stream = io.BytesIO()
-    Image.fromarray(np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(stream, "png")
+    Image.fromarray(
+        np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+    ).save(stream, "png")
     return stream.getvalue()
 
 
@@ -64,15 +66,28 @@ class Handler(BaseHTTPRequestHandler):
     """Serves ``server.body`` with Range; ``server.manners`` is asked first, with (handler, start), and returns True if it answered."""
 
     def do_GET(self):
-        start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-")) if "Range" in self.headers else 0
+        start = (
+            int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+            if "Range" in self.headers
+            else 0
+        )
         self.server.asked.append(start)
         if not self.server.manners(self, start):
             self.answer(206 if start else 200, self.server.body[start:], start)
 
-    def answer(self, code: int, body: bytes, start: int = 0, length: int | None = None, headers: dict | None = None):
+    def answer(
+        self,
+        code: int,
+        body: bytes,
+        start: int = 0,
+        length: int | None = None,
+        headers: dict | None = None,
+    ):
         self.send_response(code)
         if code == 206:
-            self.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{start + len(body)}")
+            self.send_header(
+                "Content-Range", f"bytes {start}-{start + len(body) - 1}/{start + len(body)}"
+            )
         if length != -1:
             self.send_header("Content-Length", str(len(body) if length is None else length))
         for name, value in (headers or {}).items():
@@ -93,7 +108,12 @@ def server(monkeypatch):
         monkeypatch.setattr(download, name, value)
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     running.daemon_threads = True
-    running.body, running.asked, running.sent, running.manners = BODY, [], 0, lambda handler, start: False
+    running.body, running.asked, running.sent, running.manners = (
+        BODY,
+        [],
+        0,
+        lambda handler, start: False,
+    )
     running.over = threading.Event()
     thread = threading.Thread(target=running.serve_forever, args=(0.01,))
     thread.start()
@@ -107,21 +127,42 @@ def server(monkeypatch):
 @pytest.fixture
 def tiny(server, tmp_path):
     """A data set of three images on the server, and where it will lie."""
+
     def make(body: bytes = BODY, name: str = "tiny.tgz", **changes) -> DataSet:
         url = f"http://127.0.0.1:{server.server_port}/{name}"
         server.body = body
-        facts = {"url": url, "bytes": len(body), "sha256": hashlib.sha256(body).hexdigest(), "keep": r"tiny/(HR/\w+\.png)",
-                 "folder": "tiny", "images": 3} | changes
-        return DataSet(name="Tiny", use="", purpose="", terms="ours", citation="", homepage="", tree="", parts={"test": 3},
-                       patterns=("HR/*",), archives=(Archive(**facts),))
+        facts = {
+            "url": url,
+            "bytes": len(body),
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "keep": r"tiny/(HR/\w+\.png)",
+            "folder": "tiny",
+            "images": 3,
+        } | changes
+        return DataSet(
+            name="Tiny",
+            use="",
+            purpose="",
+            terms="ours",
+            citation="",
+            homepage="",
+            tree="",
+            parts={"test": 3},
+            patterns=("HR/*",),
+            archives=(Archive(**facts),),
+        )
 
     root = tmp_path / "cache"
-    return SimpleNamespace(make=make, root=root, part=root / ".downloads" / "tiny.tgz.part", work=root / ".downloads")
+    return SimpleNamespace(
+        make=make, root=root, part=root / ".downloads" / "tiny.tgz.part", work=root / ".downloads"
+    )
 
 
 def left(root: Path) -> set[str]:
     """Every file below, but the lock."""
-    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()} - {".downloads/lock"}
+    return {p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file()} - {
+        ".downloads/lock"
+    }
 
 
 WHOLE = {f"tiny/HR/{name}.png" for name in "abc"}
@@ -188,7 +229,15 @@ def test_dead(tiny):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound and not listening: refused
         url = f"http://127.0.0.1:{held.getsockname()[1]}/tiny.tgz"
-        refused(tiny.make(url=url), tiny.root, url, "no connection", "2 times", "put tiny.tgz into", str(tiny.work))
+        refused(
+            tiny.make(url=url),
+            tiny.root,
+            url,
+            "no connection",
+            "2 times",
+            "put tiny.tgz into",
+            str(tiny.work),
+        )
 
 
 def test_stalled(tiny, server):
@@ -199,7 +248,10 @@ def test_stalled(tiny, server):
 
     server.manners = stall
     refused(tiny.make(), tiny.root, "no answer for 0.3 s", "2 times", keeps=PART)
-    assert tiny.part.read_bytes() == BODY[:tiny.part.stat().st_size] and tiny.part.stat().st_size > HALF - 1024
+    assert (
+        tiny.part.read_bytes() == BODY[: tiny.part.stat().st_size]
+        and tiny.part.stat().st_size > HALF - 1024
+    )
 
 
 def test_silent(tiny, server):
@@ -209,7 +261,9 @@ def test_silent(tiny, server):
 
 def test_redirect(tiny, server):
     def move(handler, start):
-        return handler.path == "/tiny.tgz" and (handler.answer(302, b"", headers={"Location": "/moved"}) or True)
+        return handler.path == "/tiny.tgz" and (
+            handler.answer(302, b"", headers={"Location": "/moved"}) or True
+        )
 
     server.manners = move
     get(tiny.make(), tiny.root, BAR)
@@ -217,7 +271,9 @@ def test_redirect(tiny, server):
 
 
 def test_redirects_in_a_circle(tiny, server):
-    server.manners = lambda handler, start: handler.answer(302, b"", headers={"Location": "/tiny.tgz"}) or True
+    server.manners = lambda handler, start: (
+        handler.answer(302, b"", headers={"Location": "/tiny.tgz"}) or True
+    )
     refused(tiny.make(), tiny.root, "redirects in a circle")
 
 
@@ -230,7 +286,9 @@ def test_error_codes(tiny, server, code, asked):
 
 
 def test_server_that_fails_once(tiny, server):
-    server.manners = lambda handler, start: len(server.asked) == 1 and (handler.answer(503, b"") or True)
+    server.manners = lambda handler, start: (
+        len(server.asked) == 1 and (handler.answer(503, b"") or True)
+    )
     get(tiny.make(), tiny.root, BAR)
     assert left(tiny.root) == WHOLE
 
@@ -246,14 +304,18 @@ def test_server_that_cannot_resume(tiny, server):
 def test_server_that_resumes_elsewhere(tiny, server, code):
     """It says so: the whole is asked for."""
     half(tiny)
-    server.manners = lambda handler, start: start and (handler.answer(code, BODY[10:], start=10) or True)
+    server.manners = lambda handler, start: (
+        start and (handler.answer(code, BODY[10:], start=10) or True)
+    )
     get(tiny.make(), tiny.root, BAR)
     assert server.asked == [HALF, 0] and left(tiny.root) == WHOLE
 
 
 def test_server_that_lies_about_where_it_resumes(tiny, server):
     half(tiny)
-    server.manners = lambda handler, start: start and (handler.answer(206, BODY[: len(BODY) - start], start) or True)
+    server.manners = lambda handler, start: (
+        start and (handler.answer(206, BODY[: len(BODY) - start], start) or True)
+    )
     refused(tiny.make(), tiny.root, "SHA-256 differs", "deleted")
     get(tiny.make(), tiny.root, BAR)
     assert left(tiny.root) == WHOLE
@@ -261,21 +323,37 @@ def test_server_that_lies_about_where_it_resumes(tiny, server):
 
 def test_truncated(tiny, server):
     """Both connections end early; the second goes on where the first ended, and the next command where that ended."""
+
     def cut(handler, start):
-        handler.answer(206 if start else 200, BODY[start:start + 1024], start, length=len(BODY) - start)
+        handler.answer(
+            206 if start else 200, BODY[start : start + 1024], start, length=len(BODY) - start
+        )
         return True
 
     server.manners = cut
-    refused(tiny.make(), tiny.root, "the connection ended after", f"of {len(BODY)} bytes, 2 times", keeps=PART)
-    assert server.asked[0] == 0 < server.asked[1] and tiny.part.read_bytes() == BODY[:tiny.part.stat().st_size]
+    refused(
+        tiny.make(),
+        tiny.root,
+        "the connection ended after",
+        f"of {len(BODY)} bytes, 2 times",
+        keeps=PART,
+    )
+    assert (
+        server.asked[0] == 0 < server.asked[1]
+        and tiny.part.read_bytes() == BODY[: tiny.part.stat().st_size]
+    )
     server.manners, had = lambda handler, start: False, tiny.part.stat().st_size
     get(tiny.make(), tiny.root, BAR)
     assert server.asked[2:] == [had] and left(tiny.root) == WHOLE
 
 
 def test_truncated_without_a_length(tiny, server):
-    server.manners = lambda handler, start: handler.answer(206 if start else 200, BODY[start:start + 1024], start, -1) or True
-    refused(tiny.make(), tiny.root, f"the connection ended after 2048 of {len(BODY)} bytes", keeps=PART)
+    server.manners = lambda handler, start: (
+        handler.answer(206 if start else 200, BODY[start : start + 1024], start, -1) or True
+    )
+    refused(
+        tiny.make(), tiny.root, f"the connection ended after 2048 of {len(BODY)} bytes", keeps=PART
+    )
 
 
 @pytest.mark.parametrize("length", [len(BODY) - 10, len(BODY) + 10, 7])
@@ -286,7 +364,9 @@ def test_length_that_is_not_the_archives(tiny, server, length):
 
 
 def test_larger_than_announced(tiny, server):
-    server.manners = lambda handler, start: handler.answer(200, BODY + b"x" * 5000, length=-1) or True
+    server.manners = lambda handler, start: (
+        handler.answer(200, BODY + b"x" * 5000, length=-1) or True
+    )
     refused(tiny.make(), tiny.root, "sends more than", "deleted")
 
 
@@ -297,13 +377,16 @@ def test_wrong_hash(tiny, server):
 
 def test_gzip_that_is_meant_well(tiny, server):
     """Servers that call a .tgz gzip-encoded mean the file as it is."""
-    server.manners = lambda handler, start: handler.answer(200, BODY, headers={"Content-Encoding": "x-gzip"}) or True
+    server.manners = lambda handler, start: (
+        handler.answer(200, BODY, headers={"Content-Encoding": "x-gzip"}) or True
+    )
     get(tiny.make(), tiny.root, BAR)
     assert left(tiny.root) == WHOLE
 
 
 def test_interrupt(tiny, server):
     """Ctrl-C keeps what came; the next command goes on from there."""
+
     class Stopping(tqdm):
         def update(self, n=1):
             super().update(n)
@@ -356,14 +439,25 @@ def test_disk_full_while_downloading(tiny, monkeypatch):
     class Full(io.BytesIO):
         write = full
 
-    monkeypatch.setattr(download, "open", lambda path, mode: open(path, mode) if "lock" in str(path) else Full(), raising=False)
+    monkeypatch.setattr(
+        download,
+        "open",
+        lambda path, mode: open(path, mode) if "lock" in str(path) else Full(),
+        raising=False,
+    )
     refused(tiny.make(), tiny.root, "tiny.tgz.part", "the disk is full", "make room")
 
 
 def test_disk_full_while_unpacking(tiny, server, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(unpack.shutil, "copyfileobj", full)
-        refused(tiny.make(), tiny.root, str(tiny.root / "tiny"), "the disk is full", keeps={".downloads/tiny.tgz"})
+        refused(
+            tiny.make(),
+            tiny.root,
+            str(tiny.root / "tiny"),
+            "the disk is full",
+            keeps={".downloads/tiny.tgz"},
+        )
     get(tiny.make(), tiny.root, BAR)
     assert server.asked == [0] and left(tiny.root) == WHOLE
 
@@ -396,8 +490,12 @@ def test_two_archives(tiny, server):
     """The second fails: the first is in place, and is not asked for again."""
     (one,) = tiny.make().archives
     second = replace(one, url=one.url.replace("tiny.tgz", "more.tgz"), folder="tiny/more")
-    both = replace(tiny.make(), archives=(one, second), parts={"HR": 3, "more/HR": 3}, patterns=("{part}/*",))
-    server.manners = lambda handler, start: handler.path == "/more.tgz" and (handler.answer(404, b"") or True)
+    both = replace(
+        tiny.make(), archives=(one, second), parts={"HR": 3, "more/HR": 3}, patterns=("{part}/*",)
+    )
+    server.manners = lambda handler, start: (
+        handler.path == "/more.tgz" and (handler.answer(404, b"") or True)
+    )
     for _ in range(2):
         refused(both, tiny.root, "more.tgz", "404", keeps=WHOLE)
     assert server.asked == [0, 0, 0]
@@ -455,11 +553,27 @@ HARMFUL = {
     "fifo": (linked(tarfile.FIFOTYPE), "t.tar", "is a link, a device"),
     "zip_symlink": (zip_link(), "t.zip", "is a link"),
     "twice": (twice(), "t.tar", "there twice"),
-    "bomb_tar": (tar(PICTURES | {"tiny/HR/d.png": bytes(3_000_000)}), "t.tgz", "unpacks to more than"),
-    "bomb_aside": (tar({"tiny/other": bytes(3_000_000)} | PICTURES), "t.tgz", "unpacks to more than"),
-    "bomb_zip": (zipped({"tiny/HR/d.png": bytes(3_000_000)}, zipfile.ZIP_DEFLATED), "t.zip", "unpacks to more than"),
+    "bomb_tar": (
+        tar(PICTURES | {"tiny/HR/d.png": bytes(3_000_000)}),
+        "t.tgz",
+        "unpacks to more than",
+    ),
+    "bomb_aside": (
+        tar({"tiny/other": bytes(3_000_000)} | PICTURES),
+        "t.tgz",
+        "unpacks to more than",
+    ),
+    "bomb_zip": (
+        zipped({"tiny/HR/d.png": bytes(3_000_000)}, zipfile.ZIP_DEFLATED),
+        "t.zip",
+        "unpacks to more than",
+    ),
     "too_few": (tar({"tiny/HR/a.png": png(1)}), "t.tgz", "holds 1 images where 3 should be"),
-    "too_many": (tar(PICTURES | {"tiny/HR/d.png": png(1)}), "t.tgz", "holds 4 images where 3 should be"),
+    "too_many": (
+        tar(PICTURES | {"tiny/HR/d.png": png(1)}),
+        "t.tgz",
+        "holds 4 images where 3 should be",
+    ),
     "no_tar": (b"<html>sorry</html>" * 99, "t.tgz", "no zip or tar archive"),
     "no_zip": (b"<html>sorry</html>" * 99, "t.zip", "no zip or tar archive"),
     "half_tgz": (BODY[:HALF], "t.tgz", "damaged"),
@@ -511,13 +625,37 @@ def test_names_with_a_dot_in_front(tiny):
 # What the catalogue says of its archives, on archives made like the real ones
 
 
-@pytest.mark.parametrize(("name", "wanted", "others"), [
-    ("BSDS500", ["BSR/BSDS500/data/images/train/100075.jpg"],
-     ["BSR/BSDS500/data/groundTruth/train/100075.mat", "BSR/BSDS500/data/images/train/Thumbs.db"]),
-    ("DIV2K", ["DIV2K_train_HR/0001.png", "DIV2K_valid_HR/0801.png"], ["DIV2K_train_LR_bicubic/X2/0001x2.png"]),
-    ("Set5", ["benchmark/Set5/HR/baby.png", "benchmark/B100/HR/101085.png", "benchmark/Urban100/HR/img_001.png"],
-     ["benchmark/Set5/LR_bicubic/X2/babyx2.png", "benchmark/Set5/HR_X50_9/baby.png", "benchmark/bin/Set5/HR/baby.pt"]),
-])
+@pytest.mark.parametrize(
+    ("name", "wanted", "others"),
+    [
+        (
+            "BSDS500",
+            ["BSR/BSDS500/data/images/train/100075.jpg"],
+            [
+                "BSR/BSDS500/data/groundTruth/train/100075.mat",
+                "BSR/BSDS500/data/images/train/Thumbs.db",
+            ],
+        ),
+        (
+            "DIV2K",
+            ["DIV2K_train_HR/0001.png", "DIV2K_valid_HR/0801.png"],
+            ["DIV2K_train_LR_bicubic/X2/0001x2.png"],
+        ),
+        (
+            "Set5",
+            [
+                "benchmark/Set5/HR/baby.png",
+                "benchmark/B100/HR/101085.png",
+                "benchmark/Urban100/HR/img_001.png",
+            ],
+            [
+                "benchmark/Set5/LR_bicubic/X2/babyx2.png",
+                "benchmark/Set5/HR_X50_9/baby.png",
+                "benchmark/bin/Set5/HR/baby.pt",
+            ],
+        ),
+    ],
+)
 def test_what_is_kept_of_the_real_archives(name, wanted, others):
     kept = [a.keep for a in SETS[name].archives]
     assert all(any(re.fullmatch(keep, path) for keep in kept) for path in wanted)
@@ -527,7 +665,11 @@ def test_what_is_kept_of_the_real_archives(name, wanted, others):
 def test_the_catalogue_adds_up():
     for chosen in SETS.values():
         for archive in chosen.archives:
-            assert re.fullmatch("[0-9a-f]{64}", archive.sha256) and archive.bytes > 10**7 and archive.url.startswith("https://")
+            assert (
+                re.fullmatch("[0-9a-f]{64}", archive.sha256)
+                and archive.bytes > 10**7
+                and archive.url.startswith("https://")
+            )
         if chosen.archives and chosen.train:
             assert sum(a.images for a in chosen.archives) == sum(chosen.parts.values())
     (benchmark,) = {a for s in SETS.values() if not s.train for a in s.archives}

@@ -29,9 +29,13 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     (folder / "a").mkdir(), (folder / "b" / "c").mkdir(parents=True)
     photos = load_images("builtin", 3, "test")
-    pictures = {"a/cat.png": photos["chelsea"][60:157, 120:184], "b/c/cat.png": photos["chelsea"][:49, :80],
-                "cup.tif": photos["coffee"][100:164, 200:267], "man.png": photos["camera"][100:170, 200:290, 0],
-                "small.bmp": photos["camera"][:24, :31, 0]}
+    pictures = {
+        "a/cat.png": photos["chelsea"][60:157, 120:184],
+        "b/c/cat.png": photos["chelsea"][:49, :80],
+        "cup.tif": photos["coffee"][100:164, 200:267],
+        "man.png": photos["camera"][100:170, 200:290, 0],
+        "small.bmp": photos["camera"][:24, :31, 0],
+    }
     for name, pixels in pictures.items():
         Image.fromarray(pixels).save(folder / name)
     return folder
@@ -78,7 +82,12 @@ NOISY = ["evaluate", "--method", "noisy", "--dataset", "p"]
 
 
 def without(told: dict, names=COMPUTED):
-    return {k: [{a: b for a, b in r.items() if a not in names} for r in v] if k in ("rows", "images") else v for k, v in told.items()}
+    return {
+        k: [{a: b for a, b in r.items() if a not in names} for r in v]
+        if k in ("rows", "images")
+        else v
+        for k, v in told.items()
+    }
 
 
 # Numbers
@@ -87,19 +96,45 @@ def without(told: dict, names=COMPUTED):
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", ["sr-standard", "sr-bicubic", "sr-authors"])
 def test_bicubic_under_every_protocol_of_super_resolution(pictures, name, scale):
-    code, out, err = hinas("evaluate", "--method", "bicubic", "--scale", scale, "--dataset", "p", "--protocol", name, "--json", "e.json")
+    code, out, err = hinas(
+        "evaluate",
+        "--method",
+        "bicubic",
+        "--scale",
+        scale,
+        "--dataset",
+        "p",
+        "--protocol",
+        name,
+        "--json",
+        "e.json",
+    )
     told = strict_json(Path("e.json"))
     (row,) = told["rows"]
-    assert (code, err) == (0, "") and f"x{scale}, peak memory" in out and f"protocol {name}: " in out
-    assert (row["scale"], row["protocol"], row["n"], row["method"]) == (scale, name, 5, "bicubic") and "sigma" not in row
-    assert [i["image"] for i in told["images"]] == NAMES and {i["sigma"] for i in told["images"]} == {None}
-    assert 20 < row["psnr"] < 45 and row["psnr"] == pytest.approx(np.mean([i["psnr"] for i in told["images"]]))
+    assert (
+        (code, err) == (0, "") and f"x{scale}, peak memory" in out and f"protocol {name}: " in out
+    )
+    assert (row["scale"], row["protocol"], row["n"], row["method"]) == (
+        scale,
+        name,
+        5,
+        "bicubic",
+    ) and "sigma" not in row
+    assert [i["image"] for i in told["images"]] == NAMES and {
+        i["sigma"] for i in told["images"]
+    } == {None}
+    assert 20 < row["psnr"] < 45 and row["psnr"] == pytest.approx(
+        np.mean([i["psnr"] for i in told["images"]])
+    )
     assert told["protocol"]["name"] == name and told["protocol"]["border"] == PROTOCOLS[name].border
 
 
 def test_default_protocols(pictures):
     assert "protocol whole: " in hinas(*NOISY).out
-    assert "protocol sr-standard: " in hinas("evaluate", "--method", "bicubic", "--dataset", "p", "--scale", 2).out
+    assert (
+        "protocol sr-standard: "
+        in hinas("evaluate", "--method", "bicubic", "--dataset", "p", "--scale", 2).out
+    )
     assert "protocol whole + border=4: " in hinas(*NOISY, "--protocol", "whole + border=4").out
 
 
@@ -116,7 +151,11 @@ def test_seed_and_sigma_are_of_the_number(pictures):
 
 def test_limit_keeps_names_and_noise(pictures):
     """The third of three has the noise of the third of five."""
-    told = [strict_json(Path("e.json"))["images"] for n in (5, 3) if hinas(*NOISY, "--limit", n, "--json", "e.json").code == 0]
+    told = [
+        strict_json(Path("e.json"))["images"]
+        for n in (5, 3)
+        if hinas(*NOISY, "--limit", n, "--json", "e.json").code == 0
+    ]
     assert [i["psnr"] for i in told[1]] == [i["psnr"] for i in told[0]][:3]
 
 
@@ -125,22 +164,47 @@ def test_nothing_done_to_no_noise(pictures):
     code, out, err = hinas(*NOISY, "--sigma", 0, "--json", "e.json")
     told = strict_json(Path("e.json"))
     assert (code, err) == (0, "") and out.count("inf dB") == 6
-    assert told["rows"][0]["psnr"] is told["rows"][0]["psnr_se"] is told["images"][0]["psnr"] is None and told["rows"][0]["ssim"] == 1
+    assert (
+        told["rows"][0]["psnr"] is told["rows"][0]["psnr_se"] is told["images"][0]["psnr"] is None
+        and told["rows"][0]["ssim"] == 1
+    )
 
 
 def row(**values) -> Row:
-    return Row(**{"method": "m", "image": "i", "protocol": "whole", "sigma": 25.0, "psnr": 30.0, "ssim": 0.9, "seconds": 1.0} | values)
+    return Row(
+        **{
+            "method": "m",
+            "image": "i",
+            "protocol": "whole",
+            "sigma": 25.0,
+            "psnr": 30.0,
+            "ssim": 0.9,
+            "seconds": 1.0,
+        }
+        | values
+    )
 
 
 def test_mean_and_standard_error():
-    rows = [row(psnr=p, ssim=s, seconds=t) for p, s, t in ((20, 0.5, 1), (23, 0.7, 2), (29, 0.9, 6))]
+    rows = [
+        row(psnr=p, ssim=s, seconds=t) for p, s, t in ((20, 0.5, 1), (23, 0.7, 2), (29, 0.9, 6))
+    ]
     told = mean(rows)
-    assert told["psnr"] == 24 and told["ssim"] == pytest.approx(0.7) and told["seconds"] == 3 and told["n"] == 3
-    assert told["psnr_se"] == pytest.approx(math.sqrt((16 + 1 + 25) / 2 / 3)) and told["ssim_se"] == pytest.approx(0.2 / math.sqrt(3))
+    assert (
+        told["psnr"] == 24
+        and told["ssim"] == pytest.approx(0.7)
+        and told["seconds"] == 3
+        and told["n"] == 3
+    )
+    assert told["psnr_se"] == pytest.approx(math.sqrt((16 + 1 + 25) / 2 / 3)) and told[
+        "ssim_se"
+    ] == pytest.approx(0.2 / math.sqrt(3))
     assert math.isnan(mean(rows[:1])["psnr_se"])
 
 
-@pytest.mark.parametrize("other", [{"protocol": "whole-rgb"}, {"sigma": 50.0}, {"sigma": None, "scale": 2}])
+@pytest.mark.parametrize(
+    "other", [{"protocol": "whole-rgb"}, {"sigma": 50.0}, {"sigma": None, "scale": 2}]
+)
 def test_numbers_of_different_kinds_have_no_mean(other):
     assert mean([row(), row(image="j")])["n"] == 2
     with pytest.raises(ValueError, match="no common mean"):
@@ -159,7 +223,11 @@ def test_a_pictures_place_names_its_noise(pictures):
 
 
 def saved(folder: str) -> dict:
-    return {p.relative_to(folder).as_posix(): np.asarray(Image.open(p)) for p in Path(folder).rglob("*") if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): np.asarray(Image.open(p))
+        for p in Path(folder).rglob("*")
+        if p.is_file()
+    }
 
 
 @pytest.mark.parametrize("more, shapes", [
@@ -180,13 +248,18 @@ def test_restored_images_are_saved_rounded(pictures, monkeypatch, more, shapes):
     assert sorted(found) == ["a/cat.png", "b/c/cat.png", "cup.png", "man.png", "small.png"]
     assert [found[name].shape for name in sorted(found)] == shapes
     for name, r in zip(sorted(found), restored, strict=True):
-        assert found[name].dtype == np.uint8 and abs(found[name] - 255 * r.restored.astype(float)).max() <= 0.5 + 1e-4
+        assert (
+            found[name].dtype == np.uint8
+            and abs(found[name] - 255 * r.restored.astype(float)).max() <= 0.5 + 1e-4
+        )
 
 
 def test_saved_noise_by_hand(pictures):
     assert hinas(*NOISY, "--sigma", 50, "--save", "out").code == 0
     clean = np.asarray(Image.open("p/man.png"), dtype=float)
-    noisy = clean + 50 * np.random.default_rng([0, 3, 50000]).standard_normal(clean.shape, dtype=np.float32)
+    noisy = clean + 50 * np.random.default_rng([0, 3, 50000]).standard_normal(
+        clean.shape, dtype=np.float32
+    )
     assert abs(saved("out")["man.png"] - noisy.clip(0, 255)).max() < 0.501
 
 
@@ -196,13 +269,20 @@ def test_saving_would_destroy(pictures):
     Path("file").write_text("kept")
     Path("link").symlink_to("p")
     before = sorted(Path().rglob("*")), snapshot(Path())
-    refused(hinas(*NOISY, "--save", "out"), "--save out", "man.bmp and man.png", str(Path("out/man.png")))
+    refused(
+        hinas(*NOISY, "--save", "out"),
+        "--save out",
+        "man.bmp and man.png",
+        str(Path("out/man.png")),
+    )
     Path("p/man.bmp").unlink()
     for folder in ("p", "p/../p", "link"):
         refused(hinas(*NOISY, "--save", folder), f"--save {folder}: lies in the data set p")
     refused(hinas(*NOISY, "--save", "file"), "--save file: is a file")
     after = sorted(Path().rglob("*")), snapshot(Path())
-    assert [f for f in before[0] if f != Path("p/man.bmp")] == after[0] and after[1].items() <= before[1].items()
+    assert [f for f in before[0] if f != Path("p/man.bmp")] == after[0] and after[
+        1
+    ].items() <= before[1].items()
 
 
 def test_saving_below_the_data_set_is_refused(pictures, measured):
@@ -234,14 +314,22 @@ def test_stopped_and_continued(whole, measured, k):
     """Ctrl-C in image k: the same command measures the rest, and the result is that of an uninterrupted one."""
     measured.stop_after(k)
     code, _, err = hinas(*BOTH)
-    assert code == 130 and err.startswith("hinas-lab: interrupted; the same command continues") and err.count("\n") == 1
+    assert (
+        code == 130
+        and err.startswith("hinas-lab: interrupted; the same command continues")
+        and err.count("\n") == 1
+    )
     assert measured == NAMES[:k] and not Path("e.json").exists()
     measured.stop_after(math.inf)
     code, out, err = hinas(*BOTH)
     assert (code, err, measured) == (0, "", NAMES[k:])
-    assert ("measured before" in out) == (k > 0) and (not k or f"{k} of the images measured before" in out)
+    assert ("measured before" in out) == (k > 0) and (
+        not k or f"{k} of the images measured before" in out
+    )
     assert without(strict_json(Path("e.json"))) == whole[0]
-    assert {n: p.tobytes() for n, p in saved("out").items()} == {n: p.tobytes() for n, p in whole[1].items()}
+    assert {n: p.tobytes() for n, p in saved("out").items()} == {
+        n: p.tobytes() for n, p in whole[1].items()
+    }
     assert not list(Path().rglob("*unfinished*"))
     measured.clear()
     assert hinas(*BOTH).code == 0 and measured == NAMES  # what is finished is forgotten
@@ -261,7 +349,9 @@ def test_a_lost_picture_is_made_again(whole, measured):
     Path("out/a/cat.png").unlink()
     measured.stop_after(math.inf)
     assert hinas(*BOTH).code == 0 and measured == [NAMES[0], *NAMES[3:]]
-    assert without(strict_json(Path("e.json"))) == whole[0] and saved("out").keys() == whole[1].keys()
+    assert (
+        without(strict_json(Path("e.json"))) == whole[0] and saved("out").keys() == whole[1].keys()
+    )
 
 
 def other_pixels():
@@ -311,34 +401,64 @@ def test_other_weights_start_anew(tiny, pictures, measured):
 UNFINISHED = Path(".e.json.unfinished")
 
 
-@pytest.mark.parametrize("damage, kept", [
-    (lambda data: data[:-1], 2), (lambda data: data[:-30], 2), (lambda data: data + b'{"method": "no', 3), (lambda data: data + b"\n", 3),
-    (lambda data: data.replace(b'"whole"', b"\xff\xfe", 1), 0), (lambda data: b"", 0), (lambda data: data[:20], 0),
-    (lambda data: b"[1]\n" + data, 0), (lambda data: data.split(b"\n")[0] + b"\n[1]\n" + data, 0), (lambda data: b"\0" * 4000, 0),
-    (lambda data: data.replace(b'"ssim"', b'"simm"'), 0),
-], ids=["newline", "half a line", "begun line", "empty line", "header", "empty", "half a header", "other header", "no row", "zeros",
-        "field"])
+@pytest.mark.parametrize(
+    "damage, kept",
+    [
+        (lambda data: data[:-1], 2),
+        (lambda data: data[:-30], 2),
+        (lambda data: data + b'{"method": "no', 3),
+        (lambda data: data + b"\n", 3),
+        (lambda data: data.replace(b'"whole"', b"\xff\xfe", 1), 0),
+        (lambda data: b"", 0),
+        (lambda data: data[:20], 0),
+        (lambda data: b"[1]\n" + data, 0),
+        (lambda data: data.split(b"\n")[0] + b"\n[1]\n" + data, 0),
+        (lambda data: b"\0" * 4000, 0),
+        (lambda data: data.replace(b'"ssim"', b'"simm"'), 0),
+    ],
+    ids=[
+        "newline",
+        "half a line",
+        "begun line",
+        "empty line",
+        "header",
+        "empty",
+        "half a header",
+        "other header",
+        "no row",
+        "zeros",
+        "field",
+    ],
+)
 def test_damaged_rows_are_measured_again(whole, measured, damage, kept):
     """As a kill or a full disk leaves them: cut off anywhere. What follows a damaged line does not count."""
     measured.stop_after(3)
     assert hinas(*NOISY, "--json", "e.json").code == 130
     UNFINISHED.write_bytes(damage(UNFINISHED.read_bytes()))
     measured.stop_after(1)
-    assert hinas(*NOISY, "--json", "e.json").code == 130 and measured == NAMES[kept:kept + 1]
+    assert hinas(*NOISY, "--json", "e.json").code == 130 and measured == NAMES[kept : kept + 1]
     measured.stop_after(math.inf)
-    assert hinas(*NOISY, "--json", "e.json").code == 0 and measured == NAMES[kept + 1:]
+    assert hinas(*NOISY, "--json", "e.json").code == 0 and measured == NAMES[kept + 1 :]
     assert without(strict_json(Path("e.json"))) == whole[0] and not UNFINISHED.exists()
 
 
 def test_rows_survive_as_they_are(tmp_path):
     """Every number to the last bit, infinite ones too; pictures are left out; nothing is kept twice or without a path."""
-    header, rows = {"method": "m"}, [row(psnr=1 / 3, restored=np.ones((2, 2))), row(image="j", psnr=math.inf, sigma=None, scale=2)]
+    header, rows = (
+        {"method": "m"},
+        [
+            row(psnr=1 / 3, restored=np.ones((2, 2))),
+            row(image="j", psnr=math.inf, sigma=None, scale=2),
+        ],
+    )
     path = tmp_path / "u"
     first = Unfinished(path, header)
     for r in rows:
         first.add(r)
     again = Unfinished(path, header)
-    assert list(again.rows) == [("whole", "i"), ("whole", "j")] and [plain(r) for r in again.rows.values()] == [plain(r) for r in rows]
+    assert list(again.rows) == [("whole", "i"), ("whole", "j")] and [
+        plain(r) for r in again.rows.values()
+    ] == [plain(r) for r in rows]
     assert "restored" not in json.loads(path.read_text().splitlines()[1])
     again.add(rows[0])
     assert len(path.read_text().splitlines()) == 3
@@ -358,8 +478,12 @@ def test_full_disk(whole, measured, monkeypatch):
     with monkeypatch.context() as patch:
         fill_disk(patch, "e.json")
         code, _, err = hinas(*NOISY, "--json", "e.json")
-    assert code == 2 and err.count("\n") == 1 and "e.json: cannot be written, the disk is full" in err
-    assert Path("e.json").read_bytes() == before and {p.name for p in Path().glob(".e.json*")} == {UNFINISHED.name}
+    assert (
+        code == 2 and err.count("\n") == 1 and "e.json: cannot be written, the disk is full" in err
+    )
+    assert Path("e.json").read_bytes() == before and {p.name for p in Path().glob(".e.json*")} == {
+        UNFINISHED.name
+    }
     assert measured == NAMES
     measured.clear()
     assert hinas(*NOISY, "--json", "e.json").code == 0 and not measured
@@ -372,30 +496,45 @@ def test_full_disk(whole, measured, monkeypatch):
 def test_an_image_that_is_too_small_is_named(pictures):
     Image.new("L", (40, 10)).save("p/b/tiny.png")
     refused(hinas(*NOISY), "b/tiny.png: image of 10 x 40 pixels: SSIM needs at least 11 x 11")
-    refused(hinas(*NOISY, "--protocol", "authors-eval"), "b/c/cat.png: image of 49 x 80 pixels is smaller than the protocol's crop of 64")
+    refused(
+        hinas(*NOISY, "--protocol", "authors-eval"),
+        "b/c/cat.png: image of 49 x 80 pixels is smaller than the protocol's crop of 64",
+    )
     Path("p/b/tiny.png").unlink()
     Image.new("RGB", (31, 15)).save("p/thin.png")
     refused(hinas(*NOISY, "--method", "bicubic", "--scale", 4), "thin.png: image of 4 x 20 pixels")
 
 
-@pytest.mark.parametrize("line, fragments", [
-    ("--method tv --protocol sr-standard", ["protocol sr-standard is for sr, tv for denoise"]),
-    ("--method bicubic --scale 2 --protocol whole", ["protocol whole is for denoise, bicubic for sr"]),
-    ("--method {train} --protocol sr-bicubic", ["protocol sr-bicubic is for sr", "for denoise"]),
-    ("--method bicubic --scale 2 --sigma 25", ["--sigma 25: super-resolution adds no noise"]),
-    ("--method bicubic", ["--scale is missing: 2, 3 or 4"]),
-    ("--method bicubic --scale 5", ["scale = 5: must be 2, 3 or 4"]),
-    ("--method bicubic --scale 1", ["scale = 1: must be 2, 3 or 4"]),
-    ("--method bicubic --scale 0", ["scale = 0: must be 2, 3 or 4"]),
-    ("--method noisy --scale 2", ["--scale 2: noisy is for denoising"]),
-    ("--method {train} --scale 2", ["--scale 2:", "is for denoising"]),
-    ("--method noisy --limit 0", ["limit = 0: must be at least 1"]),
-    ("--method noisy --limit -1", ["limit = -1"]),
-    ("--method noisy --sigma 256", ["sigma = 256.0: must be from 0 to 255"]),
-    ("--method noisy --protocol whole+border=4", ["protocol = 'whole+border=4'"]),
-    ("--method noisy --json nowhere/e.json", ["--json nowhere/e.json: its folder does not exist"]),
-    ("--method noisy --json p", ["--json p: is a folder"]),
-])
+@pytest.mark.parametrize(
+    "line, fragments",
+    [
+        ("--method tv --protocol sr-standard", ["protocol sr-standard is for sr, tv for denoise"]),
+        (
+            "--method bicubic --scale 2 --protocol whole",
+            ["protocol whole is for denoise, bicubic for sr"],
+        ),
+        (
+            "--method {train} --protocol sr-bicubic",
+            ["protocol sr-bicubic is for sr", "for denoise"],
+        ),
+        ("--method bicubic --scale 2 --sigma 25", ["--sigma 25: super-resolution adds no noise"]),
+        ("--method bicubic", ["--scale is missing: 2, 3 or 4"]),
+        ("--method bicubic --scale 5", ["scale = 5: must be 2, 3 or 4"]),
+        ("--method bicubic --scale 1", ["scale = 1: must be 2, 3 or 4"]),
+        ("--method bicubic --scale 0", ["scale = 0: must be 2, 3 or 4"]),
+        ("--method noisy --scale 2", ["--scale 2: noisy is for denoising"]),
+        ("--method {train} --scale 2", ["--scale 2:", "is for denoising"]),
+        ("--method noisy --limit 0", ["limit = 0: must be at least 1"]),
+        ("--method noisy --limit -1", ["limit = -1"]),
+        ("--method noisy --sigma 256", ["sigma = 256.0: must be from 0 to 255"]),
+        ("--method noisy --protocol whole+border=4", ["protocol = 'whole+border=4'"]),
+        (
+            "--method noisy --json nowhere/e.json",
+            ["--json nowhere/e.json: its folder does not exist"],
+        ),
+        ("--method noisy --json p", ["--json p: is a folder"]),
+    ],
+)
 def test_refused_before_anything_is_written(tiny, pictures, line, fragments):
     before = sorted(Path().rglob("*")), snapshot(Path())
     refused(hinas("evaluate", "--dataset", "p", *line.format(train=tiny.train).split()), *fragments)
@@ -404,7 +543,19 @@ def test_refused_before_anything_is_written(tiny, pictures, line, fragments):
 
 @pytest.mark.parametrize("method", ["noisy --protocol sr-standard", "bicubic --sigma 3", "bicubic"])
 def test_refused_with_json_and_save_too(pictures, method):
-    refused(hinas("evaluate", "--dataset", "p", "--json", "e.json", "--save", "out", "--method", *method.split(" ", 2)))
+    refused(
+        hinas(
+            "evaluate",
+            "--dataset",
+            "p",
+            "--json",
+            "e.json",
+            "--save",
+            "out",
+            "--method",
+            *method.split(" ", 2),
+        )
+    )
     assert [p.name for p in Path().iterdir()] == ["p"]
 
 
@@ -416,14 +567,32 @@ def test_a_net_that_changes_nothing_is_noisy(pictures, monkeypatch, protocol):
     """Overlaps are averaged, then clipped: a net that clipped its own crops would gain 0.1 dB here."""
     net = torch.nn.Identity()
     net.channels, net.scale, net.radius = 1, 1, 0
-    info = {"preset": "tiny", "seed": 0, "parameters": 0, "task": "denoise", "data": "builtin", "channels": 1, "sigmas": [50.0]}
+    info = {
+        "preset": "tiny",
+        "seed": 0,
+        "parameters": 0,
+        "task": "denoise",
+        "data": "builtin",
+        "channels": 1,
+        "sigmas": [50.0],
+    }
     monkeypatch.setattr("hinas_lab.runs.folder.load_network", lambda *args: (net, info))
     Path("run").mkdir()
     Path("run/best.safetensors").touch()
     Image.fromarray(load_images("builtin", 1, "test")["camera"][:208, :208]).save("p/a/camera.png")
     numbers = {}
     for method in ("noisy", "run"):
-        code, *_ = hinas("evaluate", "--method", method, "--dataset", "p/a", "--protocol", protocol, "--json", "e.json")
+        code, *_ = hinas(
+            "evaluate",
+            "--method",
+            method,
+            "--dataset",
+            "p/a",
+            "--protocol",
+            protocol,
+            "--json",
+            "e.json",
+        )
         numbers[method] = [i["psnr"] for i in strict_json(Path("e.json"))["images"]]
         assert code == 0
     assert numbers["run"] == pytest.approx(numbers["noisy"], abs=1e-4)
@@ -435,7 +604,9 @@ def test_a_net_that_changes_nothing_is_noisy(pictures, monkeypatch, protocol):
 def test_classical_methods_load_no_torch(pictures):
     Path("p/cup").mkdir()
     shutil.copy("p/cup.tif", "p/cup/cup.tif")
-    done = python("-c", """
+    done = python(
+        "-c",
+        """
 import os, sys
 os.chdir(sys.argv[1])
 from hinas_lab.cli.main import main
@@ -445,5 +616,7 @@ for argv in (["noisy"], ["tv", "--limit", "1"], ["bicubic", "--scale", "2", "--s
     assert main(["evaluate", "--dataset", "p", "--json", "e.json", "--method", *argv]) == 0
 assert main(["study", "protocol", "--method", "noisy", "--dataset", "p/cup", "--run", "study"]) == 0
 assert "torch" not in sys.modules
-""", pictures.parent)
+""",
+        pictures.parent,
+    )
     assert done.returncode == 0, done.stderr

@@ -51,11 +51,20 @@ def exif(orientation):
 
 def png(depth, colour_type, samples, size=(5, 7)):
     """A PNG as Pillow cannot write it: ``samples`` values per pixel, of ``depth`` bits."""
+
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
     rows = (b"\0" + bytes(5 * samples * depth // 8)) * 7
     header = struct.pack(">IIBBBBB", *size, depth, colour_type, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
 
 
 def encoded(array, fmt, **options):
@@ -81,7 +90,9 @@ def test_eight_bits_survive_exactly(array, suffix, tmp_path):
     write_photo(tmp_path / f"out{suffix}", photo)
     back = np.asarray(opened(tmp_path / f"out{suffix}"))
     gray = array.ndim == 2 or array.shape[2] == 2
-    assert photo.pixels.shape == ((7, 5) if gray else (7, 5, 3)) and photo.pixels.dtype == np.float32
+    assert (
+        photo.pixels.shape == ((7, 5) if gray else (7, 5, 3)) and photo.pixels.dtype == np.float32
+    )
     if gray and suffix == ".webp":  # which knows colour only
         assert (back[..., 0] == back[..., 1]).all() and (back[..., 0] == back[..., 2]).all()
         back = back[..., 0] if array.ndim == 2 else back[..., [0, 3]]
@@ -116,12 +127,18 @@ def test_every_format_whatever_its_extension(fmt, tmp_path):
     np.testing.assert_array_equal(np.rint(read_photo(tmp_path / "wrong.jpg").pixels * 255), GRAY)
 
 
-@pytest.mark.parametrize("name", ["camera.png", "chelsea.png", "rocket.jpg", "color.png", "logo.png"])
+@pytest.mark.parametrize(
+    "name", ["camera.png", "chelsea.png", "rocket.jpg", "color.png", "logo.png"]
+)
 def test_photographs_of_the_wheel(name):
     with Image.open(WHEEL / name) as image:
         expected = np.asarray(image.convert({"L": "L", "RGBA": "RGBA"}.get(image.mode, "RGB")))
     photo = read_photo(WHEEL / name)
-    got = photo.pixels if photo.alpha is None else np.dstack([photo.pixels, photo.alpha / np.float32(255)])
+    got = (
+        photo.pixels
+        if photo.alpha is None
+        else np.dstack([photo.pixels, photo.alpha / np.float32(255)])
+    )
     np.testing.assert_array_equal(np.rint(got * 255), expected)
 
 
@@ -131,13 +148,17 @@ def test_palettes(tmp_path):
     np.testing.assert_array_equal(np.rint(photo.pixels * 255), np.asarray(colours.convert("RGB")))
 
     photo = read_photo(save(tmp_path / "clear.png", colours, transparency=b"\x00\x80\xff"))
-    np.testing.assert_array_equal(photo.alpha, np.asarray(opened(tmp_path / "clear.png").convert("RGBA"))[..., 3])
+    np.testing.assert_array_equal(
+        photo.alpha, np.asarray(opened(tmp_path / "clear.png").convert("RGBA"))[..., 3]
+    )
     assert photo.pixels.shape == (7, 5, 3) and {0, 128} <= set(photo.alpha.ravel())
 
     grays = Image.fromarray(GRAY // 64).convert("P")
     grays.putpalette([0, 0, 0, 90, 90, 90, 170, 170, 170, 255, 255, 255])
     photo = read_photo(save(tmp_path / "gray.png", grays))
-    np.testing.assert_array_equal(np.rint(photo.pixels * 255), np.array([0, 90, 170, 255])[GRAY // 64])
+    np.testing.assert_array_equal(
+        np.rint(photo.pixels * 255), np.array([0, 90, 170, 255])[GRAY // 64]
+    )
 
 
 def test_one_bit_and_colour_key(tmp_path):
@@ -150,11 +171,15 @@ def test_one_bit_and_colour_key(tmp_path):
 
 def test_first_picture_of_a_phone_jpeg(tmp_path):
     first = Image.fromarray(RGB)
-    first.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[first.rotate(180)], quality=95)
+    first.save(
+        tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[first.rotate(180)], quality=95
+    )
     with Image.open(tmp_path / "phone.jpg") as image:
         assert image.format == "MPO" and image.n_frames == 2
         expected = np.asarray(image)
-    np.testing.assert_array_equal(np.rint(read_photo(tmp_path / "phone.jpg").pixels * 255), expected)
+    np.testing.assert_array_equal(
+        np.rint(read_photo(tmp_path / "phone.jpg").pixels * 255), expected
+    )
 
 
 @pytest.mark.parametrize("array", [GRAY, RGB, RGBA, DEEP], ids=["gray", "rgb", "rgba", "16 bits"])
@@ -167,8 +192,16 @@ def test_one_pixel(array, tmp_path):
 
 # EXIF and colour profile
 
-TURNED = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud, 5: lambda a: np.swapaxes(a, 0, 1),
-          6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2), 8: np.rot90}
+TURNED = {
+    1: lambda a: a,
+    2: np.fliplr,
+    3: lambda a: np.rot90(a, 2),
+    4: np.flipud,
+    5: lambda a: np.swapaxes(a, 0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2),
+    8: np.rot90,
+}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
@@ -228,7 +261,10 @@ BAD = {
     "16-bit rgba png": (png(16, 6, 4), "16-bit"),
     "16-bit gray+alpha png": (png(16, 4, 2), "16-bit"),
     "16-bit rgb tiff": (tiff(np.zeros((7, 5, 3), np.uint16), photometric="rgb"), "16-bit"),
-    "16-bit planar tiff": (tiff(np.zeros((3, 7, 5), np.uint16), photometric="rgb", planarconfig="separate"), ""),
+    "16-bit planar tiff": (
+        tiff(np.zeros((3, 7, 5), np.uint16), photometric="rgb", planarconfig="separate"),
+        "",
+    ),
     "16-bit ppm": (b"P6 5 7 65535\n" + bytes(210), "16-bit"),
     "12-bit plain ppm": (b"P3 1 1 4095\n1 2 3\n", "16-bit"),
     "signed 16-bit tiff": (tiff(np.zeros((7, 5), np.int16)), "16-bit I "),
@@ -237,10 +273,22 @@ BAD = {
     "cmyk jpeg": (encoded(Image.fromarray(RGB).convert("CMYK"), "JPEG"), "CMYK"),
     "cmyk tiff": (encoded(Image.fromarray(RGB).convert("CMYK"), "TIFF"), "CMYK"),
     "lab tiff": (encoded(Image.fromarray(RGB).convert("LAB"), "TIFF"), "LAB"),
-    "animated gif": (encoded(RGB, "GIF", save_all=True, append_images=[Image.fromarray(255 - RGB)]), "2 frames"),
-    "animated png": (encoded(RGB, "PNG", save_all=True, append_images=[Image.fromarray(255 - RGB)]), "2 frames"),
-    "animated webp": (encoded(RGB, "WEBP", save_all=True, append_images=[Image.fromarray(255 - RGB)]), "2 frames"),
-    "two-page tiff": (encoded(RGB, "TIFF", save_all=True, append_images=[Image.fromarray(255 - RGB)]), "2 frames"),
+    "animated gif": (
+        encoded(RGB, "GIF", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+    "animated png": (
+        encoded(RGB, "PNG", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+    "animated webp": (
+        encoded(RGB, "WEBP", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+    "two-page tiff": (
+        encoded(RGB, "TIFF", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
     "bomb": (png(8, 2, 3, size=(100_000, 100_000)), "megapixels"),
     "tall bomb": (png(8, 0, 1, size=(1, 2**31 - 1)), "megapixels"),
     "lying header": (png(8, 2, 3, size=(5000, 5000)), "truncated"),
@@ -267,7 +315,7 @@ def test_refused_in_one_line(kind, tmp_path, capfd):
 def test_truncated_anywhere(fmt, tmp_path):
     whole, path = encoded(RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8), fmt), tmp_path / "cut"
     for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
-        path.write_bytes(whole[:max(1, int(share * len(whole)))])
+        path.write_bytes(whole[: max(1, int(share * len(whole)))])
         with pytest.raises(ValueError) as error:
             read_photo(path)
         one_line(error, path)
@@ -359,6 +407,7 @@ def test_written_files_have_the_usual_permissions(tmp_path):
 @pytest.mark.parametrize("stage", ["fsync", "replace"])
 def test_full_disk_leaves_the_old_file_and_nothing_else(stage, tmp_path, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device")
+
     def refuse(*_):
         raise full
 

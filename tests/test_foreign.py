@@ -32,7 +32,11 @@ class Found:
 
     def __init__(self, tensors):
         self.model = Gain(tensors)
-        self.scale, self.input_channels, self.output_channels = self.model.scale, self.model.channels, self.model.channels
+        self.scale, self.input_channels, self.output_channels = (
+            self.model.scale,
+            self.model.channels,
+            self.model.channels,
+        )
         self.purpose = "SR" if self.scale > 1 else "Restoration"
         if "purpose" in tensors:
             self.purpose = "Inpainting"
@@ -60,7 +64,9 @@ class Loader:
 @pytest.fixture
 def spandrel(monkeypatch, tmp_path):
     """The stand-in, and the folder ``p`` of two small photographs, colour and gray."""
-    fake = SimpleNamespace(ModelLoader=Loader, canonicalize_state_dict=lambda tensors: tensors.get("params", tensors))
+    fake = SimpleNamespace(
+        ModelLoader=Loader, canonicalize_state_dict=lambda tensors: tensors.get("params", tensors)
+    )
     monkeypatch.setitem(sys.modules, "spandrel", fake)
     monkeypatch.chdir(tmp_path)
     Path("p").mkdir()
@@ -71,7 +77,12 @@ def spandrel(monkeypatch, tmp_path):
 
 
 def tensors(scale=1, channels=1, **more):
-    return {"gain": torch.tensor([0.9]), "scale": torch.tensor(scale), "channels": torch.tensor(channels), **more}
+    return {
+        "gain": torch.tensor([0.9]),
+        "scale": torch.tensor(scale),
+        "channels": torch.tensor(channels),
+        **more,
+    }
 
 
 EVALUATE = ["evaluate", "--dataset", "p", "--device", "cpu", "--json", "e.json", "--method"]
@@ -88,13 +99,23 @@ def test_a_denoiser_is_measured_as_a_run_is(spandrel, file):
     torch.save({"params": tensors()}, "w.pth")
     code, out, err = hinas(*EVALUATE, file, "--sigma", 25)
     told, stamp = row()
-    assert (code, err) == (0, "") and "Gain, weights from elsewhere" in out and "protocol whole:" in out
+    assert (
+        (code, err) == (0, "")
+        and "Gain, weights from elsewhere" in out
+        and "protocol whole:" in out
+    )
     assert (told["method"], told["sigma"], told["n"], told["protocol"]) == (file, 25, 2, "whole")
     assert (stamp["architecture"], stamp["parameters"], len(stamp["weights"])) == ("Gain", 1, 16)
     chosen, psnrs = PROTOCOLS["whole"], []
     for number, name in enumerate(("cat", "man")):
         clean = chosen.clean(np.asarray(Image.open(f"p/{name}.png")), 1)
-        psnrs.append(chosen.measure(chosen.apply(lambda x: np.clip(np.float32(0.9) * x, 0, 1), clean, 25, number), clean, 1)[0])
+        psnrs.append(
+            chosen.measure(
+                chosen.apply(lambda x: np.clip(np.float32(0.9) * x, 0, 1), clean, 25, number),
+                clean,
+                1,
+            )[0]
+        )
     assert told["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-4)
 
 
@@ -102,7 +123,10 @@ def test_colour_and_scale(spandrel):
     torch.save(tensors(channels=3), "rgb.pth")
     assert hinas(*EVALUATE, "rgb.pth").code == 0 and row()[0]["protocol"] == "whole-rgb"
     torch.save(tensors(scale=3, channels=3), "x3.pth")
-    assert hinas(*EVALUATE, "x3.pth").code == 0 and (row()[0]["protocol"], row()[0]["scale"]) == ("sr-standard", 3)
+    assert hinas(*EVALUATE, "x3.pth").code == 0 and (row()[0]["protocol"], row()[0]["scale"]) == (
+        "sr-standard",
+        3,
+    )
     refused(hinas(*EVALUATE, "x3.pth", "--scale", 2), "upscales by 3")
 
 
@@ -127,15 +151,22 @@ def test_nothing_but_tensors_is_loaded(spandrel):
         refused(hinas(*EVALUATE, name), f"{name}: damaged, or holds more than tensors")
     refused(hinas(*EVALUATE, "evil.safetensors"), "not a safetensors file")
     refused(hinas(*EVALUATE, "list.pth"), "holds a list")
-    refused(hinas(*EVALUATE, "p/cat.png"), "neither a run folder nor weights; these end in .safetensors")
+    refused(
+        hinas(*EVALUATE, "p/cat.png"), "neither a run folder nor weights; these end in .safetensors"
+    )
     assert snapshot(Path()) == before and not Path("ran").exists()
 
 
 def test_nets_that_do_not_fit(spandrel):
     torch.save({"other": torch.zeros(1)}, "other.pth")
-    refused(hinas(*EVALUATE, "other.pth"), "spandrel knows no net with these tensors (RuntimeError)")
+    refused(
+        hinas(*EVALUATE, "other.pth"), "spandrel knows no net with these tensors (RuntimeError)"
+    )
     torch.save(tensors(scale=8), "x8.pth")
-    refused(hinas(*EVALUATE, "x8.pth"), "Gain for SR, 1 to 1 channels, x8: must restore gray or RGB pictures, x1 to x4")
+    refused(
+        hinas(*EVALUATE, "x8.pth"),
+        "Gain for SR, 1 to 1 channels, x8: must restore gray or RGB pictures, x1 to x4",
+    )
     torch.save(tensors(channels=4), "rgba.pth")
     refused(hinas(*EVALUATE, "rgba.pth"), "4 to 4 channels")
     torch.save(tensors(purpose=torch.zeros(1)), "hole.pth")
@@ -146,8 +177,16 @@ def test_without_spandrel(spandrel, monkeypatch):
     """Absent, or there but broken."""
     torch.save(tensors(), "w.pth")
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    refused(hinas(*EVALUATE, "w.pth"), "w.pth: other projects' weights need the package spandrel: pip install spandrel\n")
+    refused(
+        hinas(*EVALUATE, "w.pth"),
+        "w.pth: other projects' weights need the package spandrel: pip install spandrel\n",
+    )
     monkeypatch.delitem(sys.modules, "spandrel")
-    Path("spandrel.py").write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')")
+    Path("spandrel.py").write_text(
+        "raise RuntimeError('operator torchvision::nms\\ndoes not exist')"
+    )
     monkeypatch.syspath_prepend(".")
-    refused(hinas(*EVALUATE, "w.pth"), "it is here, but: RuntimeError: operator torchvision::nms does not exist")
+    refused(
+        hinas(*EVALUATE, "w.pth"),
+        "it is here, but: RuntimeError: operator torchvision::nms does not exist",
+    )

@@ -56,7 +56,17 @@ def test_json_round_trip_is_byte_identical(space):
 
 def test_json_is_canonical():
     text = draw().to_json()
-    keys = ["cells", "channels", "nodes", "path", "path_score", "scale", "schema", "task", "width_factors"]
+    keys = [
+        "cells",
+        "channels",
+        "nodes",
+        "path",
+        "path_score",
+        "scale",
+        "schema",
+        "task",
+        "width_factors",
+    ]
     assert re.findall(r'"(\w+)":', text) == keys
     assert text.endswith("}\n") and text.count("\n") == 1
     lists = json.loads(text)  # lists where tuples were, integers where floats were: the same bytes
@@ -74,7 +84,10 @@ def test_hash_is_of_the_architecture_alone():
     g = draw()
     assert re.fullmatch("[0-9a-f]{12}", g.hash)
     assert g.hash == replace(g, path_score=0.5).hash
-    others = [n for _, n in neighbours(g)] + [replace(g, channels=3), replace(g, width_factors=(1, 1.5, 3))]
+    others = [n for _, n in neighbours(g)] + [
+        replace(g, channels=3),
+        replace(g, width_factors=(1, 1.5, 3)),
+    ]
     hashes = [other.hash for other in others]
     assert g.hash not in hashes and len(set(hashes)) == len(hashes)
 
@@ -157,7 +170,9 @@ def test_what_is_no_genotype_is_refused_in_one_line(change, wanted):
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_missing_field_is_refused(name):
-    assert name in refusal(lambda: Genotype.from_json(json.dumps({k: v for k, v in GOOD.items() if k != name})))
+    assert name in refusal(
+        lambda: Genotype.from_json(json.dumps({k: v for k, v in GOOD.items() if k != name}))
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", '"x"', "{}", '{"schema": 1}', b"\xff\xfe\x00",
@@ -172,16 +187,27 @@ def test_wrong_types_are_refused_without_json_too():
     refusal(lambda: Genotype(**{k: v for k, v in GOOD.items() if k != "schema"} | {"cells": None}))
 
 
-scalars = st.one_of(st.none(), st.booleans(), st.integers(-3, 5), st.floats(), st.text(max_size=3), st.just(10**400),
-                    st.just("skip"))
-containers = lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)  # noqa: E731
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 5),
+    st.floats(),
+    st.text(max_size=3),
+    st.just(10**400),
+    st.just("skip"),
+)
+containers = lambda inner: (
+    st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+)  # noqa: E731
 garbage = st.recursive(scalars, containers, max_leaves=8)
 
 
 def planted(data, tree):
     """``tree`` with garbage in one place, anywhere from the top to a leaf."""
     if isinstance(tree, (dict, list)) and tree and data.draw(st.integers(0, 4)):
-        key = data.draw(st.sampled_from(sorted(tree) if isinstance(tree, dict) else range(len(tree))))
+        key = data.draw(
+            st.sampled_from(sorted(tree) if isinstance(tree, dict) else range(len(tree)))
+        )
         copy = tree.copy()
         copy[key] = planted(data, tree[key])
         return copy
@@ -198,7 +224,11 @@ def test_garbage_anywhere_is_refused_or_round_trips(data):
         assert str(error).startswith("genotype") and "\n" not in str(error)
     else:
         again = g.to_json()
-        assert Genotype.from_json(again).to_json() == again and "NaN" not in again and "true" not in again
+        assert (
+            Genotype.from_json(again).to_json() == again
+            and "NaN" not in again
+            and "true" not in again
+        )
 
 
 # ---- paths, samples, fit ---------------------------------------------------------------------------------------------
@@ -222,7 +252,9 @@ def test_samples_are_valid_and_uniform():
     for counts in (paths, ops, sources):
         mean = counts.total() / len(counts)
         assert all(abs(c - mean) < 5 * mean**0.5 for c in counts.values()), counts
-    assert len(sources) == 3 and all(a < b for a, b in sources)  # node 1: each pair of its three sources, in order
+    assert len(sources) == 3 and all(
+        a < b for a, b in sources
+    )  # node 1: each pair of its three sources, in order
 
 
 @each_space
@@ -265,7 +297,9 @@ def test_neighbours_are_valid_distinct_and_one_edit_away(space):
         assert what.startswith("width") == (n.path != g.path)
 
 
-@pytest.mark.parametrize("path, widths", [((0, 0), 2), ((0, 1), 2), ((1, 0), 2), ((1, 1), 3), ((1, 2), 1)])
+@pytest.mark.parametrize(
+    "path, widths", [((0, 0), 2), ((0, 1), 2), ((1, 0), 2), ((1, 1), 3), ((1, 2), 1)]
+)
 def test_number_of_neighbours(path, widths):
     """L = N = 2: 8 edges x 5 other operations, 2 x 2 edges with a free source (44 edits); the legal width moves."""
     kinds = Counter(what.split(":")[0] for what, _ in neighbours(make(SMALL, draw().cells, path)))
@@ -281,8 +315,11 @@ def test_diff_is_symmetric_and_counts_edges_and_widths():
     a = make(SMALL, [[[("skip", 0), ("conv_3x3", 1)]] * 2] * 2, (0, 0))
     b = make(SMALL, [[[("skip", 0), ("conv_3x3", 1)], [("conv_3x3", 1), ("skip", 2)]]] * 2, (0, 1))
     assert diff(a, a) == []
-    assert diff(a, b) == ["width of layer 1: 0 -> 1", "layer 0, node 1: skip from 0 -> skip from 2",
-                          "layer 1, node 1: skip from 0 -> skip from 2"]
+    assert diff(a, b) == [
+        "width of layer 1: 0 -> 1",
+        "layer 0, node 1: skip from 0 -> skip from 2",
+        "layer 1, node 1: skip from 0 -> skip from 2",
+    ]
     turned = [re.sub(r"(skip from \d|\b\d) -> (.*)$", r"\2 -> \1", line) for line in diff(b, a)]
     assert turned == diff(a, b)
 

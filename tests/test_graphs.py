@@ -47,16 +47,33 @@ def test_genotype_has_the_path_and_all_cells():
     assert titles == ["width path 0-1 (Viterbi value 0.25)", "cell of layer 0", "cell of layer 1"]
     assert drawing.title == f"genotype for denoising, {SMALL.hash}"
     assert genotype_graph.draw_genotype(SMALL, title="mine").title == "mine"
-    assert "node 1 = skip of h(l-1) + dil 3x3 of node 0" in drawing.alt and "start, 1·W, 1.5·W" in drawing.alt
+    assert (
+        "node 1 = skip of h(l-1) + dil 3x3 of node 0" in drawing.alt
+        and "start, 1·W, 1.5·W" in drawing.alt
+    )
 
 
 def test_cell_labels_inputs_nodes_and_channels():
     labels = [[n.label for n in g.nodes] for g in genotype_graph.draw_genotype(SMALL).groups[1:]]
     assert labels == [
-        ["h(l-1)\nstart", "h(l-2)\nfirst conv", "node 0\n1·W", "node 1\n1·W", "output\n2 × 1·W = 2·W"],
-        ["h(l-1)\nlayer 0", "h(l-2)\nstart", "node 0\n1.5·W", "node 1\n1.5·W", "output\n2 × 1.5·W = 3·W"],
+        [
+            "h(l-1)\nstart",
+            "h(l-2)\nfirst conv",
+            "node 0\n1·W",
+            "node 1\n1·W",
+            "output\n2 × 1·W = 2·W",
+        ],
+        [
+            "h(l-1)\nlayer 0",
+            "h(l-2)\nstart",
+            "node 0\n1.5·W",
+            "node 1\n1.5·W",
+            "output\n2 × 1.5·W = 3·W",
+        ],
     ]
-    drawn = {(e.tail, e.head, e.op) for e in genotype_graph.draw_cell(SMALL, 1).groups[0].edges if e.op}
+    drawn = {
+        (e.tail, e.head, e.op) for e in genotype_graph.draw_cell(SMALL, 1).groups[0].edges if e.op
+    }
     assert ("layer 1 node 0", "layer 1 node 1", "dil_3x3") in drawn and len(drawn) == 4
     with pytest.raises(ValueError, match="layer = 2"):
         genotype_graph.draw_cell(SMALL, 2)
@@ -78,9 +95,14 @@ def test_path_of_one_width_and_of_other_factors():
 def test_difference_marks_changes_by_more_than_colour():
     drawing = genotype_graph.draw_difference(SMALL, EDITED)
     path, first, second = drawing.groups
-    assert [e.mark for e in path.edges].count("new") == 2 and path.title == "width path 1-1, was 0-1"
+    assert [e.mark for e in path.edges].count(
+        "new"
+    ) == 2 and path.title == "width path 1-1, was 0-1"
     marks = {(e.mark, e.op) for e in first.edges if e.mark in ("new", "old")}
-    assert marks == {("new", "skip"), ("old", "sep_5x5")} and first.title == "cell of layer 0, 1 edge changed"
+    assert (
+        marks == {("new", "skip"), ("old", "sep_5x5")}
+        and first.title == "cell of layer 0, 1 edge changed"
+    )
     assert second.title == "cell of layer 1, no edges changed"
     assert "2 changes" in drawing.title and drawing.alt == "; ".join(diff(SMALL, EDITED)) + "."
     assert "<b>+ skip</b>" in drawing.dot and "− sep 5x5" in drawing.dot
@@ -89,7 +111,11 @@ def test_difference_marks_changes_by_more_than_colour():
 
 def test_difference_of_equals_and_of_strangers():
     same = genotype_graph.draw_difference(SMALL, SMALL)
-    assert same.alt == "No difference." and "no changes" in same.title and "style=dashed" not in same.dot
+    assert (
+        same.alt == "No difference."
+        and "no changes" in same.title
+        and "style=dashed" not in same.dot
+    )
     with pytest.raises(ValueError, match="cannot compare: nodes"):
         genotype_graph.draw_difference(SMALL, sample(SPACE, random.Random(0)))
     with pytest.raises(ValueError, match="width_factors"):
@@ -105,12 +131,16 @@ def test_dot_text_names_operations_with_code_and_colour():
         colour = style.OP_COLOURS[name]
         chip = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[name].code}</font></td>'
         assert chip + f"<td>{name.replace('_', ' ')}</td>" in dot
-    assert "rankdir=LR" in dot and 'bgcolor="#FFFFFF"' in dot and dot.count("subgraph cluster_") == 3
+    assert (
+        "rankdir=LR" in dot and 'bgcolor="#FFFFFF"' in dot and dot.count("subgraph cluster_") == 3
+    )
     assert '"layer 0 h(l-1)" -> "layer 0 h(l-1) to layer 0 node 0"' in dot
 
 
 def test_equal_genotypes_give_equal_dot():
-    assert genotype_graph.draw_genotype(SMALL).dot == genotype_graph.draw_genotype(replace(SMALL)).dot
+    assert (
+        genotype_graph.draw_genotype(SMALL).dot == genotype_graph.draw_genotype(replace(SMALL)).dot
+    )
     assert genotype_graph.draw_genotype(SMALL) == genotype_graph.draw_genotype(replace(SMALL))
 
 
@@ -126,13 +156,32 @@ def test_svg_describes_itself(backend):
     drawing = genotype_graph.draw_genotype(SMALL)
     svg = drawing._repr_svg_()
     root = ET.fromstring(svg)
-    assert svg.startswith("<svg") and root.get("role") == "img" and root.get("aria-label") == drawing.title
+    assert (
+        svg.startswith("<svg")
+        and root.get("role") == "img"
+        and root.get("aria-label") == drawing.title
+    )
     assert root.find("{*}title").text == drawing.title and root.find("{*}desc").text == drawing.alt
     words = " ".join(root.itertext())
-    for text in ("conv 3x3", "sep 5x5", "dil 3x3", "skip", "c3", "h(l-1)", "2 × 1.5·W = 3·W", "width path 0-1"):
+    for text in (
+        "conv 3x3",
+        "sep 5x5",
+        "dil 3x3",
+        "skip",
+        "c3",
+        "h(l-1)",
+        "2 × 1.5·W = 3·W",
+        "width path 0-1",
+    ):
         assert text in words
-    assert "max-width: 100%" in root.get("style") and root.get("viewBox")  # never wider than the page
-    assert "#ffffff" in svg.lower() and "DejaVu Sans" in svg and svg.count("DejaVu") == svg.count("Verdana, sans-serif")
+    assert "max-width: 100%" in root.get("style") and root.get(
+        "viewBox"
+    )  # never wider than the page
+    assert (
+        "#ffffff" in svg.lower()
+        and "DejaVu Sans" in svg
+        and svg.count("DejaVu") == svg.count("Verdana, sans-serif")
+    )
 
 
 def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
@@ -165,13 +214,18 @@ def test_groups_stand_in_order(backend):
     for seed in range(12 if backend == "pygraphviz" else 2):
         genotype = sample(SPACE, random.Random(seed))
         other = random.Random(seed).choice(list(neighbours(genotype)))[1]
-        for drawing in (genotype_graph.draw_genotype(genotype), genotype_graph.draw_difference(genotype, other)):
+        for drawing in (
+            genotype_graph.draw_genotype(genotype),
+            genotype_graph.draw_difference(genotype, other),
+        ):
             if backend == "matplotlib":
                 figure = layered._figure(drawing)
                 tops = [-ax.get_position().y0 for ax in figure.axes]
             else:
                 root = ET.fromstring(drawing.svg())
-                heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")}
+                heights = {
+                    "".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")
+                }
                 tops = [heights[group.title] for group in drawing.groups]
             assert tops == sorted(tops) and len(set(tops)) == 4
 
@@ -182,8 +236,14 @@ def test_fallback_boxes_do_not_overlap():
         for group in genotype_graph.draw_genotype(genotype).groups:
             places, chains = layered._layout(group)
             named = [p for k, p in places.items() if not k.startswith("bend")]
-            assert all(a[0] != b[0] or abs(a[1] - b[1]) > 0.85 for i, a in enumerate(named) for b in named[:i])
-            assert all(places[x][0] < places[y][0] for chain in chains for x, y in zip(chain, chain[1:]))
+            assert all(
+                a[0] != b[0] or abs(a[1] - b[1]) > 0.85
+                for i, a in enumerate(named)
+                for b in named[:i]
+            )
+            assert all(
+                places[x][0] < places[y][0] for chain in chains for x, y in zip(chain, chain[1:])
+            )
 
 
 def test_fallback_draws_every_operation_and_mark():
@@ -200,7 +260,9 @@ def test_fallback_draws_every_operation_and_mark():
 
 def test_the_dot_program_comes_first(monkeypatch, tmp_path):
     program = tmp_path / "dot"
-    say = "print('<svg><text>', sys.argv[1], sys.stdin.read().startswith('digraph'), '</text></svg>')"
+    say = (
+        "print('<svg><text>', sys.argv[1], sys.stdin.read().startswith('digraph'), '</text></svg>')"
+    )
     program.write_text(f"#!{sys.executable}\nimport sys\n{say}\n")
     program.chmod(0o755)
     monkeypatch.setattr(values.shutil, "which", lambda name: str(program))
@@ -216,10 +278,14 @@ def test_drawing_needs_no_graphviz_package(monkeypatch):
 
 
 def test_drawing_is_silent_and_never_loads_torch():
-    code = ("import os, random, sys; from hinas_lab.space.genotype import sample;"
-            "from hinas_lab.config import SearchSpace; from hinas_lab.draw import genotype_graph as graphs, plots, style;"
-            "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
-            "assert 'FONTCONFIG_FILE' not in os.environ;"
-            "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])")
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60)
+    code = (
+        "import os, random, sys; from hinas_lab.space.genotype import sample;"
+        "from hinas_lab.config import SearchSpace; from hinas_lab.draw import genotype_graph as graphs, plots, style;"
+        "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
+        "assert 'FONTCONFIG_FILE' not in os.environ;"
+        "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60
+    )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")

@@ -71,8 +71,13 @@ def test_a_rung_is_the_mean_over_the_squares(ladder):
     rung = ladder.rung("gray", lambda image: np.full_like(image, 0.5))
     squares = {name: ladder.protocol.clean(picture) for name, picture in ladder.pictures.items()}
     assert set(squares) == {"camera", "chelsea", "coffee"}
-    assert all(square.shape == (32, 32) for square in squares.values()) and np.array_equal(ladder.clean, squares["chelsea"])
-    assert rung.psnr == pytest.approx(np.mean([-10 * math.log10(np.mean((square - 0.5) ** 2)) for square in squares.values()]), abs=1e-3)
+    assert all(square.shape == (32, 32) for square in squares.values()) and np.array_equal(
+        ladder.clean, squares["chelsea"]
+    )
+    assert rung.psnr == pytest.approx(
+        np.mean([-10 * math.log10(np.mean((square - 0.5) ** 2)) for square in squares.values()]),
+        abs=1e-3,
+    )
     assert rung.patch.shape == (32, 32) and np.all(rung.patch == 0.5)
 
 
@@ -97,7 +102,12 @@ def test_centred_squares():
 
 def test_the_ladder_is_for_denoising(tmp_path):
     shutil.copytree(FOLDER / "supernet", tmp_path / "sr")
-    text = (tmp_path / "sr/config.json").read_text().replace('"task": "denoise"', '"task": "sr"').replace('"scale": 1', '"scale": 4')
+    text = (
+        (tmp_path / "sr/config.json")
+        .read_text()
+        .replace('"task": "denoise"', '"task": "sr"')
+        .replace('"scale": 1', '"scale": 4')
+    )
     (tmp_path / "sr/config.json").write_text(text)
     with pytest.raises(ValueError):
         Ladder(tmp_path / "sr")
@@ -111,10 +121,14 @@ def test_recorded_nets_are_what_they_are_called(name, tmp_path):
     """Each is found, unchanged, for the preset it was made with, and loads; nothing is run or written."""
     task = "sr" if name.endswith("-sr") else "denoise"
     settings = with_seed(preset("classroom", task), 0)
-    genotype = load_genotype(searched("classroom-sr" if task == "sr" else "supernet", settings, folder=tmp_path))
+    genotype = load_genotype(
+        searched("classroom-sr" if task == "sr" else "supernet", settings, folder=tmp_path)
+    )
     run = trained(name, genotype, settings, folder=tmp_path)
     assert run == FOLDER / name and not list(tmp_path.iterdir())
-    assert from_dict(TrainConfig, read_header(run)["train"]) == replace(settings.train, **NETS[name](settings))
+    assert from_dict(TrainConfig, read_header(run)["train"]) == replace(
+        settings.train, **NETS[name](settings)
+    )
     net, info = load_network(run)
     assert net.genotype == genotype and info["seed"] == 0 and info["preset"] == "classroom"
     assert sum(f.stat().st_size for f in run.iterdir()) <= 150_000
@@ -122,9 +136,17 @@ def test_recorded_nets_are_what_they_are_called(name, tmp_path):
 
 def test_the_recorded_supernet_decodes_to_its_genotype():
     ladder = Ladder(FOLDER / "supernet", square=16)
-    assert ladder.genotype == load_genotype(FOLDER / "supernet") == load_genotype(recorded_run("classroom"))
+    assert (
+        ladder.genotype
+        == load_genotype(FOLDER / "supernet")
+        == load_genotype(recorded_run("classroom"))
+    )
     assert load_supernet(FOLDER / "supernet")[2]["search"]["seed"] == 0
-    assert {"supernet", *NETS} <= {p.name for p in FOLDER.iterdir() if p.is_dir()} <= {"supernet", *NETS, *KEPT}
+    assert (
+        {"supernet", *NETS}
+        <= {p.name for p in FOLDER.iterdir() if p.is_dir()}
+        <= {"supernet", *NETS, *KEPT}
+    )
     assert sum(f.stat().st_size for f in FOLDER.rglob("*") if f.is_file()) <= 2_200_000
 
 
@@ -135,12 +157,23 @@ def test_nets_of_the_campaign_are_those_of_its_records(name):
     row = next(r for r in recorded(study)["rows"] if wanted.items() <= r.items())
     net, info = load_network(FOLDER / name)
     assert (row.get("weights") or row["key"]) == kept_key(name)
-    assert (info["parameters"], info["seed"], info["task"]) == (row["parameters"], row["seed"], row["task"])
-    assert read_header(FOLDER / name)["data"] == "builtin" and sum(f.stat().st_size for f in (FOLDER / name).iterdir()) <= 150_000
+    assert (info["parameters"], info["seed"], info["task"]) == (
+        row["parameters"],
+        row["seed"],
+        row["task"],
+    )
+    assert (
+        read_header(FOLDER / name)["data"] == "builtin"
+        and sum(f.stat().st_size for f in (FOLDER / name).iterdir()) <= 150_000
+    )
     if row.get("test", "builtin") == "builtin":
-        level, how = (50.0, "whole") if info["task"] == "denoise" else (info["scale"], "sr-standard")
+        level, how = (
+            (50.0, "whole") if info["task"] == "denoise" else (info["scale"], "sr-standard")
+        )
         told = measure(lambda image: restore_array(net, image, clip=False), level, "builtin", how)
-        assert [told[k] for k in ("psnr", "ssim", "gmsd")] == pytest.approx([row[k] for k in ("psnr", "ssim", "gmsd")], abs=2e-3)
+        assert [told[k] for k in ("psnr", "ssim", "gmsd")] == pytest.approx(
+            [row[k] for k in ("psnr", "ssim", "gmsd")], abs=2e-3
+        )
 
 
 def test_another_seed_or_live_is_run(search, tmp_path, capsys):
@@ -149,13 +182,24 @@ def test_another_seed_or_live_is_run(search, tmp_path, capsys):
     assert first == tmp_path / "net" and (first / "best.safetensors").exists()
     assert "20 of 20" in capsys.readouterr().out
     shutil.copytree(tmp_path / "net", tmp_path / "record" / "net")
-    assert trained("net", genotype, TINY, folder=tmp_path / "b", record=tmp_path / "record") == tmp_path / "record" / "net"
+    assert (
+        trained("net", genotype, TINY, folder=tmp_path / "b", record=tmp_path / "record")
+        == tmp_path / "record" / "net"
+    )
     for settings, live in ((with_seed(TINY, 1), False), (TINY, True)):
         folder = tmp_path / f"live{live}"
-        assert trained("net", genotype, settings, live=live, folder=folder, record=tmp_path / "record") == folder / "net"
-    assert trained("net", genotype, TINY, live=True, folder=folder) == folder / "net"  # finished: taken as it is
+        assert (
+            trained("net", genotype, settings, live=live, folder=folder, record=tmp_path / "record")
+            == folder / "net"
+        )
+    assert (
+        trained("net", genotype, TINY, live=True, folder=folder) == folder / "net"
+    )  # finished: taken as it is
     other = with_seed(TINY, 1)
-    assert searched("supernet", other, folder=tmp_path / "c", record=search.parent) == tmp_path / "c" / "supernet"
+    assert (
+        searched("supernet", other, folder=tmp_path / "c", record=search.parent)
+        == tmp_path / "c" / "supernet"
+    )
     assert searched("supernet", TINY, folder=tmp_path / "d", record=search.parent) == search
 
 
@@ -166,7 +210,11 @@ def rung(name: str, psnr: float) -> Rung:
     return Rung(name=name, psnr=psnr, ssim=psnr / 50, patch=np.full((8, 8), 0.5))
 
 
-RUNGS = [(rung("soft", 25.0), rung("soft", 26.0)), (rung("decoded", 15.0), rung("decoded", 18.0)), (rung("retrained", 27.0),)]
+RUNGS = [
+    (rung("soft", 25.0), rung("soft", 26.0)),
+    (rung("decoded", 15.0), rung("decoded", 18.0)),
+    (rung("retrained", 27.0),),
+]
 
 
 def test_plot_ladder_shows_every_number_once():
@@ -174,13 +222,22 @@ def test_plot_ladder_shows_every_number_once():
         ax = views.plot_ladder(RUNGS, ax=Figure().subplots(), floor=14.9)
     assert [t.get_text() for t in ax.get_xticklabels()] == ["soft", "decoded", "retrained"]
     assert [t.get_text() for t in ax.texts] == ["26.00", "18.00", "27.00"]
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == [views.RAW, views.ANEW, "trained alone", "noisy: 14.90 dB"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        views.RAW,
+        views.ANEW,
+        "trained alone",
+        "noisy: 14.90 dB",
+    ]
 
 
 def test_figure_ladder_has_a_patch_under_each_rung():
     with theme():
         figure = views.figure_ladder(RUNGS)
-    assert [ax.get_title() for ax in figure.axes[1:]] == ["mean SSIM 0.520", "mean SSIM 0.360", "mean SSIM 0.540"]
+    assert [ax.get_title() for ax in figure.axes[1:]] == [
+        "mean SSIM 0.520",
+        "mean SSIM 0.360",
+        "mean SSIM 0.540",
+    ]
     figure.draw_without_rendering()
 
 
@@ -195,8 +252,16 @@ def test_figure_sharpness_shows_weights_and_patches(ladder):
 
 
 def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Row:
-    return Row(method=method, image=image, protocol=protocol, sigma=50.0, psnr=psnr, ssim=psnr / 50, seconds=0.0,
-               restored=np.full((8, 8), 0.5))
+    return Row(
+        method=method,
+        image=image,
+        protocol=protocol,
+        sigma=50.0,
+        psnr=psnr,
+        ssim=psnr / 50,
+        seconds=0.0,
+        restored=np.full((8, 8), 0.5),
+    )
 
 
 def test_rows_as_a_table_and_as_pictures():

@@ -36,7 +36,10 @@ def grad(y: torch.Tensor, x: torch.Tensor, **kwargs) -> torch.Tensor:
 @toys
 @points
 def test_first_derivatives_are_those_of_autograd(toy, w, a, xi):
-    for loss, by in ((toy.train, (toy.train_w, toy.train_a)), (toy.valid, (toy.valid_w, toy.valid_a))):
+    for loss, by in (
+        (toy.train, (toy.train_w, toy.train_a)),
+        (toy.valid, (toy.valid_w, toy.valid_a)),
+    ):
         W, A = leaf(w), leaf(a)
         for mine, theirs in zip(by, torch.autograd.grad(loss(W, A), (W, A))):
             assert mine(w, a) == pytest.approx(theirs.item(), abs=1e-12)
@@ -51,7 +54,9 @@ def test_the_exact_gradient_is_that_of_the_best_response(toy, w, a, xi):
     best = leaf(w)
     for _ in range(400):
         best = best - 0.5 * grad(toy.train(best, A), best, create_graph=True)
-    assert gradient(toy, "exact", w, a) == pytest.approx(grad(toy.valid(best, A), A).item(), abs=1e-9)
+    assert gradient(toy, "exact", w, a) == pytest.approx(
+        grad(toy.valid(best, A), A).item(), abs=1e-9
+    )
 
 
 @toys
@@ -64,7 +69,9 @@ def test_one_step_ahead_is_autograd_through_the_step(toy, w, a, xi):
     assert gradient(toy, "unrolled", w, a, xi) == pytest.approx(truth, abs=1e-12)
     assert gradient(toy, "finite differences", w, a, xi) == pytest.approx(truth, abs=1e-9)
     W, A = leaf(w), leaf(a)
-    assert gradient(toy, "first order", w, a, xi) == pytest.approx(grad(toy.valid(W, A), A).item(), abs=1e-12)
+    assert gradient(toy, "first order", w, a, xi) == pytest.approx(
+        grad(toy.valid(W, A), A).item(), abs=1e-12
+    )
 
 
 @points
@@ -79,7 +86,10 @@ def test_the_chase_as_the_lesson_tells_it(w, a, xi):
 @pytest.mark.parametrize("decay", [0.25, 1.0])
 def test_in_the_share_first_order_points_the_right_way(a, decay):
     toy = Share(decay)
-    exact, first = gradient(toy, "exact", 0.0, a), gradient(toy, "first order", toy.best_response(a), a)
+    exact, first = (
+        gradient(toy, "exact", 0.0, a),
+        gradient(toy, "first order", toy.best_response(a), a),
+    )
     r = decay / (1 + decay)
     assert (exact, first) == (pytest.approx(r**2 * (a - 1)), pytest.approx(r * (a - 1)))
     assert np.sign(exact) == np.sign(first) == np.sign(a - 1)
@@ -90,7 +100,9 @@ def test_descent_finds_the_solution_or_stands_still(rule):
     w, a = descend(Chase(), rule, steps=3000)
     assert w.shape == a.shape == (3001,) and (w[0], a[0]) == (0.0, -1.0)
     if rule == "first order":
-        assert (a == -1).all() and w[-1] == pytest.approx(-1)  # the weight obeys, the architecture never learns
+        assert (a == -1).all() and w[-1] == pytest.approx(
+            -1
+        )  # the weight obeys, the architecture never learns
     else:
         assert a[-1] == pytest.approx(1, abs=1e-4) and w[-1] == pytest.approx(1, abs=1e-4)
     w, a = descend(Share(), rule, steps=3000)
@@ -132,7 +144,9 @@ def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
     for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
-        assert len(ids) >= 3 and ids == [f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]]
+        assert len(ids) >= 3 and ids == [
+            f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]
+        ]
 
 
 @each_question
@@ -155,7 +169,11 @@ def test_a_question_for_everyone(id):
 def test_everybody_has_numbers_of_their_own(id):
     texts = {lessons.question(id, f"student {i}").text for i in range(40)}
     assert len(texts) >= 2
-    assert lessons.question(id, "Ada") == lessons.question(id, "  ada ") == lessons.question(id, student="ADA")
+    assert (
+        lessons.question(id, "Ada")
+        == lessons.question(id, "  ada ")
+        == lessons.question(id, student="ADA")
+    )
     assert lessons.question(id) == lessons.question(id, None) == lessons.question(id, ...)
 
 
@@ -206,30 +224,64 @@ def test_no_answer_raises(id):
         if answer is None or answer is ...:
             assert verdict.state == "not answered yet" and verdict.text == lessons.question(id).text
         else:
-            assert verdict.state == "cannot be read" or (isinstance(right, tuple) and verdict.state == "not yet"), answer
-        assert len(repr(verdict)) < 2000 and verdict._repr_markdown_().startswith(f"**{id}: {verdict.state}.**")
+            assert verdict.state == "cannot be read" or (
+                isinstance(right, tuple) and verdict.state == "not yet"
+            ), answer
+        assert len(repr(verdict)) < 2000 and verdict._repr_markdown_().startswith(
+            f"**{id}: {verdict.state}.**"
+        )
     words = f"one of {', '.join(map(repr, QUESTIONS[id].options))}"
-    kinds = {tuple: "a path such as", str: words, int: "a number such as 3", float: "a number such as 0.5"}
+    kinds = {
+        tuple: "a path such as",
+        str: words,
+        int: "a number such as 3",
+        float: "a number such as 0.5",
+    }
     assert kinds[type(right)] in lessons.check(id, Awkward()).text
 
 
 def test_numbers_in_every_form():
     right = solve("01.a", "Ada")
-    for answer in (right, float(right), np.int8(right), np.array(right), np.array([right]), torch.tensor(right), Fraction(right)):
+    for answer in (
+        right,
+        float(right),
+        np.int8(right),
+        np.array(right),
+        np.array([right]),
+        torch.tensor(right),
+        Fraction(right),
+    ):
         assert lessons.check("01.a", answer, student="Ada")
-    assert not lessons.check("01.a", right + 1, student="Ada") and not lessons.check("01.a", right + 0.01, student="Ada")
+    assert not lessons.check("01.a", right + 1, student="Ada") and not lessons.check(
+        "01.a", right + 0.01, student="Ada"
+    )
     path = solve("02.b", "Ada")
-    for answer in (path, list(path), np.array(path), torch.tensor(path), "-".join(map(str, path)), str(path)):
+    for answer in (
+        path,
+        list(path),
+        np.array(path),
+        torch.tensor(path),
+        "-".join(map(str, path)),
+        str(path),
+    ):
         assert lessons.check("02.b", answer, student="Ada")
     word = solve("01.b", "Ada")
-    assert lessons.check("01.b", f" {word.upper()}", student="Ada") and lessons.check("01.b", np.str_(word), student="Ada")
+    assert lessons.check("01.b", f" {word.upper()}", student="Ada") and lessons.check(
+        "01.b", np.str_(word), student="Ada"
+    )
 
 
 def test_the_tolerance_is_the_one_stated():
     right, within = solve("05.c"), QUESTIONS["05.c"].within
     assert f"within {within:g}" in lessons.question("05.c").text
-    assert lessons.check("05.c", right + 0.99 * within) and lessons.check("05.c", right - 0.99 * within)
-    assert lessons.check("05.c", right + 1.01 * within).state == lessons.check("05.c", right - 1.01 * within).state == "not yet"
+    assert lessons.check("05.c", right + 0.99 * within) and lessons.check(
+        "05.c", right - 0.99 * within
+    )
+    assert (
+        lessons.check("05.c", right + 1.01 * within).state
+        == lessons.check("05.c", right - 1.01 * within).state
+        == "not yet"
+    )
     share = lessons.check("04.d", 100 * solve("04.d"))
     assert share.state == "not yet" and "between 0 and 1" in share.text
 
@@ -244,7 +296,13 @@ def test_hints_say_more_each_time_and_belong_to_one_student():
 
 
 def test_an_unknown_id_names_its_neighbours():
-    for id, near in (("3.b", "03.b"), ("01a", "01.a"), ("03.z", "03.a"), (None, "01.a"), (1.5, "0")):
+    for id, near in (
+        ("3.b", "03.b"),
+        ("01a", "01.a"),
+        ("03.z", "03.a"),
+        (None, "01.a"),
+        (1.5, "0"),
+    ):
         for call in (lessons.question, lambda i: lessons.check(i, 3)):
             with pytest.raises(ValueError, match=f"no question .*did you mean.*{near}"):
                 call(id)
@@ -261,7 +319,12 @@ def test_answers_worked_out_another_way():
         numbers = lambda id: [float(x) for x in re.findall(r"-?\d+\.\d+", text(id))]  # noqa: B023, E731
         n = int(number_in(text("01.a"), r"has (\d+) nodes"))
         assert solve("01.a", name) == n * (n + 3) // 2
-        row = dict(zip(("conv_3x3", "sep_3x3", "sep_5x5", "dil_3x3", "dil_5x5", "skip", "none"), numbers("01.b")))
+        row = dict(
+            zip(
+                ("conv_3x3", "sep_3x3", "sep_5x5", "dil_3x3", "dil_5x5", "skip", "none"),
+                numbers("01.b"),
+            )
+        )
         assert row.pop("none") > max(row.values()) and solve("01.b", name) == max(row, key=row.get)
         before, after = numbers("01.f")
         assert solve("01.f", name) == pytest.approx(before / after)
@@ -279,17 +342,26 @@ def test_answers_worked_out_another_way():
         assert solve("05.b", name) == pytest.approx(10 * np.log10(k))
         a, b = numbers("05.e")[:2]
         assert solve("05.e", name) == pytest.approx((2 * a * b + 1e-4) / (a * a + b * b + 1e-4))
-        h, w, s = (int(x) for x in re.search(r"of (\d+) x (\d+) pixels .* at x(\d)", text("06.c")).groups())
+        h, w, s = (
+            int(x) for x in re.search(r"of (\d+) x (\d+) pixels .* at x(\d)", text("06.c")).groups()
+        )
         assert solve("06.c", name) == (h - h % s - 2 * s) * (w - w % s - 2 * s)
         s = int(number_in(text("06.b"), r"first by (\d)"))
         assert solve("06.b", name) == s * s
-        n, (one, spread, two, same) = int(number_in(text("10.a"), r"trained (\d+) times")), numbers("10.a")[:4]
+        n, (one, spread, two, same) = (
+            int(number_in(text("10.a"), r"trained (\d+) times")),
+            numbers("10.a")[:4],
+        )
         assert spread == same and one > two
-        assert solve("10.a", name) == pytest.approx({3: 2.776, 4: 2.447, 5: 2.306}[n] * spread * (2 / n) ** 0.5, rel=1e-3)
+        assert solve("10.a", name) == pytest.approx(
+            {3: 2.776, 4: 2.447, 5: 2.306}[n] * spread * (2 / n) ** 0.5, rel=1e-3
+        )
         one, two, gain = numbers("10.b")
         assert solve("10.b", name) == pytest.approx(one - two - gain, abs=1e-3)
         best, count = 0.0, 0
-        for _, value in sorted((float(s), float(p)) for s, p in re.findall(r"([\d.]+) s +([\d.]+) dB", text("10.c"))):
+        for _, value in sorted(
+            (float(s), float(p)) for s, p in re.findall(r"([\d.]+) s +([\d.]+) dB", text("10.c"))
+        ):
             best, count = max(best, value), count + (value > best)
         assert solve("10.c", name) == count
 
@@ -297,7 +369,11 @@ def test_answers_worked_out_another_way():
 def test_paths_worked_out_another_way():
     """Viterbi, greedy, counts and chance levels by listing everything."""
     steps = lambda p: list(zip((0, *p), p))  # noqa: E731
-    legal = lambda layers, widths: [p for p in product(range(widths), repeat=layers) if all(abs(a - b) <= 1 for a, b in steps(p))]  # noqa: E731
+    legal = lambda layers, widths: [
+        p
+        for p in product(range(widths), repeat=layers)
+        if all(abs(a - b) <= 1 for a, b in steps(p))
+    ]  # noqa: E731
     for name in NAMES:
         weights = {}
         for line in re.findall(r"into layer.*", lessons.question("02.b", name).text):
@@ -306,12 +382,24 @@ def test_paths_worked_out_another_way():
         value = lambda p: np.prod([weights[l, a, b] for l, (a, b) in enumerate(steps(p))])  # noqa: B023, E731
         assert sum(map(value, legal(3, 3))) == pytest.approx(1)
         assert solve("02.b", name) == max(legal(3, 3), key=value)
-        layers, widths = map(int, re.search(r"(\d) layers and (\d) widths", lessons.question("02.a", name).text).groups())
+        layers, widths = map(
+            int,
+            re.search(r"(\d) layers and (\d) widths", lessons.question("02.a", name).text).groups(),
+        )
         assert solve("02.a", name) == len(legal(layers, widths))
-        layers, widths = map(int, re.search(r"(\d) layers, (\d) widths", lessons.question("02.e", name).text).groups())
-        p = lambda path: np.prod([1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)])  # noqa: B023, E731
-        assert solve("02.e", name) == pytest.approx(sum(p(x) for x in legal(layers, widths) if x[-1] == max(x)))
-    assert len(legal(3, 3)) == 12 and sum(x[-1] == max(x) for x in legal(3, 3)) == 8  # 8 of 12, 69 %: the paper's supernet
+        layers, widths = map(
+            int,
+            re.search(r"(\d) layers, (\d) widths", lessons.question("02.e", name).text).groups(),
+        )
+        p = lambda path: np.prod(
+            [1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)]
+        )  # noqa: B023, E731
+        assert solve("02.e", name) == pytest.approx(
+            sum(p(x) for x in legal(layers, widths) if x[-1] == max(x))
+        )
+    assert (
+        len(legal(3, 3)) == 12 and sum(x[-1] == max(x) for x in legal(3, 3)) == 8
+    )  # 8 of 12, 69 %: the paper's supernet
     p = lambda path: np.prod([1 / sum(0 <= a + d < 3 for d in (-1, 0, 1)) for a, _ in steps(path)])  # noqa: E731
     assert sum(p(x) for x in legal(3, 3) if x[-1] == max(x)) == pytest.approx(0.694, abs=1e-3)
 
@@ -322,7 +410,11 @@ def test_costs_counted_in_real_modules():
     count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
     for name in NAMES:
         _, v, answer, _ = variant("01.d", name)
-        convs = [m for m in make_op(v["op"], v["channels"], affine=False).modules() if isinstance(m, nn.Conv2d)]
+        convs = [
+            m
+            for m in make_op(v["op"], v["channels"], affine=False).modules()
+            if isinstance(m, nn.Conv2d)
+        ]
         assert answer == sum(map(count, convs))
         _, v, answer, _ = variant("04.b", name)
         old, new = (count(make_op(v[key], v["channels"], affine=True)) for key in ("old", "new"))
@@ -349,7 +441,7 @@ def my_decode_cell(alpha, nodes, last=6, keep=2):
     names = ("conv_3x3", "sep_3x3", "sep_5x5", "dil_3x3", "dil_5x5", "skip", "none")
     p, cell, start = my_softmax(alpha), [], 0
     for node in range(nodes):
-        rows = p[start:start + node + 2, :last]
+        rows = p[start : start + node + 2, :last]
         sources = sorted(np.argsort(-rows.max(-1))[:keep].tolist())
         cell.append([(names[rows[j].argmax()], j) for j in sources])
         start += node + 2
@@ -363,7 +455,9 @@ def my_path_probability(weights, path):
 def my_viterbi(weights):
     best = {0: (1.0, ())}
     for w in weights:
-        best = {i: max((p * w[k, i], (*path, i)) for k, (p, path) in best.items()) for i in range(3)}
+        best = {
+            i: max((p * w[k, i], (*path, i)) for k, (p, path) in best.items()) for i in range(3)
+        }
     return max(best.values())[1]
 
 
@@ -392,24 +486,56 @@ def where() -> int:
 RIGHT = {"ex01.softmax": my_softmax, "ex01": my_decode_cell, "ex02.path": my_path_probability, "ex02": my_viterbi, "ex03": my_psnr,
          "ex03.average": my_averaged_psnr}  # fmt: skip
 WRONG = {
-    "sum over the wrong axis": ("ex01.softmax", lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(0), "x = "),
-    "overflow": ("ex01.softmax", lambda x: np.exp(np.minimum(x, 700)) / np.exp(np.minimum(x, 700)).sum(-1, keepdims=True), "x = "),
-    "none kept": ("ex01", lambda alpha, nodes: my_decode_cell(alpha, nodes, last=7), "expected `((('"),
+    "sum over the wrong axis": (
+        "ex01.softmax",
+        lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(0),
+        "x = ",
+    ),
+    "overflow": (
+        "ex01.softmax",
+        lambda x: np.exp(np.minimum(x, 700)) / np.exp(np.minimum(x, 700)).sum(-1, keepdims=True),
+        "x = ",
+    ),
+    "none kept": (
+        "ex01",
+        lambda alpha, nodes: my_decode_cell(alpha, nodes, last=7),
+        "expected `((('",
+    ),
     "three edges": ("ex01", lambda alpha, nodes: my_decode_cell(alpha, nodes, keep=3), "alpha = "),
-    "sum of logs": ("ex02.path", lambda weights, path: np.log(my_path_probability(weights, path)), "path = ("),
+    "sum of logs": (
+        "ex02.path",
+        lambda weights, path: np.log(my_path_probability(weights, path)),
+        "path = (",
+    ),
     "greedy": ("ex02", my_greedy, "weights = "),
     "with the start": ("ex02", lambda weights: (0, *my_viterbi(weights)), "got `(0, "),
     "generator": ("ex02", lambda weights: endless(), "got `<generator"),
-    "awkward array": ("ex02", lambda weights: np.array([Unshown(), None]), "got an array of shape (2,)"),
+    "awkward array": (
+        "ex02",
+        lambda weights: np.array([Unshown(), None]),
+        "got an array of shape (2,)",
+    ),
     "awkward": ("ex02", lambda weights: Awkward(), "expected `("),
     "raises": ("ex02", lambda weights: 1 // 0, "it raised ZeroDivisionError: "),
     "where": ("ex02", lambda weights: {}[0], f"KeyError: 0 (line {where()} of the cell)"),
     "leaves": ("ex02", lambda weights: sys.exit(3), "it raised SystemExit: 3"),
     "arguments": ("ex02", lambda: 1, "it raised TypeError: "),
     "natural log": ("ex03", lambda image, truth: my_psnr(image, truth) * np.log(10), "expected `"),
-    "equal images": ("ex03", lambda image, truth: min(100.0, my_psnr(image, truth)), "expected `inf`, got `100.0`"),
-    "one noise": ("ex03.average", lambda clean, sigma, k, rng: my_averaged_psnr(clean, sigma, 1, rng), "k = 4"),
-    "nothing later": ("ex02", lambda weights: my_viterbi(weights) if len(weights) < 4 else None, "got `None`"),
+    "equal images": (
+        "ex03",
+        lambda image, truth: min(100.0, my_psnr(image, truth)),
+        "expected `inf`, got `100.0`",
+    ),
+    "one noise": (
+        "ex03.average",
+        lambda clean, sigma, k, rng: my_averaged_psnr(clean, sigma, 1, rng),
+        "k = 4",
+    ),
+    "nothing later": (
+        "ex02",
+        lambda weights: my_viterbi(weights) if len(weights) < 4 else None,
+        "got `None`",
+    ),
 }
 
 
@@ -455,8 +581,12 @@ def test_a_function_may_spoil_its_input():
 
 # their notebooks
 
-EXERCISE_NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb"))
-each_exercise_notebook = pytest.mark.parametrize("path", EXERCISE_NOTEBOOKS, ids=lambda path: path.stem)
+EXERCISE_NOTEBOOKS = sorted(
+    (Path(__file__).parent.parent / "notebooks" / "exercises").glob("*.ipynb")
+)
+each_exercise_notebook = pytest.mark.parametrize(
+    "path", EXERCISE_NOTEBOOKS, ids=lambda path: path.stem
+)
 
 
 @each_exercise_notebook
@@ -481,13 +611,19 @@ def test_an_untouched_exercise_runs(path, tmp_path):
     tool = runpy.run_path(str(Path(__file__).parent.parent / "tools" / "store_notebooks.py"))
     nb = nbformat.read(path, as_version=4)
     tool["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
-    shown = "".join(output.get("data", {}).get("text/plain", "") for cell in nb.cells for output in cell.get("outputs", []))
+    shown = "".join(
+        output.get("data", {}).get("text/plain", "")
+        for cell in nb.cells
+        for output in cell.get("outputs", [])
+    )
     assert "not answered yet" in shown and "not yet." not in shown and "cannot be read" not in shown
 
 
 def test_a_path_as_text_keeps_its_signs():
     read = lambda text: questions._read(text, (0, 0, 0), ())  # noqa: E731
-    assert read("1-2-2") == read("(1, 2, 2)") == read("1 -> 2 -> 2") == read(" [1,2,2]") == (1, 2, 2)
+    assert (
+        read("1-2-2") == read("(1, 2, 2)") == read("1 -> 2 -> 2") == read(" [1,2,2]") == (1, 2, 2)
+    )
     assert read("0, -1, 1") == (0, -1, 1)
     for wrong in ("0.5, 1, 2", "none", ""):
         with pytest.raises(ValueError):

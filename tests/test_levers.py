@@ -32,8 +32,12 @@ from hinas_lab.training.numerics import gradients, loss_of, loss_terms, precisio
 from hinas_lab.training.optimisers import make_optimizer, set_gradients
 
 SMALL = SearchSpace(layers=2, nodes=2, width=2, width_factors=(1.0, 2.0), stem=3)
-SPACES = {"sharing": SMALL, "no sharing": replace(SMALL, cell_sharing="off"), "affine": replace(SMALL, cell_sharing="tied", affine=True),
-          "aspp, x2, colour": replace(SMALL, task="sr", scale=2, channels=3, end="aspp")}
+SPACES = {
+    "sharing": SMALL,
+    "no sharing": replace(SMALL, cell_sharing="off"),
+    "affine": replace(SMALL, cell_sharing="tied", affine=True),
+    "aspp, x2, colour": replace(SMALL, task="sr", scale=2, channels=3, end="aspp"),
+}
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 TINY = preset("tiny").search
 
@@ -52,21 +56,33 @@ def step(net, x, **options) -> tuple:
 
 
 def picture(space: SearchSpace, seed: int = 2) -> torch.Tensor:
-    return torch.rand(2, space.channels, 12, 10, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return torch.rand(
+        2,
+        space.channels,
+        12,
+        10,
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(seed),
+    )
 
 
 @each_space
 def test_checkpointing_gives_the_same_bits_and_updates_statistics_once(space):
     x = picture(space)
     kept, again = (step(made(space), x, checkpoint=c) for c in (False, True))
-    for a, b in zip((kept[0], *kept[1], *kept[2].values()), (again[0], *again[1], *again[2].values())):
+    for a, b in zip(
+        (kept[0], *kept[1], *kept[2].values()), (again[0], *again[1], *again[2].values())
+    ):
         assert (a is None and b is None) or torch.equal(a, b)
 
 
 def test_checkpointing_keeps_less_and_learns_as_before():
     net = made(SMALL)
     x = picture(SMALL)
-    need = [step_memory.kept_bytes(lambda c=c: net(x, checkpoint=c), list(net.parameters())) for c in (False, True)]
+    need = [
+        step_memory.kept_bytes(lambda c=c: net(x, checkpoint=c), list(net.parameters()))
+        for c in (False, True)
+    ]
     assert need[1] < 0.4 * need[0]
     assert {m.momentum for m in net.modules() if isinstance(m, cells.ScaledNorm)} == {0.1}
     with torch.no_grad():
@@ -83,7 +99,9 @@ def test_separable_stages_in_one_convolution_or_two(space, composed, monkeypatch
     mine, theirs = step(net, x), step(literal, x)
     assert_close(mine[0], theirs[0], rtol=0, atol=1e-12)
     for name in ("alpha", "beta"):
-        a, b = (torch.autograd.grad(n(x).square().mean(), getattr(n, name))[0] for n in (net, literal))
+        a, b = (
+            torch.autograd.grad(n(x).square().mean(), getattr(n, name))[0] for n in (net, literal)
+        )
         assert_close(a, b, rtol=0, atol=1e-12)
     literal.load_from(net)
     assert_close(net.eval()(x), literal.eval()(x), rtol=0, atol=1e-12)
@@ -95,9 +113,13 @@ def test_bfloat16_is_near_and_leaves_float32_parameters():
     exact = step(net, x)
     with precision("bfloat16", x.device):
         low = net(x)
-    assert low.dtype == torch.float32 and not torch.equal(low, exact[0])  # the input itself is added in float32
+    assert low.dtype == torch.float32 and not torch.equal(
+        low, exact[0]
+    )  # the input itself is added in float32
     assert (low - exact[0]).norm() / (exact[0] - x).norm() < 0.05
-    assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {torch.float32}
+    assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {
+        torch.float32
+    }
     with precision("float32", x.device):
         assert not torch.is_autocast_enabled("cpu")
 
@@ -132,7 +154,9 @@ def test_a_search_in_float16_learns_and_stops_at_an_overflow(monkeypatch):
     state = Search(SMALL, replace(TINY, precision="float16"), patches)
     first = [p.clone() for p in state.net.weight_parameters]
     losses = [r.loss for _, r in zip(range(6), search(state)) if isinstance(r, Step)]
-    assert all(map(math.isfinite, losses)) and not torch.equal(first[0], state.net.weight_parameters[0])
+    assert all(map(math.isfinite, losses)) and not torch.equal(
+        first[0], state.net.weight_parameters[0]
+    )
     monkeypatch.setattr("hinas_lab.training.numerics.SCALE", 1e30)
     before = [p.clone() for p in state.net.parameters()]
     with pytest.raises(FloatingPointError, match="no parameter was changed"):
@@ -141,12 +165,21 @@ def test_a_search_in_float16_learns_and_stops_at_an_overflow(monkeypatch):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need an NVIDIA GPU")
-@pytest.mark.parametrize("levers", [{}, {"checkpoint": True}, {"precision": "bfloat16"}], ids=lambda d: "+".join(d) or "plain")
+@pytest.mark.parametrize(
+    "levers",
+    [{}, {"checkpoint": True}, {"precision": "bfloat16"}],
+    ids=lambda d: "+".join(d) or "plain",
+)
 def test_graphs_give_the_numbers_of_eager_steps(levers):
     torch.backends.cudnn.deterministic = True
     ends = []
     for on in (False, True):
-        state = Search(SMALL, replace(TINY, **levers), Patches(load_images("builtin", 1), device="cuda"), graphs="on" if on else "off")
+        state = Search(
+            SMALL,
+            replace(TINY, **levers),
+            Patches(load_images("builtin", 1), device="cuda"),
+            graphs="on" if on else "off",
+        )
         records = list(search(state))
         ends.append(([r.loss for r in records if isinstance(r, Step)], state.net.state_dict()))
     assert ends[0][0] == pytest.approx(ends[1][0], rel=1e-5)
@@ -157,13 +190,24 @@ def test_graphs_give_the_numbers_of_eager_steps(levers):
 def test_readings_of_a_device():
     """What a GPU is asked, asked of the CPU at preset tiny: every reading is there, none failed."""
     told = {r.what: r for r in gpu.readings("cpu", quick=True, levers={"float32": {}})}
-    assert list(told) == ["weight step, float32", "arch step, float32", "training step, float32", "validation of an epoch",
-                          "largest batch, sharing on", "largest batch, sharing off",
-                          *(f"compact net, {p}, batch {b}" for p in ("float32", "bfloat16") for b in (1, 8)),
-                          "weight step without data, fast : literal", "search, float32"]
-    assert all(r.value > 0 for r in told.values()) and told["search, float32"].note.startswith("3 of 3 epochs")
+    assert list(told) == [
+        "weight step, float32",
+        "arch step, float32",
+        "training step, float32",
+        "validation of an epoch",
+        "largest batch, sharing on",
+        "largest batch, sharing off",
+        *(f"compact net, {p}, batch {b}" for p in ("float32", "bfloat16") for b in (1, 8)),
+        "weight step without data, fast : literal",
+        "search, float32",
+    ]
+    assert all(r.value > 0 for r in told.values()) and told["search, float32"].note.startswith(
+        "3 of 3 epochs"
+    )
     sizes = {p.shape for p in gpu.pictures(5, 20, 30).values()}
-    assert sizes == {(20, 30)} and all(map(np.array_equal, gpu.pictures(5, 20, 30).values(), gpu.pictures(5, 20, 30).values()))
+    assert sizes == {(20, 30)} and all(
+        map(np.array_equal, gpu.pictures(5, 20, 30).values(), gpu.pictures(5, 20, 30).values())
+    )
     refused(hinas("bench", "--device", "cuda:7"), "device = 'cuda:7'")
 
 
@@ -171,7 +215,9 @@ def test_how_far_two_searches_are_apart():
     start, end = np.zeros((1, 2, 3)), np.full((1, 2, 3), [20.0, 0, 0])
     a, b = np.concatenate([start, start, end]), np.concatenate([start, start, start])
     assert distance(a, a) == 0 and distance(b, b) == 0
-    assert distance(a, b) == pytest.approx(2 / 3, abs=1e-6)  # only the epoch in which one moved counts
+    assert distance(a, b) == pytest.approx(
+        2 / 3, abs=1e-6
+    )  # only the epoch in which one moved counts
     paths = {("float32", 0): a, ("float32", 1): b, ("bfloat16", 0): a, ("bfloat16", 1): b}
     assert distances(paths, "bfloat16") == {"format": [0.0, 0.0], "seed": [distance(a, b)]}
 
@@ -182,7 +228,11 @@ def test_precision_study(tmp_path, monkeypatch):
     code, out, err = hinas(*ask)
     assert (code, "wrote study" in out) == (0, True) and max(map(len, out.splitlines())) <= 80
     told = json.loads((tmp_path / "study" / "study-bfloat16.json").read_text())
-    assert len(told["distances"]["format"]) == 2 and len(told["distances"]["seed"]) == 1 and told["env"]["threads"] == 1
+    assert (
+        len(told["distances"]["format"]) == 2
+        and len(told["distances"]["seed"]) == 1
+        and told["env"]["threads"] == 1
+    )
     again = hinas(*ask)
     assert again[:2] == (0, out)  # finished searches are read, not run
     refused(hinas("study", "precision", "--seeds", 1), "seeds = 1")
@@ -196,9 +246,14 @@ def test_predicted_bytes_are_those_counted(space, levers):
     config = replace(TINY, **levers)
     need = step_memory.search_step(space, config)
     net = SuperNet(space)
-    counted = step_memory.kept_bytes(lambda: step_memory.supernet_loss(net, config), list(net.parameters()))
+    counted = step_memory.kept_bytes(
+        lambda: step_memory.supernet_loss(net, config), list(net.parameters())
+    )
     assert need.kept == pytest.approx(counted, rel=0.02)
-    assert need.gradients == 4 * sum(p.numel() for p in net.weight_parameters) and need.optimizer == 2 * need.gradients
+    assert (
+        need.gradients == 4 * sum(p.numel() for p in net.weight_parameters)
+        and need.optimizer == 2 * need.gradients
+    )
     assert (need.again > 0) == config.checkpoint and need.total > need.kept
 
 
@@ -208,7 +263,9 @@ def test_bytes_of_a_training():
     need = step_memory.training_step(genotype, config)
     net = Network(genotype, width=config.width, stem=config.stem)
     x, y = step_memory.batch(1, 1, config)
-    assert need.kept == step_memory.kept_bytes(lambda: loss_of(net, x, y, config)[0], list(net.parameters()))
+    assert need.kept == step_memory.kept_bytes(
+        lambda: loss_of(net, x, y, config)[0], list(net.parameters())
+    )
     assert need.optimizer == need.gradients == 4 * sum(p.numel() for p in net.parameters())
 
 
@@ -246,8 +303,14 @@ def test_folded_net_equals_the_trained_one(end):
         with torch.no_grad():
             assert_close(small(x), net.eval()(x), rtol=1e-4, atol=1e-5 * net(x).abs().max().item())
         norms = [m for m in small.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-        assert len(norms) == (1 if end == "aspp" else 0)  # behind the joined branches there is no one convolution
-        assert small.radius == net.radius and not small.training and any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+        assert len(norms) == (
+            1 if end == "aspp" else 0
+        )  # behind the joined branches there is no one convolution
+        assert (
+            small.radius == net.radius
+            and not small.training
+            and any(isinstance(m, torch.nn.BatchNorm2d) for m in net.modules())
+        )
 
 
 def test_memory_command(tmp_path, monkeypatch):
@@ -257,7 +320,10 @@ def test_memory_command(tmp_path, monkeypatch):
     rows = {r["what"]: r for r in json.loads((tmp_path / "m.json").read_text())["rows"]}
     plain = rows["as configured"]
     assert plain["kept"] == plain["counted"] and "predicted : counted = 1.0000" in out
-    assert rows["checkpoint"]["kept"] < plain["kept"] > rows["bfloat16"]["kept"] and rows["cell sharing off"]["kept"] > plain["kept"]
+    assert (
+        rows["checkpoint"]["kept"] < plain["kept"] > rows["bfloat16"]["kept"]
+        and rows["cell sharing off"]["kept"] > plain["kept"]
+    )
     refused(hinas("memory", "--preset", "huge"), "preset = 'huge'")
     refused(hinas("memory", "--fit", "-1"), "fit = -1.0")
     refused(hinas("memory", "--set", "search.batch=0", "--preset", "tiny"), "batch = 0")
@@ -266,24 +332,38 @@ def test_memory_command(tmp_path, monkeypatch):
 def test_limits_command(tmp_path, monkeypatch):
     """Growth as it must be: what is kept and the work are linear in batch and pixels; the picture is there."""
     monkeypatch.chdir(tmp_path)
-    code, out, err = hinas("bench", "--limits", "--quick", "--preset", "tiny", "--figures", ".", "--json", "l.json")
+    code, out, err = hinas(
+        "bench", "--limits", "--quick", "--preset", "tiny", "--figures", ".", "--json", "l.json"
+    )
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     assert (tmp_path / "scaling-tiny.png").read_bytes().startswith(b"\x89PNG")
     told = json.loads((tmp_path / "l.json").read_text())
-    assert all(f > 1e9 for f in told["machine"]["flops_per_s"].values()) and told["machine"]["threads"] == 1
+    assert (
+        all(f > 1e9 for f in told["machine"]["flops_per_s"].values())
+        and told["machine"]["threads"] == 1
+    )
     points = [limits.Point(**p) for p in told["rows"]]
     for what, exponent in (("batch", 1), ("patch", 2)):
         some = [p for p in points if p.what == what]
-        assert limits.slope(some, "flops") == pytest.approx(exponent, abs=0.02)  # valid windows of the SSIM
+        assert limits.slope(some, "flops") == pytest.approx(
+            exponent, abs=0.02
+        )  # valid windows of the SSIM
         assert limits.slope(some, "kept") == pytest.approx(exponent, abs=0.1)
     refused(hinas("bench", "--limits", "--figures", "nowhere"), "--figures nowhere")
 
 
 def test_slopes_and_operations_are_known_ones():
-    points = [limits.Point(what="x", size=n, seconds=0.1 * n**1.5, flops=7 * n**2, kept=n) for n in (1, 2, 5)]
-    assert [limits.slope(points, c) for c in ("seconds", "flops", "kept")] == pytest.approx([1.5, 2, 1])
+    points = [
+        limits.Point(what="x", size=n, seconds=0.1 * n**1.5, flops=7 * n**2, kept=n)
+        for n in (1, 2, 5)
+    ]
+    assert [limits.slope(points, c) for c in ("seconds", "flops", "kept")] == pytest.approx(
+        [1.5, 2, 1]
+    )
     assert limits.flops(lambda: torch.ones(3, 4) @ torch.ones(4, 5)) == 2 * 3 * 4 * 5
-    ax = plot_scaling([1, 2, 4], [1.0, 4.0, 16.0], ax=Figure().subplots(), what="width", cost="seconds")
+    ax = plot_scaling(
+        [1, 2, 4], [1.0, 4.0, 16.0], ax=Figure().subplots(), what="width", cost="seconds"
+    )
     assert ax.get_title() == "seconds ~ width^2.00" and ax.get_xscale() == ax.get_yscale() == "log"
 
 
@@ -294,7 +374,11 @@ def test_bench_command(tmp_path, monkeypatch):
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     told = json.loads((tmp_path / "b.json").read_text())
     rows = told["rows"]
-    assert told["quick"] and told["machine"]["device"] == "cpu" and {r["unit"] for r in rows} == {"s", "bytes", "calls"}
+    assert (
+        told["quick"]
+        and told["machine"]["device"] == "cpu"
+        and {r["unit"] for r in rows} == {"s", "bytes", "calls"}
+    )
     for r in rows:
         assert r["threads"] == 1 and r["a"] > 0 < r["b"] and r["spread"] >= 0
         assert r["unit"] == "s" or r["ratio"] == r["a"] / r["b"]
@@ -311,8 +395,11 @@ def test_fused_optimisers_get_gradients_in_the_layout_of_their_parameters(optimi
     ours, plain = ([torch.nn.Parameter(torch.arange(72.0).view(2, 4, 3, 3) / 72)] for _ in range(2))
     fused = make_optimizer(config, ours)
     rest = {"lr": 0.1, "weight_decay": 0.01, "foreach": False}
-    other = torch.optim.SGD(plain, momentum=config.momentum, **rest) if optimizer == "sgd" else \
-        torch.optim.Adam(plain, betas=(config.momentum, 0.999), **rest)
+    other = (
+        torch.optim.SGD(plain, momentum=config.momentum, **rest)
+        if optimizer == "sgd"
+        else torch.optim.Adam(plain, betas=(config.momentum, 0.999), **rest)
+    )
     for seed in range(3):
         gradient = torch.randn(2, 4, 3, 3, generator=torch.Generator().manual_seed(seed))
         set_gradients(ours, (gradient.contiguous(memory_format=torch.channels_last),))
@@ -326,6 +413,14 @@ def test_recorded_benchmarks_say_where_they_were_measured():
     folder = Path(__file__).parent.parent / "data" / "bench"
     for path in folder.glob("*.json"):
         told = json.loads(path.read_text())
-        assert told["machine"]["device"] and told["machine"]["commit"] and told["machine"]["threads"] and not told.get("quick")
+        assert (
+            told["machine"]["device"]
+            and told["machine"]["commit"]
+            and told["machine"]["threads"]
+            and not told.get("quick")
+        )
     rows = json.loads((folder / "one-thread.json").read_text())["rows"]
-    assert {r["what"] for r in rows} >= {"paper weight step, batch 2, fast : literal", "bytes kept for backward, fast : literal"}
+    assert {r["what"] for r in rows} >= {
+        "paper weight step, batch 2, fast : literal",
+        "bytes kept for backward, fast : literal",
+    }

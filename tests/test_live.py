@@ -61,8 +61,18 @@ def slow(seconds: float):
 def test_what_there_is_to_press(quick):
     shown = panel(FakeRun(), live=True)
     buttons, (bar, text), choosers = (row.children for row in shown.box.children[:3])
-    assert [b.description for b in buttons] == ["Start", "Pause", "Resume", "Step weight", "Step arch", "Step epoch", "Stop"]
-    assert [b.tooltip for b in buttons] == [tooltip for _, tooltip in BUTTONS.values()] and all(c.tooltip for c in (bar, *choosers))
+    assert [b.description for b in buttons] == [
+        "Start",
+        "Pause",
+        "Resume",
+        "Step weight",
+        "Step arch",
+        "Step epoch",
+        "Stop",
+    ]
+    assert [b.tooltip for b in buttons] == [tooltip for _, tooltip in BUTTONS.values()] and all(
+        c.tooltip for c in (bar, *choosers)
+    )
     assert [name for name, _ in choosers[0].options] == ["layer 0", "layer 1"]
     assert [name for name, _ in choosers[1].options] == ["h-1→0", "h-2→0", "h-1→1", "h-2→1", "0→1"]
     assert text.value.startswith("ready · warm-up · epoch 1/3, iteration 0/3 · cpu")
@@ -87,8 +97,16 @@ def test_buttons_play_the_search(quick):
     until(lambda: shown.text.value.startswith("paused · alternating · epoch "))
     place, told, counter = shown.text.value.split(" · ")[2], shown.bar.value, player.progress.done
     time.sleep(0.1)
-    assert (shown.text.value.split(" · ")[2], shown.bar.value, player.progress.done) == (place, told, counter) and told == counter
-    assert " s per step · " in shown.text.value and " left · cpu · " in shown.text.value and shown.bar.max == player.progress.total
+    assert (shown.text.value.split(" · ")[2], shown.bar.value, player.progress.done) == (
+        place,
+        told,
+        counter,
+    ) and told == counter
+    assert (
+        " s per step · " in shown.text.value
+        and " left · cpu · " in shown.text.value
+        and shown.bar.max == player.progress.total
+    )
     click(shown, "Pause")
     assert shown.error.value == "it is paused already"
     for name, number in (("Step arch", 1), ("Step weight", 0)):
@@ -97,7 +115,10 @@ def test_buttons_play_the_search(quick):
         assert player.search.records.steps["kind"][-1] == number
     click(shown, "Step epoch")
     until(lambda: shown.text.value.startswith("paused"))
-    assert player.progress.iteration == 0 and shown.board.moments[-1].title == f"after epoch {player.progress.epoch - 1} of 200"
+    assert (
+        player.progress.iteration == 0
+        and shown.board.moments[-1].title == f"after epoch {player.progress.epoch - 1} of 200"
+    )
     click(shown, "Resume")
     click(shown, "Stop")
     assert shown.result(timeout=10) is player.search and player.search.saves == 1
@@ -134,7 +155,9 @@ def test_a_press_shows_while_a_picture_is_drawn(quick):
 def test_stopped_before_it_began(quick):
     shown = panel(FakeRun(), live=True)
     click(shown, "Stop")
-    assert shown.text.value.startswith("stopped · ") and shown.result(timeout=0) is shown.player.search
+    assert (
+        shown.text.value.startswith("stopped · ") and shown.result(timeout=0) is shown.player.search
+    )
     assert shown.png == b"frame of stopped in epoch 1 of 3"
 
 
@@ -158,8 +181,13 @@ def test_a_search_that_dies(quick):
     click(shown, "Start")
     with pytest.raises(FloatingPointError, match="became nan"):
         shown.result(timeout=10)
-    assert shown.error.value == "FloatingPointError: the loss became nan" and shown.text.value.startswith("failed · epoch 2/3")
-    assert shown.board.moments[-1].title == "failed in epoch 2 of 3" and shown.image.value == shown.png
+    assert (
+        shown.error.value == "FloatingPointError: the loss became nan"
+        and shown.text.value.startswith("failed · epoch 2/3")
+    )
+    assert (
+        shown.board.moments[-1].title == "failed in epoch 2 of 3" and shown.image.value == shown.png
+    )
 
 
 def test_a_picture_that_dies_does_not_end_the_search(quick, monkeypatch):
@@ -167,7 +195,10 @@ def test_a_picture_that_dies_does_not_end_the_search(quick, monkeypatch):
     monkeypatch.setattr(shown.board, "png", lambda moment: 1 / 0)
     click(shown, "Start")
     assert shown.result(timeout=10).finished
-    assert shown.error.value == "the picture stopped (ZeroDivisionError: division by zero); the search goes on"
+    assert (
+        shown.error.value
+        == "the picture stopped (ZeroDivisionError: division by zero); the search goes on"
+    )
 
 
 def test_choosing_an_edge_draws_it_now(quick):
@@ -189,9 +220,16 @@ def test_before_the_first_record_it_looks_as_after_it(quick):
     shown = panel(FakeRun(), live=True)
     assert shown.board.moments[0].before is None and shown.board.moments[0].preview is None
     ready, told = shown.board.moments[0].records, next(FakeRun().steps())
-    for name in told.__dataclass_fields__.keys() - {"genotype", "preview", "alpha_entropy", "beta_entropy"}:
+    for name in told.__dataclass_fields__.keys() - {
+        "genotype",
+        "preview",
+        "alpha_entropy",
+        "beta_entropy",
+    }:
         assert np.array_equal(ready[f"epoch/{name}"], [getattr(told, name)], equal_nan=True), name
-    assert np.isclose(ready["epoch/alpha_entropy"], np.log(7)) and ready["epoch/beta_entropy"].shape == (1,)
+    assert np.isclose(ready["epoch/alpha_entropy"], np.log(7)) and ready[
+        "epoch/beta_entropy"
+    ].shape == (1,)
 
 
 def test_a_moment_knows_what_it_is_compared_with(quick):
@@ -204,16 +242,32 @@ def test_a_moment_knows_what_it_is_compared_with(quick):
             seen = len(moment.records["epoch/epoch"])
             if s.iteration == 0 and not s.halfway:
                 at_epoch[seen - 1] = moment.genotype
-                assert moment.before == at_epoch.get(seen - 2) and (moment.alpha == moment.records["epoch/alpha"][-1]).all()
-                assert moment.title == (f"after epoch {seen - 1} of 4" if seen > 1 else "before the first step")
+                assert (
+                    moment.before == at_epoch.get(seen - 2)
+                    and (moment.alpha == moment.records["epoch/alpha"][-1]).all()
+                )
+                assert moment.title == (
+                    f"after epoch {seen - 1} of 4" if seen > 1 else "before the first step"
+                )
             else:
-                assert moment.before == at_epoch[seen - 1] and moment.title == f"epoch {seen} of 4, {player.progress.phase}"
+                assert (
+                    moment.before == at_epoch[seen - 1]
+                    and moment.title == f"epoch {seen} of 4, {player.progress.phase}"
+                )
             assert moment.preview.max() == seen - 1
 
     shown.player.subscribe(remember)
-    assert shown.result(timeout=10).finished and shown.player.note == "" and len(at_epoch) == 5 and len(set(at_epoch.values())) > 3
+    assert (
+        shown.result(timeout=10).finished
+        and shown.player.note == ""
+        and len(at_epoch) == 5
+        and len(set(at_epoch.values())) > 3
+    )
     last = shown.board.moments[-1]
-    assert last.title == "finished; epoch 2 was kept" and (last.alpha == last.records["epoch/alpha"][2]).all()
+    assert (
+        last.title == "finished; epoch 2 was kept"
+        and (last.alpha == last.records["epoch/alpha"][2]).all()
+    )
     assert last.genotype == at_epoch[2] and last.before == at_epoch[1]
 
 
@@ -233,7 +287,9 @@ def test_pictures_keep_to_their_share(quick, frame, step):
     first_and_last = 3  # and the one before the start
     assert len(shown.board.moments) <= wall * 20 + 1 + first_and_last
     assert len(shown.board.moments) >= 0.3 * min(0.05 * worked / frame, 20 * wall), "and use it"
-    assert shown.spent <= 0.05 * worked + 2 * frame + 0.02 and shown.spent >= 0.9 * frame * (len(shown.board.moments) - first_and_last)
+    assert shown.spent <= 0.05 * worked + 2 * frame + 0.02 and shown.spent >= 0.9 * frame * (
+        len(shown.board.moments) - first_and_last
+    )
 
 
 def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
@@ -305,10 +361,18 @@ def test_without_widgets_it_plays_in_the_foreground(monkeypatch, capsys, why):
         monkeypatch.setenv("HINAS_LIVE", "1")
     threads = set()
     shown = panel(FakeRun(step=lambda: threads.add(threading.current_thread())))
-    assert type(shown) is Panel and shown.player.state == "finished" and threads == {threading.main_thread()}
+    assert (
+        type(shown) is Panel
+        and shown.player.state == "finished"
+        and threads == {threading.main_thread()}
+    )
     assert shown.png.startswith(b"\x89PNG") and shown.result().finished and shown.frames == 1
     if why == "HINAS_LIVE=0":
-        assert capsys.readouterr().out.splitlines()[-1].startswith("finished · epoch 3/3, iteration 3/3 · ")
+        assert (
+            capsys.readouterr()
+            .out.splitlines()[-1]
+            .startswith("finished · epoch 3/3, iteration 3/3 · ")
+        )
 
 
 def test_a_progress_line_in_a_terminal(monkeypatch, capsys):
@@ -334,7 +398,8 @@ def test_words():
 
 # A stored notebook
 
-CELLS = ["""
+CELLS = [
+    """
 import os, sys
 sys.path.insert(0, {tests!r})
 import time
@@ -342,30 +407,43 @@ from fake_search import FakeRun
 from hinas_lab.live.panel import panel
 shown = panel(FakeRun(step=lambda: time.sleep(0.01)))
 shown
-""", "shown.player.state, shown.result().finished", "shown", """
+""",
+    "shown.player.state, shown.result().finished",
+    "shown",
+    """
 os.environ["HINAS_LIVE"] = "0"
 panel(FakeRun())
-"""]
+""",
+]
 
 
 def test_what_stays_in_a_notebook_needs_no_kernel():
     """The thread puts the last picture in the place of the buttons, in the cell that showed them."""
     from nbclient import NotebookClient
 
-    cells = [nbformat.v4.new_code_cell(source.format(tests=str(ROOT / "tests"))) for source in CELLS]
+    cells = [
+        nbformat.v4.new_code_cell(source.format(tests=str(ROOT / "tests"))) for source in CELLS
+    ]
     nb = nbformat.v4.new_notebook(cells=cells)
     NotebookClient(nb, timeout=120, kernel_name="python3", store_widget_state=False).execute()
     (picture, words), (answer,), again, foreground = (cell.outputs for cell in nb.cells)
     assert answer["data"]["text/plain"] == "('ready', True)"
     for output in (picture, again[0], foreground[-1]):
         assert base64.b64decode(output["data"]["image/png"]).startswith(b"\x89PNG")
-        assert output["metadata"]["image/png"]["alt"].startswith("finished · epoch 3/3") and "widget" not in str(output["data"].keys())
-    assert words["data"]["text/plain"].startswith("finished · ") and foreground[0]["data"]["text/plain"].startswith("finished · ")
+        assert output["metadata"]["image/png"]["alt"].startswith(
+            "finished · epoch 3/3"
+        ) and "widget" not in str(output["data"].keys())
+    assert words["data"]["text/plain"].startswith("finished · ") and foreground[0]["data"][
+        "text/plain"
+    ].startswith("finished · ")
     assert "stream" not in {output["output_type"] for cell in nb.cells for output in cell.outputs}
 
 
 def test_no_torch():
-    done = python("-c", "import sys, hinas_lab.live.panel; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules")
+    done = python(
+        "-c",
+        "import sys, hinas_lab.live.panel; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules",
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -376,10 +454,15 @@ def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
 
     tiny = preset("tiny")
     for keep in ("best", "last"):
-        run = open_search(tmp_path / keep, tiny._replace(search=replace(tiny.search, keep=keep, validate_from=1, epochs=4)))
+        run = open_search(
+            tmp_path / keep,
+            tiny._replace(search=replace(tiny.search, keep=keep, validate_from=1, epochs=4)),
+        )
         shown = panel(run, live=False)
         moment, records = shown.moment(), run.records.arrays()
         kept = 4 if keep == "last" else int(records["epoch/best"][-1])
         assert moment.title == f"finished; epoch {kept} was kept"
         assert moment.genotype.hash == load_genotype(tmp_path / keep).hash
-        assert np.array_equal(moment.preview, run.records.previews[max(e for e in run.records.previews if e <= kept)])
+        assert np.array_equal(
+            moment.preview, run.records.previews[max(e for e in run.records.previews if e <= kept)]
+        )

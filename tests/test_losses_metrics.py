@@ -19,8 +19,14 @@ WANG = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 rng = np.random.default_rng(0)
 PAIRS = {
     "noise": (rng.random((31, 24)), rng.random((31, 24))),
-    "slightly noisy": ((image := rng.random((40, 33))) + 0.05 * rng.standard_normal(image.shape), image),
-    "photograph": ((photo := data.camera()[100:200, 180:291] / 255) + 0.2 * rng.standard_normal(photo.shape), photo),
+    "slightly noisy": (
+        (image := rng.random((40, 33))) + 0.05 * rng.standard_normal(image.shape),
+        image,
+    ),
+    "photograph": (
+        (photo := data.camera()[100:200, 180:291] / 255) + 0.2 * rng.standard_normal(photo.shape),
+        photo,
+    ),
     "colour": ((cat := data.chelsea()[90:160, 150:201] / 255) * 0.7, cat),
     "negative": (1 - photo, photo),
     "smallest": (rng.random((11, 11)), rng.random((11, 11))),
@@ -31,13 +37,17 @@ each_pair = pytest.mark.parametrize("x, y", PAIRS.values(), ids=PAIRS)
 
 def batch(image: np.ndarray, dtype=torch.float64) -> torch.Tensor:
     """(H, W) or (H, W, 3) -> (1, C, H, W)."""
-    return torch.tensor(image if image.ndim == 3 else image[..., None], dtype=dtype).permute(2, 0, 1)[None]
+    return torch.tensor(image if image.ndim == 3 else image[..., None], dtype=dtype).permute(
+        2, 0, 1
+    )[None]
 
 
 @each_pair
 def test_metrics_equal_scikit_images(x, y):
     assert psnr(x, y) == pytest.approx(peak_signal_noise_ratio(y, x, data_range=1), rel=1e-12)
-    theirs = structural_similarity(x, y, data_range=1, channel_axis=2 if x.ndim == 3 else None, **WANG)
+    theirs = structural_similarity(
+        x, y, data_range=1, channel_axis=2 if x.ndim == 3 else None, **WANG
+    )
     assert ssim(x, y) == pytest.approx(theirs, abs=1e-11)
 
 
@@ -50,11 +60,16 @@ def test_the_range_of_the_data_is_a_unit(x, y):
 @each_pair
 @pytest.mark.parametrize("dtype, tolerance", [(torch.float64, 1e-11), (torch.float32, 2e-4)])
 def test_differentiable_ssim_equals_the_metric(x, y, dtype, tolerance):
-    assert torch_ssim(batch(x, dtype), batch(y, dtype)).item() == pytest.approx(ssim(x, y), abs=tolerance)
+    assert torch_ssim(batch(x, dtype), batch(y, dtype)).item() == pytest.approx(
+        ssim(x, y), abs=tolerance
+    )
 
 
 def test_ssim_is_per_image():
-    images = torch.rand(3, 2, 15, 14, dtype=torch.float64), torch.rand(3, 2, 15, 14, dtype=torch.float64)
+    images = (
+        torch.rand(3, 2, 15, 14, dtype=torch.float64),
+        torch.rand(3, 2, 15, 14, dtype=torch.float64),
+    )
     each = [ssim(*(i[n].permute(1, 2, 0).numpy() for i in images)) for n in range(3)]
     assert torch_ssim(*images).tolist() == pytest.approx(each, abs=1e-11)
 
@@ -74,15 +89,23 @@ def test_images_that_cannot_be_compared_are_refused(x, y, wanted):
         ssim(x, y)
 
 
-def zero_padded_ssim(x: np.ndarray, y: np.ndarray, data_range: float, window: np.ndarray, factor: float = 1.0) -> float:
+def zero_padded_ssim(
+    x: np.ndarray, y: np.ndarray, data_range: float, window: np.ndarray, factor: float = 1.0
+) -> float:
     """SSIM as a convolution with zeros around both images gives it, (H, W) planes; ``factor`` on the covariances."""
+
     def mean(a):
         return convolve2d(a, window, mode="same")
 
     mx, my = mean(x), mean(y)
-    vx, vy, cov = (factor * (mean(a * b) - ma * mb) for a, b, ma, mb in ((x, x, mx, mx), (y, y, my, my), (x, y, mx, my)))
+    vx, vy, cov = (
+        factor * (mean(a * b) - ma * mb)
+        for a, b, ma, mb in ((x, x, mx, mx), (y, y, my, my), (x, y, mx, my))
+    )
     c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    return float(np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))))
+    return float(
+        np.mean((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2)))
+    )
 
 
 GAUSSIAN = np.exp(-np.add.outer(np.arange(-5, 6) ** 2, np.arange(-5, 6) ** 2) / (2 * 1.5**2))
@@ -94,26 +117,43 @@ GAUSSIAN /= GAUSSIAN.sum()
 def test_every_window_and_padding(x, y, data_range):
     """7 x 7 uniform windows against scikit-image's default; zeros around the images against a plain convolution."""
     x, y = x * data_range, y * data_range
-    theirs = structural_similarity(x, y, data_range=data_range, channel_axis=2 if x.ndim == 3 else None)
+    theirs = structural_similarity(
+        x, y, data_range=data_range, channel_axis=2 if x.ndim == 3 else None
+    )
     assert ssim(x, y, data_range=data_range, window="uniform") == pytest.approx(theirs, abs=1e-10)
     planes = [(x, y)] if x.ndim == 2 else [(x[..., c], y[..., c]) for c in range(3)]
-    for name, window, factor in (("gaussian", GAUSSIAN, 1), ("uniform", np.full((7, 7), 1 / 49), 49 / 48)):
+    for name, window, factor in (
+        ("gaussian", GAUSSIAN, 1),
+        ("uniform", np.full((7, 7), 1 / 49), 49 / 48),
+    ):
         wanted = np.mean([zero_padded_ssim(*pair, data_range, window, factor) for pair in planes])
-        assert ssim(x, y, data_range=data_range, window=name, padding="zero") == pytest.approx(wanted, abs=1e-10)
+        assert ssim(x, y, data_range=data_range, window=name, padding="zero") == pytest.approx(
+            wanted, abs=1e-10
+        )
 
 
 def test_zeros_around_the_image_are_the_convolution_of_torch():
     """As the authors' script: conv2d with padding 5."""
     x, y, w = (torch.from_numpy(a)[None, None] for a in (*PAIRS["photograph"], GAUSSIAN))
-    mx, my, xx, yy, xy = (torch.nn.functional.conv2d(a, w, padding=5) for a in (x, y, x * x, y * y, x * y))
-    full = (2 * mx * my + 1e-4) * (2 * (xy - mx * my) + 9e-4) / ((mx**2 + my**2 + 1e-4) * (xx - mx**2 + yy - my**2 + 9e-4))
-    assert full.shape == x.shape and ssim(*PAIRS["photograph"], padding="zero") == pytest.approx(full.mean().item(), abs=1e-10)
+    mx, my, xx, yy, xy = (
+        torch.nn.functional.conv2d(a, w, padding=5) for a in (x, y, x * x, y * y, x * y)
+    )
+    full = (
+        (2 * mx * my + 1e-4)
+        * (2 * (xy - mx * my) + 9e-4)
+        / ((mx**2 + my**2 + 1e-4) * (xx - mx**2 + yy - my**2 + 9e-4))
+    )
+    assert full.shape == x.shape and ssim(*PAIRS["photograph"], padding="zero") == pytest.approx(
+        full.mean().item(), abs=1e-10
+    )
 
 
 def test_psnr_of_a_known_error():
     """Off by 1 of 255 everywhere: 20 log10(255) dB."""
     image = rng.integers(0, 255, (8, 9), dtype=np.uint8)
-    assert psnr(image + np.uint8(1), image, data_range=255) == pytest.approx(20 * math.log10(255), rel=1e-12)
+    assert psnr(image + np.uint8(1), image, data_range=255) == pytest.approx(
+        20 * math.log10(255), rel=1e-12
+    )
     assert psnr(image, image + np.uint8(1), data_range=255) == pytest.approx(48.1308036, abs=1e-6)
 
 
@@ -130,7 +170,9 @@ def test_one_nan_is_not_hidden(window, padding):
 @pytest.mark.parametrize("padding", ["valid", "zero"])
 def test_the_smallest_image_is_one_window(window, least, padding):
     for shape in ((least, 40), (40, least), (least, least, 3)):
-        assert ssim(np.ones(shape), np.ones(shape), window=window, padding=padding) == pytest.approx(1)
+        assert ssim(
+            np.ones(shape), np.ones(shape), window=window, padding=padding
+        ) == pytest.approx(1)
     for shape in ((least - 1, 40), (40, least - 1)):
         with pytest.raises(ValueError, match=f"{shape[0]} x {shape[1]} pixels.*{least} x {least}"):
             ssim(np.ones(shape), np.ones(shape), window=window, padding=padding)
@@ -147,8 +189,15 @@ def literal_gmsd(image: np.ndarray, truth: np.ndarray) -> float:
 
     def gradient(a: np.ndarray) -> np.ndarray:
         """Prewitt's magnitude of the means of 2 x 2 pixels, every second one."""
-        small = np.array([[(at(a, y, x) + at(a, y + 1, x) + at(a, y, x + 1) + at(a, y + 1, x + 1)) / 4 for x in range(0, a.shape[1], 2)]
-                          for y in range(0, a.shape[0], 2)])
+        small = np.array(
+            [
+                [
+                    (at(a, y, x) + at(a, y + 1, x) + at(a, y, x + 1) + at(a, y + 1, x + 1)) / 4
+                    for x in range(0, a.shape[1], 2)
+                ]
+                for y in range(0, a.shape[0], 2)
+            ]
+        )
         out = np.zeros_like(small)
         for y, x in np.ndindex(small.shape):
             across = sum(at(small, y + d, x - 1) - at(small, y + d, x + 1) for d in (-1, 0, 1)) / 3
@@ -170,17 +219,24 @@ GRAY = {name: pair for name, pair in PAIRS.items() if pair[0].ndim == 2} | {
 @pytest.mark.parametrize("x, y", GRAY.values(), ids=GRAY)
 def test_gmsd_is_the_papers(x, y):
     wanted = literal_gmsd(255 * x, 255 * y)
-    assert gmsd(x, y) == pytest.approx(wanted, abs=1e-9) and gmsd(y, x) == pytest.approx(wanted, abs=1e-9)
+    assert gmsd(x, y) == pytest.approx(wanted, abs=1e-9) and gmsd(y, x) == pytest.approx(
+        wanted, abs=1e-9
+    )
     assert gmsd(255 * x, 255 * y, data_range=255) == pytest.approx(wanted, abs=1e-9)
     assert gmsd(x, x) == 0 == gmsd(y, y)
 
 
 def test_gmsd_rises_with_noise_and_blur():
     noise = np.random.default_rng(1).standard_normal(photo.shape)
-    for worse in ([photo + s * noise for s in (0.02, 0.05, 0.1, 0.2)], [gaussian_filter(photo, s) for s in (0.5, 1, 2, 4)]):
+    for worse in (
+        [photo + s * noise for s in (0.02, 0.05, 0.1, 0.2)],
+        [gaussian_filter(photo, s) for s in (0.5, 1, 2, 4)],
+    ):
         values = [gmsd(image, photo) for image in worse]
         assert values == sorted(values) and 0 < values[0] < values[-1] < 0.5
-    assert gmsd(photo + 0.1, photo) < gmsd(gaussian_filter(photo, 1), photo), "only the border sees another brightness"
+    assert gmsd(photo + 0.1, photo) < gmsd(gaussian_filter(photo, 1), photo), (
+        "only the border sees another brightness"
+    )
 
 
 @pytest.mark.parametrize("x, y, wanted", [
@@ -216,10 +272,14 @@ def test_the_loss_is_equation_7(loss):
     error = (output - truth).numpy()
     error = np.abs(error) if loss.pixel == "l1" else error**2
     error = error.mean() if loss.reduction == "mean" else error.sum((1, 2, 3)).mean()
-    similar = [ssim(o.permute(1, 2, 0).numpy(), t.permute(1, 2, 0).numpy()) for o, t in zip(output, truth)]
+    similar = [
+        ssim(o.permute(1, 2, 0).numpy(), t.permute(1, 2, 0).numpy()) for o, t in zip(output, truth)
+    ]
     l_ssim = np.mean([math.log10(1 / s) for s in similar]) if loss.lam else 0.0
     terms = 2 if loss.average_terms and loss.lam else 1
-    assert (pixel, lssim, total) == pytest.approx((error, l_ssim, (error + loss.lam * l_ssim) / terms), rel=1e-9)
+    assert (pixel, lssim, total) == pytest.approx(
+        (error, l_ssim, (error + loss.lam * l_ssim) / terms), rel=1e-9
+    )
 
 
 @pytest.mark.parametrize("loss", [
@@ -255,12 +315,17 @@ def test_below_the_floor_only_the_pixel_term_has_a_gradient():
     output = (1 - texture).requires_grad_()
     assert torch_ssim(output, texture) < 0
     _, pixel, lssim = restoration_loss(output, texture, Loss())
-    assert lssim.item() == pytest.approx(3) and not torch.autograd.grad(lssim, output, retain_graph=True)[0].any()
+    assert (
+        lssim.item() == pytest.approx(3)
+        and not torch.autograd.grad(lssim, output, retain_graph=True)[0].any()
+    )
     assert torch.autograd.grad(pixel, output)[0].any()
 
 
 def test_one_hopeless_image_does_not_silence_the_others():
-    output = torch.cat([1 - texture, texture + 0.1 * made(1, 1, 16, 16, seed=1).float()]).requires_grad_()
+    output = torch.cat(
+        [1 - texture, texture + 0.1 * made(1, 1, 16, 16, seed=1).float()]
+    ).requires_grad_()
     lssim = restoration_loss(output, torch.cat([texture, texture]), Loss())[2]
     gradient = torch.autograd.grad(lssim, output)[0]
     assert not gradient[0].any() and gradient[1].any()

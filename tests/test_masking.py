@@ -41,11 +41,17 @@ def made() -> SuperNet:
 
 def test_masked_takes_one_operation_of_one_edge():
     p = torch.rand(2, 3, 7).softmax(-1)
-    before, without, kept = p.clone(), masked(p, 1, 2, SKIP), masked(p, 1, 2, SKIP, renormalise=False)
+    before, without, kept = (
+        p.clone(),
+        masked(p, 1, 2, SKIP),
+        masked(p, 1, 2, SKIP, renormalise=False),
+    )
     assert torch.equal(p, before)
     assert without[1, 2, SKIP] == kept[1, 2, SKIP] == 0
     torch.testing.assert_close(without.sum(-1), torch.ones(2, 3))
-    torch.testing.assert_close(without[1, 2] / without[1, 2, 0], kept[1, 2] / kept[1, 2, 0])  # their ratios stay
+    torch.testing.assert_close(
+        without[1, 2] / without[1, 2, 0], kept[1, 2] / kept[1, 2, 0]
+    )  # their ratios stay
     for q in (without, kept):
         assert torch.equal(q[0], p[0]) and torch.equal(q[1, :2], p[1, :2])
 
@@ -54,12 +60,17 @@ def test_drops_of_every_operation_and_of_none(patches):
     """``none`` adds exactly zero: without sharing its weight out and with old statistics, nothing changes. The others do something."""
     net = made()
     before = {k: v.clone() for k, v in net.state_dict().items()}
-    found = np.reshape(list(drops(net, patches, TINY.search, renormalise=False, recalibrate=False)), net.weights().alpha.shape)
+    found = np.reshape(
+        list(drops(net, patches, TINY.search, renormalise=False, recalibrate=False)),
+        net.weights().alpha.shape,
+    )
     assert found.shape == (1, 2, 7) and (found[..., NONE] == 0).all()
     assert (found[..., :NONE] != 0).all()
     shared = np.reshape(list(drops(net, patches, TINY.search)), found.shape)
     assert (shared[..., NONE] != 0).all() and not np.allclose(shared, found)
-    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items()), "masking leaves weights and statistics as they were"
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items()), (
+        "masking leaves weights and statistics as they were"
+    )
 
 
 def test_a_drop_is_against_the_supernet_as_it_is(patches):
@@ -67,7 +78,9 @@ def test_a_drop_is_against_the_supernet_as_it_is(patches):
     net = made()
     with torch.no_grad():
         net.alpha.fill_(-30), net.alpha[..., SKIP].fill_(30)
-    d = np.reshape(list(drops(net, patches, TINY.search, renormalise=False, recalibrate=False)), (2, 7))
+    d = np.reshape(
+        list(drops(net, patches, TINY.search, renormalise=False, recalibrate=False)), (2, 7)
+    )
     assert np.abs(d[:, SKIP]).min() > 1e-3 and np.abs(np.delete(d, SKIP, 1)).max() < 1e-9
 
 
@@ -98,24 +111,39 @@ def test_the_recorded_masks_belong_to_the_preset():
     assert alpha.shape == (3, space.layers, len(space.edges), len(OP_NAMES))
     np.testing.assert_allclose(alpha.sum(-1), 1, atol=1e-4)
     assert set(found) == set(WAYS) and all(d.shape == alpha.shape for d in found.values())
-    assert (found["zero"][..., NONE] == 0).all(), "without its weight shared out, none is missed by nobody"
+    assert (found["zero"][..., NONE] == 0).all(), (
+        "without its weight shared out, none is missed by nobody"
+    )
 
 
 def test_the_notebook_quotes_the_recorded_masks():
     alpha, found = recorded_masks("masking-classroom")
     loud, worth = agreement(alpha, found["rest"]), agreement(alpha, found["rest"] / alpha)
-    text = " ".join(cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "markdown")
-    for quoted in (f"ranks agree at {loud.pooled:.2f}", f"on {loud.top:.0%} of the edges the largest", f"falls to {worth.pooled:.2f}",
-                   f"valuable one on {worth.top:.0%}", f'"missed" by up to {found["rest"][..., NONE].max():.1f} dB'):
+    text = " ".join(
+        cell.source
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
+    for quoted in (
+        f"ranks agree at {loud.pooled:.2f}",
+        f"on {loud.top:.0%} of the edges the largest",
+        f"falls to {worth.pooled:.2f}",
+        f"valuable one on {worth.top:.0%}",
+        f'"missed" by up to {found["rest"][..., NONE].max():.1f} dB',
+    ):
         assert quoted in " ".join(text.split()), quoted
 
 
 def test_masks_are_drawn_at_their_alpha_and_drop():
     alpha, drop = rng.random((2, 3, 5, 7)), rng.normal(size=(2, 3, 5, 7))
     ax = plot_masks(alpha, drop, ax=Figure().subplots())
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == [name.replace("_", " ") for name in OP_NAMES]
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        name.replace("_", " ") for name in OP_NAMES
+    ]
     for k, dots in enumerate(ax.collections):
-        np.testing.assert_allclose(dots.get_offsets(), np.stack([alpha[..., k].ravel(), drop[..., k].ravel()], 1))
+        np.testing.assert_allclose(
+            dots.get_offsets(), np.stack([alpha[..., k].ravel(), drop[..., k].ravel()], 1)
+        )
     assert len({tuple(dots.get_facecolor()[0]) for dots in ax.collections}) == len(OP_NAMES)
 
 
@@ -124,11 +152,17 @@ def test_the_most_missed_operation_is_named():
     drop = rng.random((len(space.edges), len(OP_NAMES)))
     drop[:, NONE] = 2
     ax = plot_drops(space, drop, ax=Figure().subplots())
-    assert [t.get_text() for t in ax.texts] == [OPS[OP_NAMES[k]].code for k in drop[:, :NONE].argmax(1)]
+    assert [t.get_text() for t in ax.texts] == [
+        OPS[OP_NAMES[k]].code for k in drop[:, :NONE].argmax(1)
+    ]
     np.testing.assert_array_equal(ax.images[0].get_array(), drop)
     with theme():
         figure = figure_masks(space, rng.random((2, *drop.shape)), np.stack([drop, drop / 2]))
         figure.draw_without_rendering()
-    assert [ax.get_title() for ax in figure.axes[:4]] == ["alpha, layer 0", "alpha, layer 1", "dB lost without, layer 0",
-                                                         "dB lost without, layer 1"]
+    assert [ax.get_title() for ax in figure.axes[:4]] == [
+        "alpha, layer 0",
+        "alpha, layer 1",
+        "dB lost without, layer 0",
+        "dB lost without, layer 1",
+    ]
     assert figure.axes[2].images[0].norm.vmax == figure.axes[3].images[0].norm.vmax == 2

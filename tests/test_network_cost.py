@@ -51,7 +51,10 @@ def test_parameter_span_of_random_denoising_genotypes(end, capsys):
     found = sorted(parameters(g, 20, end=end) / 1e6 for g in draws(DENOISE, 200))
     low, middle, high = found[0], median(found), found[-1]
     with capsys.disabled():
-        print(f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, median {middle:.3f} M ", end="")
+        print(
+            f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, median {middle:.3f} M ",
+            end="",
+        )
     assert 0.1 < low < 0.207 < 0.45 < high < 0.6 and abs(middle - 0.311) < 0.07
 
 
@@ -66,17 +69,23 @@ def test_a_width_that_is_no_whole_number_of_channels_is_refused(wrong):
 def support(net: Network, side: int) -> tuple[int, int, int, int]:
     """How far up, down, left and right the input reaches that the central pixel of the output depends on."""
     middle, s = side // 2, net.scale
-    x = torch.rand(1, net.channels, side, side, dtype=torch.float64, generator=generator(0, 0)).requires_grad_()
-    block = net(x)[0, :, middle * s:(middle + 1) * s, middle * s:(middle + 1) * s]
+    x = torch.rand(
+        1, net.channels, side, side, dtype=torch.float64, generator=generator(0, 0)
+    ).requires_grad_()
+    block = net(x)[0, :, middle * s : (middle + 1) * s, middle * s : (middle + 1) * s]
     weights = torch.rand(block.shape, dtype=torch.float64, generator=generator(1, 0))
-    rows, columns = torch.nonzero(torch.autograd.grad((block * weights).sum(), x)[0].abs().sum((0, 1)), as_tuple=True)
+    rows, columns = torch.nonzero(
+        torch.autograd.grad((block * weights).sum(), x)[0].abs().sum((0, 1)), as_tuple=True
+    )
     ends = middle - rows.min(), rows.max() - middle, middle - columns.min(), columns.max() - middle
     return tuple(map(int, ends))
 
 
 @each_space
 @shapes
-@pytest.mark.parametrize("choices", [CHOICES, ("dil_5x5",), ("skip",)], ids=["any", "widest", "skip"])
+@pytest.mark.parametrize(
+    "choices", [CHOICES, ("dil_5x5",), ("skip",)], ids=["any", "widest", "skip"]
+)
 def test_receptive_radius_is_exact(space, shape, choices):
     """No gradient outside, some at the rim on all four sides: the radius is neither too small nor too large."""
     g = sample(space, random.Random(7), choices)
@@ -101,7 +110,10 @@ def test_known_receptive_radius():
 def test_output_has_the_upscaled_size_and_starts_from_the_generator(space, residual):
     g = draws(space, 1)[0]
     x = torch.rand(2, space.channels, 13, 9)
-    nets = [Network(g, width=2, stem=4, residual=residual, generator=generator(seed, 0)) for seed in (0, 0, 1)]
+    nets = [
+        Network(g, width=2, stem=4, residual=residual, generator=generator(seed, 0))
+        for seed in (0, 0, 1)
+    ]
     outputs = [net(x) for net in nets]
     assert outputs[0].shape == (2, space.channels, 13 * space.scale, 9 * space.scale)
     assert torch.equal(outputs[0], outputs[1])

@@ -18,33 +18,81 @@ MOST_CODE_LINES = 80
 MOST_BYTES = 1_500_000
 
 KEY_NUMBERS = {
-    "01_search_space": (r"largest difference (0e\+00|\de-(0[6-9]|1\d))", r"affine=True .* std 0\.100 .* std 0\.100 .* (0e\+00|\de-0[6-9])",
-                        r"affine=False .* std 0\.100 .* std 0\.400", r"missed most: \d+% of 10 edges"),
-    "02_widths_and_cell_sharing": (r"greedy \(0, 0, 0\): 0\.1375", r"\(1, 2, 2\): 0\.3645, 2\.65 times", "by itself: not a legal path",
-                                   r"outgoing: 0-0-0 0\.125", r"incoming: 1-2-2 0\.500", "8 of 12 paths, 69.4% of random walks",
-                                   "outgoing at the start: widest last 100%", "incoming at the start: widest last 100%",
-                                   r"own weights +14 cells run", r"one cell +3\.00 x"),
-    "03_live_search": (r"exact +-2\.0000", r"first order +0\.0000", r"unrolled +-0\.1100", r"finite differences +-0\.1100",
-                       r"through +0 weight steps +0\.0000", r"through +1 weight steps +-0\.1100", r"through +200 weight steps +-2\.0000",
-                       r"classroom +1\.70 +75% +38% +0\.840", r"a-equals-w +1\.87 +75% +50% +0\.840", r"eager +1\.31 +88% +62% +0\.827",
-                       r"affine +1\.68 +75% +38% +0\.836"),
-    "04_genotypes": ("alpha: 8 of 70 weights are kept", "supernet: 15,722 parameters", "sharpness inf +as it is [0-9.]+ dB"),
-    "05_train_and_restore": (r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720", r"whole +26\.48 ", r"authors-eval +27\.05 "),
-    "06_super_resolution": (r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ", r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 "),
-    "07_ablations": ("1 of 18 leave out 0", r"the text says 0\.05 dB, the table's cells give 0\.08",
-                     r"live = True trains 4 nets at preset tiny"),
-    "08_perturbations": (r"Table 6, HiNAS, R1, σ 30 +0\.04 dB lower, +1\.2 sd", "NOT SO: both modifications",
-                         "any share from 22% on"),
-    "09_search_against_random": (r"Table 1, search - RSWS: 0 of 3 leave out 0", r"Table 2, search - RSWS: 4 of 4 leave out 0",
-                                 r"Table 8: HiNAS +1\.0 h on 1 1080Ti by gradient, cell sharing"),
-    "10_state_of_the_art": ("Table 1: 1 of 18 differences leave out 0", r"N3Net is a mean of 3 runs: 6 of 6 resolved",
-                            r"N3Net is one run: 4 of 6 resolved", r"psnr_s50 +\+0\.3100 ± 0\.1587 +resolved",
-                            r"psnr_s50 +\+0\.3100 ± 0\.3478 +not resolved", r"σ 50: HiNAS above N3Net, printed +\+0\.31 ± 0\.16",
-                            r"TV, authors-eval above whole +\+0\.53 ± 0\.02", r"our net, authors-eval above whole +[-+]\d\.\d\d ± ",
-                            r"HiNAS above RFArNet +-0\.44 dB, SSIM \+0\.0023",
-                            r"sr-authors above sr-standard, bicubic +\+0\.06 dB, SSIM \+0\.0090",
-                            r"MemNet +2\.3 +9\.6 +\d", r"2\.0 times as long",
-                            r"NOT SO +inference so many times as fast as SAN \(x4\): 20\.97 x; the cells give 21\.4"),
+    "01_search_space": (
+        r"largest difference (0e\+00|\de-(0[6-9]|1\d))",
+        r"affine=True .* std 0\.100 .* std 0\.100 .* (0e\+00|\de-0[6-9])",
+        r"affine=False .* std 0\.100 .* std 0\.400",
+        r"missed most: \d+% of 10 edges",
+    ),
+    "02_widths_and_cell_sharing": (
+        r"greedy \(0, 0, 0\): 0\.1375",
+        r"\(1, 2, 2\): 0\.3645, 2\.65 times",
+        "by itself: not a legal path",
+        r"outgoing: 0-0-0 0\.125",
+        r"incoming: 1-2-2 0\.500",
+        "8 of 12 paths, 69.4% of random walks",
+        "outgoing at the start: widest last 100%",
+        "incoming at the start: widest last 100%",
+        r"own weights +14 cells run",
+        r"one cell +3\.00 x",
+    ),
+    "03_live_search": (
+        r"exact +-2\.0000",
+        r"first order +0\.0000",
+        r"unrolled +-0\.1100",
+        r"finite differences +-0\.1100",
+        r"through +0 weight steps +0\.0000",
+        r"through +1 weight steps +-0\.1100",
+        r"through +200 weight steps +-2\.0000",
+        r"classroom +1\.70 +75% +38% +0\.840",
+        r"a-equals-w +1\.87 +75% +50% +0\.840",
+        r"eager +1\.31 +88% +62% +0\.827",
+        r"affine +1\.68 +75% +38% +0\.836",
+    ),
+    "04_genotypes": (
+        "alpha: 8 of 70 weights are kept",
+        "supernet: 15,722 parameters",
+        "sharpness inf +as it is [0-9.]+ dB",
+    ),
+    "05_train_and_restore": (
+        r"TV +\S+ +\S+ +\S+ +26\.48 +0\.6720",
+        r"whole +26\.48 ",
+        r"authors-eval +27\.05 ",
+    ),
+    "06_super_resolution": (
+        r"bicubic +27\.49 +31\.47 +27\.29 +28\.75 ",
+        r"network, untrained +27\.49 +31\.47 +27\.29 +28\.75 ",
+    ),
+    "07_ablations": (
+        "1 of 18 leave out 0",
+        r"the text says 0\.05 dB, the table's cells give 0\.08",
+        r"live = True trains 4 nets at preset tiny",
+    ),
+    "08_perturbations": (
+        r"Table 6, HiNAS, R1, σ 30 +0\.04 dB lower, +1\.2 sd",
+        "NOT SO: both modifications",
+        "any share from 22% on",
+    ),
+    "09_search_against_random": (
+        r"Table 1, search - RSWS: 0 of 3 leave out 0",
+        r"Table 2, search - RSWS: 4 of 4 leave out 0",
+        r"Table 8: HiNAS +1\.0 h on 1 1080Ti by gradient, cell sharing",
+    ),
+    "10_state_of_the_art": (
+        "Table 1: 1 of 18 differences leave out 0",
+        r"N3Net is a mean of 3 runs: 6 of 6 resolved",
+        r"N3Net is one run: 4 of 6 resolved",
+        r"psnr_s50 +\+0\.3100 ± 0\.1587 +resolved",
+        r"psnr_s50 +\+0\.3100 ± 0\.3478 +not resolved",
+        r"σ 50: HiNAS above N3Net, printed +\+0\.31 ± 0\.16",
+        r"TV, authors-eval above whole +\+0\.53 ± 0\.02",
+        r"our net, authors-eval above whole +[-+]\d\.\d\d ± ",
+        r"HiNAS above RFArNet +-0\.44 dB, SSIM \+0\.0023",
+        r"sr-authors above sr-standard, bicubic +\+0\.06 dB, SSIM \+0\.0090",
+        r"MemNet +2\.3 +9\.6 +\d",
+        r"2\.0 times as long",
+        r"NOT SO +inference so many times as fast as SAN \(x4\): 20\.97 x; the cells give 21\.4",
+    ),
 }
 "stem -> patterns of what it must print at preset tiny; numbers that follow from neither training nor search"
 
@@ -57,7 +105,9 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 
 def printed(nb: nbformat.NotebookNode) -> str:
     """All that the cells printed."""
-    return "".join(output.get("text", "") for cell in nb.cells for output in cell.get("outputs", []))
+    return "".join(
+        output.get("text", "") for cell in nb.cells for output in cell.get("outputs", [])
+    )
 
 
 def plain_python(source: str) -> str:
@@ -104,7 +154,9 @@ def test_stored_outputs_belong_to_the_cells(path):
     assert kept["preset"] != "tiny", "the numbers of preset tiny mean nothing: make notebooks"
     cells = [cell for cell in code_cells(path) if cell.source.strip()]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    assert not [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    assert not [
+        output for cell in cells for output in cell.outputs if output.output_type == "error"
+    ]
 
 
 @pytest.mark.notebook
@@ -115,6 +167,12 @@ def test_runs(path, tmp_path, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     nb = nbformat.read(path, as_version=4)
     TOOL["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
-    assert all(cell.execution_count for cell in nb.cells if cell.cell_type == "code" and cell.source.strip())
+    assert all(
+        cell.execution_count
+        for cell in nb.cells
+        if cell.cell_type == "code" and cell.source.strip()
+    )
     said = printed(nb)
-    assert not [pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)], said
+    assert not [
+        pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)
+    ], said

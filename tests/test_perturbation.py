@@ -51,30 +51,75 @@ from hinas_lab.storage import write_json
 
 SPACE = preset("tiny").space
 FOUND = sample(SPACE, random.Random(3))
-STAND = {"preset": "tiny", "presets": ["tiny"], "data": "builtin", "device": "cpu", "protocols": ["whole"], "jobs": 60, "job_seconds": 90.0}
+STAND = {
+    "preset": "tiny",
+    "presets": ["tiny"],
+    "data": "builtin",
+    "device": "cpu",
+    "protocols": ["whole"],
+    "jobs": 60,
+    "job_seconds": 90.0,
+}
 
 
-def made(lean: float = 0.05, noise: float = 0.02, per_parameter: float = 0.0, randoms: int = 4) -> dict:
+def made(
+    lean: float = 0.05, noise: float = 0.02, per_parameter: float = 0.0, randoms: int = 4
+) -> dict:
     """A record as the study writes it: edits drop by ``lean`` dB, random nets' by nothing, plus noise."""
     rng = np.random.default_rng(1)
     size = lambda g: cost.parameters(g, 4, stem=8)  # noqa: E731
-    row = lambda arm, seed, psnr, g, **more: {"arm": arm, "seed": seed, "psnr": psnr, "parameters": size(g), "task": "denoise"} | more  # noqa: E731
+    row = lambda arm, seed, psnr, g, **more: (
+        {"arm": arm, "seed": seed, "psnr": psnr, "parameters": size(g), "task": "denoise"} | more
+    )  # noqa: E731
     null = 26 + noise * rng.standard_normal(8)
     rows = [row("found", s, x, FOUND) for s, x in enumerate(null)]
     for kind, what, g in one_edit_away(FOUND):
         drop = lean + per_parameter * (size(g) - size(FOUND)) + noise * rng.standard_normal()
-        rows.append(row(KINDS[kind], 0, null.mean() - drop, g, kind=kind, what=what, drop=drop, shared_drop=drop / 2 + 0.01,
-                        replaced=replaced(FOUND, what), genotype=json.loads(g.to_json())))
+        rows.append(
+            row(
+                KINDS[kind],
+                0,
+                null.mean() - drop,
+                g,
+                kind=kind,
+                what=what,
+                drop=drop,
+                shared_drop=drop / 2 + 0.01,
+                replaced=replaced(FOUND, what),
+                genotype=json.loads(g.to_json()),
+            )
+        )
     told = {}
     for kind in ("R1", "R2"):
         for number in range(randoms):
-            rows += [row(f"{kind} on random", 0, 25.0, FOUND, number=number, drop=noise * rng.standard_normal()) for _ in range(3)]
+            rows += [
+                row(
+                    f"{kind} on random",
+                    0,
+                    25.0,
+                    FOUND,
+                    number=number,
+                    drop=noise * rng.standard_normal(),
+                )
+                for _ in range(3)
+            ]
         told[kind] = share_worse([r["drop"] for r in rows if r["arm"] == kind])
         if randoms:
-            told[f"{kind} on random"] = share_worse([r["drop"] for r in rows if r["arm"] == f"{kind} on random"])
-    claims = {f"local-optimum-{k.lower()}": judged_share(f"local-optimum-{k.lower()}", told[k], len(null)) for k in ("R1", "R2")}
-    return STAND | {"study": "perturb", "found": {"denoise": FOUND.to_json()}, "null": {"denoise": {"mean": float(null.mean())}},
-                    "told": {"denoise": told}, "rows": rows, "claims": claims}
+            told[f"{kind} on random"] = share_worse(
+                [r["drop"] for r in rows if r["arm"] == f"{kind} on random"]
+            )
+    claims = {
+        f"local-optimum-{k.lower()}": judged_share(f"local-optimum-{k.lower()}", told[k], len(null))
+        for k in ("R1", "R2")
+    }
+    return STAND | {
+        "study": "perturb",
+        "found": {"denoise": FOUND.to_json()},
+        "null": {"denoise": {"mean": float(null.mean())}},
+        "told": {"denoise": told},
+        "rows": rows,
+        "claims": claims,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +133,11 @@ def leaning() -> Perturbed:
 @pytest.mark.parametrize("q", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("drawn", [2, 3, 5])
 def test_both_worse_is_the_count_of_cases(q, drawn):
-    brute = sum(np.prod([q if w else 1 - q for w in case]) for case in product((True, False), repeat=drawn) if sum(case) >= 2)
+    brute = sum(
+        np.prod([q if w else 1 - q for w in case])
+        for case in product((True, False), repeat=drawn)
+        if sum(case) >= 2
+    )
     assert both_worse(q, drawn) == pytest.approx(brute)
     assert both_worse(q) == pytest.approx(q * q)
 
@@ -103,12 +152,16 @@ def test_walds_interval_is_never_taken_for_wilsons():
     for name in (f"student {i}" for i in range(100)):
         _, asked, right, _ = variant("08.c", name)
         share = asked["worse"] / asked["n"]
-        assert not check("08.c", share - 1.96 * (share * (1 - share) / asked["n"]) ** 0.5, name) and check("08.c", round(right, 3), name)
+        assert not check(
+            "08.c", share - 1.96 * (share * (1 - share) / asked["n"]) ** 0.5, name
+        ) and check("08.c", round(right, 3), name)
 
 
 def test_the_least_share_is_the_exact_bound():
     for n in (2, 5, 44):
-        assert least_share(n) == pytest.approx(stats.binomtest(n, n, alternative="greater").proportion_ci(0.95, "exact").low)
+        assert least_share(n) == pytest.approx(
+            stats.binomtest(n, n, alternative="greater").proportion_ci(0.95, "exact").low
+        )
 
 
 # ---------------------------------------------------------------- the record
@@ -117,14 +170,22 @@ def test_the_least_share_is_the_exact_bound():
 def test_the_record_as_values(leaning):
     told = made()
     assert len(leaning.edits) == len(one_edit_away(FOUND)) == 44 and len(leaning.null) == 8
-    assert leaning.null.mean() == pytest.approx(0, abs=1e-9) and leaning.same_seed == leaning.null[0]
+    assert (
+        leaning.null.mean() == pytest.approx(0, abs=1e-9) and leaning.same_seed == leaning.null[0]
+    )
     for e, (kind, _, g) in zip(leaning.edits, one_edit_away(FOUND)):
         assert (e.kind, e.genotype) == (KINDS[kind], g)
         layer, node = int(e.what[6]), int(e.what.split("node ")[1][0])
         assert e.new in dict(g.cells[layer][node])
         assert e.parameters == cost.parameters(g, 4, stem=8) - cost.parameters(FOUND, 4, stem=8)
-    assert {k: sum(map(len, of.values())) for k, of in leaning.controls.items()} == {"R1": 12, "R2": 12}
-    assert scale(told) == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
+    assert {k: sum(map(len, of.values())) for k, of in leaning.controls.items()} == {
+        "R1": 12,
+        "R2": 12,
+    }
+    assert (
+        scale(told)
+        == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
+    )
 
 
 def test_noise_holds_95_of_100_trainings_of_the_same_net():
@@ -139,12 +200,20 @@ def test_noise_holds_95_of_100_trainings_of_the_same_net():
 
 def test_luck_tells_equal_neighbours_from_a_better_one():
     typical, chance = luck(read(made(lean=0.0)))
-    assert typical > 0.02 and chance > 0.05  # the best of 44 equal ones looks better by more than a standard deviation
+    assert (
+        typical > 0.02 and chance > 0.05
+    )  # the best of 44 equal ones looks better by more than a standard deviation
     better = made(lean=0.0)
     better["rows"][20]["drop"] = -0.5
     assert luck(read(better))[1] < 0.001
-    assert dict((r[0], r[2]) for r in words.readings(read(better)))["strict: no neighbour is better"] == "fails"
-    assert dict((r[0], r[2]) for r in words.readings(read(made())))["strict: no neighbour is better"] == "not refuted"
+    assert (
+        dict((r[0], r[2]) for r in words.readings(read(better)))["strict: no neighbour is better"]
+        == "fails"
+    )
+    assert (
+        dict((r[0], r[2]) for r in words.readings(read(made())))["strict: no neighbour is better"]
+        == "not refuted"
+    )
 
 
 def test_pairs_are_counted(leaning):
@@ -154,15 +223,26 @@ def test_pairs_are_counted(leaning):
 
 def test_beyond_counts_both_sides(leaning):
     worse, better, alone = beyond(leaning, "R1")
-    assert worse == sum(d > leaning.noise for d in leaning.drops("R1")) and better == 0 and alone == 1.0
+    assert (
+        worse == sum(d > leaning.noise for d in leaning.drops("R1"))
+        and better == 0
+        and alone == 1.0
+    )
 
 
 def test_a_share_by_luck_is_wider_than_a_coins():
     low, high = share_by_luck(40, 8)
     coin = stats.binom.ppf([0.025, 0.975], 40, 0.5) / 40
-    assert low < coin[0] - 0.05 and high > coin[1] + 0.05 and low == pytest.approx(1 - high, abs=0.03)
-    assert share_by_luck(40, 4000) == pytest.approx(coin, abs=0.026), "with a certain mean it is the coin's"
-    rng, means = np.random.default_rng(7), 26 + np.random.default_rng(8).standard_normal((400, 8)).mean(1)
+    assert (
+        low < coin[0] - 0.05 and high > coin[1] + 0.05 and low == pytest.approx(1 - high, abs=0.03)
+    )
+    assert share_by_luck(40, 4000) == pytest.approx(coin, abs=0.026), (
+        "with a certain mean it is the coin's"
+    )
+    rng, means = (
+        np.random.default_rng(7),
+        26 + np.random.default_rng(8).standard_normal((400, 8)).mean(1),
+    )
     inside = [low <= (26 + rng.standard_normal(40) < mean).mean() <= high for mean in means]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
 
@@ -172,14 +252,19 @@ def test_counting_alone_would_call_luck_a_result():
     told = made(lean=0.0)
     for n, r in enumerate(r for r in told["rows"] if r["arm"] == "R1"):
         r["drop"] = 0.01 if n < 28 else -0.01
-    share = told["told"]["denoise"]["R1"] = share_worse([r["drop"] for r in told["rows"] if r["arm"] == "R1"])
+    share = told["told"]["denoise"]["R1"] = share_worse(
+        [r["drop"] for r in told["rows"] if r["arm"] == "R1"]
+    )
     assert share["low"] > 0.5 and luck_p(28, 40, 8) > 0.05 > luck_p(28, 40, 4000)
     assert {r[0].partition(":")[0]: r[2] for r in words.readings(read(told))}["weak, R1"] == "open"
     judged = judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 8)
     low, high = share_by_luck(40, 8)
     assert judged["verdict"] == "unresolved" and judged["note"].startswith(
-        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; 28 of 40 are worse than ")
-    assert judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 4000)["verdict"] == "supported"
+        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; 28 of 40 are worse than "
+    )
+    assert (
+        judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 4000)["verdict"] == "supported"
+    )
 
 
 def test_a_seed_that_shifts_all_nets_alike_supports_nothing():
@@ -189,13 +274,20 @@ def test_a_seed_that_shifts_all_nets_alike_supports_nothing():
     assert (shifted["worse"], shifted["same_seed"], alone["same_seed"]) == (40, 20, 40)
     assert judged_share("local-optimum-r1", alone, 8)["verdict"] == "supported"
     judged = judged_share("local-optimum-r1", shifted, 8)
-    assert judged["verdict"] == "unresolved" and judged["p"] == 1 and "20 of 40 are worse than the found net's training" in judged["note"]
+    assert (
+        judged["verdict"] == "unresolved"
+        and judged["p"] == 1
+        and "20 of 40 are worse than the found net's training" in judged["note"]
+    )
 
 
 def test_a_net_is_one_unit_among_the_random_ones(leaning):
     assert rank_among_random(leaning, "R1") == (1, 5)
     assert rank_among_random(read(made(lean=-0.2)), "R1") == (5, 5)
-    means, base = [d.mean() for d in leaning.controls["R1"].values()], leaning.drops("R1").mean() - leaning.null[:2].mean()
+    means, base = (
+        [d.mean() for d in leaning.controls["R1"].values()],
+        leaning.drops("R1").mean() - leaning.null[:2].mean(),
+    )
     c = against_random(leaning, "R1")
     assert (c.mean, c.n) == (pytest.approx(base - np.mean(means)), 4) and np.isnan(c.p)
 
@@ -236,14 +328,18 @@ def test_kendall_has_an_interval_that_holds_the_truth():
 
 def test_sentences_follow_the_record(leaning):
     weak = {r[0].partition(":")[0]: r[2] for r in words.readings(leaning)}
-    assert weak["weak, R1"] == "holds" and weak["owed to the search, R1"] == "open", "four random nets"
+    assert weak["weak, R1"] == "holds" and weak["owed to the search, R1"] == "open", (
+        "four random nets"
+    )
     assert weak["weak, R2"] == "open", "four edits decide nothing, though all may be worse"
     against = {r[0].partition(":")[0]: r[2] for r in words.readings(read(made(lean=-0.05)))}
     assert against["weak, R1"] == "fails" and against["strict"] == "fails"
     assert f"{(leaning.drops('R1') > 0).sum()} of 40 worse" in words.drop_text(leaning)
     assert "place 1 of 5" in words.control_text(leaning)
     assert "holds no edits of random nets" in words.control_text(read(made(randoms=0)))
-    assert "both say the same of" in words.judge_text(leaning) and "at unchanged parameters" in words.parameter_text(leaning)
+    assert "both say the same of" in words.judge_text(
+        leaning
+    ) and "at unchanged parameters" in words.parameter_text(leaning)
     assert words.readings_table(leaning).count("\n") == 1 + len(words.readings(leaning))
 
 
@@ -256,7 +352,10 @@ def test_nets_are_units_where_there_are_enough():
 
 def test_printed_drops_are_the_tables():
     text = words.printed_drops()
-    assert "Table 6, HiNAS, R1, σ 30      0.04 dB lower,  1.2 sd" in text and "Table 7, HiNAS, R1, Urban100  0.00 dB lower" in text
+    assert (
+        "Table 6, HiNAS, R1, σ 30      0.04 dB lower,  1.2 sd" in text
+        and "Table 7, HiNAS, R1, Urban100  0.00 dB lower" in text
+    )
     assert "NOT SO: both modifications lower every printed PSNR" in text
 
 
@@ -277,11 +376,20 @@ def test_verdicts_carry_scale_n_unit_and_note(tmp_path, monkeypatch):
     write_json(tmp_path / "perturb.json", told)
     text = verdict_table("perturb")
     first = next(line for line in text.splitlines() if claim("local-optimum-r1").claim in line)
-    assert "40 of 44, by edit" in first and "| **supported** |" in first and "% of edits worse (" in first
-    assert told["claims"]["local-optimum-r1"]["note"] in first and "preset tiny, builtin photographs" in text
+    assert (
+        "40 of 44, by edit" in first
+        and "| **supported** |" in first
+        and "% of edits worse (" in first
+    )
+    assert (
+        told["claims"]["local-optimum-r1"]["note"] in first
+        and "preset tiny, builtin photographs" in text
+    )
     told["claims"]["local-optimum-r1"] |= {"p": None, "low": None}
     write_json(tmp_path / "perturb.json", told)
-    assert "% of edits worse: noise alone" in verdict_table("perturb") and "| none: too few |" in verdict_table("perturb")
+    assert "% of edits worse: noise alone" in verdict_table(
+        "perturb"
+    ) and "| none: too few |" in verdict_table("perturb")
 
 
 # ---------------------------------------------------------------- pictures
@@ -290,7 +398,11 @@ def test_verdicts_carry_scale_n_unit_and_note(tmp_path, monkeypatch):
 def test_two_draws_are_drawn():
     ax = views.plot_two_draws(0.6, ax=Figure().subplots())
     legend = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert legend == ["two drawn blindly: 36%", "the two worst of 4: 82%", "the two worst of 8: 99%"]
+    assert legend == [
+        "two drawn blindly: 36%",
+        "the two worst of 4: 82%",
+        "the two worst of 8: 99%",
+    ]
     assert ax.lines[0].get_ydata()[50] == pytest.approx(0.25) and ax.get_title() == "q = 60%"
     assert list(views.figures_two_draws((0.5, 0.6))) == ["50%", "60%"]
 
@@ -299,8 +411,11 @@ def test_drops_band_and_marks(leaning):
     with theme():
         figure = views.figure_drops(leaning, (0, 43))
     (ax,) = figure.axes
-    assert [t.get_text().splitlines()[0] for t in ax.get_yticklabels()] == ["the found net, trained again", "R1: an operation replaced",
-                                                                        "R2: a connection changed"]
+    assert [t.get_text().splitlines()[0] for t in ax.get_yticklabels()] == [
+        "the found net, trained again",
+        "R1: an operation replaced",
+        "R2: a connection changed",
+    ]
     band = ax.patches[0].get_bbox()
     assert (band.x0, band.x1) == pytest.approx((-leaning.noise, leaning.noise))
     strips = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) > 2]
@@ -316,30 +431,48 @@ def test_points_of_a_strip_keep_apart():
 
 def test_the_control_shows_every_net(leaning):
     axes = views.figure_control(leaning).axes
-    assert [ax.get_title(loc="left") for ax in axes] == ["R1: an operation replaced", "R2: a connection changed"]
+    assert [ax.get_title(loc="left") for ax in axes] == [
+        "R1: an operation replaced",
+        "R2: a connection changed",
+    ]
     diamonds = [line for line in axes[0].lines if line.get_marker() == "D"]
     assert [len(line.get_xdata()) for line in diamonds] == [1, 4]
     assert diamonds[0].get_xdata()[0] == pytest.approx(leaning.drops("R1").mean())
-    assert "no edits of random nets" in views.figure_control(read(made(randoms=0))).texts[0].get_text()
+    assert (
+        "no edits of random nets" in views.figure_control(read(made(randoms=0))).texts[0].get_text()
+    )
 
 
 def test_no_mark_covers_another():
     rng = np.random.default_rng(3)
     x, y = rng.choice([-600.0, 0, 30, 600], 60), rng.standard_normal(60)
     at = views.apart(x, y, 40, 0.3)
-    covers = lambda a: [(i, j) for i, j in combinations(range(60), 2) if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3]  # noqa: E731
+    covers = lambda a: [
+        (i, j)
+        for i, j in combinations(range(60), 2)
+        if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3
+    ]  # noqa: E731
     assert covers(x) and not covers(at) and (at >= x).all()
-    np.testing.assert_array_equal(views.apart(np.array([0.0, 50, 0]), np.array([0.0, 0, 1]), 40, 0.3), [0, 50, 0])
+    np.testing.assert_array_equal(
+        views.apart(np.array([0.0, 50, 0]), np.array([0.0, 0, 1]), 40, 0.3), [0, 50, 0]
+    )
 
 
 def test_parameters_and_judges(leaning):
     ax = views.figure_beside(leaning, views.plot_parameters).axes[0]
     shown = {t.get_text() for t in ax.get_legend().get_texts()}
-    assert {f"now {e.new.replace('_', ' ')}" for e in leaning.edits if e.kind == "R1"} | {"R2, rewired"} == shown
+    assert {f"now {e.new.replace('_', ' ')}" for e in leaning.edits if e.kind == "R1"} | {
+        "R2, rewired"
+    } == shown
     marks = np.concatenate([c.get_offsets() for c in ax.collections])
-    assert len(marks) == 44 and sorted(marks[:, 1]) == pytest.approx(sorted(e.drop for e in leaning.edits))
+    assert len(marks) == 44 and sorted(marks[:, 1]) == pytest.approx(
+        sorted(e.drop for e in leaning.edits)
+    )
     ax = views.figure_beside(leaning, views.plot_judges).axes[0]
-    assert [t.get_text() for t in ax.get_legend().get_texts()][:2] == ["R1: an operation replaced", "R2: a connection changed"]
+    assert [t.get_text() for t in ax.get_legend().get_texts()][:2] == [
+        "R1: an operation replaced",
+        "R2: a connection changed",
+    ]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), leaning.drops("R1"))
     assert ax.get_xlim()[0] <= 0 <= ax.get_xlim()[1]
 
@@ -370,7 +503,11 @@ def test_picking_another_edit_shows_it(leaning):
 
 def test_training_edits_at_tiny(leaning, tmp_path, capsys, monkeypatch):
     whole = catalog.read_images
-    monkeypatch.setattr(catalog, "read_images", lambda *names: {name: image[:64, :64] for name, image in whole(*names).items()})
+    monkeypatch.setattr(
+        catalog,
+        "read_images",
+        lambda *names: {name: image[:64, :64] for name, image in whole(*names).items()},
+    )
     psnrs = train_edits(leaning, (0,), "tiny", str(tmp_path))
     said = capsys.readouterr().out.splitlines()
     assert len(psnrs) == len(said) == 2 and all(10 < p < 30 for p in psnrs)
@@ -386,10 +523,20 @@ def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     line = "recorded study 'perturb': make it with: hinas-lab study perturb --json data/studies/perturb.json"
     assert isinstance(absent, Absent) and repr(absent) == line == str(absent)
     p = read(absent)
-    for shown in (p, scale(absent), words.drop_text(p), views.figure_drops(p), two_edits(p, 0, 1),
-                  train_edits(p, (0,), "tiny", "x")):
+    for shown in (
+        p,
+        scale(absent),
+        words.drop_text(p),
+        views.figure_drops(p),
+        two_edits(p, 0, 1),
+        train_edits(p, (0,), "tiny", "x"),
+    ):
         assert shown is absent and not shown
-    assert asked("perturb") == absent and capsys.readouterr().out == f"{line}\n" and f"- perturb: {line}" in verdict_table("perturb")
+    assert (
+        asked("perturb") == absent
+        and capsys.readouterr().out == f"{line}\n"
+        and f"- perturb: {line}" in verdict_table("perturb")
+    )
     with pytest.raises(ValueError, match="must be one of"):
         record("nothing")
     (tmp_path / "perturb.json").write_text("{}")

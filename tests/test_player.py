@@ -20,12 +20,17 @@ from hinas_lab.live.player import ENDS, Player
 from hinas_lab.records import read_records
 from hinas_lab.storage import alone
 
-PRESSES = {name: (lambda p, name=name: getattr(p, name)()) for name in ("start", "pause", "resume", "stop")}
-PRESSES |= {f"step {kind}": (lambda p, kind=kind: p.step(kind)) for kind in ("weight", "arch", "epoch")}
+PRESSES = {
+    name: (lambda p, name=name: getattr(p, name)()) for name in ("start", "pause", "resume", "stop")
+}
+PRESSES |= {
+    f"step {kind}": (lambda p, kind=kind: p.step(kind)) for kind in ("weight", "arch", "epoch")
+}
 
 
 def player_in(state: str, gate: Gate) -> Player:
     """A player in ``state``, before it starts, between two steps, or inside one."""
+
     def dies():
         raise FloatingPointError("the loss became nan")
 
@@ -59,14 +64,33 @@ def test_plays_to_the_end(play):
     player, told = Player(FakeRun()), []
     total = player.progress.total
     player.subscribe(lambda p: told.append((p.state, p.progress)))
-    assert player.state == "ready" and play(player) is player.search and player.result() is player.search
+    assert (
+        player.state == "ready"
+        and play(player) is player.search
+        and player.result() is player.search
+    )
     assert player.state == "finished" and player.search.finished and player.search.saves == 0
-    assert [p.done for state, p in told] == [*range(1, total + 1), total] and {p.total for state, p in told} == {total}
+    assert [p.done for state, p in told] == [*range(1, total + 1), total] and {
+        p.total for state, p in told
+    } == {total}
     assert [state for state, _ in told] == ["running"] * total + ["finished"]
     ran = [(p.epoch, p.iteration, p.phase) for _, p in told[:-1]]
-    assert ran[:5] == [(1, 0, "warm-up"), (1, 1, "warm-up"), (1, 2, "warm-up"), (1, 3, "warm-up"), (2, 0, "alternating")]
-    assert ran[5:12] == [(2, 0, "alternating"), (2, 1, "alternating"), (2, 1, "alternating"), (2, 2, "alternating"), (2, 2, "alternating"),
-                         (2, 3, "validating"), (3, 0, "alternating")]
+    assert ran[:5] == [
+        (1, 0, "warm-up"),
+        (1, 1, "warm-up"),
+        (1, 2, "warm-up"),
+        (1, 3, "warm-up"),
+        (2, 0, "alternating"),
+    ]
+    assert ran[5:12] == [
+        (2, 0, "alternating"),
+        (2, 1, "alternating"),
+        (2, 1, "alternating"),
+        (2, 2, "alternating"),
+        (2, 2, "alternating"),
+        (2, 3, "validating"),
+        (3, 0, "alternating"),
+    ]
 
 
 def test_time_left_counts_each_kind_of_record(monkeypatch):
@@ -86,7 +110,14 @@ def test_time_left_counts_each_kind_of_record(monkeypatch):
     player.subscribe(lambda p: left.append(p.progress.left))
     player.run()
     assert player.progress.worked == 9 * 1 + 6 * 2 + 4 * 5 and player.progress.seconds == 1.5
-    assert left[5:11] == [2 * 9 - 2 + 10, 2 * 9 - 3 + 10, 15 - 2 + 10, 15 - 3 + 10, 12 - 2 + 10, 12 - 3 + 10]
+    assert left[5:11] == [
+        2 * 9 - 2 + 10,
+        2 * 9 - 3 + 10,
+        15 - 2 + 10,
+        15 - 3 + 10,
+        12 - 2 + 10,
+        12 - 3 + 10,
+    ]
     assert left[-3:] == [5.0, 0.0, 0.0]
 
 
@@ -118,7 +149,10 @@ def test_pause_stands_still_and_steps_land_on_their_kind():
         epochs = len(player.search.records.epochs["epoch"])
         player.step("epoch")
         until(lambda: player.state == "paused")
-        assert len(player.search.records.epochs["epoch"]) == epochs + 1 and player.progress.iteration == 0
+        assert (
+            len(player.search.records.epochs["epoch"]) == epochs + 1
+            and player.progress.iteration == 0
+        )
     done = player.progress.done
     assert player.resume() == ""
     until(lambda: player.progress.done > done + 5)
@@ -148,7 +182,9 @@ def test_every_press_twice_in_every_state(state, press):
         if press in ACTS[was]:
             assert said == "" and now in (ACTS[was][press], "stopped" if was == "paused" else None)
         else:
-            assert said and "\n" not in said and (now == was or (was, now) == ("stopping", "stopped")), "it says why not"
+            assert (
+                said and "\n" not in said and (now == was or (was, now) == ("stopping", "stopped"))
+            ), "it says why not"
     gate.open()
     player.stop()
     if state == "failed":
@@ -214,7 +250,9 @@ def test_result_sets_a_waiting_search_going():
     gate = Gate()
     for state in ("ready", "paused", "pausing"):
         player = player_in(state, gate)
-        with pytest.raises(TimeoutError, match=rf"goes on after 0.05 s: \d+ of {player.progress.total} records"):
+        with pytest.raises(
+            TimeoutError, match=rf"goes on after 0.05 s: \d+ of {player.progress.total} records"
+        ):
             player.result(timeout=0.05)
         assert player.state == "running"
         gate.open()
@@ -239,7 +277,9 @@ def test_result_asked_by_the_playing_thread():
 def test_a_search_that_dies(play):
     player = player_in("ready", gate := Gate())
     gate.open()
-    player.search.step = lambda: (_ for _ in ()).throw(FloatingPointError("the loss became nan\nin the weight step"))
+    player.search.step = lambda: (_ for _ in ()).throw(
+        FloatingPointError("the loss became nan\nin the weight step")
+    )
     told = []
     player.subscribe(lambda p: told.append((p.state, p.note)))
     for _ in range(2):
@@ -254,7 +294,10 @@ def test_a_display_that_dies_does_not_end_the_search():
     player.subscribe(lambda p: told.append(p.note))
     assert player.result(timeout=10).finished
     assert len(told) == player.progress.total + 1
-    assert player.note == "a display was dropped (ZeroDivisionError: division by zero); the search is not touched"
+    assert (
+        player.note
+        == "a display was dropped (ZeroDivisionError: division by zero); the search is not touched"
+    )
 
 
 def test_ctrl_c_in_the_foreground():
@@ -269,7 +312,11 @@ def test_ctrl_c_in_the_foreground():
 
 def test_the_end_of_the_process_stops_and_saves():
     """As when a kernel is restarted; a paused one too."""
-    done = subprocess.run([sys.executable, "-c", f"""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"""
 import sys, time
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from fake_search import FakeRun, until
@@ -286,7 +333,13 @@ for what in ("start", "pause"):
     until(lambda: player.progress.done > 2)
     getattr(player, what)()
     globals()[what] = player
-"""], capture_output=True, text=True, cwd=ROOT, timeout=120)
+""",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
     assert (done.returncode, done.stderr) == (0, "") and done.stdout == "saved 1\nsaved 1\n", done
 
 
@@ -306,23 +359,35 @@ def test_a_played_search_ends_with_the_same_bits(tiny, tmp_path):
         until(lambda: player.state == "paused")
     assert player.search.records.steps["kind"][-1] == 1 and player.search.state.halfway
     alpha, beta = player.search.architecture()
-    assert (alpha.shape, beta.shape) == (player.search.state.net.alpha.shape, player.search.state.net.beta.shape)
+    assert (alpha.shape, beta.shape) == (
+        player.search.state.net.alpha.shape,
+        player.search.state.net.beta.shape,
+    )
     kept = alpha.copy()
     player.step("arch")
     until(lambda: player.state == "paused")
-    assert (alpha == kept).all() and (player.search.architecture()[0] != kept).any(), "a copy, not the net's memory"
+    assert (alpha == kept).all() and (player.search.architecture()[0] != kept).any(), (
+        "a copy, not the net's memory"
+    )
     player.stop()
     player.result(timeout=20)
     assert {p.name for p in folder.iterdir()} == FILES - {"genotype.json", "best.safetensors"}
     rest = real(tiny, folder)
     assert rest.progress.done == player.progress.done == sum(rest.search.records.counts)
-    assert rest.result(timeout=60).finished and rest.progress.done == rest.progress.total == player.progress.total
+    assert (
+        rest.result(timeout=60).finished
+        and rest.progress.done == rest.progress.total == player.progress.total
+    )
     same_result(folder, tiny.search)
     last = read_records(folder)
     alpha, beta = rest.search.architecture()
     assert (alpha == last["epoch/alpha"][-1]).all() and (beta == last["epoch/beta"][-1]).all()
     again = real(tiny, folder)
-    assert again.state == "finished" and again.start() == "it is finished" and again.result(timeout=0).finished
+    assert (
+        again.state == "finished"
+        and again.start() == "it is finished"
+        and again.result(timeout=0).finished
+    )
 
 
 def test_a_real_search_that_dies_leaves_a_valid_run(tiny, tmp_path):
@@ -337,7 +402,9 @@ def test_a_real_search_that_dies_leaves_a_valid_run(tiny, tmp_path):
     player.search.state.net.alpha.data.fill_(math.nan)
     with pytest.raises(FloatingPointError, match="the loss became nan"):
         player.result(timeout=20)
-    assert player.state == "failed" and player.note.startswith("FloatingPointError: preset tiny*: the loss became nan in the ")
+    assert player.state == "failed" and player.note.startswith(
+        "FloatingPointError: preset tiny*: the loss became nan in the "
+    )
     assert (folder / "state.safetensors").read_bytes() == saved
     assert real(tiny, folder).result(timeout=60).finished
     same_result(folder, tiny.search)
@@ -353,7 +420,11 @@ def test_two_players_on_one_folder(tiny, tmp_path):
     refusal = f"{folder}: this run is running already, in another panel, notebook or command"
     with pytest.raises(ValueError) as refused:
         second.result(timeout=20)
-    assert str(refused.value).startswith(refusal) and second.note.startswith(f"ValueError: {refusal}") and second.state == "failed"
+    assert (
+        str(refused.value).startswith(refusal)
+        and second.note.startswith(f"ValueError: {refusal}")
+        and second.state == "failed"
+    )
     with pytest.raises(ValueError, match="running already"):
         real(tiny, folder)
     code, out, err = hinas(*tiny.argv["search"], "--run", folder, "--resume")
@@ -364,14 +435,23 @@ def test_two_players_on_one_folder(tiny, tmp_path):
 
 def test_a_lock_dies_with_its_process(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    child = subprocess.Popen([sys.executable, "-c", f"""
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"""
 import sys, time
 from pathlib import Path
 from hinas_lab.storage import alone
 with alone(Path({str(tmp_path)!r})):
     print("held", flush=True)
     time.sleep(60)
-"""], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+""",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
     try:
         assert child.stdout.readline() == "held\n"
         with pytest.raises(ValueError, match="running already"), alone(tmp_path):

@@ -21,8 +21,12 @@ def make_records(space=SPACE, epochs=6, warmup=2, validate_from=3, seed=0) -> di
     rng = np.random.default_rng(seed)
     rows = np.arange(epochs + 1)
     drift = np.maximum(rows - warmup, 0)
-    alpha = 1e-3 * rng.normal(size=space.alpha_shape) + np.multiply.outer(drift, rng.normal(size=space.alpha_shape))
-    beta = 1e-3 * rng.normal(size=len(space.moves)) + np.multiply.outer(drift, rng.normal(size=len(space.moves)))
+    alpha = 1e-3 * rng.normal(size=space.alpha_shape) + np.multiply.outer(
+        drift, rng.normal(size=space.alpha_shape)
+    )
+    beta = 1e-3 * rng.normal(size=len(space.moves)) + np.multiply.outer(
+        drift, rng.normal(size=len(space.moves))
+    )
     psnr = np.where(rows >= validate_from, 20.0 + rows - 2.0 * (rows == epochs), np.nan)
     best = np.where(rows >= validate_from, np.minimum(rows, epochs - 1), 0)
     kind = [k for e in rows[1:] for k in ([0] * 3 if e <= warmup else [1, 0] * 3)]
@@ -89,7 +93,9 @@ def test_warmup_end_and_step_times():
 @pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3)])
 def test_zoom_box_finds_the_busiest_square(shape):
     image = np.full(shape, 0.5)
-    image[21:29, 33:41] += 0.3 * np.indices((8, 8)).sum(0).reshape(8, 8, *[1] * (len(shape) - 2)) % 2 - 0.1
+    image[21:29, 33:41] += (
+        0.3 * np.indices((8, 8)).sum(0).reshape(8, 8, *[1] * (len(shape) - 2)) % 2 - 0.1
+    )
     y, x, size = plots.zoom_box(image, 10)
     assert size == 10 and y <= 20 and x <= 32 and y + size >= 29 and x + size >= 41
     assert plots.zoom_box(np.zeros(shape)) == (0, 0, 8)
@@ -104,7 +110,11 @@ def test_plot_alpha_frames_the_kept_edges(ax):
     p = decode.softmax(alpha)
     assert plots.plot_alpha(SPACE, alpha, ax=ax) is ax
     image = ax.images[0]
-    assert np.allclose(image.get_array(), p) and image.cmap.name == "cividis" and image.get_clim() == (0, 1)
+    assert (
+        np.allclose(image.get_array(), p)
+        and image.cmap.name == "cividis"
+        and image.get_clim() == (0, 1)
+    )
     assert [t.get_text() for t in ax.get_xticklabels()] == [op.code for op in OPS.values()]
     assert [t.get_text() for t in ax.get_yticklabels()] == plots.edge_labels(SPACE)
     won = plots.winners(SPACE, p)
@@ -120,12 +130,21 @@ def test_plot_beta_draws_every_move_and_the_viterbi_path(ax):
     plots.plot_beta(space, beta, ax=ax)
     arrows = [p for p in ax.patches if isinstance(p, FancyArrowPatch)]
     weights = decode.normalise_beta(space, beta)
-    assert len(arrows) == 14 and [t for t in texts(ax) if "W" not in t] == [f"{w:.2f}" for w in weights]
+    assert len(arrows) == 14 and [t for t in texts(ax) if "W" not in t] == [
+        f"{w:.2f}" for w in weights
+    ]
     widths = np.array([a.get_linewidth() for a in arrows])
     assert (np.argsort(widths) == np.argsort(weights)).all()
-    assert sum(t.get_fontweight() == "bold" for t in ax.texts) == 3 + 4  # moves and cells on the path
+    assert (
+        sum(t.get_fontweight() == "bold" for t in ax.texts) == 3 + 4
+    )  # moves and cells on the path
     assert ax.get_title() == f"width path {'-'.join(map(str, path))}, probability {value:.3g}"
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["start", "layer 0", "layer 1", "layer 2"]
+    assert [t.get_text() for t in ax.get_xticklabels()] == [
+        "start",
+        "layer 0",
+        "layer 1",
+        "layer 2",
+    ]
     assert texts(ax).count("1.5·W") == 3
 
 
@@ -145,14 +164,18 @@ def test_plot_losses(ax):
     plots.plot_losses(records, ax=ax)
     assert legend(ax) == ["warm-up", "best epoch 5", "weights, Train W", "architecture, Train A"]
     steps, means = ax.lines[1:3]
-    assert len(steps.get_xdata()) == (records["step/kind"] == 0).sum() and steps.get_xdata()[-1] == 6
+    assert (
+        len(steps.get_xdata()) == (records["step/kind"] == 0).sum() and steps.get_xdata()[-1] == 6
+    )
     assert np.allclose(means.get_xdata(), np.arange(1, 7) - 0.5)
     assert np.allclose(means.get_ydata(), 0.2 / np.arange(1, 7) + 1)
     shade = next(p for p in ax.patches if p.get_label() == "warm-up")
     assert (shade.get_x(), shade.get_width()) == (0, 2)
     ax.clear()
     plots.plot_losses(records, ax=ax, what="pixel")
-    assert ax.get_ylabel() == "pixel loss" and np.allclose(ax.lines[2].get_ydata(), 0.1 / np.arange(1, 7))
+    assert ax.get_ylabel() == "pixel loss" and np.allclose(
+        ax.lines[2].get_ydata(), 0.1 / np.arange(1, 7)
+    )
 
 
 def test_plot_scores_marks_the_best_epoch(ax):
@@ -172,12 +195,16 @@ def test_plot_entropy(ax):
     records = make_records()
     plots.plot_entropy(records, ax=ax)
     curves = {line.get_label(): line.get_ydata() for line in ax.lines}
-    assert curves["α entropy (nats)"] is not None and np.allclose(curves["skip share"], np.arange(7) / 10)
+    assert curves["α entropy (nats)"] is not None and np.allclose(
+        curves["skip share"], np.arange(7) / 10
+    )
     assert np.allclose(curves["ln 7: undecided"], np.log(7))
     assert np.allclose(curves["β entropy (nats)"], records["epoch/beta_entropy"])
 
 
-@pytest.mark.parametrize("space", [SPACE, SearchSpace(layers=2, nodes=2, width=4, lwas=False)], ids=["lwas", "tied"])
+@pytest.mark.parametrize(
+    "space", [SPACE, SearchSpace(layers=2, nodes=2, width=4, lwas=False)], ids=["lwas", "tied"]
+)
 def test_figure_search_shows_before_and_after(space):
     records = make_records(space)
     with style.theme():
@@ -188,7 +215,10 @@ def test_figure_search_shows_before_and_after(space):
     wanted = [f"α, {l}, {e}" for e in ("epoch 0", "epoch 5 (best)") for l in layers]
     assert [ax.get_title() for ax in maps] == wanted
     assert len({ax.images[0].get_clim() for ax in maps}) == 1
-    assert np.allclose(maps[-1].images[0].get_array(), decode.softmax(records["epoch/alpha"][5].reshape(-1, 5, 7)[-1]))
+    assert np.allclose(
+        maps[-1].images[0].get_array(),
+        decode.softmax(records["epoch/alpha"][5].reshape(-1, 5, 7)[-1]),
+    )
     titles = [ax.get_title() for ax in figure.axes if not ax.images]
     assert any(t.startswith("β, epoch 5 (best): width path") for t in titles)
     assert {"entropy and skip share", "validation of the supernet"} <= set(titles)
@@ -207,7 +237,11 @@ def test_figure_search_without_validation_or_steps():
 def test_plot_restoration_puts_the_inset_in_the_far_corner(ax):
     image = np.linspace(-0.5, 1.5, 40 * 60).reshape(40, 60)
     plots.plot_restoration(image, ax=ax, title="noisy", zoom=(2, 50, 8))
-    assert ax.get_title() == "noisy" and ax.images[0].get_array().min() == 0 and ax.images[0].get_array().max() == 1
+    assert (
+        ax.get_title() == "noisy"
+        and ax.images[0].get_array().min() == 0
+        and ax.images[0].get_array().max() == 1
+    )
     box, inset = ax.patches[0], ax.child_axes[0]
     assert (box.get_x(), box.get_y(), box.get_width()) == (49.5, 1.5, 8)
     assert inset.images[0].get_array().shape == (8, 8)
@@ -221,7 +255,13 @@ def test_plot_restoration_puts_the_inset_in_the_far_corner(ax):
 def test_figure_restoration_titles_scores_and_shared_box():
     rng = np.random.default_rng(0)
     clean = rng.random((30, 40, 3))
-    images = {"noisy": clean + 1, "clean": clean, "low resolution": clean[::2, ::2], "ours": clean, "TV": clean}
+    images = {
+        "noisy": clean + 1,
+        "clean": clean,
+        "low resolution": clean[::2, ::2],
+        "ours": clean,
+        "TV": clean,
+    }
     with style.theme():
         figure = plots.figure_restoration(images, scores={"ours": (27.123, 0.7654)}, zoom=(4, 6, 8))
         figure.draw_without_rendering()
@@ -233,7 +273,9 @@ def test_figure_restoration_titles_scores_and_shared_box():
     rows = {round(ax.get_position().y0, 6) for ax in figure.axes}
     assert len(rows) == 2
     chosen = plots.figure_restoration({"a": clean[..., 0]}).axes[0].patches[0]
-    assert (chosen.get_y() + 0.5, chosen.get_x() + 0.5, chosen.get_width()) == plots.zoom_box(clean[..., 0])
+    assert (chosen.get_y() + 0.5, chosen.get_x() + 0.5, chosen.get_width()) == plots.zoom_box(
+        clean[..., 0]
+    )
     with pytest.raises(ValueError, match="images"):
         plots.figure_restoration({})
 
@@ -242,7 +284,9 @@ def test_figure_restoration_titles_scores_and_shared_box():
 
 
 def test_every_operation_has_its_own_colour_and_readable_ink():
-    assert tuple(style.OP_COLOURS) == OP_NAMES and len(set(style.OP_COLOURS.values())) == len(OP_NAMES)
+    assert tuple(style.OP_COLOURS) == OP_NAMES and len(set(style.OP_COLOURS.values())) == len(
+        OP_NAMES
+    )
     assert style.ink_on("#000000") == "#FFFFFF" and style.ink_on("#E69F00") == "#000000"
 
 

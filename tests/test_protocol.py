@@ -30,7 +30,9 @@ def test_gray_is_pillows():
     """Its fixed-point formula, in a hundred thousand colours; and all grays, which stay as they are."""
     image = rng.integers(0, 256, (400, 250, 3), dtype=np.uint8)
     red, green, blue = (c.astype(np.uint32) for c in np.moveaxis(image, 2, 0))
-    np.testing.assert_array_equal(colour.pil_gray(image), (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16)
+    np.testing.assert_array_equal(
+        colour.pil_gray(image), (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
+    )
     grays = np.arange(256, dtype=np.uint8).reshape(16, 16)
     for name in ("L", "rgb2gray"):
         np.testing.assert_array_equal(colour.PLANES[name](colour.expand(grays)), grays)
@@ -53,20 +55,30 @@ def test_rgb2gray_is_matlabs():
 def test_y_of_known_colours(rgb, y, swapped):
     pixel = np.array(rgb, np.uint8).reshape(1, 1, 3)
     assert colour.luma(pixel).item() == pytest.approx(y, abs=1e-9)
-    assert colour.MEASURED["Y swapped"](pixel.astype(float)).item() == pytest.approx(swapped, abs=1e-9)
-    assert colour.MEASURED["Y rounded"](pixel.astype(float)).item() == round(y) == colour.PLANES["Y"](pixel).item()
+    assert colour.MEASURED["Y swapped"](pixel.astype(float)).item() == pytest.approx(
+        swapped, abs=1e-9
+    )
+    assert (
+        colour.MEASURED["Y rounded"](pixel.astype(float)).item()
+        == round(y)
+        == colour.PLANES["Y"](pixel).item()
+    )
 
 
 def test_y_rounded_is_of_8_bits():
     """What a method left outside of 0 to 255 is cut, not wrapped around."""
-    assert colour.MEASURED["Y rounded"](np.array([[[-99.0] * 3, [400.0] * 3]])).tolist() == [[0, 255]]
+    assert colour.MEASURED["Y rounded"](np.array([[[-99.0] * 3, [400.0] * 3]])).tolist() == [
+        [0, 255]
+    ]
 
 
 # A matrix product's last bit depends on the picture's shape: of the 194 colours with a Y of exactly n + 1/2 some would go down.
 @pytest.mark.parametrize("width", [1, 4])
 def test_half_a_level_of_y_goes_up_in_every_picture(width):
     """65.481 * 5 + 128.553 * 65 + 24.966 * 25 is 36.5 * 255."""
-    assert colour.PLANES["Y"](np.full((1, width, 3), (5, 65, 25), np.uint8)).tolist() == [[53] * width]
+    assert colour.PLANES["Y"](np.full((1, width, 3), (5, 65, 25), np.uint8)).tolist() == [
+        [53] * width
+    ]
 
 
 def test_y_is_scikit_images():
@@ -74,7 +86,9 @@ def test_y_is_scikit_images():
         theirs = rgb2ycbcr(image)[..., 0]  # of uint8, or of float in [0, 1]
         scale = 1 if image.dtype == np.uint8 else 255
         np.testing.assert_allclose(colour.luma(image * scale), theirs, atol=1e-10)
-        np.testing.assert_allclose(colour.luma(image[..., ::-1] * scale, colour.SWAPPED), theirs, atol=1e-10)
+        np.testing.assert_allclose(
+            colour.luma(image[..., ::-1] * scale, colour.SWAPPED), theirs, atol=1e-10
+        )
 
 
 def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
@@ -82,8 +96,12 @@ def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
     image = np.full((4, 4), 200, np.uint8)
     level = lambda **how: np.unique(Protocol(**how).clean(image) * 255).tolist()  # noqa: E731
     for name, expanded in (("L", 200), ("rgb2gray", 200), ("Y", 188), ("RGB", 200)):
-        assert level(colour=name) == pytest.approx([200]) and level(colour=name, gray_files="expanded") == pytest.approx([expanded])
-    assert [Protocol(colour="RGB", gray_files=g).clean(image).shape for g in ("raw", "expanded")] == [(4, 4, 3)] * 2
+        assert level(colour=name) == pytest.approx([200]) and level(
+            colour=name, gray_files="expanded"
+        ) == pytest.approx([expanded])
+    assert [
+        Protocol(colour="RGB", gray_files=g).clean(image).shape for g in ("raw", "expanded")
+    ] == [(4, 4, 3)] * 2
 
 
 # ---- every named protocol, literally ---------------------------------------------------------------------------------
@@ -100,7 +118,9 @@ def enlarged(scale: int):
 
 
 def noise(shape, number, *crop, sigma=25):
-    return np.float32(sigma / 255) * np.random.default_rng([0, number, 1000 * sigma, *crop]).standard_normal(shape, dtype=np.float32)
+    return np.float32(sigma / 255) * np.random.default_rng(
+        [0, number, 1000 * sigma, *crop]
+    ).standard_normal(shape, dtype=np.float32)
 
 
 def compared(x, y, data_range=1):
@@ -151,18 +171,21 @@ def authors(stride):
         places = [list(range(0, side - 64, stride)) + [side - 64] for side in clean.shape]
         for top in places[0]:
             for left in places[1]:
-                crop = clean[top:top + 64, left:left + 64]
-                total[top:top + 64, left:left + 64] += restore(crop + noise((64, 64), number, i))
-                count[top:top + 64, left:left + 64] += 1
+                crop = clean[top : top + 64, left : left + 64]
+                total[top : top + 64, left : left + 64] += restore(
+                    crop + noise((64, 64), number, i)
+                )
+                count[top : top + 64, left : left + 64] += 1
                 i += 1
         restored = (total / count).clip(0, 1)
         return compared(restored, clean)[0], zero_padded_ssim(restored, clean, 1, GAUSSIAN)
+
     return measured
 
 
 def cut(image, scale):
     height, width = image.shape[:2]
-    return image[:height - height % scale, :width - width % scale]
+    return image[: height - height % scale, : width - width % scale]
 
 
 def sr_standard(image, restore, scale):
@@ -184,12 +207,22 @@ def sr_authors(image, restore, scale):
     high = cut(image if image.ndim == 3 else np.dstack([image] * 3), scale)
     low = each_channel(imresize, high, 1 / scale, True)
     restored = 255 * restore(low.astype(np.float32) / 255).clip(0, 1)
-    x, y = (y_of(rgb, (24.966, 128.553, 65.481)) for rgb in (restored.astype(float), high.astype(float)))
+    x, y = (
+        y_of(rgb, (24.966, 128.553, 65.481)) for rgb in (restored.astype(float), high.astype(float))
+    )
     return compared(x, y, 255)[0], zero_padded_ssim(x, y, 255, GAUSSIAN)
 
 
-LITERAL = {"whole": whole, "whole-rgb": whole_rgb, "half-size": half_size, "authors-eval": authors(48), "authors-val": authors(64),
-           "sr-standard": sr_standard, "sr-bicubic": sr_bicubic, "sr-authors": sr_authors}
+LITERAL = {
+    "whole": whole,
+    "whole-rgb": whole_rgb,
+    "half-size": half_size,
+    "authors-eval": authors(48),
+    "authors-val": authors(64),
+    "sr-standard": sr_standard,
+    "sr-bicubic": sr_bicubic,
+    "sr-authors": sr_authors,
+}
 
 
 def measured(p: Protocol, restore, image, level=25.0, number=3):
@@ -201,7 +234,9 @@ def measured(p: Protocol, restore, image, level=25.0, number=3):
 @pytest.mark.parametrize("image", [COLOUR, GRAY], ids=["colour", "gray"])
 @pytest.mark.parametrize("name", [n for n, p in PROTOCOLS.items() if p.task == "denoise"])
 def test_denoising_protocol_is_its_literal_form(name, image):
-    assert measured(PROTOCOLS[name], blurred, image) == pytest.approx(LITERAL[name](image, blurred, 3), abs=2e-5)
+    assert measured(PROTOCOLS[name], blurred, image) == pytest.approx(
+        LITERAL[name](image, blurred, 3), abs=2e-5
+    )
 
 
 @pytest.mark.parametrize("scale", [2, 4, 3])
@@ -210,7 +245,9 @@ def test_denoising_protocol_is_its_literal_form(name, image):
 def test_super_resolution_protocol_is_its_literal_form(name, image, scale):
     """By thirds a half is not exact, and may be rounded the other way."""
     wanted = LITERAL[name](image, enlarged(scale), scale)
-    assert measured(PROTOCOLS[name], enlarged(scale), image, scale) == pytest.approx(wanted, abs=1e-3 if scale == 3 else 2e-5)
+    assert measured(PROTOCOLS[name], enlarged(scale), image, scale) == pytest.approx(
+        wanted, abs=1e-3 if scale == 3 else 2e-5
+    )
 
 
 def test_every_named_protocol_is_tested_and_explained():
@@ -223,7 +260,9 @@ def test_srcnn_bicubic_is_the_formula_twice():
         high = bits(y_of(cut(COLOUR, scale)))
         restored = bits(imresize(imresize(high, 1 / scale), scale))
         inside = (slice(scale, -scale),) * 2
-        ours = measured(PROTOCOLS["sr-bicubic"], lambda low, s=scale: imresize(low, s), COLOUR, scale)
+        ours = measured(
+            PROTOCOLS["sr-bicubic"], lambda low, s=scale: imresize(low, s), COLOUR, scale
+        )
         assert ours == pytest.approx(compared(restored[inside], high[inside], 255), abs=1e-4)
 
 
@@ -233,7 +272,10 @@ def test_srcnn_bicubic_is_the_formula_twice():
 ])  # fmt: skip
 def test_noisy_input_as_in_a_file(change, literal):
     clean = pillow(COLOUR)
-    given = PROTOCOLS["whole"].degrade(clean, 80, 1), protocol(f"whole + {change}").degrade(clean, 80, 1)
+    given = (
+        PROTOCOLS["whole"].degrade(clean, 80, 1),
+        protocol(f"whole + {change}").degrade(clean, 80, 1),
+    )
     assert given[0].min() < 0 and given[0].max() > 1 and given[1].dtype == np.float32
     np.testing.assert_array_equal(given[1], literal(given[0]))
 
@@ -241,12 +283,18 @@ def test_noisy_input_as_in_a_file(change, literal):
 def test_output_rounded_clipped_or_left():
     """Half a level goes up; what leaves [0, 1] comes back unless it is told not to."""
     levels = np.add.outer(np.arange(-30, 300), [0, 0.49, 0.5, 0.51])
-    out = lambda change: protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255  # noqa: E731
+    out = lambda change: (
+        protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
+    )  # noqa: E731
     np.testing.assert_allclose(out("clip_output=False"), levels, atol=1e-9)
     np.testing.assert_allclose(out("seed=0"), levels.clip(0, 255), atol=1e-9)
     wanted = np.add.outer(np.arange(-30, 300), [0, 0, 1, 1]).clip(0, 255)
-    np.testing.assert_allclose(out("round_output=True")[:, [0, 1, 3]], wanted[:, [0, 1, 3]], atol=1e-4)
-    halves = Protocol(round_output=True).apply(lambda _: np.array([[0.5, 1.5]]) / 255, np.zeros((1, 2)), 0, 0)
+    np.testing.assert_allclose(
+        out("round_output=True")[:, [0, 1, 3]], wanted[:, [0, 1, 3]], atol=1e-4
+    )
+    halves = Protocol(round_output=True).apply(
+        lambda _: np.array([[0.5, 1.5]]) / 255, np.zeros((1, 2)), 0, 0
+    )
     np.testing.assert_allclose(255 * halves, [[1, 2]], rtol=1e-6)
 
 
@@ -255,7 +303,9 @@ def test_where_crops_overlap():
     clean = np.full((12, 16), 0.5, np.float32)
     for overlap, middle in (("mean", 0.5), ("last", 1.0)):
         answers = [np.ones((12, 12)), np.zeros((12, 12))]
-        out = Protocol(tile=12, stride=12, overlap=overlap).apply(lambda _, a=answers: a.pop(), clean, 25, 0)
+        out = Protocol(tile=12, stride=12, overlap=overlap).apply(
+            lambda _, a=answers: a.pop(), clean, 25, 0
+        )
         np.testing.assert_array_equal(out, np.repeat([[0.0] * 4 + [middle] * 8 + [1.0] * 4], 12, 0))
 
 
@@ -271,11 +321,17 @@ def test_channels_and_borders_and_peak():
     spoiled = clean.copy()
     spoiled[:4], spoiled[:, -4:] = 0, 1
     assert replace(p, border="4").measure(spoiled, clean) == (np.inf, pytest.approx(1))
-    assert replace(p, border="3").measure(spoiled, clean)[0] < 100 > replace(p, border="none").measure(spoiled, clean, 4)[0]
+    assert (
+        replace(p, border="3").measure(spoiled, clean)[0]
+        < 100
+        > replace(p, border="none").measure(spoiled, clean, 4)[0]
+    )
     p = replace(PROTOCOLS["sr-standard"], measured="same", round_output=False)
     assert p.measure(spoiled, clean, 4)[0] == np.inf != p.measure(spoiled, clean, 3)[0]
     a, b = (x / 255 * np.float32(1) for x in (GRAY[:40, :40], GRAY[1:41, :40]))
-    (wide, wide_ssim), (narrow, narrow_ssim) = (Protocol(data_range=r).measure(a, b) for r in (255, 219))
+    (wide, wide_ssim), (narrow, narrow_ssim) = (
+        Protocol(data_range=r).measure(a, b) for r in (255, 219)
+    )
     assert wide - narrow == pytest.approx(20 * np.log10(255 / 219)) and narrow_ssim < wide_ssim
 
 
@@ -284,7 +340,9 @@ def test_nothing_to_compare_is_refused(name):
     p = replace(PROTOCOLS[name], tile=0, stride=0, noise="image")
     for side in (10, 1):
         with pytest.raises(ValueError, match="pixels: SSIM needs at least 11 x 11"):
-            measured(p, enlarged(2) if p.task == "sr" else blurred, np.zeros((side, 40), np.uint8), 2)
+            measured(
+                p, enlarged(2) if p.task == "sr" else blurred, np.zeros((side, 40), np.uint8), 2
+            )
 
 
 # ---- sizes and kinds of pictures -------------------------------------------------------------------------------------
@@ -295,10 +353,10 @@ def test_nothing_to_compare_is_refused(name):
 def test_sides_are_cut_at_the_bottom_and_right(name, scale):
     p = PROTOCOLS[name]
     for more in ((1, 0), (0, 1), (scale - 1, scale - 1)):
-        image = COLOUR[:12 * scale + more[0], :13 * scale + more[1]]
+        image = COLOUR[: 12 * scale + more[0], : 13 * scale + more[1]]
         clean = p.clean(image, scale)
         assert clean.shape[:2] == (12 * scale, 13 * scale)
-        np.testing.assert_array_equal(clean, p.clean(image[:12 * scale, :13 * scale], scale))
+        np.testing.assert_array_equal(clean, p.clean(image[: 12 * scale, : 13 * scale], scale))
         assert p.degrade(clean, scale, 0).shape == (12, 13, *clean.shape[2:])
 
 
@@ -339,8 +397,18 @@ VALUES = {
 
 
 CHANGES = [{name: value} for name, values in VALUES.items() for value in values]
-CHANGES += [{"tile": 0, "stride": 0}, {"tile": 64, "stride": 48}, {"tile": 80, "stride": 1}, {"border": "none"}, {"border": "scale"},
-            {"border": "3"}, {"border": "17"}, {"data_range": 1}, {"seed": 2**70}, {"size_factor": 1 / 3}]
+CHANGES += [
+    {"tile": 0, "stride": 0},
+    {"tile": 64, "stride": 48},
+    {"tile": 80, "stride": 1},
+    {"border": "none"},
+    {"border": "scale"},
+    {"border": "3"},
+    {"border": "17"},
+    {"data_range": 1},
+    {"seed": 2**70},
+    {"size_factor": 1 / 3},
+]
 
 
 @st.composite
@@ -350,7 +418,10 @@ def protocols(draw):
     for change in draw(st.lists(st.sampled_from(CHANGES), max_size=5)):
         base |= change
     if draw(st.booleans()):
-        base |= {"size_factor": draw(st.floats(0, 1, exclude_min=True)), "seed": draw(st.integers(0, 2**70))}
+        base |= {
+            "size_factor": draw(st.floats(0, 1, exclude_min=True)),
+            "seed": draw(st.integers(0, 2**70)),
+        }
     try:
         return Protocol(**base)
     except ValueError:
@@ -372,14 +443,22 @@ def test_named_protocols_have_their_names(name):
 
 def test_names_are_looked_up():
     """However it is written: the shortest one; every field changes it."""
-    assert protocol("whole + noise=crop + tile=64 + stride=48 + ssim_padding=zero").name == "authors-eval"
-    assert Protocol(noise="crop", tile=64, stride=32, ssim_padding="zero").name == "authors-eval + stride=32"
+    assert (
+        protocol("whole + noise=crop + tile=64 + stride=48 + ssim_padding=zero").name
+        == "authors-eval"
+    )
+    assert (
+        Protocol(noise="crop", tile=64, stride=32, ssim_padding="zero").name
+        == "authors-eval + stride=32"
+    )
     assert protocol(" sr-authors  +  measured=Y swapped").name == "sr-authors"
     for change in CHANGES:
         ((name, value), *more) = change.items()
         base = PROTOCOLS["whole-rgb" if name == "measured" else "authors-eval"]
         if name not in ("task", "noise") and value not in (0, "scale", getattr(base, name)):
-            assert f"{name}={value}" in replace(base, **change).name and replace(base, **change).name.startswith(base.name)
+            assert f"{name}={value}" in replace(base, **change).name and replace(
+                base, **change
+            ).name.startswith(base.name)
 
 
 @pytest.mark.parametrize("values, fragment", [
@@ -422,10 +501,31 @@ def test_the_text_says_what_differs():
     """One changed field, one other sentence, where it changes anything."""
     base = {"denoise": PROTOCOLS["authors-eval"], "sr": PROTOCOLS["sr-authors"]}
     changes = {
-        "denoise": ({"colour": "Y"}, {"size_factor": 0.5}, {"noise": "image"}, {"clip_input": True}, {"round_input": True}, {"seed": 1},
-                    {"tile": 65}, {"stride": 47}, {"overlap": "last"}, {"data_range": 219}, {"psnr": "channels"}),
-        "sr": ({"gray_files": "raw"}, {"round_input": False}, {"clip_output": False}, {"round_output": True}, {"measured": "Y"},
-               {"measured": "same"}, {"border": "scale"}, {"border": "4"}, {"ssim_window": "uniform"}, {"ssim_padding": "valid"}),
+        "denoise": (
+            {"colour": "Y"},
+            {"size_factor": 0.5},
+            {"noise": "image"},
+            {"clip_input": True},
+            {"round_input": True},
+            {"seed": 1},
+            {"tile": 65},
+            {"stride": 47},
+            {"overlap": "last"},
+            {"data_range": 219},
+            {"psnr": "channels"},
+        ),
+        "sr": (
+            {"gray_files": "raw"},
+            {"round_input": False},
+            {"clip_output": False},
+            {"round_output": True},
+            {"measured": "Y"},
+            {"measured": "same"},
+            {"border": "scale"},
+            {"border": "4"},
+            {"ssim_window": "uniform"},
+            {"ssim_padding": "valid"},
+        ),
     }
     for task, p in base.items():
         texts = [p.text, *(replace(p, **change).text for change in changes[task])]
@@ -444,16 +544,24 @@ def test_crops_cover_the_image_and_the_last_one_ends_with_it(data):
     for at in found:
         seen[at] += 1
         assert seen[at].shape == (tile, tile)
-    assert seen.min() >= 1 and len(found) == len({(rows.start, columns.start) for rows, columns in found})
+    assert seen.min() >= 1 and len(found) == len(
+        {(rows.start, columns.start) for rows, columns in found}
+    )
     for axis, side in enumerate(size):
         starts = sorted({at[axis].start for at in found})
         assert starts == [*range(0, side - tile, stride), side - tile]
-    assert (found[0][0].start, found[0][1].start, found[-1][0].stop, found[-1][1].stop) == (0, 0, *size)
+    assert (found[0][0].start, found[0][1].start, found[-1][0].stop, found[-1][1].stop) == (
+        0,
+        0,
+        *size,
+    )
 
 
 def test_an_image_smaller_than_a_crop_is_refused_with_both_sizes():
     for size in ((63, 200), (200, 63)):
-        with pytest.raises(ValueError, match=f"^image of {size[0]} x {size[1]} pixels is smaller.* crop of 64$"):
+        with pytest.raises(
+            ValueError, match=f"^image of {size[0]} x {size[1]} pixels is smaller.* crop of 64$"
+        ):
             measured(PROTOCOLS["authors-eval"], blurred, np.zeros(size, np.uint8))
     assert crops((64, 64), 64, 48) == [(slice(0, 64), slice(0, 64))]
 
@@ -472,13 +580,27 @@ def given_to_methods(p: Protocol, level=25.0, number=0, image=GRAY):
 def test_every_method_gets_the_same_noise(name):
     """Whatever numpy's global seed is; another one for another image, another sigma, another seed."""
     p = PROTOCOLS[name]
-    clean = [p.clean(GRAY)[at] for at in crops(p.clean(GRAY).shape, p.tile, p.stride)] if p.tile else [p.clean(GRAY)]
+    clean = (
+        [p.clean(GRAY)[at] for at in crops(p.clean(GRAY).shape, p.tile, p.stride)]
+        if p.tile
+        else [p.clean(GRAY)]
+    )
     np.random.seed(0)  # noqa: NPY002
     first = given_to_methods(p)
     np.random.seed(1)  # noqa: NPY002
-    assert len(first) == len(clean) and all(np.array_equal(a, b) for a, b in zip(first, given_to_methods(p)))
-    others = [given_to_methods(p, number=1), given_to_methods(p, 50.0), given_to_methods(p, 25.5), given_to_methods(replace(p, seed=1))]
-    fields = [(seen[0] - clean[0]) / sigma for seen, sigma in zip([first, *others], (25, 25, 50, 25.5, 25))]
+    assert len(first) == len(clean) and all(
+        np.array_equal(a, b) for a, b in zip(first, given_to_methods(p))
+    )
+    others = [
+        given_to_methods(p, number=1),
+        given_to_methods(p, 50.0),
+        given_to_methods(p, 25.5),
+        given_to_methods(replace(p, seed=1)),
+    ]
+    fields = [
+        (seen[0] - clean[0]) / sigma
+        for seen, sigma in zip([first, *others], (25, 25, 50, 25.5, 25))
+    ]
     for i, a in enumerate(fields):
         assert a.std() * 255 == pytest.approx(1, rel=0.05)
         assert all(abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.1 for b in fields[:i])
@@ -487,7 +609,10 @@ def test_every_method_gets_the_same_noise(name):
 def test_crops_have_noise_of_their_own_or_share_one_field():
     clean = PROTOCOLS["whole"].clean(GRAY)
     places = crops(clean.shape, 64, 48)
-    fresh = [x - clean[at] for x, at in zip(given_to_methods(PROTOCOLS["authors-eval"]), places, strict=True)]
+    fresh = [
+        x - clean[at]
+        for x, at in zip(given_to_methods(PROTOCOLS["authors-eval"]), places, strict=True)
+    ]
     for i, a in enumerate(fresh):
         assert all(abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 0.1 for b in fresh[:i])
     (noisy,) = given_to_methods(PROTOCOLS["whole"])
@@ -496,25 +621,46 @@ def test_crops_have_noise_of_their_own_or_share_one_field():
 
 
 def test_degrading_changes_nothing_and_is_of_its_arguments_alone():
-    for name, level in (("whole", 25.0), ("authors-eval", 25.0), ("sr-standard", 2), ("sr-bicubic", 3)):
+    for name, level in (
+        ("whole", 25.0),
+        ("authors-eval", 25.0),
+        ("sr-standard", 2),
+        ("sr-bicubic", 3),
+    ):
         p = PROTOCOLS[name]
         clean = p.clean(COLOUR, 12)
         before = clean.copy()
         first = p.degrade(clean, level, 0)
         p.degrade(clean, level, 1), p.degrade(1 - clean, level, 0)
-        assert first.dtype == np.float32 and np.array_equal(p.degrade(clean, level, 0), first) and np.array_equal(clean, before)
+        assert (
+            first.dtype == np.float32
+            and np.array_equal(p.degrade(clean, level, 0), first)
+            and np.array_equal(clean, before)
+        )
 
 
 @pytest.mark.parametrize("sigma", [25.0, 50.0])
 def test_averaging_fresh_noise_flatters_and_averaging_one_field_does_not(sigma):
     """The lesson: a method that does nothing gains where crops of the authors' script overlap. The crops alone gain nothing."""
-    image = PHOTOS["camera"][:208, :208]  # starts 0, 48, 96, 144: (16 / 208) of a side lies in two crops, thrice
-    psnr = {n: measured(protocol(n), lambda x: x, image, sigma)[0]
-            for n in ("whole", "whole + tile=64 + stride=48", "authors-eval", "authors-eval + stride=16", "authors-eval + overlap=last")}
+    image = PHOTOS["camera"][
+        :208, :208
+    ]  # starts 0, 48, 96, 144: (16 / 208) of a side lies in two crops, thrice
+    psnr = {
+        n: measured(protocol(n), lambda x: x, image, sigma)[0]
+        for n in (
+            "whole",
+            "whole + tile=64 + stride=48",
+            "authors-eval",
+            "authors-eval + stride=16",
+            "authors-eval + overlap=last",
+        )
+    }
     assert psnr["whole + tile=64 + stride=48"] == pytest.approx(psnr["whole"], abs=1e-5)
     assert psnr["authors-eval + overlap=last"] == pytest.approx(psnr["whole"], abs=0.15)
     single = 1 - 3 * 16 / 208
-    expected = -10 * np.log10((single + (1 - single) / 2) ** 2)  # the noise power left, where nothing is clipped
+    expected = -10 * np.log10(
+        (single + (1 - single) / 2) ** 2
+    )  # the noise power left, where nothing is clipped
     assert psnr["authors-eval"] - psnr["whole"] == pytest.approx(expected, abs=0.25)
     assert psnr["authors-eval + stride=16"] > psnr["authors-eval"] + 3
 

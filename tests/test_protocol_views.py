@@ -29,19 +29,37 @@ rng = np.random.default_rng(0)
 
 
 def row(protocol_name: str, image: str, psnr: float, ssim: float = 0.5) -> Row:
-    return Row(method="x", image=image, protocol=protocol_name, sigma=50.0, psnr=psnr, ssim=ssim, seconds=0.0)
+    return Row(
+        method="x",
+        image=image,
+        protocol=protocol_name,
+        sigma=50.0,
+        psnr=psnr,
+        ssim=ssim,
+        seconds=0.0,
+    )
 
 
-GAPS = differences([row(p, str(i), 25 + g + 0.1 * rng.standard_normal(), 0.6 + g / 10)
-                    for p, g in (("whole", 0), ("authors-eval", 0.5), ("half-size", -0.5)) for i in range(8)], "whole")
+GAPS = differences(
+    [
+        row(p, str(i), 25 + g + 0.1 * rng.standard_normal(), 0.6 + g / 10)
+        for p, g in (("whole", 0), ("authors-eval", 0.5), ("half-size", -0.5))
+        for i in range(8)
+    ],
+    "whole",
+)
 
 
 def test_differences_are_drawn_where_they_are():
-    ax = plot_differences(GAPS, ax=Figure().subplots(), labels={"half-size": "halved first"}, margin=(0.31, "margin"))
+    ax = plot_differences(
+        GAPS, ax=Figure().subplots(), labels={"half-size": "halved first"}, margin=(0.31, "margin")
+    )
     assert [t.get_text() for t in ax.get_yticklabels()] == ["authors-eval", "halved first"]
     for y, gap in enumerate(GAPS):
         interval, point = ax.lines[2 * y], ax.lines[2 * y + 1]
-        assert list(interval.get_xdata()) == [gap.psnr_low, gap.psnr_high] and list(point.get_xdata()) == [gap.psnr]
+        assert list(interval.get_xdata()) == [gap.psnr_low, gap.psnr_high] and list(
+            point.get_xdata()
+        ) == [gap.psnr]
         assert set(interval.get_ydata()) == {y}
     assert ax.lines[0].get_color() != ax.lines[2].get_color()  # above, below zero
     assert "whole" in ax.get_xlabel() and ax.lines[-1].get_xdata()[0] == 0.31
@@ -54,14 +72,24 @@ def test_differences_fit_the_figure():
         figure.draw_without_rendering()
     width, height = figure.bbox.width, figure.bbox.height
     for ax in figure.axes:
-        for text in [*ax.texts, *(t for t in ax.get_yticklabels() if t.get_visible() and t.get_text())]:
+        for text in [
+            *ax.texts,
+            *(t for t in ax.get_yticklabels() if t.get_visible() and t.get_text()),
+        ]:
             box = text.get_window_extent()
-            assert box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1, text.get_text()
+            assert box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= -1 and box.y1 <= height + 1, (
+                text.get_text()
+            )
     assert list(figure.axes[1].lines[1].get_xdata()) == [GAPS[0].ssim]
 
 
 def test_sweep_goes_from_wide_to_narrow_strides():
-    ax = plot_sweep((64, 32, 16), {"a": [0, 1, 2], "b": [0, 0.5, 1]}, ax=Figure().subplots(), margin=(0.31, "margin"))
+    ax = plot_sweep(
+        (64, 32, 16),
+        {"a": [0, 1, 2], "b": [0, 0.5, 1]},
+        ax=Figure().subplots(),
+        margin=(0.31, "margin"),
+    )
     assert ax.get_xlim()[0] > ax.get_xlim()[1]
     assert [t.get_text() for t in ax.get_legend().get_texts()] == ["a", "b"]
     assert list(ax.lines[0].get_ydata()) == [0, 1, 2]
@@ -69,7 +97,9 @@ def test_sweep_goes_from_wide_to_narrow_strides():
 
 def test_crops_are_counted_and_zoomed():
     clean = rng.random((100, 140))
-    shown = Row(method="m", image="i", protocol="p", psnr=12.34, ssim=0.5, seconds=0, restored=1 - clean)
+    shown = Row(
+        method="m", image="i", protocol="p", psnr=12.34, ssim=0.5, seconds=0, restored=1 - clean
+    )
     figure = figure_crops(clean, [shown], tile=64, stride=32, zoom=(10, 20, 30))
     count, restored, truth = (ax.images[0].get_array() for ax in figure.axes)
     np.testing.assert_array_equal(count, coverage((100, 140), 64, 32))
@@ -102,7 +132,9 @@ def test_slider_shows_the_picture_that_is_chosen(monkeypatch):
 def test_the_document_is_that_of_the_protocols():
     """``make docs`` again gives the same file, and every value of every protocol is in it."""
     text = (ROOT / "docs" / "protocols.md").read_text("utf-8")
-    assert text == runpy.run_path(str(ROOT / "tools" / "protocol_table.py"))["document"](), "protocols changed since: make docs"
+    assert text == runpy.run_path(str(ROOT / "tools" / "protocol_table.py"))["document"](), (
+        "protocols changed since: make docs"
+    )
     for name, p in PROTOCOLS.items():
         assert f"`{name}`" in text and p.text in text
     assert all(f"| {f.name} |" in text for f in fields(Protocol))
@@ -111,44 +143,69 @@ def test_the_document_is_that_of_the_protocols():
 def test_recorded_studies_belong_to_the_protocols_of_today():
     for path in FOLDER.glob("protocol-*.json"):
         study = recorded(path.stem)
-        assert set(study) >= {"method", "dataset", "n", "base", "env", "means", "differences"} and study["env"]["device"]
+        assert (
+            set(study) >= {"method", "dataset", "n", "base", "env", "means", "differences"}
+            and study["env"]["device"]
+        )
         for kept in study["means"]:
             assert protocol(kept["protocol"]).text == kept["text"]
         means = {m["protocol"]: m for m in study["means"]}
         for gap in study["differences"]:
             d = Difference(**gap)
             assert asdict(d) == gap and d.psnr_low <= d.psnr <= d.psnr_high
-            assert d.psnr == pytest.approx(means[d.protocol]["psnr"] - means[d.base]["psnr"], abs=1e-9)
+            assert d.psnr == pytest.approx(
+                means[d.protocol]["psnr"] - means[d.base]["psnr"], abs=1e-9
+            )
     with pytest.raises(ValueError, match="protocol-tv"):
         recorded("nothing")
 
 
 def test_recorded_bicubic_rows_reach_the_published_ones():
     rows = recorded("bicubic")["rows"]
-    assert {(r["dataset"], r["scale"]) for r in rows} >= {(s, k) for s in ("Set5", "BSD100") for k in (2, 3, 4)}
+    assert {(r["dataset"], r["scale"]) for r in rows} >= {
+        (s, k) for s in ("Set5", "BSD100") for k in (2, 3, 4)
+    }
     for r in rows:
         psnr, ssim = bicubic()[r["dataset"]][r["scale"]]
-        assert abs(r["psnr"] - psnr) <= 0.01 and abs(r["ssim"] - ssim) <= 0.001 and r["protocol"] == "sr-bicubic"
+        assert (
+            abs(r["psnr"] - psnr) <= 0.01
+            and abs(r["ssim"] - ssim) <= 0.001
+            and r["protocol"] == "sr-bicubic"
+        )
 
 
 def test_the_readme_quotes_the_record():
     study = recorded("protocol-tv-BSDS500-50")
-    text = (ROOT / "README.md").read_text("utf-8").split("## Numbers that can be compared")[1].split("## ")[0]
+    text = (
+        (ROOT / "README.md")
+        .read_text("utf-8")
+        .split("## Numbers that can be compared")[1]
+        .split("## ")[0]
+    )
     gaps = {d["protocol"]: d for d in study["differences"]}
     control = protocol("whole + tile=64 + stride=48").name
-    said = re.findall(r"\| (?:`([a-z-]+)`|the same crops).*?\| (\d+\.\d+) \| (?:([+-]\d+\.\d+) ± (\d+\.\d+))? ?\|", text)
+    said = re.findall(
+        r"\| (?:`([a-z-]+)`|the same crops).*?\| (\d+\.\d+) \| (?:([+-]\d+\.\d+) ± (\d+\.\d+))? ?\|",
+        text,
+    )
     assert [s[0] for s in said] == ["whole", "authors-eval", "", "half-size"]
-    for (name, psnr, gain, half) in said:
+    for name, psnr, gain, half in said:
         name = name or control
         mean = next(m for m in study["means"] if m["protocol"] == name)
         assert f"{mean['psnr']:.2f}" == psnr
         if name != "whole":
-            assert f"{gaps[name]['psnr']:+.3f}" == gain and f"{gaps[name]['psnr_high'] - gaps[name]['psnr']:.3f}" == half
+            assert (
+                f"{gaps[name]['psnr']:+.3f}" == gain
+                and f"{gaps[name]['psnr_high'] - gaps[name]['psnr']:.3f}" == half
+            )
 
 
 def test_the_net_under_many_protocols_is_that_of_the_demo():
     study, demo = recorded("protocol-demo-BSDS500-50"), recorded("demo")
-    assert study["stamp"]["parameters"] == demo["parameters"] and study["stamp"]["preset"] == demo["preset"]
+    assert (
+        study["stamp"]["parameters"] == demo["parameters"]
+        and study["stamp"]["preset"] == demo["preset"]
+    )
 
 
 def test_single_changes_and_strides_name_protocols():

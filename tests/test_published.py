@@ -17,8 +17,20 @@ from hinas_book.paper.printed_tests import CONTRASTS, printed_tests
 from hinas_book.paper.published import PAPER, TABLES, calculate, parse, sentences, table, where
 from hinas_lab.analysis.statistics import Contrast
 
-SHAPES = {1: (5, 10), 2: (5, 12), 3: (3, 4), 4: (3, 7), 5: (3, 7), 6: (3, 3), 7: (3, 7), 8: (3, 12), 9: (4, 12), 10: (10, 9), 11: (14, 11),
-          12: (31, 12)}
+SHAPES = {
+    1: (5, 10),
+    2: (5, 12),
+    3: (3, 4),
+    4: (3, 7),
+    5: (3, 7),
+    6: (3, 3),
+    7: (3, 7),
+    8: (3, 12),
+    9: (4, 12),
+    10: (10, 9),
+    11: (14, 11),
+    12: (31, 12),
+}
 
 
 @pytest.mark.parametrize("number", TABLES)
@@ -33,9 +45,17 @@ def test_every_cell_is_typed_and_plausible(number):
                 assert cell.value in (True, False, None)
             elif cell.value is None:
                 assert cell.printed == "-"
-            elif row["method"].printed != "Comparison" and not cell.flag:  # ranges that no printed number leaves by mistake
-                low, high = {"psnr": (22, 40), "ssim": (0.6, 0.97), "para": (0.01, 43), "seco": (0.5, 7000), "hour": (1, 168),
-                             "scal": (2, 4)}[column[:4]]
+            elif (
+                row["method"].printed != "Comparison" and not cell.flag
+            ):  # ranges that no printed number leaves by mistake
+                low, high = {
+                    "psnr": (22, 40),
+                    "ssim": (0.6, 0.97),
+                    "para": (0.01, 43),
+                    "seco": (0.5, 7000),
+                    "hour": (1, 168),
+                    "scal": (2, 4),
+                }[column[:4]]
                 assert low <= cell.value <= high, (column, cell)
             if cell.std is not None:
                 assert 0 < cell.std < (0.3 if column.startswith("psnr") else 0.005)
@@ -47,9 +67,15 @@ def test_known_cells():
     """Read off the paper by eye."""
     cell = table(1).rows[4]["psnr_s50"]
     assert (cell.printed, cell.value, cell.std) == ("26.81 ± 0.0700", 26.81, 0.07)
-    assert table(8).rows[1]["psnr_s70"].std == 0.0213 and table(9).rows[3]["ssim_urban100"].std == 0.0003
+    assert (
+        table(8).rows[1]["psnr_s70"].std == 0.0213
+        and table(9).rows[3]["ssim_urban100"].std == 0.0003
+    )
     assert table(10).row("HiNAS")["params_m"] == published.Cell("0.22-0.34", 0.34, low=0.22)
-    assert table(12).row("HiNAS", scale="×4")["seconds"].value == 1.45 and table(11).row("SAN")["seconds"].value == 34.59
+    assert (
+        table(12).row("HiNAS", scale="×4")["seconds"].value == 1.45
+        and table(11).row("SAN")["seconds"].value == 34.59
+    )
     assert table(2).rows[3]["resl"].value is True and table(2).rows[3]["lwas"].value is False
     with pytest.raises(ValueError, match="table 12: 2 rows of 'HiNAS'"):
         table(12).row("HiNAS")
@@ -61,7 +87,11 @@ def test_known_cells():
 
 def test_tables_agree_where_they_print_the_same_thing():
     """Cells that the paper prints twice are equal here: a slip of typing would show."""
-    for a, b in ((table(1).rows[4], table(8).rows[2]), (table(3).rows[0], table(6).rows[0]), (table(5).rows[1], table(7).rows[0])):
+    for a, b in (
+        (table(1).rows[4], table(8).rows[2]),
+        (table(3).rows[0], table(6).rows[0]),
+        (table(5).rows[1], table(7).rows[0]),
+    ):
         columns = [c for c in a if c in b and c.startswith(("psnr", "ssim"))]
         assert len(columns) >= 2 and [a[c] for c in columns] == [b[c] for c in columns]
     for column in ("psnr_s30", "ssim_s30", "psnr_s50", "ssim_s50", "psnr_s70", "ssim_s70"):
@@ -70,7 +100,9 @@ def test_tables_agree_where_they_print_the_same_thing():
     for column in table(2).columns[4:]:
         assert table(2).rows[4][column].value == table(12).row("HiNAS", scale="×4")[column].value
         if column in table(9).columns:
-            assert table(9).rows[3][column].value == table(12).row("HiNAS", scale="×2")[column].value
+            assert (
+                table(9).rows[3][column].value == table(12).row("HiNAS", scale="×2")[column].value
+            )
 
 
 def test_more_noise_and_larger_scales_are_harder_except_in_flagged_cells():
@@ -87,10 +119,24 @@ def test_more_noise_and_larger_scales_are_harder_except_in_flagged_cells():
 
 
 def test_flags_name_cells_and_change_none():
-    flagged = [(n, row["method"].printed, column) for n in TABLES for row in table(n).rows for column, cell in row.items() if cell.flag]
-    assert flagged == [(4, "Comparison", "psnr_s50"), (5, "Comparison", "psnr_bsd100"), (10, "WNNM", "ssim_s70"), (10, "NLRN", "ssim_s30"),
-                       (12, "RFArNet", "ssim_urban100"), (12, "SPSR", "params_m"), (12, "SPSR", "psnr_urban100"),
-                       (12, "SPSR", "ssim_urban100"), (12, "VDSR", "ssim_bsd100")]
+    flagged = [
+        (n, row["method"].printed, column)
+        for n in TABLES
+        for row in table(n).rows
+        for column, cell in row.items()
+        if cell.flag
+    ]
+    assert flagged == [
+        (4, "Comparison", "psnr_s50"),
+        (5, "Comparison", "psnr_bsd100"),
+        (10, "WNNM", "ssim_s70"),
+        (10, "NLRN", "ssim_s30"),
+        (12, "RFArNet", "ssim_urban100"),
+        (12, "SPSR", "params_m"),
+        (12, "SPSR", "psnr_urban100"),
+        (12, "SPSR", "ssim_urban100"),
+        (12, "VDSR", "ssim_bsd100"),
+    ]
     assert table(12).row("VDSR", scale="×4")["ssim_bsd100"].value == 0.0726
 
 
@@ -107,21 +153,41 @@ def test_which_sentences_agree_with_the_tables():
     assert [s.id + "-+"[s.agrees] for s in sentences()] == VERDICTS.split()
     said = {s.id: s for s in sentences()}
     assert said["n3net-time"].recomputed == pytest.approx(100 * (1 - 16.21 / 80.74))
-    assert said["san-time-x4"].recomputed == pytest.approx(31.03 / 1.45) and said["of-n3net"].recomputed == pytest.approx(34 / 0.71)
+    assert said["san-time-x4"].recomputed == pytest.approx(31.03 / 1.45) and said[
+        "of-n3net"
+    ].recomputed == pytest.approx(34 / 0.71)
 
 
 def test_formulas_are_arithmetic_on_cells_and_nothing_else():
     assert calculate("T3.2.params_m - T3.1.params_m") == pytest.approx(0.23)
     assert calculate("max(T3.1.psnr_s30, T3.3.psnr_s30) > 29.2") == 1
-    for wrong in ("__import__('os')", "T3.1.method", "T3.9.psnr_s30", "T3.1.psnr", "open(1)", "T1.1.lwas", "[1][0]"):
+    for wrong in (
+        "__import__('os')",
+        "T3.1.method",
+        "T3.9.psnr_s30",
+        "T3.1.psnr",
+        "open(1)",
+        "T1.1.lwas",
+        "[1][0]",
+    ):
         with pytest.raises(ValueError):
             calculate(wrong)
 
 
 def test_parse():
-    assert parse("psnr_s30", "29.23 ± 0.0346").std == 0.0346 and parse("scale", "×3").value == 3 and parse("lwas", "✓").value is True
-    for column, text in (("psnr_s30", "29,23"), ("psnr_s30", ""), ("ssim_s30", "28.4"), ("seconds", "1.2 s"), ("method", " "),
-                         ("scale", "x3")):
+    assert (
+        parse("psnr_s30", "29.23 ± 0.0346").std == 0.0346
+        and parse("scale", "×3").value == 3
+        and parse("lwas", "✓").value is True
+    )
+    for column, text in (
+        ("psnr_s30", "29,23"),
+        ("psnr_s30", ""),
+        ("ssim_s30", "28.4"),
+        ("seconds", "1.2 s"),
+        ("method", " "),
+        ("scale", "x3"),
+    ):
         with pytest.raises(ValueError):
             parse(column, text)
 
@@ -131,20 +197,26 @@ def test_a_file_edited_by_hand_names_line_and_column(tmp_path):
         shutil.copy(file, tmp_path)
     path = tmp_path / "table10.csv"
     path.write_text(path.read_text().replace("28.66", "28.66?"))
-    with pytest.raises(ValueError, match=r"table10.csv, line 10, column psnr_s30: '28.66\?' is no number"):
+    with pytest.raises(
+        ValueError, match=r"table10.csv, line 10, column psnr_s30: '28.66\?' is no number"
+    ):
         table(10, tmp_path)
     path.write_text(path.read_text().replace("28.66?", "28.66,1"))
     with pytest.raises(ValueError, match="line 10: 10 cells under 9 columns"):
         table(10, tmp_path)
     path.write_text((PAPER / "table10.csv").read_text().replace("0.3460", "0.6460"))
-    with pytest.raises(ValueError, match="flags.csv: WNNM, ssim_s70 = 0.3460 is no cell of table10.csv"):
+    with pytest.raises(
+        ValueError, match="flags.csv: WNNM, ssim_s70 = 0.3460 is no cell of table10.csv"
+    ):
         table(10, tmp_path)
     path.unlink()
     with pytest.raises(ValueError, match="table10.csv: cannot be read"):
         published.table(10, tmp_path)
     text = tmp_path / "claims_text.csv"
     text.write_text(text.read_text().replace("T3.1.params_m", "T3.1.parameters", 1))
-    with pytest.raises(ValueError, match=r"claims_text.csv, line \d+: T3.1.parameters is no number of table 3"):
+    with pytest.raises(
+        ValueError, match=r"claims_text.csv, line \d+: T3.1.parameters is no number of table 3"
+    ):
         sentences(tmp_path)
 
 
@@ -158,21 +230,38 @@ def test_printed_contrasts():
     for number, contrasts in CONTRASTS.items():
         for what, (a, b) in contrasts.items():
             one, other = table(number).rows[a - 1], table(number).rows[b - 1]
-            changed = [c for c in ("lwas", "resl", "cell_sharing") if c in one and one[c].value != other[c].value]
-            named = {"search, not random": [], "layer-wise sharing": ["lwas"], "residual learning": ["resl"], "both": ["lwas", "resl"],
-                     "sharing, given residual": ["lwas"], "residual, given sharing": ["resl"], "cell sharing": ["cell_sharing"]}
+            changed = [
+                c
+                for c in ("lwas", "resl", "cell_sharing")
+                if c in one and one[c].value != other[c].value
+            ]
+            named = {
+                "search, not random": [],
+                "layer-wise sharing": ["lwas"],
+                "residual learning": ["resl"],
+                "both": ["lwas", "resl"],
+                "sharing, given residual": ["lwas"],
+                "residual, given sharing": ["resl"],
+                "cell sharing": ["cell_sharing"],
+            }
             assert changed == named[what]
 
 
 def test_forest_plot():
-    rows = [("gain", Contrast(mean=1.0, low=0.5, high=1.5, n=8)), ("nothing", Contrast(mean=0.1, low=-0.2, high=0.4, n=8))]
+    rows = [
+        ("gain", Contrast(mean=1.0, low=0.5, high=1.5, n=8)),
+        ("nothing", Contrast(mean=0.1, low=-0.2, high=0.4, n=8)),
+    ]
     ax = plot_forest(rows, ax=Figure().subplots())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["gain", "nothing"]
     assert [t.get_fontweight() for t in ax.get_yticklabels()] == ["bold", "normal"]
     assert list(ax.lines[0].get_xdata()) == [0.5, 1.5] and list(ax.lines[1].get_xdata()) == [1.0]
     figure = figure_printed(printed_tests(), "ssim")
     titles = [ax.get_title(loc="left") for ax in figure.findobj(type(ax))]
-    assert sorted(titles) == [f"Table {n}: {k} resolved" for n, k in ((1, "0 of 18"), (2, "16 of 24"), (8, "0 of 3"), (9, "0 of 3"))]
+    assert sorted(titles) == [
+        f"Table {n}: {k} resolved"
+        for n, k in ((1, "0 of 18"), (2, "16 of 24"), (8, "0 of 3"), (9, "0 of 3"))
+    ]
     assert (where("psnr_s50"), where("ssim_set5")) == ("σ 50", "Set5")
 
 
@@ -182,8 +271,14 @@ def test_published_command(tmp_path, monkeypatch):
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     assert "Sentences: 37 of 61 agree" in out and "Table 12, VDSR, ssim_bsd100: 0.0726" in out
     told = json.loads(Path("p.json").read_text())
-    assert len(told["rows"]) == 96 and sum(r["resolved"] for r in told["rows"]) == 34 and len(told["sentences"]) == 61
-    assert all(Path(f"published-{m}.png").read_bytes().startswith(b"\x89PNG") for m in ("psnr", "ssim"))
+    assert (
+        len(told["rows"]) == 96
+        and sum(r["resolved"] for r in told["rows"]) == 34
+        and len(told["sentences"]) == 61
+    )
+    assert all(
+        Path(f"published-{m}.png").read_bytes().startswith(b"\x89PNG") for m in ("psnr", "ssim")
+    )
     refused(hinas("study", "published", "--figures", "nowhere"), "--figures nowhere")
 
 

@@ -16,11 +16,23 @@ STUDIES = Path(__file__).parent.parent / "data" / "studies"
 content = jobs.content
 DERIVED = {"R1 on random", "R2 on random", "as wide as they come", "equal parameters"}
 "arms whose genotypes are not in the record but follow from it"
-NAMES = ("budget", "epochs", "loss", "lwas-residual", "paths", "perturb", "search", "sharing", "widths")
+NAMES = (
+    "budget",
+    "epochs",
+    "loss",
+    "lwas-residual",
+    "paths",
+    "perturb",
+    "search",
+    "sharing",
+    "widths",
+)
 
 
 def recorded_rows() -> list[dict]:
-    return [row for name in NAMES for row in json.loads((STUDIES / f"{name}.json").read_text())["rows"]]
+    return [
+        row for name in NAMES for row in json.loads((STUDIES / f"{name}.json").read_text())["rows"]
+    ]
 
 
 def recorded_genotypes() -> dict[int, dict[str, Genotype]]:
@@ -28,7 +40,9 @@ def recorded_genotypes() -> dict[int, dict[str, Genotype]]:
     out: dict[int, dict[str, Genotype]] = {seed: {} for seed in range(8)}
     for row in recorded_rows():
         if "genotype" in row:
-            text = row["genotype"] if isinstance(row["genotype"], str) else json.dumps(row["genotype"])
+            text = (
+                row["genotype"] if isinstance(row["genotype"], str) else json.dumps(row["genotype"])
+            )
             known = Genotype.from_json(text)
             first = row["seed"] == 0 and row["arm"] == "lwas on, residual on"
             for seed in range(8) if first else [row["seed"]]:
@@ -55,7 +69,9 @@ def keys_of_today() -> set[str]:
 
 def grown(cls):
     """``cls`` with a field more, whose legacy value is 7."""
-    more = dataclasses.make_dataclass(cls.__name__, [("dummy", int, added(7))], bases=(cls,), frozen=True, kw_only=True)
+    more = dataclasses.make_dataclass(
+        cls.__name__, [("dummy", int, added(7))], bases=(cls,), frozen=True, kw_only=True
+    )
     return more
 
 
@@ -70,7 +86,11 @@ def test_every_recorded_key_is_found_again_with_a_field_more_in_every_config(mon
 
 
 def test_a_field_that_came_later_is_in_no_header_until_it_says_something_new():
-    for cls, name, value in ((SearchConfig, "value_clip", 5.0), (TrainConfig, "schedule", "poly"), (TrainConfig, "biases", "double")):
+    for cls, name, value in (
+        (SearchConfig, "value_clip", 5.0),
+        (TrainConfig, "schedule", "poly"),
+        (TrainConfig, "biases", "double"),
+    ):
         assert name not in to_dict(cls())
         changed = cls(**{name: value})
         assert to_dict(changed)[name] == value and from_dict(cls, to_dict(changed)) == changed

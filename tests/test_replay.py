@@ -41,9 +41,16 @@ def short(run, tmp_path_factory):
     (folder / "config.json").write_text(json.dumps(header))
     rows = {k: v[v <= 2] if k == "step/epoch" else v for k, v in read_records(run).items()}
     steps = len(rows["step/epoch"])
-    rows = {k: v[:steps] if k.startswith("step/") else v[:3] for k, v in rows.items() if not k.startswith("preview")}
+    rows = {
+        k: v[:steps] if k.startswith("step/") else v[:3]
+        for k, v in rows.items()
+        if not k.startswith("preview")
+    }
     rng = np.random.default_rng(0)
-    rows |= {"epoch/alpha": rng.normal(size=(3, *space.alpha_shape)), "epoch/beta": rng.normal(size=(3, 2))}
+    rows |= {
+        "epoch/alpha": rng.normal(size=(3, *space.alpha_shape)),
+        "epoch/beta": rng.normal(size=(3, 2)),
+    }
     rows["epoch/beta_grad"] = 0 * rows["epoch/beta"]
     np.savez(folder / "records.npz", **rows)
     return folder
@@ -76,16 +83,26 @@ def test_moments_know_only_what_was_known_then(run):
     r = read_recording(run)
     rows = r.records
     seen = list(moments(r))
-    assert [m.title for m in seen] == ["epoch 0 of 3, before the first step", "epoch 1 of 3, warm-up", "epoch 2 of 3, alternating",
-                                       "epoch 3 of 3, alternating"]
+    assert [m.title for m in seen] == [
+        "epoch 0 of 3, before the first step",
+        "epoch 1 of 3, warm-up",
+        "epoch 2 of 3, alternating",
+        "epoch 3 of 3, alternating",
+    ]
     for epoch, m in enumerate(seen):
-        assert np.array_equal(m.alpha, rows["epoch/alpha"][epoch]) and np.array_equal(m.beta, rows["epoch/beta"][epoch])
+        assert np.array_equal(m.alpha, rows["epoch/alpha"][epoch]) and np.array_equal(
+            m.beta, rows["epoch/beta"][epoch]
+        )
         assert m.genotype == decode(r.space, m.alpha, m.beta)
         assert list(m.records["epoch/epoch"]) == list(range(epoch + 1))
-        assert (m.records["step/epoch"] <= epoch).all() and len(m.records["step/loss"]) == (rows["step/epoch"] <= epoch).sum()
+        assert (m.records["step/epoch"] <= epoch).all() and len(m.records["step/loss"]) == (
+            rows["step/epoch"] <= epoch
+        ).sum()
         assert np.array_equal(m.preview, rows["preview/images"][epoch])
         assert m.now == epoch
-    assert seen[0].before is None and [m.before for m in seen[1:]] == [m.genotype for m in seen[:-1]]
+    assert seen[0].before is None and [m.before for m in seen[1:]] == [
+        m.genotype for m in seen[:-1]
+    ]
     best = moment(r, r.best)
     assert best.genotype == r.genotype and best.genotype.path == viterbi(r.space, best.beta)[0]
     with pytest.raises(ValueError, match="epochs 0 to 3"):
@@ -94,9 +111,19 @@ def test_moments_know_only_what_was_known_then(run):
 
 def test_a_moment_between_previews_has_the_one_before(run, tmp_path):
     rows = read_records(run)
-    r = read_recording(copy(run, tmp_path, **{"preview/epoch": np.array([1, 3]), "preview/images": rows["preview/images"][[1, 3]]}))
+    r = read_recording(
+        copy(
+            run,
+            tmp_path,
+            **{"preview/epoch": np.array([1, 3]), "preview/images": rows["preview/images"][[1, 3]]},
+        )
+    )
     shown = [m.preview for m in moments(r)]
-    assert shown[0] is None and np.array_equal(shown[1], shown[2]) and np.array_equal(shown[3], rows["preview/images"][3])
+    assert (
+        shown[0] is None
+        and np.array_equal(shown[1], shown[2])
+        and np.array_equal(shown[3], rows["preview/images"][3])
+    )
 
 
 def test_a_running_search_is_read_as_far_as_it_was_saved(short):
@@ -128,7 +155,9 @@ def test_what_is_no_recording_is_refused_in_one_line(run, tmp_path, what):
     extra = {k: change[k] for k in ("genotype", "residual", "train") if k in change}
     folder = copy(run, tmp_path, **{k: v for k, v in change.items() if k not in extra})
     if extra:
-        (folder / "config.json").write_text(json.dumps(json.loads((folder / "config.json").read_text()) | extra))
+        (folder / "config.json").write_text(
+            json.dumps(json.loads((folder / "config.json").read_text()) | extra)
+        )
     with pytest.raises(ValueError, match=message) as error:
         read_recording(folder)
     assert "\n" not in str(error.value) and "copy" in str(error.value)
@@ -187,7 +216,11 @@ def test_the_slider_draws_the_epoch_it_stands_at(run):
     pytest.importorskip("ipywidgets")
     panel = replay(run)
     slider, picture, play = (widget(panel, kind) for kind in ("IntSlider", "Image", "Play"))
-    assert (slider.min, slider.max, slider.value) == (0, 3, 0) == (play.min, play.max, play.value) and play.interval == 500
+    assert (slider.min, slider.max, slider.value) == (0, 3, 0) == (
+        play.min,
+        play.max,
+        play.value,
+    ) and play.interval == 500
     frames = []
     for epoch in (0, 1, 2, 3):
         slider.value = epoch
@@ -230,7 +263,9 @@ def test_two_runs_share_the_slider_and_the_shorter_one_waits(run, short):
     frames = one.value, two.value
     slider.value = 3
     assert one.value == frames[0] and two.value != frames[1]
-    assert [widget(panel, "Button", n).description for n in (0, 1)][1] == f"real: best epoch {read_recording(run).best}"
+    assert [widget(panel, "Button", n).description for n in (0, 1)][
+        1
+    ] == f"real: best epoch {read_recording(run).best}"
     widget(panel, "Dropdown", 1).value = 8  # an edge that the second search does not have
     assert one.value != frames[0] and "short" in widget(panel, "HTML").value
 
@@ -242,7 +277,10 @@ def test_a_run_may_have_any_name(run, tmp_path):
     for name in ("config.json", "records.npz"):
         (folder / name).write_bytes((run / name).read_bytes())
     panel = replay(folder, run)
-    assert size(widget(panel, "Image").value) == (1200, 750) and "&lt;b&gt;" in widget(panel, "HTML").value
+    assert (
+        size(widget(panel, "Image").value) == (1200, 750)
+        and "&lt;b&gt;" in widget(panel, "HTML").value
+    )
 
 
 def test_a_stored_notebook_keeps_a_picture(run):
@@ -262,7 +300,11 @@ def test_without_widgets_the_last_picture_is_a_figure(run, short, monkeypatch, m
     assert isinstance(figure, Figure)
     assert any(t.get_text() == "epoch 3 of 3, alternating" for ax in figure.axes for t in ax.texts)
     both = replay(run, short)
-    assert isinstance(both, Figure) and both.axes[0].images[0].get_array().shape == (1500, 1200, 3)  # on axes, or notebooks show nothing
+    assert isinstance(both, Figure) and both.axes[0].images[0].get_array().shape == (
+        1500,
+        1200,
+        3,
+    )  # on axes, or notebooks show nothing
 
 
 def test_a_replay_of_nothing_says_so(tmp_path):
@@ -301,8 +343,10 @@ def test_a_long_search_is_thinned(run, tmp_path, monkeypatch):
         assert gif.n_frames == 2
 
 
-@pytest.mark.parametrize(("name", "fps", "message"), [("a.mp4", 4, "must end in .gif"), ("a.gif", 0, "fps"),
-                                                      ("a.gif", float("nan"), "fps")])
+@pytest.mark.parametrize(
+    ("name", "fps", "message"),
+    [("a.mp4", 4, "must end in .gif"), ("a.gif", 0, "fps"), ("a.gif", float("nan"), "fps")],
+)
 def test_a_gif_that_cannot_be(run, tmp_path, name, fps, message):
     with pytest.raises(ValueError, match=message):
         write_gif(run, tmp_path / name, fps=fps)
@@ -317,7 +361,12 @@ from hinas_lab.live.replay import replay, write_gif
 print(type(replay(sys.argv[1])).__name__)
 write_gif(sys.argv[1], sys.argv[2])
 """
-    done = subprocess.run([sys.executable, "-c", script, str(run), str(tmp_path / "a.gif")], capture_output=True, text=True, timeout=120,
-                          env=os.environ | {"HINAS_LIVE": "0"})
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(run), str(tmp_path / "a.gif")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=os.environ | {"HINAS_LIVE": "0"},
+    )
     assert done.returncode == 0 and done.stdout == "Figure\n", done.stderr
     assert (tmp_path / "a.gif").exists()

@@ -28,7 +28,9 @@ class Net(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.channels, self.scale, self.seen = channels, scale, []
-        self.first = nn.Sequential(nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.LeakyReLU(0.2))
+        self.first = nn.Sequential(
+            nn.Conv2d(channels, 6, 3, padding=1), nn.BatchNorm2d(6), nn.LeakyReLU(0.2)
+        )
         self.wide = nn.Conv2d(6, 6, 5, padding=4, dilation=2)
         self.last = nn.Conv2d(6, channels * scale**2, 3, padding=1)
         self.first[1].running_mean += 0.3
@@ -67,7 +69,10 @@ def image(*shape):
 def test_tiled_equals_whole(channels, scale, shape):
     net, x = Net(channels, scale), image(*shape)
     whole = restore_array(net, x, tile=1000)
-    assert whole.shape == (scale * shape[0], scale * shape[1], *shape[2:]) and whole.dtype == np.float32
+    assert (
+        whole.shape == (scale * shape[0], scale * shape[1], *shape[2:])
+        and whole.dtype == np.float32
+    )
     assert 0 <= whole.min() <= whole.max() <= 1 and (x.size < 9 or np.unique(whole).size > 9)
     for tile in (16, 25, 49):
         np.testing.assert_allclose(restore_array(net, x, tile=tile), whole, atol=1e-5, rtol=0)
@@ -89,7 +94,12 @@ def test_channels():
     net = Net(3)
     stacked = np.repeat(gray[..., None], 3, axis=2)
     with torch.inference_mode():
-        expected = net.eval()(torch.from_numpy(stacked).permute(2, 0, 1)[None])[0].mean(0).clamp(0, 1).numpy()
+        expected = (
+            net.eval()(torch.from_numpy(stacked).permute(2, 0, 1)[None])[0]
+            .mean(0)
+            .clamp(0, 1)
+            .numpy()
+        )
     np.testing.assert_allclose(restore_array(net, gray), expected, atol=1e-6)
 
 
@@ -114,12 +124,19 @@ def test_views_and_doubles():
     net, x = Net(), image(30, 40, 3)
     expected = restore_array(net, np.ascontiguousarray(x[::-1, 5:]), tile=16)
     np.testing.assert_array_equal(restore_array(net, x[::-1, 5:], tile=16), expected)
-    np.testing.assert_array_equal(restore_array(net, x[::-1, 5:].astype(np.float64), tile=16), expected)
+    np.testing.assert_array_equal(
+        restore_array(net, x[::-1, 5:].astype(np.float64), tile=16), expected
+    )
 
 
 def test_progress_wraps_the_tiles():
     lengths = []
-    restore_array(Plain(), image(30, 40), tile=16, progress=lambda tiles: lengths.append(len(tiles)) or iter(tiles))
+    restore_array(
+        Plain(),
+        image(30, 40),
+        tile=16,
+        progress=lambda tiles: lengths.append(len(tiles)) or iter(tiles),
+    )
     assert lengths == [6]
 
 
@@ -157,7 +174,11 @@ def test_photo_keeps_what_belongs_to_it():
     np.testing.assert_array_equal(same.alpha, alpha)
     assert (same.bits, same.exif, same.icc) == (8, b"exif", b"icc")
     twice = restore_photo(Plain(2), photo, tile=4)
-    assert twice.pixels.shape == (18, 16, 3) and twice.alpha.shape == (18, 16) and twice.alpha.dtype == np.uint8
+    assert (
+        twice.pixels.shape == (18, 16, 3)
+        and twice.alpha.shape == (18, 16)
+        and twice.alpha.dtype == np.uint8
+    )
     opaque = restore_photo(Plain(2), Photo(photo.pixels, np.full((9, 8), 255, np.uint8)))
     assert (opaque.alpha == 255).all()
 
@@ -180,8 +201,13 @@ def hinas(monkeypatch, tmp_path):
         assert (str(run_dir), device) == ("runs/x", "cpu")
         return call.net, call.info
 
-    call.net, call.info = Plain(), {"sigmas": [50.0], "task": "denoise", "scale": 1, "preset": "tiny"}
-    monkeypatch.setitem(sys.modules, "hinas_lab.runs.folder", SimpleNamespace(load_network=load_network))
+    call.net, call.info = (
+        Plain(),
+        {"sigmas": [50.0], "task": "denoise", "scale": 1, "preset": "tiny"},
+    )
+    monkeypatch.setitem(
+        sys.modules, "hinas_lab.runs.folder", SimpleNamespace(load_network=load_network)
+    )
     return call
 
 
@@ -203,9 +229,13 @@ def test_one_photograph(hinas, capsys):
     pixels = store("in.png", noisy(50, (64, 48, 3)))
     assert hinas("in.png", "--out", "out.tif", "--tile", 20) == 0
     np.testing.assert_array_equal(load("out.tif"), pixels)
-    assert {shape[0] for shape in hinas.net.seen} == {1} and max(shape[2] for shape in hinas.net.seen) == 20
+    assert {shape[0] for shape in hinas.net.seen} == {1} and max(
+        shape[2] for shape in hinas.net.seen
+    ) == 20
     out, err = capsys.readouterr()
-    assert out.startswith("in.png: 48 x 64 8-bit colour, estimated noise ") and out.endswith(" s -> out.tif\n")
+    assert out.startswith("in.png: 48 x 64 8-bit colour, estimated noise ") and out.endswith(
+        " s -> out.tif\n"
+    )
     assert err == ""
 
 
@@ -233,7 +263,11 @@ def test_far_from_the_training_noise(hinas, capsys, sigma, trained, means):
     assert hinas("in.png", "--out", "out.png") == 0
     err = capsys.readouterr().err
     if means:
-        assert err.count("\n") == 1 and err.startswith("hinas-lab: warning: in.png: estimated noise") and means in err
+        assert (
+            err.count("\n") == 1
+            and err.startswith("hinas-lab: warning: in.png: estimated noise")
+            and means in err
+        )
     else:
         assert err == ""
 

@@ -33,12 +33,24 @@ from hinas_lab.runs.folder import Run, load_genotype, open_search, open_training
 from hinas_lab.searching import loop as engine_search
 
 ROOT = Path(__file__).parent.parent
-FILES = {"config.json", "env.json", "state.safetensors", "records.npz", "genotype.json", "best.safetensors"}
+FILES = {
+    "config.json",
+    "env.json",
+    "state.safetensors",
+    "records.npz",
+    "genotype.json",
+    "best.safetensors",
+}
 RESULT = ("genotype.json", "best.safetensors")
 
 # One cell of one node, 12 weight steps and 6 arch steps on eight photographs of 48 x 48 pixels: 0.3 s.
 SPACE = {"space.layers": 1, "space.nodes": 1, "space.stem": 2, "space.repeats": 1}
-SEARCH = SPACE | {"search.epochs": 2, "search.crops_per_image": 3, "search.patch": 11, "search.validate_crop": 24}
+SEARCH = SPACE | {
+    "search.epochs": 2,
+    "search.crops_per_image": 3,
+    "search.patch": 11,
+    "search.validate_crop": 24,
+}
 TRAIN = {"train.stem": 2, "train.repeats": 1, "train.iterations": 12, "train.patch": 11}
 
 
@@ -78,7 +90,7 @@ def write_photos(folder: Path, n: int = 8, side: int = 48) -> Path:
     folder.mkdir()
     for name, image in list(load_images("builtin", 3).items())[:n]:
         top, left = image.shape[0] // 2, image.shape[1] // 2
-        Image.fromarray(image[top:top + side, left:left + side]).save(folder / f"{name}.png")
+        Image.fromarray(image[top : top + side, left : left + side]).save(folder / f"{name}.png")
     return folder
 
 
@@ -88,8 +100,19 @@ def tiny_runs(base: Path) -> SimpleNamespace:
     ``argv[kind]`` made them, with ``--run``. They are not to be changed: ``copy(kind, folder)`` gives one to damage.
     """
     photos, folders = base / "photos", {kind: base / f"tiny-{kind}" for kind in ("search", "train")}
-    argv = {"search": ["search", "--preset", "tiny", "--data", photos, *setting(SEARCH)],
-            "train": ["train", "--preset", "tiny", "--data", photos, "--genotype", folders["search"], *setting(TRAIN)]}
+    argv = {
+        "search": ["search", "--preset", "tiny", "--data", photos, *setting(SEARCH)],
+        "train": [
+            "train",
+            "--preset",
+            "tiny",
+            "--data",
+            photos,
+            "--genotype",
+            folders["search"],
+            *setting(TRAIN),
+        ],
+    }
     if not photos.exists():
         write_photos(photos)
         for kind, command in argv.items():
@@ -126,7 +149,10 @@ def start_run(argv: list, folder: Path, records: int = 6) -> Path:
 def snapshot(folder: Path) -> dict:
     """Bytes, time and inode of every file below."""
     files = [p for p in folder.rglob("*") if p.is_file()]
-    return {p.relative_to(folder): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino) for p in files}
+    return {
+        p.relative_to(folder): (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_ino)
+        for p in files
+    }
 
 
 def same_result(a: Path, b: Path):
@@ -143,7 +169,9 @@ def python(*argv, **options) -> subprocess.CompletedProcess:
     """A fresh interpreter."""
     env = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-    return subprocess.run([sys.executable, *map(str, argv)], text=True, env=env, cwd=ROOT, timeout=300, **options)
+    return subprocess.run(
+        [sys.executable, *map(str, argv)], text=True, env=env, cwd=ROOT, timeout=300, **options
+    )
 
 
 both = pytest.mark.parametrize("kind", ["search", "train"])
@@ -159,19 +187,27 @@ def test_files_of_the_contract(tiny, kind):
     config, env = (json.loads((folder / name).read_text()) for name in ("config.json", "env.json"))
     assert config == open_run(*tiny.argv[kind], "--run", folder, "--resume").header
     assert (config["kind"], config["preset"], config["data"]) == (kind, "tiny*", str(tiny.photos))
-    assert (env["seed"], env["threads"], env["device"]) == (0, 1, "cpu") and {"torch", "numpy"} <= set(env["versions"])
+    assert (env["seed"], env["threads"], env["device"]) == (0, 1, "cpu") and {
+        "torch",
+        "numpy",
+    } <= set(env["versions"])
     if kind == "search":
         assert from_dict(SearchSpace, config["space"]).layers == 1
         assert from_dict(SearchConfig, config["search"]).epochs == 2
     else:
-        assert from_dict(TrainConfig, config["train"]).iterations == 12 and config["genotype"]["schema"] == 1
+        assert (
+            from_dict(TrainConfig, config["train"]).iterations == 12
+            and config["genotype"]["schema"] == 1
+        )
     header = (folder / "best.safetensors").read_bytes()
-    names = json.loads(header[8:8 + int.from_bytes(header[:8], "little")])
+    names = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])
     assert len(names.get("__metadata__", {})) <= 1, "safetensors writes metadata in random order"
 
 
 def test_records_need_neither_torch_nor_pickle(tiny):
-    done = python("-c", """
+    done = python(
+        "-c",
+        """
 import sys
 import numpy as np
 with np.load(sys.argv[1] + "/records.npz", allow_pickle=False) as stored:
@@ -181,11 +217,27 @@ ours = read_records(sys.argv[1])
 assert plain.keys() == ours.keys() and all(np.array_equal(plain[k], ours[k], equal_nan=True) for k in plain)
 assert "torch" not in sys.modules
 print(*sorted(plain))
-""", tiny.search)
+""",
+        tiny.search,
+    )
     assert done.returncode == 0, done.stderr
-    told = {"step/kind", "step/loss", "step/pixel", "step/lssim", "step/seconds", "epoch/alpha", "epoch/beta",
-            "epoch/score", "epoch/psnr", "epoch/ssim", "epoch/alpha_entropy", "epoch/beta_entropy", "epoch/skip_share",
-            "epoch/flips", "preview/images"}
+    told = {
+        "step/kind",
+        "step/loss",
+        "step/pixel",
+        "step/lssim",
+        "step/seconds",
+        "epoch/alpha",
+        "epoch/beta",
+        "epoch/score",
+        "epoch/psnr",
+        "epoch/ssim",
+        "epoch/alpha_entropy",
+        "epoch/beta_entropy",
+        "epoch/skip_share",
+        "epoch/flips",
+        "preview/images",
+    }
     assert told <= set(done.stdout.split())
 
 
@@ -197,7 +249,9 @@ def test_records_tell_every_step_and_epoch(tiny):
     assert told["epoch/epoch"].tolist() == [0, 1, 2] and told["epoch/beta"].shape == (3, 2)
     first, warm, last = told["epoch/alpha"]
     assert first.shape == (1, 2, 7) and (warm == first).all() and (last != warm).any()
-    assert np.isnan(told["epoch/score"]).tolist() == [True, True, False] and told["epoch/best"].tolist() == [0, 0, 2]
+    assert np.isnan(told["epoch/score"]).tolist() == [True, True, False] and told[
+        "epoch/best"
+    ].tolist() == [0, 0, 2]
     trained = open_run(*tiny.argv["train"], "--run", tiny.train, "--resume").records.arrays()
     assert trained["step/kind"].tolist() == [2] * 12 and np.isfinite(trained["step/loss"]).all()
 
@@ -206,7 +260,17 @@ def test_records_tell_every_step_and_epoch(tiny):
 def test_records_of_100_epochs_stay_small(tiny, tmp_path, task, steps):
     """Of a search with the paper's shapes: 300 KB. All floats are random, the previews photographs with some noise."""
     space, rng, records = preset("paper", task).space, np.random.default_rng(0), Records()
-    argv = ["search", "--task", task, "--preset", "tiny", "--data", tiny.photos, "--run", tmp_path / "run"]
+    argv = [
+        "search",
+        "--task",
+        task,
+        "--preset",
+        "tiny",
+        "--data",
+        tiny.photos,
+        "--run",
+        tmp_path / "run",
+    ]
     changes = SEARCH | {"space.channels": space.channels}
     shape = next(iter(open_run(*argv, *setting(changes)).steps())).preview.shape
     photographs = list(load_images("builtin", space.channels).values())
@@ -215,14 +279,29 @@ def test_records_of_100_epochs_stay_small(tiny, tmp_path, task, steps):
             for kind in ("weight", "arch")[: 1 + (epoch > 20)]:
                 losses = dict(zip(("loss", "pixel", "lssim", "lr", "seconds"), rng.random(5)))
                 records.add(Step(kind=kind, epoch=epoch, iteration=iteration, **losses))
-        alpha, (beta, grad), preview = rng.normal(size=space.alpha_shape), rng.normal(size=(2, len(space.moves))), None
+        alpha, (beta, grad), preview = (
+            rng.normal(size=space.alpha_shape),
+            rng.normal(size=(2, len(space.moves))),
+            None,
+        )
         if epoch % 6 == 0:
-            image = photographs[epoch // 6 % len(photographs)][:shape[2], :shape[3]]
+            image = photographs[epoch // 6 % len(photographs)][: shape[2], : shape[3]]
             image = image.reshape(*shape[2:], -1).transpose(2, 0, 1)
             preview = (image + rng.normal(0, 3, shape)).clip(0, 255).astype(np.uint8)
         names = ("score", "psnr", "ssim", "alpha_entropy", "beta_entropy", "skip_share", "seconds")
-        records.add(Epoch(epoch=epoch, alpha=alpha, beta=beta, beta_grad=grad, genotype=None, flips=epoch % 3,
-                          best=epoch, preview=preview, **dict(zip(names, rng.random(7)))))
+        records.add(
+            Epoch(
+                epoch=epoch,
+                alpha=alpha,
+                beta=beta,
+                beta_grad=grad,
+                genotype=None,
+                flips=epoch % 3,
+                best=epoch,
+                preview=preview,
+                **dict(zip(names, rng.random(7))),
+            )
+        )
     assert len(records.to_bytes()) <= 300_000
 
 
@@ -250,7 +329,9 @@ def test_stopping_saves(tiny, tmp_path, kind, records):
     rest = open_run(*tiny.argv[kind], "--run", folder, "--resume")
     assert sum(rest.records.counts) == records
     total = {"search": 21, "train": 12}[kind]
-    assert sum(rest.records.counts) + sum(1 for _ in rest.steps()) == sum(rest.records.counts) == total
+    assert (
+        sum(rest.records.counts) + sum(1 for _ in rest.steps()) == sum(rest.records.counts) == total
+    )
     same_result(folder, getattr(tiny, kind))
 
 
@@ -316,11 +397,22 @@ report["random"] = kill_resume.disturb(works, expected, base, 4, random.Random(0
 print(json.dumps(report))
 """
 MOMENTS = [  # kind of run, file, which writing of it, when
-    *(("train", name, 1, when) for name in ("env.json", "config.json") for when in ("before", "after")),
+    *(
+        ("train", name, 1, when)
+        for name in ("env.json", "config.json")
+        for when in ("before", "after")
+    ),
     ("train", "state.safetensors", 1, "before"),
-    *((kind, name, number, when)
-      for name, number in (("records.npz", 3), ("state.safetensors", 12), ("genotype.json", 1), ("best.safetensors", 1))
-      for kind, when in (("train", "after"), ("search", "before"))),
+    *(
+        (kind, name, number, when)
+        for name, number in (
+            ("records.npz", 3),
+            ("state.safetensors", 12),
+            ("genotype.json", 1),
+            ("best.safetensors", 1),
+        )
+        for kind, when in (("train", "after"), ("search", "before"))
+    ),
 ]
 
 
@@ -341,7 +433,11 @@ def test_killed_around_a_file(kills, moment):
 
 def test_killed_at_random_moments(kills):
     found = kills["random"]
-    assert found["kills"] == 4 and found["wrong"] == 0 and found["runs"]["search"] >= 1 <= found["runs"]["train"]
+    assert (
+        found["kills"] == 4
+        and found["wrong"] == 0
+        and found["runs"]["search"] >= 1 <= found["runs"]["train"]
+    )
 
 
 # Ctrl-C
@@ -368,7 +464,10 @@ def test_interrupt(tiny, tmp_path):
     last = done.stderr.splitlines()[-1]
     assert last.startswith("hinas-lab: interrupted") and "--resume" in last
     assert {p.name for p in folder.iterdir()} == FILES - set(RESULT)
-    assert len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"]) == 6 + 5
+    assert (
+        len(open_run(*tiny.argv["search"], "--run", folder, "--resume").records.steps["kind"])
+        == 6 + 5
+    )
     assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
     same_result(folder, tiny.search)
 
@@ -384,6 +483,7 @@ def ctrl_c():
 @pytest.mark.usefixtures("ctrl_c")
 def test_second_interrupt_does_not_wait(tiny, tmp_path, monkeypatch):
     """Two in one step: it stops inside, at what was saved before."""
+
     def weight_step(state):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -432,7 +532,14 @@ def fill_disk(monkeypatch, name: str):
     monkeypatch.setattr(os, "fsync", full)
 
 
-ORDER = ["env.json", "config.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors"]
+ORDER = [
+    "env.json",
+    "config.json",
+    "records.npz",
+    "state.safetensors",
+    "genotype.json",
+    "best.safetensors",
+]
 
 
 @both
@@ -442,7 +549,7 @@ def test_full_disk(tiny, tmp_path, monkeypatch, kind, name):
     with monkeypatch.context() as patch:
         fill_disk(patch, name)
         refused(hinas(*tiny.argv[kind], "--run", folder), str(folder / name), "disk is full")
-    assert {p.name for p in folder.iterdir()} == set(ORDER[:ORDER.index(name)])
+    assert {p.name for p in folder.iterdir()} == set(ORDER[: ORDER.index(name)])
     assert hinas(*tiny.argv[kind], "--run", folder, "--resume").code == 0
     same_result(folder, getattr(tiny, kind))
 
@@ -453,9 +560,16 @@ def test_full_disk_keeps_the_old_state(tiny, tmp_path, monkeypatch, name):
     before = snapshot(folder)
     with monkeypatch.context() as patch:
         fill_disk(patch, name)
-        refused(hinas(*tiny.argv["search"], "--run", folder, "--resume"), str(folder / name), "disk is full")
+        refused(
+            hinas(*tiny.argv["search"], "--run", folder, "--resume"),
+            str(folder / name),
+            "disk is full",
+        )
     after = snapshot(folder)
-    assert after.keys() == before.keys() and after[Path("state.safetensors")] == before[Path("state.safetensors")]
+    assert (
+        after.keys() == before.keys()
+        and after[Path("state.safetensors")] == before[Path("state.safetensors")]
+    )
     assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
     same_result(folder, tiny.search)
 
@@ -475,32 +589,45 @@ def test_finished_run_stays_as_it_is(tiny, kind):
 @both
 @pytest.mark.parametrize("finished", [True, False])
 def test_existing_run_needs_resume(tiny, tmp_path, kind, finished):
-    folder = tiny.copy(kind, tmp_path / "run") if finished else start_run(tiny.argv[kind], tmp_path / "run")
+    folder = (
+        tiny.copy(kind, tmp_path / "run")
+        if finished
+        else start_run(tiny.argv[kind], tmp_path / "run")
+    )
     before = snapshot(folder)
     refused(hinas(*tiny.argv[kind], "--run", folder), str(folder), "--resume")
     assert snapshot(folder) == before
 
 
-@pytest.mark.parametrize(("kind", "change", "field"), [
-    ("search", ["--seed", 3], "search.seed = 0, asked is 3"),
-    ("search", ["--sigma", 25], "search.sigmas = [50.0], asked is [25.0]"),
-    ("search", ["--set", "search.lr=0.5"], "search.lr = 0.003, asked is 0.5"),
-    ("search", ["--set", "search.loss.lam=0.1"], "search.loss.lam = 0.6, asked is 0.1"),
-    ("search", ["--set", "space.lwas=false"], "space.lwas = True, asked is False"),
-    ("search", ["--set", "space.nodes=2"], "space.nodes = 1, asked is 2"),
-    ("search", ["--data", "{other}"], "data"),
-    ("train", ["--seed", 3], "train.seed = 0, asked is 3"),
-    ("train", ["--set", "train.iterations=13"], "train.iterations = 12, asked is 13"),
-    ("train", ["--genotype", "{genotype}"], "genotype.cells"),
-])
+@pytest.mark.parametrize(
+    ("kind", "change", "field"),
+    [
+        ("search", ["--seed", 3], "search.seed = 0, asked is 3"),
+        ("search", ["--sigma", 25], "search.sigmas = [50.0], asked is [25.0]"),
+        ("search", ["--set", "search.lr=0.5"], "search.lr = 0.003, asked is 0.5"),
+        ("search", ["--set", "search.loss.lam=0.1"], "search.loss.lam = 0.6, asked is 0.1"),
+        ("search", ["--set", "space.lwas=false"], "space.lwas = True, asked is False"),
+        ("search", ["--set", "space.nodes=2"], "space.nodes = 1, asked is 2"),
+        ("search", ["--data", "{other}"], "data"),
+        ("train", ["--seed", 3], "train.seed = 0, asked is 3"),
+        ("train", ["--set", "train.iterations=13"], "train.iterations = 12, asked is 13"),
+        ("train", ["--genotype", "{genotype}"], "genotype.cells"),
+    ],
+)
 @pytest.mark.parametrize("finished", [True, False])
 def test_other_config_is_refused(tiny, tmp_path, kind, change, field, finished):
     other = write_photos(tmp_path / "other", n=7)
     genotype = json.loads((tiny.search / "genotype.json").read_text())
-    genotype["cells"][0][0][0][0] = "skip" if genotype["cells"][0][0][0][0] != "skip" else "conv_3x3"
+    genotype["cells"][0][0][0][0] = (
+        "skip" if genotype["cells"][0][0][0][0] != "skip" else "conv_3x3"
+    )
     (tmp_path / "g.json").write_text(json.dumps(genotype))
     change = [str(c).format(other=other, genotype=tmp_path / "g.json") for c in change]
-    folder = tiny.copy(kind, tmp_path / "run") if finished else start_run(tiny.argv[kind], tmp_path / "run")
+    folder = (
+        tiny.copy(kind, tmp_path / "run")
+        if finished
+        else start_run(tiny.argv[kind], tmp_path / "run")
+    )
     before = snapshot(folder)
     refused(hinas(*tiny.argv[kind], *change, "--run", folder, "--resume"), str(folder), field)
     assert snapshot(folder) == before
@@ -524,8 +651,17 @@ def test_places_that_are_no_run(tiny, tmp_path, resume):
         (tmp_path / name).mkdir()
         (tmp_path / name / "thesis.txt").write_text("kept")
     before = snapshot(tmp_path)
-    for name, why in (("file", "file"), ("file/run", "file"), ("notes", "not a run"), ("photos", "not a run")):
-        refused(hinas(*tiny.argv["search"], "--run", tmp_path / name, *resume), str(tmp_path / name.split("/")[0]), why)
+    for name, why in (
+        ("file", "file"),
+        ("file/run", "file"),
+        ("notes", "not a run"),
+        ("photos", "not a run"),
+    ):
+        refused(
+            hinas(*tiny.argv["search"], "--run", tmp_path / name, *resume),
+            str(tmp_path / name.split("/")[0]),
+            why,
+        )
     assert snapshot(tmp_path) == before
 
 
@@ -551,15 +687,23 @@ def test_another_machine_is_noted(tiny, tmp_path):
     (folder / "env.json").write_text(json.dumps(first | {"threads": 64}))
     start_again = hinas(*tiny.argv["train"], "--run", folder, "--resume")
     env = json.loads((folder / "env.json").read_text())
-    assert start_again.code == 0 and env["threads"] == 64 and [e["threads"] for e in env["resumed"]] == [1]
+    assert (
+        start_again.code == 0
+        and env["threads"] == 64
+        and [e["threads"] for e in env["resumed"]] == [1]
+    )
 
 
 def test_a_run_that_went_on_elsewhere_is_not_overwritten(tiny, tmp_path):
     """Opened twice, finished by one: the other must not put its older state over it."""
-    one, other = (open_run(*tiny.argv["search"], "--run", tmp_path / "run", "--resume") for _ in range(2))
+    one, other = (
+        open_run(*tiny.argv["search"], "--run", tmp_path / "run", "--resume") for _ in range(2)
+    )
     whole = [r for r in one.steps()]
     before = snapshot(tmp_path / "run")
-    with pytest.raises(ValueError, match="went on elsewhere since it was opened here; open it again"):
+    with pytest.raises(
+        ValueError, match="went on elsewhere since it was opened here; open it again"
+    ):
         next(other.steps())
     assert snapshot(tmp_path / "run") == before and one.finished and whole
     half = open_run(*tiny.argv["search"], "--run", tmp_path / "half")

@@ -25,9 +25,13 @@ from hinas_lab.training.training import Training, build_network, train
 
 SPACE, CONFIG, TRAIN = preset("tiny")[1:]
 rng = np.random.default_rng(0)
-PATCHES = Patches({f"image{i}": rng.integers(0, 256, (16 + i, 20), dtype=np.uint8) for i in range(12)})
+PATCHES = Patches(
+    {f"image{i}": rng.integers(0, 256, (16 + i, 20), dtype=np.uint8) for i in range(12)}
+)
 STEPS = 3  # V has 1 image, W 6, A 5: three batches of 2, the last one from A begins a second pass
-ONE = SearchSpace(layers=1, nodes=1, width=2, stem=4)  # where the space does not matter: one cell of each of two widths
+ONE = SearchSpace(
+    layers=1, nodes=1, width=2, stem=4
+)  # where the space does not matter: one cell of each of two widths
 
 
 def new(space=SPACE, **changes) -> Search:
@@ -64,20 +68,33 @@ def watched():
 
     def watch(optimizer, step):
         def wrapped():
-            state.grads = {n: None if p.grad is None else p.grad.abs().clone() for n, p in state.net.named_parameters()}
+            state.grads = {
+                n: None if p.grad is None else p.grad.abs().clone()
+                for n, p in state.net.named_parameters()
+            }
             step()
 
         optimizer.step = wrapped
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PATCHES, "batch", lambda chosen, *rest: drawn.append(set(chosen.tolist())) or draw(chosen, *rest))
+        patch.setattr(
+            PATCHES,
+            "batch",
+            lambda chosen, *rest: drawn.append(set(chosen.tolist())) or draw(chosen, *rest),
+        )
         for optimizer in (state.arch_optimizer, state.weight_optimizer):
             watch(optimizer, optimizer.step)
         before = bits(state.net.state_dict())
         for record in search(state):
             after = bits(state.net.state_dict())
-            seen.append({"record": record, "moved": {k for k in after if after[k] != before[k]}, "drawn": drawn[:],
-                         "grads": getattr(state, "grads", {})})
+            seen.append(
+                {
+                    "record": record,
+                    "moved": {k for k in after if after[k] != before[k]},
+                    "drawn": drawn[:],
+                    "grads": getattr(state, "grads", {}),
+                }
+            )
             before, drawn[:], state.grads = after, [], {}
     return state, seen
 
@@ -99,12 +116,18 @@ def test_records_come_in_order(watched):
 def test_each_kind_of_step_moves_its_own_parameters_and_the_statistics(watched):
     """Warm-up has no arch steps: alpha and beta stand still. An epoch's validation and preview change nothing."""
     state, seen = watched
-    weights = {n for n, p in state.net.named_parameters() if p is not state.net.alpha and p is not state.net.beta}
+    weights = {
+        n
+        for n, p in state.net.named_parameters()
+        if p is not state.net.alpha and p is not state.net.beta
+    }
     running = {n for n, _ in state.net.named_buffers() if "running" in n}
     for s in seen:
         moved = s["moved"] - {n for n in s["moved"] if n.endswith("num_batches_tracked")}
         assert moved & running == (running if isinstance(s["record"], Step) else set())
-        assert moved - running - weights == ({"alpha", "beta"} if kind(s["record"]) == "arch" else set())
+        assert moved - running - weights == (
+            {"alpha", "beta"} if kind(s["record"]) == "arch" else set()
+        )
         assert bool(moved & weights) == (kind(s["record"]) == "weight")
     last = [s["moved"] for s in seen if kind(s["record"]) == "weight"][-1]
     assert weights <= last  # once the last convolution is no longer zero, all weights train
@@ -114,11 +137,16 @@ def test_an_epochs_record_leaves_every_buffer_as_it_was(watched):
     assert [s["moved"] for s in watched[1] if kind(s["record"]) == "epoch"] == [set()] * 4
 
 
-def test_an_arch_step_computes_no_gradient_of_a_weight_and_a_weight_step_none_of_alpha_and_beta(watched):
+def test_an_arch_step_computes_no_gradient_of_a_weight_and_a_weight_step_none_of_alpha_and_beta(
+    watched,
+):
     state, seen = watched
     for s in seen:
         has, arch = {n for n, g in s["grads"].items() if g is not None}, {"alpha", "beta"}
-        assert has == {"arch": arch, "weight": set(s["grads"]) - arch, "epoch": set()}[kind(s["record"])]
+        assert (
+            has
+            == {"arch": arch, "weight": set(s["grads"]) - arch, "epoch": set()}[kind(s["record"])]
+        )
     assert all(p.grad is None for p in state.net.parameters())
 
 
@@ -128,7 +156,9 @@ def test_weights_see_train_w_architecture_sees_train_a_and_nothing_sees_v(watche
     for name, images in (("weight", state.split.w), ("arch", state.split.a)):
         steps = [s for s in seen if kind(s["record"]) == name]
         assert all(len(s["drawn"]) == 1 and s["drawn"][0] <= set(images) for s in steps)
-        for epoch in {s["record"].epoch for s in steps}:  # a pass: every image once before any comes again
+        for epoch in {
+            s["record"].epoch for s in steps
+        }:  # a pass: every image once before any comes again
             drawn = [s["drawn"][0] for s in steps if s["record"].epoch == epoch]
             assert set.union(*drawn) == set(images)
     for s in seen:  # a preview needs statistics: those of W
@@ -139,7 +169,7 @@ def test_the_gradient_of_beta_is_reported_per_move(watched):
     _, seen = watched
     for epoch in (0, 1, 2, 3):
         of_epoch = [s for s in seen if s["record"].epoch == epoch]
-        reported, = (s["record"].beta_grad for s in of_epoch if kind(s["record"]) == "epoch")
+        (reported,) = (s["record"].beta_grad for s in of_epoch if kind(s["record"]) == "epoch")
         grads = [s["grads"]["beta"] for s in of_epoch if kind(s["record"]) == "arch"]
         wanted = torch.stack(grads).mean(0).numpy() if grads else np.zeros(len(SPACE.moves))
         np.testing.assert_allclose(reported, wanted, rtol=1e-5)
@@ -149,12 +179,16 @@ def test_the_gradient_of_beta_is_reported_per_move(watched):
 def test_records_are_copies_and_say_what_is(watched):
     state, seen = watched
     epochs = [s["record"] for s in seen if isinstance(s["record"], Epoch)]
-    assert np.array_equal(epochs[0].alpha, epochs[1].alpha) and not np.array_equal(epochs[1].alpha, epochs[3].alpha)
+    assert np.array_equal(epochs[0].alpha, epochs[1].alpha) and not np.array_equal(
+        epochs[1].alpha, epochs[3].alpha
+    )
     assert np.array_equal(epochs[3].alpha, state.net.alpha.detach().numpy())
     assert epochs[3].genotype == state.decode() == state.genotype
     assert [math.isnan(e.score) for e in epochs] == [True, True, False, False]  # validate_from = 2
     assert all(e.score == pytest.approx(e.ssim + e.psnr / 100) for e in epochs[2:])
-    assert epochs[0].flips == epochs[0].best == 0 and epochs[0].alpha_entropy == pytest.approx(math.log(7), abs=1e-4)
+    assert epochs[0].flips == epochs[0].best == 0 and epochs[0].alpha_entropy == pytest.approx(
+        math.log(7), abs=1e-4
+    )
     shape = (2, *PATCHES.clean[state.split.v[0]].shape)
     assert all(e.preview.dtype == np.uint8 and e.preview.shape == shape for e in epochs)
     for r in (s["record"] for s in seen if isinstance(s["record"], Step)):
@@ -188,7 +222,9 @@ def test_crops_per_image_lengthen_the_epoch_and_a_batch_that_never_fills_is_refu
 def test_the_best_scoring_supernet_is_the_result(monkeypatch, scores, best):
     state = new(ONE, validate_from=1, epochs=3, warmup_epochs=0)
     given = iter(scores)
-    monkeypatch.setattr(search_module, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)})
+    monkeypatch.setattr(
+        search_module, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
+    )
     nets, records = {}, {}
     for record in search(state):
         if isinstance(record, Epoch):
@@ -210,7 +246,9 @@ def test_the_score_can_be_psnr():
     state = new(ONE)
     for config in (state.config, replace(state.config, score="psnr")):
         found = validate(state.net, PATCHES, state.split.v, config)
-        assert found["score"] == (found["psnr"] if config.score == "psnr" else found["ssim"] + found["psnr"] / 100)
+        assert found["score"] == (
+            found["psnr"] if config.score == "psnr" else found["ssim"] + found["psnr"] / 100
+        )
 
 
 class Untouched(nn.Module):
@@ -229,8 +267,13 @@ class Untouched(nn.Module):
 @pytest.mark.parametrize("scale, tiles", [(1, 2 * 3), (2, 1 * 2)])
 def test_v_is_scored_in_tiles_that_together_are_the_image(scale, tiles):
     """A net that works by pixel scores the same in tiles and whole: every pixel is restored once, in its place."""
-    patches = Patches({"large": rng.integers(0, 256, (100, 140), dtype=np.uint8),
-                       "small": rng.integers(0, 256, (20, 24), dtype=np.uint8)}, scale=scale)
+    patches = Patches(
+        {
+            "large": rng.integers(0, 256, (100, 140), dtype=np.uint8),
+            "small": rng.integers(0, 256, (20, 24), dtype=np.uint8),
+        },
+        scale=scale,
+    )
     net, config = Untouched(scale).train(), replace(CONFIG, validate_crop=None, sigmas=(20.0, 60.0))
     found = validate(net, patches, (0, 1), config)
     rows = []
@@ -239,7 +282,9 @@ def test_v_is_scored_in_tiles_that_together_are_the_image(scale, tiles):
             degraded, clean = (t[0].numpy() for t in patches.pair(index, sigma, config.seed))
             image = np.kron(degraded, np.ones((scale, scale))).clip(0, 1)
             rows.append((psnr(image, clean), ssim(image, clean)))
-    assert (found["psnr"], found["ssim"]) == pytest.approx(np.mean(rows, 0), rel=1e-6) and net.training
+    assert (found["psnr"], found["ssim"]) == pytest.approx(
+        np.mean(rows, 0), rel=1e-6
+    ) and net.training
     assert len(net.shapes) == (tiles + 1) * (2 if scale == 1 else 1)
     assert all(max(shape[2:]) <= 64 for shape in net.shapes)
     assert found == validate(net, patches, (0, 1), config)  # the noise field is fixed
@@ -263,7 +308,7 @@ def test_calibration_is_the_statistics_of_its_patches_under_its_weights():
     hook = state.net.register_forward_pre_hook(lambda _, inputs: shown.append(inputs))
     with calibrate(state.net, PATCHES, state.split.w, state.config, None), torch.no_grad():
         hook.remove()
-        (patches, weights), = shown
+        ((patches, weights),) = shown
         assert len(patches) == 256 and not state.net.training
         conv, norm = state.net.start.first[:2]
         assert torch.allclose(norm.running_mean, conv(patches).mean((0, 2, 3)), atol=1e-5)
@@ -284,7 +329,9 @@ def rate(state, epoch, iteration=0) -> float:
 def test_one_cosine_over_all_epochs():
     state = new(ONE, epochs=10, lr=0.2, lr_min=0.1)
     assert [rate(state, e) for e in (0, 5, 10)] == pytest.approx([0.2, 0.15, 0.1])
-    assert rate(state, 2, 1) == pytest.approx(0.15 + 0.05 * math.cos(math.pi * (2 + 1 / STEPS) / 10))
+    assert rate(state, 2, 1) == pytest.approx(
+        0.15 + 0.05 * math.cos(math.pi * (2 + 1 / STEPS) / 10)
+    )
     rates = [rate(state, e, i) for e in range(10) for i in range(STEPS)]
     assert rates == sorted(rates, reverse=True)
 
@@ -292,9 +339,15 @@ def test_one_cosine_over_all_epochs():
 def test_the_authors_rate_is_a_wave_of_20_epochs_under_a_falling_envelope():
     """High at 0, 20, 40, low at 10, 30; the same throughout an epoch."""
     state = new(ONE, epochs=100, lr=0.025, lr_min=0.001, schedule="wave")
-    assert [rate(state, e) for e in (0, 10, 30, 50, 90, 100)] == pytest.approx([0.025] + [0.001] * 5)
-    assert [rate(state, e) for e in (20, 80)] == pytest.approx([0.001 + 0.024 * 0.8**0.9, 0.001 + 0.024 * 0.2**0.9])
-    assert rate(state, 5) == pytest.approx(0.001 + 0.012 * 0.95**0.9) and rate(state, 5, STEPS - 1) == rate(state, 5)
+    assert [rate(state, e) for e in (0, 10, 30, 50, 90, 100)] == pytest.approx(
+        [0.025] + [0.001] * 5
+    )
+    assert [rate(state, e) for e in (20, 80)] == pytest.approx(
+        [0.001 + 0.024 * 0.8**0.9, 0.001 + 0.024 * 0.2**0.9]
+    )
+    assert rate(state, 5) == pytest.approx(0.001 + 0.012 * 0.95**0.9) and rate(
+        state, 5, STEPS - 1
+    ) == rate(state, 5)
 
 
 def test_records_and_optimisers_have_the_scheduled_rate(watched):
@@ -313,7 +366,13 @@ def test_records_and_optimisers_have_the_scheduled_rate(watched):
 
 
 def test_optimisers_are_as_configured():
-    changes = {"momentum": 0.3, "weight_decay": 0.01, "arch_lr": 0.2, "arch_beta1": 0.4, "arch_weight_decay": 0.05}
+    changes = {
+        "momentum": 0.3,
+        "weight_decay": 0.01,
+        "arch_lr": 0.2,
+        "arch_beta1": 0.4,
+        "arch_weight_decay": 0.05,
+    }
     sgd, adam = (new(ONE, optimizer=name, **changes) for name in ("sgd", "adam"))
     group = sgd.weight_optimizer.param_groups[0]
     assert (group["momentum"], group["weight_decay"]) == (0.3, 0.01)
@@ -343,10 +402,15 @@ def test_a_loss_that_is_not_finite_stops_before_the_optimiser(step, name, bad):
         state.net.end.last.bias.fill_(bad)
     state.epoch, state.iteration = 1, 1
     before = bits(dict(state.net.named_parameters()))
-    with pytest.raises(FloatingPointError, match=rf"{name} step of epoch 2, iteration 2; .*lower search.lr = 0.003$") as caught:
+    with pytest.raises(
+        FloatingPointError,
+        match=rf"{name} step of epoch 2, iteration 2; .*lower search.lr = 0.003$",
+    ) as caught:
         step(state)
     assert bits(dict(state.net.named_parameters())) == before and "\n" not in str(caught.value)
-    assert not state.arch_optimizer.state and not state.weight_optimizer.state and state.iteration == 1
+    assert (
+        not state.arch_optimizer.state and not state.weight_optimizer.state and state.iteration == 1
+    )
 
 
 # ---- the same seed, the same bits ------------------------------------------------------------------------------------
@@ -376,7 +440,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(whole):
         assert bits(other.tensors())["net/alpha"] != whole[1]["net/alpha"]
 
 
-LAST = {0: "nothing", 1: "epoch 0", 3: "weight", 4: "weight", 5: "epoch 1", 6: "arch", 7: "weight", 11: "weight"}
+LAST = {
+    0: "nothing",
+    1: "epoch 0",
+    3: "weight",
+    4: "weight",
+    5: "epoch 1",
+    6: "arch",
+    7: "weight",
+    11: "weight",
+}
 
 
 @pytest.mark.parametrize("after", LAST, ids=[f"{n}, {last}" for n, last in LAST.items()])
@@ -413,7 +486,9 @@ def test_pausing_is_asking_later(whole):
 def test_alpha_finds_the_planted_operation():
     """The target is the input shifted by 4 pixels. The start and end parts are replaced by 1x1 ones, so that only the
     cell reaches sideways: dil_5x5 by 4 pixels, every other operation by 2 at most."""
-    space = SearchSpace(layers=1, nodes=1, width=2, stem=2, width_factors=(1.0,), repeats=1, residual=False)
+    space = SearchSpace(
+        layers=1, nodes=1, width=2, stem=2, width_factors=(1.0,), repeats=1, residual=False
+    )
     state = new(space, loss=Loss(lam=0), lr=0.02, arch_lr=0.05, arch_weight_decay=0.0)
 
     class Start(nn.Module):
@@ -429,7 +504,9 @@ def test_alpha_finds_the_planted_operation():
     state.weight_optimizer = make_optimizer(state.config, state.net.weight_parameters)
 
     def batch(stream):
-        wide = torch.randn(8, 1, 16, 24, generator=generator(0, stream, state.epoch, state.iteration))
+        wide = torch.randn(
+            8, 1, 16, 24, generator=generator(0, stream, state.epoch, state.iteration)
+        )
         return wide[..., 4:-4], wide[..., :-8]
 
     state.batch = batch
@@ -459,7 +536,9 @@ def test_the_learning_rate_rises_then_falls_as_one_cosine():
         return state.learning_rate()
 
     assert [at(i) for i in (0, 4, 9)] == pytest.approx([0.02, 0.1, 0.2])
-    assert [at(i) for i in (10, 35, 60, 110)] == pytest.approx([0.2, 0.15 + 0.05 * math.sqrt(0.5), 0.15, 0.1])
+    assert [at(i) for i in (10, 35, 60, 110)] == pytest.approx(
+        [0.2, 0.15 + 0.05 * math.sqrt(0.5), 0.15, 0.1]
+    )
     state = training(iterations=100, lr=0.2)
     assert [at(i) for i in (0, 50, 100)] == pytest.approx([0.2, 0.1, 0.0])
 
@@ -487,7 +566,9 @@ def test_a_resumed_training_continues_bit_for_bit(optimizer, after, monkeypatch)
     stored = snapshot(first)
     for resumed in (training(optimizer=optimizer), training(optimizer=optimizer)):
         resumed.load(stored)
-        assert begun + [told(r) for r in train(resumed)] == records and bits(resumed.tensors()) == bits(whole.tensors())
+        assert begun + [told(r) for r in train(resumed)] == records and bits(
+            resumed.tensors()
+        ) == bits(whole.tensors())
 
 
 def test_the_authors_rate_of_a_training_falls_as_a_power():
@@ -500,7 +581,15 @@ def test_the_authors_rate_of_a_training_falls_as_a_power():
 
 def test_biases_may_learn_at_twice_the_rate_and_without_decay():
     """Against the same step by hand, for every parameter; and continued bit for bit."""
-    plain = {"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.1, "lr": 0.01, "lr_min": 0.01, "warmup": 0, "iterations": 4}
+    plain = {
+        "optimizer": "sgd",
+        "momentum": 0.0,
+        "weight_decay": 0.1,
+        "lr": 0.01,
+        "lr_min": 0.01,
+        "warmup": 0,
+        "iterations": 4,
+    }
     state = training(biases="double", **plain)
     before = {n: p.detach().clone() for n, p in state.net.named_parameters()}
     given = dict(zip(before, state.gradients(*state.batches(0))[3:], strict=True))
@@ -509,17 +598,25 @@ def test_biases_may_learn_at_twice_the_rate_and_without_decay():
         rate, decay = (0.02, 0.0) if name.endswith("bias") else (0.01, 0.1)
         wanted = before[name] - rate * (given[name] + decay * before[name])
         torch.testing.assert_close(parameter.detach(), wanted, rtol=1e-4, atol=1e-6)
-    whole, first, resumed = (training(biases="double", **plain | {"momentum": 0.9}) for _ in range(3))
+    whole, first, resumed = (
+        training(biases="double", **plain | {"momentum": 0.9}) for _ in range(3)
+    )
     records = [told(r) for r in train(whole)]
     begun = [told(r) for _, r in zip(range(2), train(first))]
     resumed.load(snapshot(first))
-    assert begun + [told(r) for r in train(resumed)] == records and bits(resumed.tensors()) == bits(whole.tensors())
+    assert begun + [told(r) for r in train(resumed)] == records and bits(resumed.tensors()) == bits(
+        whole.tensors()
+    )
 
 
 def test_values_of_a_gradient_are_cut_before_its_norm():
     """3 and 4 become 1 and 1, then a norm of 1; without a limit nothing changes."""
-    for changes, wanted in (({"value_clip": 1.0, "grad_clip": 1.0}, [2**-0.5, 2**-0.5]), ({"value_clip": 2.0}, [2.0, 2.0]),
-                            ({"grad_clip": 1.0}, [0.6, 0.8]), ({}, [3.0, 4.0])):
+    for changes, wanted in (
+        ({"value_clip": 1.0, "grad_clip": 1.0}, [2**-0.5, 2**-0.5]),
+        ({"value_clip": 2.0}, [2.0, 2.0]),
+        ({"grad_clip": 1.0}, [0.6, 0.8]),
+        ({}, [3.0, 4.0]),
+    ):
         p = torch.nn.Parameter(torch.zeros(2))
         p.grad = torch.tensor([3.0, 4.0])
         clip_gradients([p], replace(TRAIN, **changes))
@@ -533,7 +630,9 @@ def test_records_of_a_training_are_few_and_are_means(iterations, monkeypatch):
     records = list(train(training(iterations=iterations)))
     assert len(records) <= 4 and records[-1].iteration == iterations
     ends = [0] + [r.iteration for r in records]
-    assert [r.loss for r in records] == pytest.approx([np.mean(every[a:b]) for a, b in zip(ends, ends[1:])])
+    assert [r.loss for r in records] == pytest.approx(
+        [np.mean(every[a:b]) for a, b in zip(ends, ends[1:])]
+    )
 
 
 def test_the_recorded_rate_is_the_one_of_the_last_step():
@@ -549,7 +648,11 @@ def test_a_loss_that_is_not_finite_stops_a_training_before_the_optimiser(bad):
     before = bits(dict(state.net.named_parameters()))
     with pytest.raises(FloatingPointError, match=r"iteration 1; .*train.grad_clip=0.1"):
         next(train(state))
-    assert bits(dict(state.net.named_parameters())) == before and not state.optimizer.state and state.iteration == 0
+    assert (
+        bits(dict(state.net.named_parameters())) == before
+        and not state.optimizer.state
+        and state.iteration == 0
+    )
 
 
 def test_a_training_refuses_images_smaller_than_its_patches():
@@ -562,4 +665,7 @@ def test_a_training_starts_from_the_skip(task, scale):
     """The last convolution starts at zero (``layers.initialise``): training starts from the noisy or upscaled image."""
     space, _, config = preset("tiny", task, scale)[1:]
     x = torch.rand(1, 1, 12, 12)
-    assert torch.equal(build_network(sample(space, random.Random(0)), config)(x), upscale(x, scale) if scale > 1 else x)
+    assert torch.equal(
+        build_network(sample(space, random.Random(0)), config)(x),
+        upscale(x, scale) if scale > 1 else x,
+    )

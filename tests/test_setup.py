@@ -18,7 +18,16 @@ TARGETS = set(re.findall(r"^([a-z][a-z-]*):", MAKEFILE, flags=re.M))
 
 def repository_files() -> list[Path]:
     """What is tracked, and what the next `git add` would track."""
-    git = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    git = [
+        "git",
+        "-c",
+        "safe.directory=*",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ]
     try:
         listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True)
     except FileNotFoundError:
@@ -54,9 +63,13 @@ def test_one_license():
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".ci/run"])
 def test_make_commands_of_the_documents_exist(document):
-    named = set(re.findall(r"(?:^|`|&& )\s*make ([a-z][a-z-]*)", (ROOT / document).read_text(), flags=re.M))
+    named = set(
+        re.findall(r"(?:^|`|&& )\s*make ([a-z][a-z-]*)", (ROOT / document).read_text(), flags=re.M)
+    )
     assert named <= TARGETS, f"{document} names make targets that do not exist: {named - TARGETS}"
-    assert {"README.md": {"demo", "test", "lab"}, ".ci/run": {"test", "test-notebooks"}}.get(document, set()) <= named
+    assert {"README.md": {"demo", "test", "lab"}, ".ci/run": {"test", "test-notebooks"}}.get(
+        document, set()
+    ) <= named
 
 
 def test_conda_list_is_the_list_of_pyproject():
@@ -73,18 +86,28 @@ def test_conda_list_is_the_list_of_pyproject():
 def test_constraints():
     """cpu.txt pins torch alone; tested.txt is name==version lines, without local versions, and fits cpu.txt."""
     lines = {
-        name: [line for line in (ROOT / "constraints" / name).read_text().splitlines() if not line.startswith("#")]
+        name: [
+            line
+            for line in (ROOT / "constraints" / name).read_text().splitlines()
+            if not line.startswith("#")
+        ]
         for name in ("cpu.txt", "tested.txt")
     }
     (pin,) = lines["cpu.txt"]
     assert pin.split(";")[0].strip() in lines["tested.txt"]
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines["tested.txt"])
+    assert all(
+        re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines["tested.txt"]
+    )
     tested = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines["tested.txt"]}
     assert "hinas-lab" not in tested
     required = PYPROJECT["project"]["dependencies"] + [
-        requirement for extra in ("lab", "dev") for requirement in PYPROJECT["project"]["optional-dependencies"][extra]
+        requirement
+        for extra in ("lab", "dev")
+        for requirement in PYPROJECT["project"]["optional-dependencies"][extra]
     ]
-    assert {re.match(r"[A-Za-z0-9-]+", requirement)[0].lower() for requirement in required} <= tested
+    assert {
+        re.match(r"[A-Za-z0-9-]+", requirement)[0].lower() for requirement in required
+    } <= tested
 
 
 def test_one_address():
@@ -98,9 +121,13 @@ def test_one_address():
             assert address not in text, f"{path} spells out the address: use hinas_lab.REPOSITORY"
         if path.startswith("notebooks/") and path.endswith(".ipynb"):
             links = re.findall(r"colab\.research\.google\.com/github/([^)\s\"\\]+)", text)
-            assert set(links) <= {f"{address}/blob/main/{path}"}, f"{path}: its Colab badge opens another notebook"
+            assert set(links) <= {f"{address}/blob/main/{path}"}, (
+                f"{path}: its Colab badge opens another notebook"
+            )
     for path in ("README.md", "CITATION.cff"):
-        assert f"github.com/{address}" in (ROOT / path).read_text(), f"{path} does not name the repository"
+        assert f"github.com/{address}" in (ROOT / path).read_text(), (
+            f"{path} does not name the repository"
+        )
 
 
 def test_no_large_file():
@@ -108,8 +135,12 @@ def test_no_large_file():
 
 
 # written so that this file does not match itself
-INDEX = re.compile(r"https?://[^ )\"]+/(simple|packages)/|python[h]osted|pypi\.[o]rg/simple|download\.[p]ytorch\.org")
-MACHINE = re.compile(r"(?<![\w.~/-])/(?:[r]oot|[h]ome/\w+|[U]sers/\w+|[w]ork)/\w|[A-Z]:\\\\?Users\\")
+INDEX = re.compile(
+    r"https?://[^ )\"]+/(simple|packages)/|python[h]osted|pypi\.[o]rg/simple|download\.[p]ytorch\.org"
+)
+MACHINE = re.compile(
+    r"(?<![\w.~/-])/(?:[r]oot|[h]ome/\w+|[U]sers/\w+|[w]ork)/\w|[A-Z]:\\\\?Users\\"
+)
 
 
 def test_nothing_of_one_machine():
@@ -126,7 +157,12 @@ def test_nothing_of_one_machine():
 
 
 def test_patterns_find_what_they_should():
-    kept = ("https://example.org/whl/simple" + "/torch", "/ho" + "me/ada/x", "C:\\Us" + "ers\\ada", '"/wo' + 'rk/a"')
+    kept = (
+        "https://example.org/whl/simple" + "/torch",
+        "/ho" + "me/ada/x",
+        "C:\\Us" + "ers\\ada",
+        '"/wo' + 'rk/a"',
+    )
     for line in kept:
         assert INDEX.search(line) or MACHINE.search(line), line
     for line in ("https://example.org/a/b", "notebooks/" + "work/x", "a/home/b/c", "the /work"):

@@ -33,7 +33,9 @@ def patches(channels: int, scale: int) -> Patches:
 
 def with_batch_of_two(chosen: Preset) -> Preset:
     small = {"batch": 2, "patch": PATCH}
-    return chosen._replace(search=replace(chosen.search, **small), train=replace(chosen.train, **small))
+    return chosen._replace(
+        search=replace(chosen.search, **small), train=replace(chosen.train, **small)
+    )
 
 
 def searched(chosen: Preset) -> tuple[list[float], float]:
@@ -50,7 +52,11 @@ def searched(chosen: Preset) -> tuple[list[float], float]:
 
 
 def trained(chosen: Preset) -> tuple[list[float], float]:
-    state = Training(sample(chosen.space, random.Random(0)), chosen.train, patches(chosen.space.channels, chosen.space.scale))
+    state = Training(
+        sample(chosen.space, random.Random(0)),
+        chosen.train,
+        patches(chosen.space.channels, chosen.space.scale),
+    )
     fixed = detailed(state.patches, chosen.train.sigmas)
     state.batches = lambda i: fixed
     losses = [train_step(state)[0].item() for _ in range(STEPS)]
@@ -81,7 +87,9 @@ def unchanged(chosen: Preset, degraded, clean, config) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("name, task, kind", CASES, ids=map("-".join, CASES))
 def test_every_preset_learns_from_the_start(name, task, kind):
-    losses, still = (searched if kind == "search" else trained)(with_batch_of_two(preset(name, task)))
+    losses, still = (searched if kind == "search" else trained)(
+        with_batch_of_two(preset(name, task))
+    )
     assert all(map(math.isfinite, losses)) and max(losses) < 3 * still
     assert sum(losses[-10:]) / 10 < still
 
@@ -98,10 +106,20 @@ def test_as_printed_denoising_diverges(run):
 def test_the_page_is_made_of_its_rows():
     """And every row says where it was measured."""
     tool = runpy.run_path(str(ROOT / "tools" / "stability_page.py"))
-    assert (ROOT / "docs" / "stability.md").read_text("utf-8") == tool["document"](), "trials changed since: make docs"
-    rows = [row for path in (ROOT / "data" / "stability").glob("*.jsonl") for row in tool["rows"](path.stem)]
-    assert len(rows) > 30 and all(r["env"]["commit"] and r["env"]["device"] and r["data"] and r["preset"] for r in rows)
-    assert all(math.isfinite(x) for r in rows for x in r["pixel"]) and all((r["tail"] is None) == bool(r["end"]) for r in rows)
+    assert (ROOT / "docs" / "stability.md").read_text("utf-8") == tool["document"](), (
+        "trials changed since: make docs"
+    )
+    rows = [
+        row
+        for path in (ROOT / "data" / "stability").glob("*.jsonl")
+        for row in tool["rows"](path.stem)
+    ]
+    assert len(rows) > 30 and all(
+        r["env"]["commit"] and r["env"]["device"] and r["data"] and r["preset"] for r in rows
+    )
+    assert all(math.isfinite(x) for r in rows for x in r["pixel"]) and all(
+        (r["tail"] is None) == bool(r["end"]) for r in rows
+    )
 
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
@@ -123,7 +141,10 @@ def test_a_loss_a_thousandfold_for_an_epoch_stops_a_run_and_a_peak_does_not():
     seen.end_epoch("epoch 2")
     for loss in (40.5, 1e9):
         seen.add(loss)
-    with pytest.raises(FloatingPointError, match="above 40.5 in epoch 3, it began at 0.04: the run diverges; cut .*search.grad_clip=0.1"):
+    with pytest.raises(
+        FloatingPointError,
+        match="above 40.5 in epoch 3, it began at 0.04: the run diverges; cut .*search.grad_clip=0.1",
+    ):
         seen.end_epoch("epoch 3")
     quiet = watching()
     for _ in range(3):
@@ -152,12 +173,20 @@ def test_what_was_seen_is_in_the_state():
 ])  # fmt: skip
 def test_the_advice_is_of_what_is_set(changes, said):
     with pytest.raises(FloatingPointError) as caught:
-        watching(**changes).check([math.inf, 1.0, math.inf], "the weight step of epoch 1, iteration 2")
-    assert str(caught.value) == f"the loss became inf in the weight step of epoch 1, iteration 2; no parameter was changed; {said}"
+        watching(**changes).check(
+            [math.inf, 1.0, math.inf], "the weight step of epoch 1, iteration 2"
+        )
+    assert (
+        str(caught.value)
+        == f"the loss became inf in the weight step of epoch 1, iteration 2; no parameter was changed; {said}"
+    )
 
 
 def test_an_overflow_of_float16_is_not_a_rate_too_high():
-    with pytest.raises(FloatingPointError, match="a float16 gradient overflowed in x; no parameter was changed; use precision float32"):
+    with pytest.raises(
+        FloatingPointError,
+        match="a float16 gradient overflowed in x; no parameter was changed; use precision float32",
+    ):
         watching(precision="float16").check([math.nan, 0.1, 0.2], "x")
     with pytest.raises(FloatingPointError, match="the loss became nan in x"):
         watching(precision="float16").check([math.nan, math.nan, 0.2], "x")
@@ -168,28 +197,63 @@ def test_a_search_whose_loss_has_grown_ends_without_a_genotype(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hinas_lab.training.divergence.GROWN", 1e-9)
     ask = ("search", "--preset", "tiny", "--set", "search.grad_clip=3", "--run", "lost")
-    refused(hinas(*ask), "preset tiny*: the loss stayed above", "--set search.grad_clip=1, or lower search.lr = 0.003")
-    assert not {"genotype.json", "best.safetensors"} & {p.name for p in (tmp_path / "lost").iterdir()}
-    assert json.loads((tmp_path / "lost" / "config.json").read_text())["preset"] == "tiny*" and GROWN == 1000
+    refused(
+        hinas(*ask),
+        "preset tiny*: the loss stayed above",
+        "--set search.grad_clip=1, or lower search.lr = 0.003",
+    )
+    assert not {"genotype.json", "best.safetensors"} & {
+        p.name for p in (tmp_path / "lost").iterdir()
+    }
+    assert (
+        json.loads((tmp_path / "lost" / "config.json").read_text())["preset"] == "tiny*"
+        and GROWN == 1000
+    )
 
 
 def test_a_training_that_broke_says_the_preset(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     genotype = sample(TINY.space, random.Random(0))
     (tmp_path / "genotype.json").write_text(genotype.to_json())
-    ask = ("train", "--genotype", "genotype.json", "--preset", "tiny", "--set", "train.optimizer=sgd", "--set", "train.lr=1e30")
-    refused(hinas(*ask, "--run", "lost"), "preset tiny*: the loss became", "no parameter was changed", "train.grad_clip=0.1")
+    ask = (
+        "train",
+        "--genotype",
+        "genotype.json",
+        "--preset",
+        "tiny",
+        "--set",
+        "train.optimizer=sgd",
+        "--set",
+        "train.lr=1e30",
+    )
+    refused(
+        hinas(*ask, "--run", "lost"),
+        "preset tiny*: the loss became",
+        "no parameter was changed",
+        "train.grad_clip=0.1",
+    )
     assert not (tmp_path / "lost" / "best.safetensors").exists()
-    refused(hinas(*ask[:5], "--graphs", "on", "--device", "cpu", "--run", "new"), "graphs = 'on': needs an NVIDIA GPU, the device is cpu")
-    refused(hinas(*ask[:5], "--graphs", "maybe", "--run", "new"), "graphs = 'maybe': must be one of auto, on, off")
+    refused(
+        hinas(*ask[:5], "--graphs", "on", "--device", "cpu", "--run", "new"),
+        "graphs = 'on': needs an NVIDIA GPU, the device is cpu",
+    )
+    refused(
+        hinas(*ask[:5], "--graphs", "maybe", "--run", "new"),
+        "graphs = 'maybe': must be one of auto, on, off",
+    )
     assert not (tmp_path / "new").exists()
 
 
 def test_a_training_that_grows_stops_at_the_end_of_a_pass(monkeypatch):
-    state = Training(sample(TINY.space, random.Random(0)), replace(TINY.train, iterations=50), patches(1, 1))
+    state = Training(
+        sample(TINY.space, random.Random(0)), replace(TINY.train, iterations=50), patches(1, 1)
+    )
     monkeypatch.setattr("hinas_lab.training.divergence.GROWN", 1e-9)
     a_pass = max(10, math.ceil(len(state.patches) / TINY.train.batch))
-    with pytest.raises(FloatingPointError, match=rf"in iterations 1 to {a_pass}, it began at .* --set train.grad_clip=0.1"):
+    with pytest.raises(
+        FloatingPointError,
+        match=rf"in iterations 1 to {a_pass}, it began at .* --set train.grad_clip=0.1",
+    ):
         list(train(state))
     assert state.iteration == a_pass
     assert torch.isfinite(torch.stack([p.sum() for p in state.parameters])).all()

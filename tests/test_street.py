@@ -78,15 +78,25 @@ def imports(module: str, source: str, is_package: bool) -> set[str]:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join(above + ([base] if base else []))
             # `from hinas_lab import space` names a module; `from hinas_lab import __version__` does not
-            found |= {f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base for alias in node.names}
+            found |= {
+                f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base
+                for alias in node.names
+            }
         elif isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            called = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
             if called in ("import_module", "__import__") and isinstance(node.args[0].value, str):
                 found.add(node.args[0].value)
     return found
 
 
-IMPORTS = {name: imports(name, path.read_text(), path.name == "__init__.py") for name, path in MODULES.items()}
+IMPORTS = {
+    name: imports(name, path.read_text(), path.name == "__init__.py")
+    for name, path in MODULES.items()
+}
 
 
 def test_the_reader_sees_every_kind_of_import():
@@ -154,7 +164,9 @@ sys.modules.update(dict.fromkeys({OPTIONAL}))  # None: `import` raises ModuleNot
 
 
 def python(script: str, *args: str) -> str:
-    done = subprocess.run([sys.executable, "-c", script, *args], capture_output=True, text=True, cwd=ROOT, timeout=240)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *args], capture_output=True, text=True, cwd=ROOT, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -183,13 +195,16 @@ def test_lean_core_imports():
 
 def test_lean_core_works(tmp_path):
     """search, then train, through the command line, in one interpreter that has none of the optional packages."""
-    script = WITHOUT_OPTIONAL + """
+    script = (
+        WITHOUT_OPTIONAL
+        + """
 from hinas_lab.cli.main import main
 run = sys.argv[1]
 common = ["--preset", "tiny", "--seed", "0"]
 assert main(["search", "--task", "denoise", *common, "--run", run + "/search"]) == 0
 assert main(["train", "--genotype", run + "/search", *common, "--run", run + "/net"]) == 0
 """
+    )
     python(script, str(tmp_path))
     assert (tmp_path / "search" / "genotype.json").exists()
     assert (tmp_path / "net" / "best.safetensors").exists()

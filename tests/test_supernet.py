@@ -17,7 +17,9 @@ from hinas_lab.space.ops import OP_NAMES, SKIP
 from hinas_lab.space.supernet import SuperNet, Weights
 
 SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
-DEEP = {"layers": 3}  # only there is a second input that is neither the start part's first nor its second output
+DEEP = {
+    "layers": 3
+}  # only there is a second input that is neither the start part's first nor its second output
 AUTHORS = {"second_input": "mixed", "end": "aspp", "sigmoid": True}
 SR = {"task": "sr"}
 SPACES = {
@@ -29,7 +31,12 @@ SPACES = {
     "sr without residual": SR | {"scale": 2, "residual": False, "layers": 1},
     "lwas off": {"lwas": False},
     "affine": {"affine": True},
-    "affine, sharing off, one stage": {"affine": True, "cell_sharing": "off", "repeats": 1, "nodes": 1},
+    "affine, sharing off, one stage": {
+        "affine": True,
+        "cell_sharing": "off",
+        "repeats": 1,
+        "nodes": 1,
+    },
     "affine, many channels": {"affine": True, "width": 12, "layers": 1},
     "incoming": {"beta_norm": "incoming"},
     "sharing off": DEEP | {"cell_sharing": "off", "nodes": 1},
@@ -53,7 +60,9 @@ SPACES = {
     "one width": DEEP | {"width_factors": (1,)},
     "shrinking widths": {"width_factors": (1, 0.5)},
 }
-each_space = pytest.mark.parametrize("space", [SearchSpace(**SMALL | s) for s in SPACES.values()], ids=SPACES)
+each_space = pytest.mark.parametrize(
+    "space", [SearchSpace(**SMALL | s) for s in SPACES.values()], ids=SPACES
+)
 
 
 def supernet(space: SearchSpace) -> SuperNet:
@@ -72,7 +81,9 @@ def affine(net: SuperNet) -> list[torch.nn.Parameter]:
 
 
 def image(space: SearchSpace, seed=1, batch=2, size=(11, 8)) -> torch.Tensor:
-    return torch.rand(batch, space.channels, *size, generator=generator(seed, 0), dtype=torch.float64)
+    return torch.rand(
+        batch, space.channels, *size, generator=generator(seed, 0), dtype=torch.float64
+    )
 
 
 def gradients_and_statistics(net: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -104,7 +115,9 @@ def test_fast_equals_literal_in_values_gradients_and_statistics(space):
     x = image(space, seed=3)
     assert_close(fast.eval()(x), literal.eval()(x), rtol=0, atol=1e-10)
     wanted, found = gradients_and_statistics(literal), in_literal_names(fast, literal)
-    assert [n for n, w in wanted.items() if not torch.allclose(found[n], w, rtol=1e-10, atol=1e-10)] == []
+    assert [
+        n for n, w in wanted.items() if not torch.allclose(found[n], w, rtol=1e-10, atol=1e-10)
+    ] == []
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 3), (17, 12)])
@@ -121,7 +134,11 @@ def test_channels_last_input_changes_nothing(channels):
     space = SearchSpace(**SMALL, channels=channels)
     grads = []
     x = image(space)
-    for same in (x, x.contiguous(memory_format=torch.channels_last), x.repeat(1, 1, 2, 1)[:, :, :11]):
+    for same in (
+        x,
+        x.contiguous(memory_format=torch.channels_last),
+        x.repeat(1, 1, 2, 1)[:, :, :11],
+    ):
         net = supernet(space)
         net.train()(same).square().sum().backward()
         grads.append(torch.cat([p.grad.flatten() for p in net.parameters()]))
@@ -134,7 +151,9 @@ def test_the_literal_cell_is_equation_1_to_3():
     space = SearchSpace(**SMALL | {"nodes": 1})
     literal = LiteralSuperNet(supernet(space)).eval()
     cell, alpha = literal.cells["0_1"], literal.alpha[0].softmax(-1)
-    x0, x1 = (torch.rand(1, 3, 9, 9, dtype=torch.float64, generator=generator(s, 0)) for s in (1, 2))
+    x0, x1 = (
+        torch.rand(1, 3, 9, 9, dtype=torch.float64, generator=generator(s, 0)) for s in (1, 2)
+    )
     wanted = 0
     for e, x in enumerate((x0, x1)):
         ops = cell.mixed[e].ops
@@ -155,16 +174,30 @@ def test_weights_of_the_papers_super_cells():
 
 
 @pytest.mark.parametrize("repeats", [1, 2])
-def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(repeats):
-    plain, scaled = (SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True))
-    channels = 2 + 3 + 2 + 3 + 4  # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
-    assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (3 + 2 * repeats) and not affine(plain)
+def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(
+    repeats,
+):
+    plain, scaled = (
+        SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True)
+    )
+    channels = (
+        2 + 3 + 2 + 3 + 4
+    )  # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (
+        3 + 2 * repeats
+    ) and not affine(plain)
     states = plain.state_dict(), scaled.state_dict()
-    assert set(states[1]) - set(states[0]) == {f"cells.{n}" for n, p in scaled.cells.named_parameters() if p.ndim == 1}
-    assert all(torch.equal(v, states[1][k]) for k, v in states[0].items())  # the same first weights: runs with and without compare
+    assert set(states[1]) - set(states[0]) == {
+        f"cells.{n}" for n, p in scaled.cells.named_parameters() if p.ndim == 1
+    }
+    assert all(
+        torch.equal(v, states[1][k]) for k, v in states[0].items()
+    )  # the same first weights: runs with and without compare
     x = image(plain.space, size=(9, 9)).float()
     assert torch.equal(plain(x), scaled(x))  # scale 1 and shift 0 change nothing
-    assert sum(p.numel() for p in LiteralSuperNet(scaled).parameters()) == sum(p.numel() for p in scaled.parameters())
+    assert sum(p.numel() for p in LiteralSuperNet(scaled).parameters()) == sum(
+        p.numel() for p in scaled.parameters()
+    )
 
 
 def test_an_affine_scale_hides_alpha():
@@ -235,11 +268,21 @@ def test_restricted_fast_equals_restricted_literal(space):
     rng, paths = random.Random(0), legal_paths(space)
     fast = supernet(space)
     literal = LiteralSuperNet(fast)
-    for training in (False, False, True, True):  # eval first: running statistics of what is left out are not updated
+    for training in (
+        False,
+        False,
+        True,
+        True,
+    ):  # eval first: running statistics of what is left out are not updated
         path = rng.choice(paths)
         weights = fast.restrict(make(space, sample(space, rng).cells, path))
         x = image(space, seed=4, batch=3, size=(6, 5))
-        assert_close(fast.train(training)(x, weights), literal.train(training)(x, weights), rtol=0, atol=1e-10)
+        assert_close(
+            fast.train(training)(x, weights),
+            literal.train(training)(x, weights),
+            rtol=0,
+            atol=1e-10,
+        )
 
 
 def settled(space: SearchSpace) -> SuperNet:
@@ -272,7 +315,10 @@ def test_the_decoded_wiring_can_be_inherited_on_every_other_path_too():
     space = SearchSpace(**SMALL | DEEP)
     net, x = settled(space), image(space)
     for path in legal_paths(space):
-        assert inherit(net, make(space, sample(space, random.Random(0)).cells, path)).eval()(x).shape == x.shape
+        assert (
+            inherit(net, make(space, sample(space, random.Random(0)).cells, path)).eval()(x).shape
+            == x.shape
+        )
 
 
 @pytest.mark.parametrize("change, wanted", [
@@ -320,7 +366,9 @@ def test_a_lone_move_sends_its_weight_a_gradient_through_skip_only(monkeypatch):
         if not skip:
             alpha[..., SKIP] = 0
         beta = net.weights().beta.detach().requires_grad_()
-        return torch.autograd.grad(net.train()(image(space), Weights(alpha, beta)).square().mean(), beta)[0].abs()
+        return torch.autograd.grad(
+            net.train()(image(space), Weights(alpha, beta)).square().mean(), beta
+        )[0].abs()
 
     without, with_skip = gradient(False), gradient(True)
     assert without[lone].max() < 1e-9 < 1e-3 < without[~lone].min()

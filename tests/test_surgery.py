@@ -28,6 +28,7 @@ def tiny(tmp_path_factory):
 
 def counted(score=0.5):
     """A scorer that remembers what it was asked."""
+
     def ask(genotype):
         asked.append(genotype)
         return {"score": score + len(asked), "raw": score}
@@ -41,9 +42,16 @@ def counted(score=0.5):
 
 def test_places_are_every_width_and_every_edge():
     s = Surgery(SMALL, width=W)
-    assert len(s.places) == 2 * (1 + 2 * 2) and s.places[:3] == [Place(0), Place(0, 0, 0), Place(0, 0, 1)]
-    assert [s.describe(p) for p in s.places[:3]] == ["layer 0, width: 0 (1·W)", "layer 0, node 0, edge 0: conv 3x3 of h(l-1)",
-                                                    "layer 0, node 0, edge 1: sep 5x5 of h(l-2)"]
+    assert len(s.places) == 2 * (1 + 2 * 2) and s.places[:3] == [
+        Place(0),
+        Place(0, 0, 0),
+        Place(0, 0, 1),
+    ]
+    assert [s.describe(p) for p in s.places[:3]] == [
+        "layer 0, width: 0 (1·W)",
+        "layer 0, node 0, edge 0: conv 3x3 of h(l-1)",
+        "layer 0, node 0, edge 1: sep 5x5 of h(l-2)",
+    ]
     assert s.describe(Place(1, 1, 1)) == "layer 1, node 1, edge 1: dil 3x3 of node 0"
 
 
@@ -53,19 +61,40 @@ def test_conv_to_skip_removes_exactly_its_weights(layer, c):
     after = s.set_operation(layer, 0, 0, "skip")
     rows = {row.what: row for row in s.rows()}
     assert list(rows) == ["parameters", "MACs (48x32 input)", "receptive radius"]
-    assert rows["parameters"].before - rows["parameters"].after == 9 * c * c + 2 * c  # 3x3 weights, batch norm's scale and shift
-    assert rows["MACs (48x32 input)"].before - rows["MACs (48x32 input)"].after == 9 * c * c * 48 * 32
-    assert rows["parameters"].after == parameters(after, W) and rows["receptive radius"].after == receptive_radius(after)
-    assert after == s.genotype == replace(SMALL, path_score=None, cells=[
-        (((("skip", 0), CELL[0][1]), CELL[1]) if l == layer else CELL) for l in range(2)])
-    assert s.changes == [f"layer {layer}, node 0: conv_3x3 from 0 -> skip from 0"] and s.original is SMALL
+    assert (
+        rows["parameters"].before - rows["parameters"].after == 9 * c * c + 2 * c
+    )  # 3x3 weights, batch norm's scale and shift
+    assert (
+        rows["MACs (48x32 input)"].before - rows["MACs (48x32 input)"].after == 9 * c * c * 48 * 32
+    )
+    assert rows["parameters"].after == parameters(after, W) and rows[
+        "receptive radius"
+    ].after == receptive_radius(after)
+    assert (
+        after
+        == s.genotype
+        == replace(
+            SMALL,
+            path_score=None,
+            cells=[
+                (((("skip", 0), CELL[0][1]), CELL[1]) if l == layer else CELL) for l in range(2)
+            ],
+        )
+    )
+    assert (
+        s.changes == [f"layer {layer}, node 0: conv_3x3 from 0 -> skip from 0"]
+        and s.original is SMALL
+    )
 
 
 def test_numbers_are_those_of_the_net_that_is_asked_for():
     shape = {"stem": 16, "end": "aspp", "repeats": 1}
     s = Surgery(SMALL, width=4, size=(8, 8), **shape)
-    assert [row.before for row in s.rows()] == [parameters(SMALL, 4, **shape), macs(SMALL, 4, 8, 8, **shape),
-                                                receptive_radius(SMALL, end="aspp", repeats=1)]
+    assert [row.before for row in s.rows()] == [
+        parameters(SMALL, 4, **shape),
+        macs(SMALL, 4, 8, 8, **shape),
+        receptive_radius(SMALL, end="aspp", repeats=1),
+    ]
 
 
 def test_a_new_source_may_change_the_number_of_the_edge():
@@ -79,8 +108,12 @@ def test_every_valid_change_of_one_thing_can_be_made_and_no_other():
     """What ``options`` offers is accepted exactly when the result is a neighbour, the genotype itself, or has another legal width."""
     for space in (SPACE, SearchSpace()):
         genotype = sample(space, random.Random(1))
-        paths = [p for p in legal_paths(space) if sum(a != b for a, b in zip(p, genotype.path)) == 1]
-        reachable = {g.hash for _, g in neighbours(genotype)} | {replace(genotype, path=p).hash for p in (genotype.path, *paths)}
+        paths = [
+            p for p in legal_paths(space) if sum(a != b for a, b in zip(p, genotype.path)) == 1
+        ]
+        reachable = {g.hash for _, g in neighbours(genotype)} | {
+            replace(genotype, path=p).hash for p in (genotype.path, *paths)
+        }
         made = set()
         for place in Surgery(genotype, width=W).places:
             s = Surgery(genotype, width=W)
@@ -94,21 +127,30 @@ def test_every_valid_change_of_one_thing_can_be_made_and_no_other():
         assert made == reachable
 
 
-@pytest.mark.parametrize("edit, why", [
-    (lambda s: s.set_operation(0, 0, 0, "none"), "unknown operation 'none'; known are conv_3x3"),
-    (lambda s: s.set_operation(0, 0, 0, 3), "must be per layer, per node"),
-    (lambda s: s.set_operation(2, 0, 0, "skip"), "layer = 2: must be 0 to 1"),
-    (lambda s: s.set_operation(0, -1, 0, "skip"), "node = -1: must be 0 to 1"),
-    (lambda s: s.set_operation(0, 0, 2, "skip"), "edge = 2: must be 0 to 1"),
-    (lambda s: s.set_source(0, 0, 0, 1), "both edges come from source 1; they must differ"),
-    (lambda s: s.set_source(0, 0, 0, 2), "source 2 is a forward edge or does not exist; must be 0 to 1"),
-    (lambda s: s.set_source(0, 0, 0, "h"), "source 'h' is no whole number"),
-    (lambda s: s.set_width(1, 2), "changes by at most one step a layer"),
-    (lambda s: s.set_width(0, 3), "must hold 2 width indices from 0 to 2"),
-    (lambda s: s.set_width(2, 0), "layer = 2: must be 0 to 1"),
-    (lambda s: s.edit(Place(0), "colour", 1), "what = 'colour': must be one of"),
-    (lambda s: s.edit(Place(0), "operation", "skip"), "node = None: must be 0 to 1"),
-])
+@pytest.mark.parametrize(
+    "edit, why",
+    [
+        (
+            lambda s: s.set_operation(0, 0, 0, "none"),
+            "unknown operation 'none'; known are conv_3x3",
+        ),
+        (lambda s: s.set_operation(0, 0, 0, 3), "must be per layer, per node"),
+        (lambda s: s.set_operation(2, 0, 0, "skip"), "layer = 2: must be 0 to 1"),
+        (lambda s: s.set_operation(0, -1, 0, "skip"), "node = -1: must be 0 to 1"),
+        (lambda s: s.set_operation(0, 0, 2, "skip"), "edge = 2: must be 0 to 1"),
+        (lambda s: s.set_source(0, 0, 0, 1), "both edges come from source 1; they must differ"),
+        (
+            lambda s: s.set_source(0, 0, 0, 2),
+            "source 2 is a forward edge or does not exist; must be 0 to 1",
+        ),
+        (lambda s: s.set_source(0, 0, 0, "h"), "source 'h' is no whole number"),
+        (lambda s: s.set_width(1, 2), "changes by at most one step a layer"),
+        (lambda s: s.set_width(0, 3), "must hold 2 width indices from 0 to 2"),
+        (lambda s: s.set_width(2, 0), "layer = 2: must be 0 to 1"),
+        (lambda s: s.edit(Place(0), "colour", 1), "what = 'colour': must be one of"),
+        (lambda s: s.edit(Place(0), "operation", "skip"), "node = None: must be 0 to 1"),
+    ],
+)
 def test_an_invalid_edit_is_one_line_and_changes_nothing(edit, why):
     s = Surgery(SMALL, width=W)
     with pytest.raises(ValueError) as error:
@@ -145,9 +187,19 @@ def test_undo_to_the_start_gives_an_equal_genotype():
 
 def test_an_edit_that_changes_nothing_leaves_no_trace_and_the_way_back_is_the_original():
     s = Surgery(SMALL, width=W)
-    assert s.set_operation(0, 0, 0, "conv_3x3") is SMALL and s.set_width(1, 1) is SMALL and s.edits == 0
-    assert s.set_operation(0, 0, 0, "skip").path_score is None  # the Viterbi value belonged to what was decoded
-    assert s.set_operation(0, 0, 0, "conv_3x3") is SMALL and s.edits == 2 and s.drawing().title.startswith("genotype")
+    assert (
+        s.set_operation(0, 0, 0, "conv_3x3") is SMALL
+        and s.set_width(1, 1) is SMALL
+        and s.edits == 0
+    )
+    assert (
+        s.set_operation(0, 0, 0, "skip").path_score is None
+    )  # the Viterbi value belonged to what was decoded
+    assert (
+        s.set_operation(0, 0, 0, "conv_3x3") is SMALL
+        and s.edits == 2
+        and s.drawing().title.startswith("genotype")
+    )
 
 
 def test_the_drawing_marks_the_change():
@@ -156,7 +208,10 @@ def test_the_drawing_marks_the_change():
     s.set_width(1, 0)
     drawing = s.drawing()
     assert drawing.alt == "; ".join(diff(SMALL, s.genotype)) + "." and "2 changes" in drawing.title
-    assert {(e.mark, e.op) for e in drawing.groups[1].edges if e.mark in ("new", "old")} == {("new", "skip"), ("old", "conv_3x3")}
+    assert {(e.mark, e.op) for e in drawing.groups[1].edges if e.mark in ("new", "old")} == {
+        ("new", "skip"),
+        ("old", "conv_3x3"),
+    }
 
 
 # ---------------------------------------------------------------- scores, files
@@ -168,7 +223,9 @@ def test_the_scorer_is_asked_once_per_genotype():
     assert not asked
     s.set_operation(0, 0, 0, "skip")
     first = {row.what: row[1:] for row in s.rows()}
-    assert first["score"] == (1.5, 2.5) and first["raw"] == (0.5, 0.5) and asked == [SMALL, s.genotype]
+    assert (
+        first["score"] == (1.5, 2.5) and first["raw"] == (0.5, 0.5) and asked == [SMALL, s.genotype]
+    )
     s.rows()
     s.undo()
     assert s.rows()[-2][1:] == (1.5, 1.5)
@@ -183,7 +240,9 @@ def test_save_writes_a_genotype_and_spares_other_files(tmp_path):
     path = s.save(tmp_path / "edited.json")
     assert Genotype.from_json(path.read_text()) == new and list(tmp_path.iterdir()) == [path]
     stamp = path.stat()
-    assert s.save(path) == path and path.stat().st_mtime_ns == stamp.st_mtime_ns  # the same again: nothing to do
+    assert (
+        s.save(path) == path and path.stat().st_mtime_ns == stamp.st_mtime_ns
+    )  # the same again: nothing to do
     s.undo()
     with pytest.raises(ValueError, match="another file is there"):
         s.save(path)
@@ -226,14 +285,20 @@ def test_the_scorer_of_a_run_gives_the_scores_of_its_supernet(tiny, tmp_path):
     assert set(found) == {"score", "raw", "psnr", "ssim"} and found == score(genotype)
     patches = Patches(load_images(header["data"], net.space.channels))
     v = split(len(patches), config.share, config.seed).v
-    assert found["raw"] == validate(net, patches, v, config, net.restrict(genotype))["score"] != found["score"]
+    assert (
+        found["raw"]
+        == validate(net, patches, v, config, net.restrict(genotype))["score"]
+        != found["score"]
+    )
     with pytest.raises(ValueError, match="the search space has 1"):
         score(SMALL)
     with pytest.raises(ValueError, match="a search run is needed"):
         shared_scorer(tiny.train)
     changed = tiny.copy("search", tmp_path / "changed")
     config_file = changed / "config.json"
-    config_file.write_text(json.dumps(json.loads(config_file.read_text()) | {"data_hash": "0" * 12}))
+    config_file.write_text(
+        json.dumps(json.loads(config_file.read_text()) | {"data_hash": "0" * 12})
+    )
     with pytest.raises(ValueError, match="no longer those of the search"):
         shared_scorer(changed)
 
@@ -250,18 +315,30 @@ def test_the_panel_edits_undoes_and_scores():
     ask, asked = counted()
     panel = surgery(SMALL, width=W, score=ask)
     c = panel.controller
-    assert len(panel.place.options) == 10 and "genotype for denoising" in panel.picture.value and asked == [SMALL]
+    assert (
+        len(panel.place.options) == 10
+        and "genotype for denoising" in panel.picture.value
+        and asked == [SMALL]
+    )
     panel.place.value = Place(0, 0, 0)
     assert panel.option.value == ("operation", "conv_3x3") and len(panel.option.options) == 8
     panel.option.value = ("operation", "skip")
     panel.apply.click()
     assert c.genotype.cells[0][0][0] == ("skip", 0) and "skip of h(l-1)" in panel.status.value
-    assert "-920" in panel.numbers.value and "+1.0000" in panel.numbers.value and "1 change" in panel.picture.value
+    assert (
+        "-920" in panel.numbers.value
+        and "+1.0000" in panel.numbers.value
+        and "1 change" in panel.picture.value
+    )
     assert "layer 0, node 0: conv_3x3 from 0 -&gt; skip from 0" in panel.numbers.value
     panel.apply.click()  # twice
     assert c.edits == 1 and "Nothing changes" in panel.status.value
     panel.undo.click()
-    assert c.genotype is SMALL and "genotype for denoising" in panel.picture.value and panel.option.value == ("operation", "conv_3x3")
+    assert (
+        c.genotype is SMALL
+        and "genotype for denoising" in panel.picture.value
+        and panel.option.value == ("operation", "conv_3x3")
+    )
     panel.undo.click()
     assert c.genotype is SMALL and "Nothing to undo" in panel.status.value and len(asked) == 2
 
@@ -278,7 +355,10 @@ def test_the_panel_follows_an_edge_to_its_new_number():
     assert "they must differ" in panel.status.value
     choose(panel, Place(0, 1, 0), "source", 2)
     panel.apply.click()
-    assert panel.place.value == Place(0, 1, 1) and panel.option.value == ("source", 2)  # skip, now behind dil 3x3 of source 1
+    assert panel.place.value == Place(0, 1, 1) and panel.option.value == (
+        "source",
+        2,
+    )  # skip, now behind dil 3x3 of source 1
     assert panel.controller.genotype.cells[0][1] == (("dil_3x3", 1), ("skip", 2))
     panel.apply.click()
     assert panel.controller.edits == 2 and "Nothing changes" in panel.status.value
@@ -290,12 +370,18 @@ def test_the_panel_says_why_not_and_goes_on():
     before = panel.numbers.value, panel.picture.value
     for _ in range(2):
         panel.apply.click()
-        assert "at most one step a layer" in panel.status.value and (panel.numbers.value, panel.picture.value) == before
+        assert (
+            "at most one step a layer" in panel.status.value
+            and (panel.numbers.value, panel.picture.value) == before
+        )
     choose(panel, Place(0), "width", 1)
     panel.apply.click()
     choose(panel, Place(1), "width", 2)
     panel.apply.click()
-    assert panel.controller.genotype.path == (1, 2) and panel.status.value == "<p>layer 1, width: 2 (2·W)</p>"
+    assert (
+        panel.controller.genotype.path == (1, 2)
+        and panel.status.value == "<p>layer 1, width: 2 (2·W)</p>"
+    )
 
 
 def test_the_panel_saves(tmp_path, monkeypatch):
@@ -307,10 +393,16 @@ def test_the_panel_saves(tmp_path, monkeypatch):
     choose(panel, Place(0, 0, 0), "operation", "skip")
     panel.apply.click()
     panel.save.click()
-    assert "another file is there" in panel.status.value and Genotype.from_json((tmp_path / "edited.json").read_text()) == SMALL
+    assert (
+        "another file is there" in panel.status.value
+        and Genotype.from_json((tmp_path / "edited.json").read_text()) == SMALL
+    )
     panel.overwrite.value = True
     panel.save.click()
-    assert Genotype.from_json((tmp_path / "edited.json").read_text()) == panel.controller.genotype and not panel.overwrite.value
+    assert (
+        Genotype.from_json((tmp_path / "edited.json").read_text()) == panel.controller.genotype
+        and not panel.overwrite.value
+    )
     panel.file.value = "a/b.json"
     panel.save.click()
     assert "cannot be written" in panel.status.value
@@ -321,7 +413,9 @@ def test_the_panel_saves(tmp_path, monkeypatch):
 
 def test_any_buttons_in_any_order_leave_a_valid_genotype(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("hinas_lab.live.surgery_panel.picture", lambda c: c.drawing().title)  # an SVG takes its time
+    monkeypatch.setattr(
+        "hinas_lab.live.surgery_panel.picture", lambda c: c.drawing().title
+    )  # an SVG takes its time
     panel, rng = surgery(SMALL, width=W), random.Random(3)
     for _ in range(150):
         if rng.random() < 0.6:
@@ -329,7 +423,10 @@ def test_any_buttons_in_any_order_leave_a_valid_genotype(tmp_path, monkeypatch):
             panel.option.value = rng.choice(panel.option.options)[1]
         rng.choice([panel.apply, panel.apply, panel.undo, panel.save]).click()
         c = panel.controller
-        assert "\n" not in panel.status.value and Genotype.from_json(c.genotype.to_json()) == c.genotype
+        assert (
+            "\n" not in panel.status.value
+            and Genotype.from_json(c.genotype.to_json()) == c.genotype
+        )
         assert panel.picture.value == c.drawing().title and panel.numbers.value == table(c)[0]
         assert [label for label, _ in panel.place.options] == [c.describe(p) for p in c.places]
     while c.edits:
@@ -342,10 +439,17 @@ def test_a_scorer_that_fails_costs_only_the_score():
         raise RuntimeError("out of memory\nand more")
 
     panel = surgery(SMALL, width=W, score=fail)
-    assert panel.status.value == "<p>no score: out of memory</p>" and "parameters" in panel.numbers.value
+    assert (
+        panel.status.value == "<p>no score: out of memory</p>"
+        and "parameters" in panel.numbers.value
+    )
     choose(panel, Place(0, 0, 0), "operation", "skip")
     panel.apply.click()
-    assert panel.controller.edits == 1 and "-920" in panel.numbers.value and "no score" in panel.status.value
+    assert (
+        panel.controller.edits == 1
+        and "-920" in panel.numbers.value
+        and "no score" in panel.status.value
+    )
     assert "no score: out of memory" in panel.controller._repr_html_()
 
 
@@ -356,11 +460,18 @@ def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
     shown = panel._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(shown)
     assert "<svg" in shown["text/html"] and "-920" in shown["text/html"]
-    for absent in (lambda m: m.setenv("HINAS_LIVE", "0"), lambda m: m.setitem(sys.modules, "ipywidgets", None)):
+    for absent in (
+        lambda m: m.setenv("HINAS_LIVE", "0"),
+        lambda m: m.setitem(sys.modules, "ipywidgets", None),
+    ):
         with monkeypatch.context() as m:
             absent(m)
             plain = surgery(SMALL, width=W)
-            assert isinstance(plain, Surgery) and "<svg" in plain._repr_html_() and "No changes." in plain._repr_html_()
+            assert (
+                isinstance(plain, Surgery)
+                and "<svg" in plain._repr_html_()
+                and "No changes." in plain._repr_html_()
+            )
 
 
 def test_surgery_reads_files_and_runs(tiny, tmp_path):
@@ -370,16 +481,22 @@ def test_surgery_reads_files_and_runs(tiny, tmp_path):
     (tmp_path / "bad.json").write_text('{"schema": 9}')
     (tmp_path / "empty").mkdir()
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
-    for what, why in (("gone", "no such file"), ("bad.json", "schema is not 1"), ("empty", "not a run folder"),
-                      ("bytes.json", "bytes.json: ")):
+    for what, why in (
+        ("gone", "no such file"),
+        ("bad.json", "schema is not 1"),
+        ("empty", "not a run folder"),
+        ("bytes.json", "bytes.json: "),
+    ):
         with pytest.raises(ValueError, match=why) as error:
             surgery(tmp_path / what, width=2)
         assert "\n" not in str(error.value)
 
 
 def test_surgery_never_loads_torch():
-    code = ("import sys, random; from hinas_lab.config import SearchSpace; from hinas_lab.space.genotype import sample;"
-            "from hinas_lab.live.surgery import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
-            "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') if m in sys.modules])")
+    code = (
+        "import sys, random; from hinas_lab.config import SearchSpace; from hinas_lab.space.genotype import sample;"
+        "from hinas_lab.live.surgery import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
+        "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

@@ -21,7 +21,9 @@ BY_HAND = [way for way in wg.WAYS if way != "compiled"]
 
 
 def drawn(*shape: int) -> torch.Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+    return torch.randn(
+        shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape))
+    )
 
 
 @pytest.mark.parametrize("way", BY_HAND)
@@ -29,7 +31,10 @@ def drawn(*shape: int) -> torch.Tensor:
 @pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels-last"])
 def test_a_way_gives_what_autograd_gives(way, shape, last):
     channels, outputs, kernel, dilation, groups = shape
-    x, weight = drawn(2, channels, 9, 7), drawn(outputs, channels // groups, kernel, kernel).requires_grad_()
+    x, weight = (
+        drawn(2, channels, 9, 7),
+        drawn(outputs, channels // groups, kernel, kernel).requires_grad_(),
+    )
     x = x.contiguous(memory_format=torch.channels_last) if last else x
     x.requires_grad_()
     options = {"padding": dilation * (kernel // 2), "dilation": dilation, "groups": groups}
@@ -46,13 +51,20 @@ def test_a_way_gives_what_autograd_gives(way, shape, last):
 def test_gradients_can_be_differentiated_again(shape):
     """Curvatures (Hessian-vector products) go through a step."""
     channels, outputs, kernel, dilation, groups = shape
-    x, weight = drawn(1, channels, 4, 3).requires_grad_(), drawn(outputs, channels // groups, kernel, kernel).requires_grad_()
+    x, weight = (
+        drawn(1, channels, 4, 3).requires_grad_(),
+        drawn(outputs, channels // groups, kernel, kernel).requires_grad_(),
+    )
     options = (dilation * (kernel // 2), dilation, groups)
-    first = torch.autograd.grad(wg._Convolution.apply(x, weight, *options, "taps").square().sum(), weight, create_graph=True)[0]
+    first = torch.autograd.grad(
+        wg._Convolution.apply(x, weight, *options, "taps").square().sum(), weight, create_graph=True
+    )[0]
     mine = torch.autograd.grad(first.square().sum(), [x, weight])
     y = F.conv2d(x, weight, padding=options[0], dilation=dilation, groups=groups)
     first = torch.autograd.grad(y.square().sum(), weight, create_graph=True)[0]
-    for ours, theirs in zip(mine, torch.autograd.grad(first.square().sum(), [x, weight]), strict=True):
+    for ours, theirs in zip(
+        mine, torch.autograd.grad(first.square().sum(), [x, weight]), strict=True
+    ):
         assert_close(ours, theirs, rtol=1e-10, atol=1e-9)
 
 
@@ -62,18 +74,22 @@ def test_a_bench_of_all_ways(tmp_path, monkeypatch):
     code, out, err = hinas("bench", "--weight-gradients", "--quick", "--json", "w.json")
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     rows = json.loads((tmp_path / "w.json").read_text())["rows"]
-    assert all(r["value"] > 0 and r["unit"] == "ms" for r in rows) and len(rows) == 6 * len(BY_HAND) + 1 + len(BY_HAND)
+    assert all(r["value"] > 0 and r["unit"] == "ms" for r in rows) and len(rows) == 6 * len(
+        BY_HAND
+    ) + 1 + len(BY_HAND)
     assert rows[-len(BY_HAND)]["what"] == "weight step, tf32, the fastest of each kind"
 
 
 def test_a_way_that_fails_is_never_the_fastest(monkeypatch):
     """On one of two shapes of a kind: its missing milliseconds are no gain."""
+
     def fails(x, g, weight, padding, dilation, groups):
         if dilation == 2:
             raise RuntimeError("no algorithm")
         return weight
 
     monkeypatch.setitem(wg.WAYS, "swapped", fails)
+
     def timed(f, seconds):
         f()
         return 1.0 if f.__defaults__[0] is fails else 5.0
@@ -83,12 +99,27 @@ def test_a_way_that_fails_is_never_the_fastest(monkeypatch):
     monkeypatch.setattr(gradient_ways, "_step", lambda *a: seen.append(a[4]) or "a step")
     told = {r.what: r for r in gradient_ways.readings("cpu", quick=True) if r != "a step"}
     assert "RuntimeError: no algorithm" in told["conv 5x5, dilation 2 of 2, swapped"].note
-    assert seen[1] == {"dense": "library", "depthwise": "swapped", "pointwise": "swapped", "grouped": "swapped"}
+    assert seen[1] == {
+        "dense": "library",
+        "depthwise": "swapped",
+        "pointwise": "swapped",
+        "grouped": "swapped",
+    }
 
 
 def test_kinds():
-    kinds = {name: wg.kind_of(torch.empty(o, c // g, k, k), g) for name, (c, o, k, d, g) in SHAPES.items()}
-    assert list(kinds.values()) == ["dense", "dense", "pointwise", "depthwise", "grouped", "grouped"]
+    kinds = {
+        name: wg.kind_of(torch.empty(o, c // g, k, k), g)
+        for name, (c, o, k, d, g) in SHAPES.items()
+    }
+    assert list(kinds.values()) == [
+        "dense",
+        "dense",
+        "pointwise",
+        "depthwise",
+        "grouped",
+        "grouped",
+    ]
 
 
 @pytest.mark.parametrize("width", [2, 9], ids=["grouped", "depthwise and pointwise"])
@@ -106,11 +137,16 @@ def test_a_supernet_learns_the_same_in_every_way(way, width, monkeypatch):
         torch.autograd.grad(net(x).square().mean(), net.weight_parameters)
         assert not called, "a CPU's path stays as it is"
         monkeypatch.setattr(wg, "ON_LIBRARY", ())
-        for mine, theirs in zip(torch.autograd.grad(net(x).square().mean(), net.weight_parameters), wanted, strict=True):
+        for mine, theirs in zip(
+            torch.autograd.grad(net(x).square().mean(), net.weight_parameters), wanted, strict=True
+        ):
             assert_close(mine, theirs, rtol=0, atol=1e-12)
         assert called
         net.float()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = net(x.float()).float().square().mean()
-        assert all(g.dtype == torch.float32 and g.isfinite().all() for g in torch.autograd.grad(loss, net.weight_parameters))
+        assert all(
+            g.dtype == torch.float32 and g.isfinite().all()
+            for g in torch.autograd.grad(loss, net.weight_parameters)
+        )
     assert wg.CHOSEN == {}

@@ -33,15 +33,25 @@ TRAP = {(0, 0, 0): 0.55, (1, 1, 2): 0.9, (2, 2, 2): 0.9}
 def test_beta_has_the_weights_that_were_asked_for():
     weights = dict(zip(SPACE.moves, normalise_beta(SPACE, beta_of(SPACE, TRAP))))
     assert all(weights[move] == pytest.approx(w) for move, w in TRAP.items())
-    assert weights[0, 0, 1] == pytest.approx(0.45) and weights[1, 1, 0] == weights[1, 1, 1] == pytest.approx(0.05)
+    assert weights[0, 0, 1] == pytest.approx(0.45) and weights[1, 1, 0] == weights[
+        1, 1, 1
+    ] == pytest.approx(0.05)
     whole = {(0, 0, 0): 0.2, (0, 0, 1): 0.8}
     assert normalise_beta(SPACE, beta_of(SPACE, whole))[:2] == pytest.approx([0.2, 0.8])
 
 
-@pytest.mark.parametrize("wanted, said", [
-    ({(0, 0, 2): 0.5}, "legal move"), ({(0, 0, 0): 0.0}, "above 0"), ({(0, 0, 0): 1.5}, "at most 1"), ({(0, 0, 0): 1.0}, "sum to 1"),
-    ({(0, 0, 0): 0.5, (0, 0, 1): 0.4}, "sum to 1"), ({(1, 1, 0): 0.6, (1, 1, 1): 0.6}, "sum to 1"), ({(0, 0, 0): float("nan")}, "above 0"),
-])
+@pytest.mark.parametrize(
+    "wanted, said",
+    [
+        ({(0, 0, 2): 0.5}, "legal move"),
+        ({(0, 0, 0): 0.0}, "above 0"),
+        ({(0, 0, 0): 1.5}, "at most 1"),
+        ({(0, 0, 0): 1.0}, "sum to 1"),
+        ({(0, 0, 0): 0.5, (0, 0, 1): 0.4}, "sum to 1"),
+        ({(1, 1, 0): 0.6, (1, 1, 1): 0.6}, "sum to 1"),
+        ({(0, 0, 0): float("nan")}, "above 0"),
+    ],
+)
 def test_impossible_weights_are_refused(wanted, said):
     with pytest.raises(ValueError, match=said):
         beta_of(SPACE, wanted)
@@ -79,7 +89,9 @@ def test_chance_is_viterbi_on_the_same_draws(space):
         paths = [viterbi(space, c.std * beta)[0] for beta in drawn]
         assert {k: round(v * n) for k, v in c.shares.items()} == Counter(paths)
         assert c.widest_last == pytest.approx(np.mean([path[-1] == max(path) for path in paths]))
-        assert c.greedy == pytest.approx(np.mean([greedy_path(space, c.std * b)[0] == p for b, p in zip(drawn, paths)]))
+        assert c.greedy == pytest.approx(
+            np.mean([greedy_path(space, c.std * b)[0] == p for b, p in zip(drawn, paths)])
+        )
 
 
 def test_before_learning_the_last_layer_always_is_the_widest():
@@ -98,8 +110,12 @@ def test_sharing_counted_is_sharing_predicted():
     on, tied, off = here
     assert (on.cells, tied.cells, off.cells) == (8, 14, 14)
     assert on.weights == tied.weights < off.weights
-    assert on.kept < tied.kept and off.kept == pytest.approx(tied.kept, rel=0.02), "what is kept are features, not weights"
-    assert [(c.sharing, c.cells, c.weights) for c in here] == [(c.sharing, c.cells, c.weights) for c in foreseen]
+    assert on.kept < tied.kept and off.kept == pytest.approx(tied.kept, rel=0.02), (
+        "what is kept are features, not weights"
+    )
+    assert [(c.sharing, c.cells, c.weights) for c in here] == [
+        (c.sharing, c.cells, c.weights) for c in foreseen
+    ]
     assert [c.kept for c in foreseen] == pytest.approx([c.kept for c in here], rel=0.01)
     assert all(c.seconds > 0 for c in here) and foreseen[0].seconds is None
     saved = sharing_factors(space, tiny.search)
@@ -113,7 +129,9 @@ def test_a_walk_is_drawn_over_the_trellis():
         before = len(ax.patches)
         plot_walk((0, 0, 0), ax=ax, label="greedy")
     arrows = ax.patches[before:]
-    assert len(arrows) == 3 and all(isinstance(a, FancyArrowPatch) and a.get_linestyle() == "--" for a in arrows)
+    assert len(arrows) == 3 and all(
+        isinstance(a, FancyArrowPatch) and a.get_linestyle() == "--" for a in arrows
+    )
     assert "1-2-2" in ax.get_title() and "greedy 0-0-0, dashed" in ax.get_title()
 
 
@@ -121,6 +139,15 @@ def test_chance_is_drawn_with_its_levels():
     shares = {"outgoing": [1, 0.7, 0.7], "incoming": [1, 0.8, 0.6]}
     ax = plot_chance((0.001, 1, 10), shares, ax=Figure().subplots(), levels={"paths": 8 / 12})
     assert ax.get_xscale() == "log"
-    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["outgoing", "incoming", "paths: 67%"]
-    assert list(ax.lines[1].get_ydata()) == [1, 0.8, 0.6] and ax.lines[2].get_ydata()[0] == pytest.approx(2 / 3)
-    assert ax.lines[0].get_color() != ax.lines[1].get_color() and ax.lines[0].get_marker() != ax.lines[1].get_marker()
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == [
+        "outgoing",
+        "incoming",
+        "paths: 67%",
+    ]
+    assert list(ax.lines[1].get_ydata()) == [1, 0.8, 0.6] and ax.lines[2].get_ydata()[
+        0
+    ] == pytest.approx(2 / 3)
+    assert (
+        ax.lines[0].get_color() != ax.lines[1].get_color()
+        and ax.lines[0].get_marker() != ax.lines[1].get_marker()
+    )

@@ -30,9 +30,13 @@ from hinas_lab.training.training import Training, train_step
 PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
 
 
-def searched(chosen, patches: Patches, precision: str, graphs: str, stop: bool = False) -> tuple[list[float], dict]:
+def searched(
+    chosen, patches: Patches, precision: str, graphs: str, stop: bool = False
+) -> tuple[list[float], dict]:
     """Losses of two arch and two weight steps, and the state behind them; ``stop``: continued by another object after the first two."""
-    make = lambda: Search(chosen.space, replace(chosen.search, precision=precision), patches, graphs)  # noqa: E731
+    make = lambda: Search(
+        chosen.space, replace(chosen.search, precision=precision), patches, graphs
+    )  # noqa: E731
     state, losses = make(), []
     shake(state.net.weight_parameters)
     for n in range(2):
@@ -45,7 +49,12 @@ def searched(chosen, patches: Patches, precision: str, graphs: str, stop: bool =
 
 
 def trained(chosen, patches: Patches, precision: str, graphs: str) -> tuple[list[float], dict]:
-    state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, precision=precision), patches, graphs=graphs)
+    state = Training(
+        sample(chosen.space, random.Random(0)),
+        replace(chosen.train, precision=precision),
+        patches,
+        graphs=graphs,
+    )
     losses = [train_step(state)[0].clone() for _ in range(4)]
     return torch.stack(losses).tolist(), state.tensors()
 
@@ -60,7 +69,9 @@ def shake(parameters: list[torch.nn.Parameter]):
 
 def same(a: tuple[list[float], dict], b: tuple[list[float], dict]) -> bool:
     """The same losses, and the same bits in every tensor (nan is nan)."""
-    return a[0] == b[0] and all(torch.equal(x.nan_to_num(), b[1][name].nan_to_num()) for name, x in a[1].items())
+    return a[0] == b[0] and all(
+        torch.equal(x.nan_to_num(), b[1][name].nan_to_num()) for name, x in a[1].items()
+    )
 
 
 def checks(name: str, device: str) -> Iterator[tuple[str, bool, str]]:
@@ -72,11 +83,16 @@ def checks(name: str, device: str) -> Iterator[tuple[str, bool, str]]:
 
         def graphs(kind: str, precision: str, chosen=chosen, patches=patches) -> tuple[bool, str]:
             f = searched if kind == "search" else trained
-            eager, recorded = f(chosen, patches, precision, "off"), f(chosen, patches, precision, on)
+            eager, recorded = (
+                f(chosen, patches, precision, "off"),
+                f(chosen, patches, precision, on),
+            )
             return same(eager, recorded), f"{eager[0]} {recorded[0]}"
 
         def resumed(chosen=chosen, patches=patches) -> tuple[bool, str]:
-            whole, again = (searched(chosen, patches, "float32", on, stop) for stop in (False, True))
+            whole, again = (
+                searched(chosen, patches, "float32", on, stop) for stop in (False, True)
+            )
             return same(whole, again), f"{whole[0]} {again[0]}"
 
         def near_the_cpu(chosen=chosen, patches=patches, images=images) -> tuple[bool, str]:
@@ -96,16 +112,25 @@ def checks(name: str, device: str) -> Iterator[tuple[str, bool, str]]:
             apart = max(abs(many[k] - one[k]) for k in one)
             return apart < 1e-5, f"apart {apart:.1e}"
 
-        wanted = {f"{task} {kind}, {precision}: graph = eager, bit for bit": partial(graphs, kind, precision)
-                  for precision in PRECISIONS for kind in ("search", "training")}
-        wanted |= {f"{task} search resumed = undisturbed, bit for bit": resumed,
-                   f"{task} training: first losses = the CPU's to 1e-4": near_the_cpu,
-                   f"{task} V many tiles a call = one by one to 1e-5": tiles}
+        wanted = {
+            f"{task} {kind}, {precision}: graph = eager, bit for bit": partial(
+                graphs, kind, precision
+            )
+            for precision in PRECISIONS
+            for kind in ("search", "training")
+        }
+        wanted |= {
+            f"{task} search resumed = undisturbed, bit for bit": resumed,
+            f"{task} training: first losses = the CPU's to 1e-4": near_the_cpu,
+            f"{task} V many tiles a call = one by one to 1e-5": tiles,
+        }
         for what, check in wanted.items():
             try:
                 yield what, *check()
             except Exception as error:  # the others are still of interest
-                refused = isinstance(error, ValueError) and "precision = 'bfloat16'" in str(error)  # an old GPU, as it should be
+                refused = isinstance(error, ValueError) and "precision = 'bfloat16'" in str(
+                    error
+                )  # an old GPU, as it should be
                 yield what, refused, f"{type(error).__name__}: {str(error)[:100]}"
 
 
@@ -126,10 +151,14 @@ def main() -> int:
     args = parser.parse_args()
     device, rows = use_machine(Namespace(device=args.device, threads=None)), []
     for what, holds, numbers in checks(args.preset, device):
-        print(f"{'ok  ' if holds else 'FAIL'} {what}" + f"\n     {numbers}" * (not holds), flush=True)
+        print(
+            f"{'ok  ' if holds else 'FAIL'} {what}" + f"\n     {numbers}" * (not holds), flush=True
+        )
         rows.append({"what": what, "holds": holds, "numbers": numbers})
         if args.json:  # after each: nothing is lost when time runs out
-            write_json(args.json, {"machine": environment(0, device), "preset": args.preset, "rows": rows})
+            write_json(
+                args.json, {"machine": environment(0, device), "preset": args.preset, "rows": rows}
+            )
     return 0 if all(row["holds"] for row in rows) else 1
 
 

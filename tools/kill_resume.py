@@ -45,7 +45,9 @@ def train_to_end(folder: Path, *, data: str, genotype: Path, iterations: int):
     """As ``search_to_end``."""
     tiny = preset("tiny")
     tiny = tiny._replace(train=replace(tiny.train, iterations=iterations))
-    for _ in open_training(folder, load_genotype(genotype), tiny, data=data, resume=True).steps(save_seconds=0.0):
+    for _ in open_training(folder, load_genotype(genotype), tiny, data=data, resume=True).steps(
+        save_seconds=0.0
+    ):
         pass
 
 
@@ -82,7 +84,9 @@ def result(folder: Path) -> dict[str, bytes]:
     """What must be the same, by name."""
     records = read_records(folder)
     files = {name: (folder / name).read_bytes() for name in ("genotype.json", "best.safetensors")}
-    return files | {name: column.tobytes() for name, column in records.items() if not name.endswith("/seconds")}
+    return files | {
+        name: column.tobytes() for name, column in records.items() if not name.endswith("/seconds")
+    }
 
 
 def differences(a: dict[str, bytes], b: dict[str, bytes]) -> list[str]:
@@ -116,8 +120,13 @@ def undisturbed(works: dict[str, Work], base: Path) -> dict[str, Undisturbed]:
     return out
 
 
-def disturb(works: dict[str, Work], expected: dict[str, Undisturbed], base: Path, kills: int,
-            rng: random.Random) -> Counts:
+def disturb(
+    works: dict[str, Work],
+    expected: dict[str, Undisturbed],
+    base: Path,
+    kills: int,
+    rng: random.Random,
+) -> Counts:
     """Run ``works`` in turns, each killed one to three times, until ``kills`` are done."""
     done, writing, wrong, runs, folder = 0, 0, 0, dict.fromkeys(works, 0), base / "killed"
     while done < kills:
@@ -128,7 +137,11 @@ def disturb(works: dict[str, Work], expected: dict[str, Undisturbed], base: Path
             delay = rng.uniform(0, 0.7 * expected[kind].seconds) if left else None
             if not attempt(partial(works[kind], folder), delay):
                 break
-            left, done, writing = left - 1, done + 1, writing + bool(set(folder.glob(".*")) - before)
+            left, done, writing = (
+                left - 1,
+                done + 1,
+                writing + bool(set(folder.glob(".*")) - before),
+            )
         runs[kind] += 1
         if odd := differences(expected[kind].result, result(folder)):
             wrong += 1
@@ -143,18 +156,28 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--data", default="builtin", metavar="NAME|DIR")
     parser.add_argument("--epochs", type=int, default=3, help="of a search")
-    parser.add_argument("--crops", type=int, default=4, help="of each image in an epoch of a search")
+    parser.add_argument(
+        "--crops", type=int, default=4, help="of each image in an epoch of a search"
+    )
     parser.add_argument("--iterations", type=int, default=60, help="of a training")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        works = {"search": partial(search_to_end, data=args.data, epochs=args.epochs, crops=args.crops),
-                 "train": partial(train_to_end, data=args.data, genotype=base / "search", iterations=args.iterations)}
-        counts = disturb(works, undisturbed(works, base), base, args.kills, random.Random(args.seed))
-    print(f"kills {counts.kills} ({counts.writing} while a file was written), runs {sum(counts.runs.values())} "
-          f"({counts.runs['search']} searches, {counts.runs['train']} trainings), "
-          f"identical {f'no ({counts.wrong} differ)' if counts.wrong else 'yes'}")
+        works = {
+            "search": partial(search_to_end, data=args.data, epochs=args.epochs, crops=args.crops),
+            "train": partial(
+                train_to_end, data=args.data, genotype=base / "search", iterations=args.iterations
+            ),
+        }
+        counts = disturb(
+            works, undisturbed(works, base), base, args.kills, random.Random(args.seed)
+        )
+    print(
+        f"kills {counts.kills} ({counts.writing} while a file was written), runs {sum(counts.runs.values())} "
+        f"({counts.runs['search']} searches, {counts.runs['train']} trainings), "
+        f"identical {f'no ({counts.wrong} differ)' if counts.wrong else 'yes'}"
+    )
     return 1 if counts.wrong else 0
 
 

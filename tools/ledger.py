@@ -27,17 +27,21 @@ thirty times the parameters and several hundred times the iterations. So a verdi
 becomes a verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
 
 """
-JUDGED = ("A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
-          "alone gives and hold with one training seed, too, and its p is the larger of these two. Other p: paired t, exact binomial, or "
-          "TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
-          "have one. Sigma 50 or ×4; rows in `data/studies`.")
+JUDGED = (
+    "A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
+    "alone gives and hold with one training seed, too, and its p is the larger of these two. Other p: paired t, exact binomial, or "
+    "TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
+    "have one. Sigma 50 or ×4; rows in `data/studies`."
+)
 MARGIN = 0.31
 "dB: HiNAS over N3Net at sigma 50, Table 10"
 
 
 def grid(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |\n" for row in lines)
+    return "".join(
+        "| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |\n" for row in lines
+    )
 
 
 def settings() -> str:
@@ -48,17 +52,39 @@ def settings() -> str:
 
 def bench() -> dict[str, tuple[str, str]]:
     """Claims about costs, counted and timed by the benchmarks: id -> (what was measured, command)."""
-    rows = {r["what"]: r for r in json.loads((ROOT / "data" / "bench" / "one-thread.json").read_text())["rows"]}
-    return {id: (f"{rows[row]['ratio']:.2f} x ({what}, preset paper, batch 2)", "`hinas-lab bench`, `hinas-lab memory`")
-            for id, row, what in (("sharing-memory", "cell sharing off : on, bytes kept", "bytes kept, whole supernet, counted"),
-                                  ("sharing-time", "cell sharing off : on, forward and backward", "a step's time, one CPU thread"))}
+    rows = {
+        r["what"]: r
+        for r in json.loads((ROOT / "data" / "bench" / "one-thread.json").read_text())["rows"]
+    }
+    return {
+        id: (
+            f"{rows[row]['ratio']:.2f} x ({what}, preset paper, batch 2)",
+            "`hinas-lab bench`, `hinas-lab memory`",
+        )
+        for id, row, what in (
+            (
+                "sharing-memory",
+                "cell sharing off : on, bytes kept",
+                "bytes kept, whole supernet, counted",
+            ),
+            (
+                "sharing-time",
+                "cell sharing off : on, forward and backward",
+                "a step's time, one CPU thread",
+            ),
+        )
+    }
 
 
 def tested() -> str:
     """Registered claims. What was measured at a small scale keeps its scale beside its verdict."""
     said, costs, rows = judged(), bench(), []
     for c in claims():
-        verdict, probability, command = NOT_TESTED, "", f"`hinas-lab study {c.study}` (not made yet)"
+        verdict, probability, command = (
+            NOT_TESTED,
+            "",
+            f"`hinas-lab study {c.study}` (not made yet)",
+        )
         if j := said.get(c.id):
             told, record = j.told, j.record
             where = f"{told.get('dataset', DATASET)}, protocol {told.get('protocol', under(record, c.task))}, device {record['device']}"
@@ -67,41 +93,106 @@ def tested() -> str:
             command = f"`hinas-lab study {c.study}{'' if record['preset'] == 'study' else ' --preset ' + record['preset']}`"
         elif c.id in costs:
             verdict, command = costs[c.id]
-        rows.append([c.id, c.section, c.claim, compared(c), smallest(c), c.n, verdict, probability, command])
-    head = ["claim", "section", "in words", "contrast", "smallest effect of interest", "n", "verdict and scale", "p (Holm)", "command"]
-    return grid(head, rows) + (f"\n{JUDGED.format(n=sum(not isnan(j.p) for j in said.values()))}\n" if said else "")
+        rows.append(
+            [c.id, c.section, c.claim, compared(c), smallest(c), c.n, verdict, probability, command]
+        )
+    head = [
+        "claim",
+        "section",
+        "in words",
+        "contrast",
+        "smallest effect of interest",
+        "n",
+        "verdict and scale",
+        "p (Holm)",
+        "command",
+    ]
+    return grid(head, rows) + (
+        f"\n{JUDGED.format(n=sum(not isnan(j.p) for j in said.values()))}\n" if said else ""
+    )
 
 
 def protocol_alone() -> str:
     rows = []
-    for name, who in (("protocol-tv-BSDS500-50", "TV"), ("protocol-demo-BSDS500-50", "the demo's net")):
+    for name, who in (
+        ("protocol-tv-BSDS500-50", "TV"),
+        ("protocol-demo-BSDS500-50", "the demo's net"),
+    ):
         study = recorded(name)
         for d in study["differences"]:
             if d["protocol"] in ("authors-eval", "authors-val", "half-size"):
-                rows.append([who, d["protocol"], d["n"], f"{d['psnr']:+.3f} ({d['psnr_low']:+.3f} to {d['psnr_high']:+.3f})",
-                             f"{d['ssim']:+.4f}", f"{d['psnr'] / MARGIN:+.1f} x"])
-    return grid(["method", "protocol, against whole", "n", "PSNR, dB (95 %)", "SSIM", f"of the {MARGIN} dB margin"], rows)
+                rows.append(
+                    [
+                        who,
+                        d["protocol"],
+                        d["n"],
+                        f"{d['psnr']:+.3f} ({d['psnr_low']:+.3f} to {d['psnr_high']:+.3f})",
+                        f"{d['ssim']:+.4f}",
+                        f"{d['psnr'] / MARGIN:+.1f} x",
+                    ]
+                )
+    return grid(
+        [
+            "method",
+            "protocol, against whole",
+            "n",
+            "PSNR, dB (95 %)",
+            "SSIM",
+            f"of the {MARGIN} dB margin",
+        ],
+        rows,
+    )
 
 
 def document() -> str:
     said, tests = sentences(), printed_tests()
     agree = sum(s.agrees for s in said)
-    flags = [(n, r["method"].printed, c, cell) for n in TABLES for r in table(n).rows for c, cell in r.items() if cell.flag]
-    resolved = {n: (sum(t.contrast.resolved for t in tests if t.table == n), sum(t.table == n for t in tests)) for n in (1, 2, 8, 9)}
-    unsaid = [[s.section, s.says, "yes" if s.unit == "yes" else f"{s.stated:g} {s.unit}",
-               "no" if s.unit == "yes" else f"{s.recomputed:.4g} {s.unit}"] for s in said if not s.agrees]
-    parts = [HEAD,
-             f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
-             f"text agree with the tables; {len(flags)} cells can hardly be right; of the contrasts printed with ±, resolved at 95 % are "
-             + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items()) + ".\n\n",
-             f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
-             "does a protocol alone give, to a method that does not change?\n\n", protocol_alone(),
-             "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",
-             "## Registered claims\n\n", tested(), "\n## Settings\n\n", settings(),
-             "\n## Statements of the text that the tables do not bear out\n\n",
-             grid(["section", "statement", "stated", "the cells give"], unsaid),
-             "\n## Cells that can hardly be right, kept as printed\n\n",
-             grid(["table", "method", "column", "printed", "why"], [[n, m, c, cell.printed, cell.flag] for n, m, c, cell in flags])]
+    flags = [
+        (n, r["method"].printed, c, cell)
+        for n in TABLES
+        for r in table(n).rows
+        for c, cell in r.items()
+        if cell.flag
+    ]
+    resolved = {
+        n: (
+            sum(t.contrast.resolved for t in tests if t.table == n),
+            sum(t.table == n for t in tests),
+        )
+        for n in (1, 2, 8, 9)
+    }
+    unsaid = [
+        [
+            s.section,
+            s.says,
+            "yes" if s.unit == "yes" else f"{s.stated:g} {s.unit}",
+            "no" if s.unit == "yes" else f"{s.recomputed:.4g} {s.unit}",
+        ]
+        for s in said
+        if not s.agrees
+    ]
+    parts = [
+        HEAD,
+        f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
+        f"text agree with the tables; {len(flags)} cells can hardly be right; of the contrasts printed with ±, resolved at 95 % are "
+        + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items())
+        + ".\n\n",
+        f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
+        "does a protocol alone give, to a method that does not change?\n\n",
+        protocol_alone(),
+        "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",
+        "## Registered claims\n\n",
+        tested(),
+        "\n## Settings\n\n",
+        settings(),
+        "\n## Statements of the text that the tables do not bear out\n\n",
+        grid(["section", "statement", "stated", "the cells give"], unsaid),
+        "\n## Cells that can hardly be right, kept as printed\n\n",
+        grid(
+            ["table", "method", "column", "printed", "why"],
+            [[n, m, c, cell.printed, cell.flag] for n, m, c, cell in flags],
+        ),
+    ]
     return "".join(parts)
 
 

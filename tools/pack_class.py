@@ -43,7 +43,13 @@ Begin with notebooks/00_start_here.ipynb. Exercises in code are in notebooks/exe
 def git(root: Path, *arguments: str) -> str:
     """What git says about the checkout ``root``; ValueError in one line when it says nothing."""
     try:
-        done = subprocess.run(["git", "-c", "safe.directory=*", *arguments], cwd=root, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-c", "safe.directory=*", *arguments],
+            cwd=root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         raise ValueError("git is not installed; it says which files belong to the class") from None
     if done.returncode:
@@ -56,7 +62,9 @@ def tracked(root: Path) -> list[Path]:
     paths = sorted(root / name for name in git(root, "ls-files", "-z").split("\0") if name)
     for path in paths:
         if path.is_symlink() or not path.resolve().is_relative_to(root.resolve()):
-            raise ValueError(f"{path.relative_to(root)}: is a link; a zip holds only files of its own")
+            raise ValueError(
+                f"{path.relative_to(root)}: is a link; a zip holds only files of its own"
+            )
     return [path for path in paths if path.is_file()]
 
 
@@ -65,14 +73,22 @@ def pack(root: Path) -> bytes:
     if not (paths := tracked(root)):
         raise ValueError(f"{root}: git tracks no files here")
     changed = bool(git(root, "status", "--porcelain", "--untracked-files=no").strip())
-    commit = git(root, "rev-parse", "--short=12", "HEAD").strip() + (", with local changes" if changed else "")
-    files = {path.relative_to(root).as_posix(): (path.read_bytes(), os.access(path, os.X_OK)) for path in paths}
+    commit = git(root, "rev-parse", "--short=12", "HEAD").strip() + (
+        ", with local changes" if changed else ""
+    )
+    files = {
+        path.relative_to(root).as_posix(): (path.read_bytes(), os.access(path, os.X_OK))
+        for path in paths
+    }
     files["START.txt"] = START.format(version=__version__, commit=commit).encode(), False
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for name, (content, executable) in sorted(files.items()):
             entry = zipfile.ZipInfo(f"{NAME}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.external_attr = 3, (0o100755 if executable else 0o100644) << 16
+            entry.create_system, entry.external_attr = (
+                3,
+                (0o100755 if executable else 0o100644) << 16,
+            )
             archive.writestr(entry, content)
     return data.getvalue()
 
@@ -80,23 +96,51 @@ def pack(root: Path) -> bytes:
 def requirements(root: Path) -> list[str]:
     """All that ``pip install -e ".[lab]"`` installs, and what it builds with."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
-    return [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["lab"],
-            *project["build-system"]["requires"], "editables"]
+    return [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["lab"],
+        *project["build-system"]["requires"],
+        "editables",
+    ]
 
 
 def fetch(root: Path, folder: Path, extra: list[str]) -> None:
     """pip downloads wheels for this platform and Python into ``folder``; ValueError when it cannot. ``extra``: more arguments for pip."""
-    command = [sys.executable, "-m", "pip", "download", "--only-binary", ":all:", "-d", str(folder), "-c", "constraints/cpu.txt", *extra]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--only-binary",
+        ":all:",
+        "-d",
+        str(folder),
+        "-c",
+        "constraints/cpu.txt",
+        *extra,
+    ]
     if subprocess.run([*command, *requirements(root)], cwd=root, check=False).returncode:
-        raise ValueError(f"pip could not fetch everything (see above); what it has is in {folder}, run this again to go on")
+        raise ValueError(
+            f"pip could not fetch everything (see above); what it has is in {folder}, run this again to go on"
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="folder (default: dist/ of the checkout)")
-    parser.add_argument("--wheels", action="store_true",
-                        help="also fetch what pip must install, into OUT/wheels (0.4 GB; with CUDA some GB)")
-    parser.add_argument("--pip", nargs=argparse.REMAINDER, default=[], help="all that follows goes to pip download, with --wheels")
+    parser.add_argument(
+        "--out", type=Path, default=ROOT / "dist", help="folder (default: dist/ of the checkout)"
+    )
+    parser.add_argument(
+        "--wheels",
+        action="store_true",
+        help="also fetch what pip must install, into OUT/wheels (0.4 GB; with CUDA some GB)",
+    )
+    parser.add_argument(
+        "--pip",
+        nargs=argparse.REMAINDER,
+        default=[],
+        help="all that follows goes to pip download, with --wheels",
+    )
     chosen = parser.parse_args(arguments)
     try:
         data = pack(ROOT)
@@ -110,9 +154,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if chosen.wheels:
-        print(f"{chosen.out / 'wheels'}: {sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB for this platform")
+        print(
+            f"{chosen.out / 'wheels'}: {sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB for this platform"
+        )
     else:
-        print("without wheels: the students need a network for the installation, once; ARGS=--wheels fetches them")
+        print(
+            "without wheels: the students need a network for the installation, once; ARGS=--wheels fetches them"
+        )
     return 0
 
 

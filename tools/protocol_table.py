@@ -1,7 +1,7 @@
 """The table of named protocols, from the values themselves (``make docs``).
 
-    python tools/protocol_table.py            writes docs/protocols.md
-    python tools/protocol_table.py --print    prints it
+python tools/protocol_table.py            writes docs/protocols.md
+python tools/protocol_table.py --print    prints it
 """
 
 import sys
@@ -21,7 +21,10 @@ How a restoration number is measured. Two rows belong in one table only when the
 
 def table(names: list[str]) -> str:
     """Markdown: a row per field, a column per protocol; where a value is not that of the first column, it is bold."""
-    lines = ["| field | " + " | ".join(f"`{n}`" for n in names) + " |", "|---" * (len(names) + 1) + "|"]
+    lines = [
+        "| field | " + " | ".join(f"`{n}`" for n in names) + " |",
+        "|---" * (len(names) + 1) + "|",
+    ]
     for field in fields(Protocol):
         values = [getattr(PROTOCOLS[n], field.name) for n in names]
         cells = [f"{v}" if v == values[0] else f"**{v}**" for v in values]
@@ -34,7 +37,11 @@ def document() -> str:
     parts = [INTRO]
     for task, title in (("denoise", "Denoising"), ("sr", "Super-resolution")):
         names = [n for n, p in PROTOCOLS.items() if p.task == task]
-        parts += [f"## {title}\n", table(names) + "\n", "\n".join(f"- `{n}`: {WHY[n]}. {PROTOCOLS[n].text}." for n in names) + "\n"]
+        parts += [
+            f"## {title}\n",
+            table(names) + "\n",
+            "\n".join(f"- `{n}`: {WHY[n]}. {PROTOCOLS[n].text}." for n in names) + "\n",
+        ]
     return "\n".join(parts)
 
 

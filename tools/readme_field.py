@@ -23,19 +23,35 @@ def figure() -> Figure:
     found = [tuple(r["path"]) for r in widths["rows"] if r["arm"] == "ws"]
     drawn = Figure(figsize=(12, 5.2), layout="constrained")
     left, right = drawn.subplots(1, 2)
-    each = np.array([[r["psnr"] for r in rows if tuple(r["path"]) == path] for path in {tuple(r["path"]) for r in rows}])
+    each = np.array(
+        [
+            [r["psnr"] for r in rows if tuple(r["path"]) == path]
+            for path in {tuple(r["path"]) for r in rows}
+        ]
+    )
     half = 1.96 * np.sqrt(each.var(1, ddof=1).mean())
     left.axhspan(each.mean() - half, each.mean() + half, color=PALE, linewidth=0, zorder=0)
     plot_paths(rows, ax=left, found=found)
-    left.set_title(f"All {widths['paths']} width paths, cells of one search; large: a search found it", loc="left")
+    left.set_title(
+        f"All {widths['paths']} width paths, cells of one search; large: a search found it",
+        loc="left",
+    )
     plot_field(field, ax=right)
     seeds = lambda some: f"{min(some)} to {max(some)}"  # noqa: E731
     of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]  # noqa: E731
-    stamp = lambda r: f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"  # noqa: E731
+    stamp = lambda r: (
+        f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"
+    )  # noqa: E731
     if stamp(widths) != stamp(searches):
-        raise ValueError(f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike")
-    drawn.supxlabel(f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
-                    f"searches {seeds(of('searched'))}; hinas-lab study widths, study search", fontsize=8.5, color=INK)
+        raise ValueError(
+            f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike"
+        )
+    drawn.supxlabel(
+        f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
+        f"searches {seeds(of('searched'))}; hinas-lab study widths, study search",
+        fontsize=8.5,
+        color=INK,
+    )
     return drawn
 
 

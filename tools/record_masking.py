@@ -23,7 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="record the masks of notebook 01")
     parser.add_argument("--preset", default="classroom")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--run", type=Path, default=Path("runs/masking"), help="folder of the searches")
+    parser.add_argument(
+        "--run", type=Path, default=Path("runs/masking"), help="folder of the searches"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     chosen, seeds = preset(args.preset), []
@@ -37,10 +39,28 @@ def main() -> int:
             ways[name] = np.round(drop, 5).tolist()
             print(seed, name, agreement(alpha, drop), flush=True)
         best = int(read_records(folder)["epoch/best"][-1])
-        seeds.append({"seed": seed, "best_epoch": best, "alpha": np.round(alpha.astype(float), 5).tolist(), "drops": ways})
+        seeds.append(
+            {
+                "seed": seed,
+                "best_epoch": best,
+                "alpha": np.round(alpha.astype(float), 5).tolist(),
+                "drops": ways,
+            }
+        )
     path = FOLDER / f"masking-{args.preset}.json"
-    write_json(path, {"study": "masking", "preset": args.preset, "data": "builtin", "space": to_dict(chosen.space),
-                      "calibration_patches": PATCHES, "env": environment(0, "cpu"), "unit": "dB of PSNR lost on V", "searches": seeds})
+    write_json(
+        path,
+        {
+            "study": "masking",
+            "preset": args.preset,
+            "data": "builtin",
+            "space": to_dict(chosen.space),
+            "calibration_patches": PATCHES,
+            "env": environment(0, "cpu"),
+            "unit": "dB of PSNR lost on V",
+            "searches": seeds,
+        },
+    )
     print(f"wrote {path}")
     return 0
 

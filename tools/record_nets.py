@@ -22,8 +22,12 @@ def keep(run: Path, name: str):
     """Copy what a lesson needs of a run made outside the repository; one that lies there already stays."""
     if run.is_relative_to(FOLDER.parent):
         return
-    shutil.copytree(run, FOLDER / name, ignore=shutil.ignore_patterns("state.safetensors", "row.json", ".*"))
-    print(f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB")
+    shutil.copytree(
+        run, FOLDER / name, ignore=shutil.ignore_patterns("state.safetensors", "row.json", ".*")
+    )
+    print(
+        f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB"
+    )
 
 
 def campaign(store: Path) -> int:

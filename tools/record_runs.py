@@ -47,25 +47,50 @@ def row(name: str) -> list[str]:
     search, records = from_dict(SearchConfig, config["search"]), read_records(folder)
     changes = ", ".join(f"{k} {v}" for k, v in CHANGES[name].items()) or "nothing"
     best, kept = (kept_row(records, keep) for keep in ("best", search.keep))
-    skip, entropy, psnr, score = (records[f"epoch/{n}"] for n in ("skip_share", "alpha_entropy", "psnr", "score"))
+    skip, entropy, psnr, score = (
+        records[f"epoch/{n}"] for n in ("skip_share", "alpha_entropy", "psnr", "score")
+    )
     validated = lambda at: f"{score[at]:.3f} ({psnr[at]:.2f} dB)"  # noqa: E731
     first, last = records["epoch/epoch"][[int(np.argmax(skip)), -1]]
-    genotype = str(Genotype.from_json((folder / "genotype.json").read_text())).partition(" path ")[2]
-    return [f"`{name}`", changes, f"{entropy[kept]:.2f}", f"{skip.max():.0%} in {first}", f"{skip[kept]:.0%}",
-            f"{validated(best)} in {records['epoch/epoch'][best]}", f"{validated(-1)} in {last}", genotype]
+    genotype = str(Genotype.from_json((folder / "genotype.json").read_text())).partition(" path ")[
+        2
+    ]
+    return [
+        f"`{name}`",
+        changes,
+        f"{entropy[kept]:.2f}",
+        f"{skip.max():.0%} in {first}",
+        f"{skip[kept]:.0%}",
+        f"{validated(best)} in {records['epoch/epoch'][best]}",
+        f"{validated(-1)} in {last}",
+        genotype,
+    ]
 
 
 def table() -> str:
     """The Markdown table of data/README.md."""
-    head = ["run", "changed", "entropy of alpha", "highest skip share", "skip share", "V score: best", "last", "genotype"]
+    head = [
+        "run",
+        "changed",
+        "entropy of alpha",
+        "highest skip share",
+        "skip share",
+        "V score: best",
+        "last",
+        "genotype",
+    ]
     rows = [head, ["---"] * len(head), *map(row, CHANGES)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(CHANGES)} (default: all)")
-    parser.add_argument("--table", action="store_true", help="run nothing, print the table of data/README.md")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"{', '.join(CHANGES)} (default: all)"
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="run nothing, print the table of data/README.md"
+    )
     args = parser.parse_args(argv)
     unknown = [name for name in args.names if name not in CHANGES]
     if unknown:
@@ -74,7 +99,11 @@ def main(argv: list[str] | None = None) -> int:
         began = time.perf_counter()
         record(name)
         size = sum((RUNS / name / file).stat().st_size for file in KEPT)
-        print(f"{name}: {time.perf_counter() - began:.0f} s, {size / 1000:.0f} kB", file=sys.stderr, flush=True)
+        print(
+            f"{name}: {time.perf_counter() - began:.0f} s, {size / 1000:.0f} kB",
+            file=sys.stderr,
+            flush=True,
+        )
     if args.table:
         print(table(), end="")
     return 0

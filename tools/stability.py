@@ -42,7 +42,13 @@ def parse() -> argparse.Namespace:
     add_run_options(parser)
     for action in parser._actions:
         action.required = action.required and action.dest != "run"
-    parser.add_argument("--from", dest="source", type=Path, metavar="RUN", help="nothing is run: what this run folder has recorded")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="RUN",
+        help="nothing is run: what this run folder has recorded",
+    )
     parser.add_argument("--batch", type=int)
     parser.add_argument("--patch", type=int)
     parser.add_argument("--steps", type=int, default=200)
@@ -55,7 +61,12 @@ def parse() -> argparse.Namespace:
 def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterator[float]:
     """The pixel loss of each step of the weights."""
     if args.kind == "train":
-        state = Training(sample(chosen.space, random.Random(args.genotype)), chosen.train, patches, chosen.space.residual)
+        state = Training(
+            sample(chosen.space, random.Random(args.genotype)),
+            chosen.train,
+            patches,
+            chosen.space.residual,
+        )
         while True:
             values = train_step(state)
             state.divergence.check(values.tolist(), f"iteration {state.iteration}", changed=True)
@@ -75,11 +86,23 @@ def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> flo
     config = getattr(chosen, args.kind)
     if chosen.space.task == "denoise":
         return float(np.mean(np.square(config.sigmas))) / 255**2
-    state = Training(sample(chosen.space, random.Random(0)), replace(chosen.train, batch=config.batch, patch=config.patch,
-                                                                     sigmas=config.sigmas, seed=config.seed), patches, graphs="off")
+    state = Training(
+        sample(chosen.space, random.Random(0)),
+        replace(
+            chosen.train,
+            batch=config.batch,
+            patch=config.patch,
+            sigmas=config.sigmas,
+            seed=config.seed,
+        ),
+        patches,
+        graphs="off",
+    )
     errors = []
     for i in range(max(0, args.steps - TAIL), args.steps):
-        degraded, clean = patches.make([t.to(patches.device) for t in state.batches(i)], config.patch)
+        degraded, clean = patches.make(
+            [t.to(patches.device) for t in state.batches(i)], config.patch
+        )
         errors.append((GlobalSkip(patches.scale)(degraded) - clean).square().mean().item())
     return float(np.mean(errors))
 
@@ -92,8 +115,16 @@ def tried(args: argparse.Namespace) -> dict:
     device = use_machine(args)
     patches = _patches(args.data, chosen.space.channels, chosen.space.scale, device)
     config = getattr(chosen, args.kind)
-    row = {name: getattr(args, name) for name in ("kind", "preset", "task", "data", "seed", "genotype", "arch", "set")}
-    row |= {"scale": chosen.space.scale, "batch": config.batch, "patch": config.patch, "steps": args.steps}
+    row = {
+        name: getattr(args, name)
+        for name in ("kind", "preset", "task", "data", "seed", "genotype", "arch", "set")
+    }
+    row |= {
+        "scale": chosen.space.scale,
+        "batch": config.batch,
+        "patch": config.patch,
+        "steps": args.steps,
+    }
     row |= {"identity": unchanged(args, chosen, patches), "env": environment(args.seed, device)}
     start, seen, end = time.perf_counter(), [], ""
     try:
@@ -108,18 +139,39 @@ def tried(args: argparse.Namespace) -> dict:
 
 def recorded(args: argparse.Namespace) -> dict:
     """A row of a run folder: its steps of the weights so far, of a training the means that were recorded, with their iterations."""
-    header, columns, env = read_header(args.source), read_records(args.source), read_json(args.source / "env.json")
+    header, columns, env = (
+        read_header(args.source),
+        read_records(args.source),
+        read_json(args.source / "env.json"),
+    )
     config, weights = header[args.kind], columns["step/kind"] != KINDS.index("arch")
-    row = {"kind": args.kind, "preset": header["preset"], "data": header["data"], "seed": config["seed"], "set": [],
-           "batch": config["batch"], "patch": config["patch"], "env": env, "end": "", "seconds": float(columns["step/seconds"].sum())}
+    row = {
+        "kind": args.kind,
+        "preset": header["preset"],
+        "data": header["data"],
+        "seed": config["seed"],
+        "set": [],
+        "batch": config["batch"],
+        "patch": config["patch"],
+        "env": env,
+        "end": "",
+        "seconds": float(columns["step/seconds"].sum()),
+    }
     if args.kind == "search":
         space, row["steps"] = header["space"], int(weights.sum())
         row["arch steps"] = int((~weights).sum())
-        row |= {name: round(float(columns[f"epoch/{name}"][-1]), 5) for name in ("alpha_entropy", "skip_share")}
+        row |= {
+            name: round(float(columns[f"epoch/{name}"][-1]), 5)
+            for name in ("alpha_entropy", "skip_share")
+        }
     else:
         space, row["steps"] = header["genotype"], int(columns["step/iteration"][-1])
         row["at"] = columns["step/iteration"].tolist()
-    return row | {"task": space["task"], "scale": space["scale"], "pixel": columns["step/pixel"][weights].tolist()}
+    return row | {
+        "task": space["task"],
+        "scale": space["scale"],
+        "pixel": columns["step/pixel"][weights].tolist(),
+    }
 
 
 def main():
@@ -128,12 +180,19 @@ def main():
     seen = row["pixel"]
     if not seen:
         raise SystemExit("not one step was taken")
-    row |= {"pixel": [float(f"{x:.4g}") for x in seen], "peak": max(seen), "peak_at": 1 + int(np.argmax(seen)),
-            "tail": None if row["end"] else float(np.mean(seen[-TAIL:]))}
+    row |= {
+        "pixel": [float(f"{x:.4g}") for x in seen],
+        "peak": max(seen),
+        "peak_at": 1 + int(np.argmax(seen)),
+        "tail": None if row["end"] else float(np.mean(seen[-TAIL:])),
+    }
     still = f"identity {row['identity']:.4f}, " if "identity" in row else ""
     tail = row["end"] or f"mean of the last {TAIL} {row['tail']:.4g}"
-    print(f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: {still}"
-          f"peak {row['peak']:.4g} at {row['peak_at']}, {tail}", flush=True)
+    print(
+        f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: {still}"
+        f"peak {row['peak']:.4g} at {row['peak_at']}, {tail}",
+        flush=True,
+    )
     if args.json:
         with open(args.json, "a") as file:
             file.write(json.dumps(row) + "\n")

@@ -12,7 +12,11 @@ from hinas_lab.draw.style import ARCH, FAINT, WEIGHT, png, theme
 from hinas_lab.storage import write_atomic
 
 ROOT = Path(__file__).parents[1]
-PAGE, PICTURE, TRIALS = ROOT / "docs" / "stability.md", ROOT / "docs" / "stability.png", ROOT / "data" / "stability"
+PAGE, PICTURE, TRIALS = (
+    ROOT / "docs" / "stability.md",
+    ROOT / "docs" / "stability.png",
+    ROOT / "data" / "stability",
+)
 HEAD = """# Does the paper's own size train?
 
 Made by `make docs` from `data/stability`, whose lines are written by `tools/stability.py`; a line carries preset, changes, data, seed,
@@ -64,7 +68,9 @@ def setting(row: dict) -> str:
     """What a row changes of its preset, without what only makes the trial smaller."""
     small = ("batch", "patch")
     changes = [c for c in row["set"] if c.partition("=")[0].partition(".")[2] not in small]
-    return f"`{row['preset']}`" + "".join(f", {c.partition('.')[2].replace('=', ' ')}" for c in changes)
+    return f"`{row['preset']}`" + "".join(
+        f", {c.partition('.')[2].replace('=', ' ')}" for c in changes
+    )
 
 
 def said(some: list[dict]) -> list[str]:
@@ -75,14 +81,26 @@ def said(some: list[dict]) -> list[str]:
     peak = max(r["peak"] / r["identity"] for r in some)
     cells = [str(some[0]["steps"]), str(len(some))]
     if broken:
-        where = f"after step {broken[0]}" if len(broken) == 1 else f"after steps {min(broken)} to {max(broken)}"
-        cells.append(f"diverges {where}" if len(broken) == len(some) else f"{len(broken)} of {len(some)} diverge {where}")
+        where = (
+            f"after step {broken[0]}"
+            if len(broken) == 1
+            else f"after steps {min(broken)} to {max(broken)}"
+        )
+        cells.append(
+            f"diverges {where}"
+            if len(broken) == len(some)
+            else f"{len(broken)} of {len(some)} diverge {where}"
+        )
     else:
         cells.append("grows" if max(ends) > 1.05 * identity else "holds" if peak < 3 else "peaks")
     cells.append(f"{peak:.3g}" if peak < 1e4 else f"{peak:.0e}")
     if ends:
         gains = sorted(10 * log10(identity / x) for x in ends)
-        cells.append(f"{gains[0]:+.2f}" if len(gains) == 1 else f"{sum(gains) / len(gains):+.2f} ({gains[0]:+.2f} to {gains[-1]:+.2f})")
+        cells.append(
+            f"{gains[0]:+.2f}"
+            if len(gains) == 1
+            else f"{sum(gains) / len(gains):+.2f} ({gains[0]:+.2f} to {gains[-1]:+.2f})"
+        )
     else:
         cells.append("")
     return cells
@@ -90,14 +108,21 @@ def said(some: list[dict]) -> list[str]:
 
 def table(some: list[dict]) -> str:
     """One line a setting: trainings before searches, denoising before super-resolution, in the order of the file."""
-    lines = ["| setting | batch, patch | steps | seeds | | peak | gain, dB |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| setting | batch, patch | steps | seeds | | peak | gain, dB |",
+        "|---|---|---|---|---|---|---|",
+    ]
     groups: dict[tuple, list[dict]] = {}
     for row in sorted(some, key=lambda r: (r["task"], r["kind"] == "search")):
-        groups.setdefault((row["kind"], row["task"], setting(row), row["batch"], row["patch"], row["steps"]), []).append(row)
+        groups.setdefault(
+            (row["kind"], row["task"], setting(row), row["batch"], row["patch"], row["steps"]), []
+        ).append(row)
     for (kind, task, what, batch, patch, _), group in groups.items():
         steps, seeds, *rest = said(group)
         where = f"{kind} x{group[0]['scale']}" if task == "sr" else kind
-        lines.append(f"| {where}: {what} | {batch}, {patch} | {steps} | {seeds} | " + " | ".join(rest) + " |")
+        lines.append(
+            f"| {where}: {what} | {batch}, {patch} | {steps} | {seeds} | " + " | ".join(rest) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -107,33 +132,49 @@ def at_full_size() -> str:
     for row in rows("full_size"):
         what = f"- {'a search' if row['kind'] == 'search' else 'a training'} at `{row['preset']}`: "
         if row["end"]:
-            lines.append(what + f"nan in step {len(row['pixel']) + 1}, after a peak of {row['peak']:.0e}")
+            lines.append(
+                what + f"nan in step {len(row['pixel']) + 1}, after a peak of {row['peak']:.0e}"
+            )
             continue
-        line = what + f"{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, {row['tail']:.4f} at the end, "
+        line = (
+            what
+            + f"{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, {row['tail']:.4f} at the end, "
+        )
         line += f"never above {row['peak']:.4f}"
         if arch := row.get("arch steps"):
-            line += (f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, after which the entropy of alpha is "
-                     f"{row['alpha_entropy']:.4f} (1.9459 at the start) and {row['skip_share']:.0%} of the decoded operations are skips")
+            line += (
+                f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, after which the entropy of alpha is "
+                f"{row['alpha_entropy']:.4f} (1.9459 at the start) and {row['skip_share']:.0%} of the decoded operations are skips"
+            )
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
 def document() -> str:
-    out = HEAD + "![Pixel loss of the first steps at full size, as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
+    out = (
+        HEAD
+        + "![Pixel loss of the first steps at full size, as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
+    )
     out += at_full_size() + HOW
     out += TRIED
     out += table(rows("trials"))
     others = rows("others")
     if others:
-        out += ("\n## Other nets\n\nThe chosen setting with other genotypes and widths, peak and gain as above.\n\n"
-                "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, most |\n|---|---|---|---|---|---|\n")
+        out += (
+            "\n## Other nets\n\nThe chosen setting with other genotypes and widths, peak and gain as above.\n\n"
+            "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, most |\n|---|---|---|---|---|---|\n"
+        )
         for what, some in groupby(others, key=setting):
             group = list(some)
-            gains = sorted(10 * log10(r["identity"] / r["tail"]) if r["tail"] else float("-inf") for r in group)
+            gains = sorted(
+                10 * log10(r["identity"] / r["tail"]) if r["tail"] else float("-inf") for r in group
+            )
             peak = max(r["peak"] / r["identity"] for r in group)
             first = group[0]
-            out += (f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
-                    f"{gains[0]:+.2f}, {gains[len(gains) // 2]:+.2f}, {gains[-1]:+.2f} |\n")
+            out += (
+                f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
+                f"{gains[0]:+.2f}, {gains[len(gains) // 2]:+.2f}, {gains[-1]:+.2f} |\n"
+            )
     return out
 
 
@@ -149,13 +190,34 @@ def picture() -> Figure:
             colour = ARCH if row["preset"] == "printed" else WEIGHT
             ax.plot(at, row["pixel"], color=colour, linewidth=1.2, label=row["preset"])
             if row["end"]:
-                ax.annotate(f"nan in step {len(row['pixel']) + 1}", (at[-1], 2e3), xytext=(6, 0), textcoords="offset points", color=colour)
+                ax.annotate(
+                    f"nan in step {len(row['pixel']) + 1}",
+                    (at[-1], 2e3),
+                    xytext=(6, 0),
+                    textcoords="offset points",
+                    color=colour,
+                )
             if "identity" in row:
                 ax.axhline(row["identity"], color=FAINT, linestyle=":", linewidth=1)
-                ax.annotate("a net that changes nothing", (1, row["identity"]), xytext=(0, 3), textcoords="offset points",
-                            xycoords=("axes fraction", "data"), ha="right", color=FAINT, fontsize=8)
-        ax.set(yscale="log", ylim=(4e-3, 1e4), xlabel="weight step" if kind == "search" else "iteration", ylabel="mean square error")
-        ax.set_title("a search, batch 8" if kind == "search" else "a training, batch 24", loc="left")
+                ax.annotate(
+                    "a net that changes nothing",
+                    (1, row["identity"]),
+                    xytext=(0, 3),
+                    textcoords="offset points",
+                    xycoords=("axes fraction", "data"),
+                    ha="right",
+                    color=FAINT,
+                    fontsize=8,
+                )
+        ax.set(
+            yscale="log",
+            ylim=(4e-3, 1e4),
+            xlabel="weight step" if kind == "search" else "iteration",
+            ylabel="mean square error",
+        )
+        ax.set_title(
+            "a search, batch 8" if kind == "search" else "a training, batch 24", loc="left"
+        )
         ax.legend(loc="upper right")
     return figure
 

@@ -32,7 +32,11 @@ def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_ce
 
     Raises ``CellExecutionError`` at the first cell that fails.
     """
-    env = os.environ | {"HINAS_PRESET": preset, "HINAS_LIVE": "0", "IPYTHONDIR": str(Path(cwd) / ".ipython")}
+    env = os.environ | {
+        "HINAS_PRESET": preset,
+        "HINAS_LIVE": "0",
+        "IPYTHONDIR": str(Path(cwd) / ".ipython"),
+    }
     NotebookClient(
         nb, kernel_name="python3", timeout=seconds_per_cell, resources={"metadata": {"path": str(cwd)}},
         coalesce_streams=True, record_timing=False, store_widget_state=False, extra_arguments=["--log-level=ERROR"],
@@ -41,11 +45,13 @@ def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_ce
 
 def stamp(nb: nbformat.NotebookNode, preset: str) -> None:
     """Say what the outputs belong to; drop metadata that changes from run to run or machine to machine."""
-    nb.metadata = nbformat.from_dict({
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-        "hinas_lab": {"version": __version__, "preset": preset, "cells": cells_hash(nb)},
-    })
+    nb.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "hinas_lab": {"version": __version__, "preset": preset, "cells": cells_hash(nb)},
+        }
+    )
     for cell in nb.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):

@@ -38,8 +38,24 @@ from hinas_lab.training.step_memory import (
     supernet_loss,
 )
 
-VIEWS = ("view", "permute", "slice", "select", "detach", "unsqueeze", "squeeze", "t", "transpose", "expand", "alias", "unbind", "split",
-         "as_strided", "split_with_sizes", "_unsafe_view")
+VIEWS = (
+    "view",
+    "permute",
+    "slice",
+    "select",
+    "detach",
+    "unsqueeze",
+    "squeeze",
+    "t",
+    "transpose",
+    "expand",
+    "alias",
+    "unbind",
+    "split",
+    "as_strided",
+    "split_with_sizes",
+    "_unsafe_view",
+)
 "operator calls that move no data"
 
 
@@ -70,15 +86,26 @@ def timed(what: str, a: Callable, b: Callable, repeats: int) -> Row:
             spent[f] = time.perf_counter() - start
         pairs.append((spent[a], spent[b]))
     ratios = sorted(x / y for x, y in pairs)
-    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if repeats > 1 else [ratios[0]] * 3
+    low, _, high = (
+        statistics.quantiles(ratios, n=4, method="inclusive") if repeats > 1 else [ratios[0]] * 3
+    )
     middle = [statistics.median(column) for column in zip(*pairs)]
-    return Row(what=what, a=middle[0], b=middle[1], ratio=statistics.median(ratios), threads=torch.get_num_threads(),
-               spread=(high - low) / 2, repeats=repeats)
+    return Row(
+        what=what,
+        a=middle[0],
+        b=middle[1],
+        ratio=statistics.median(ratios),
+        threads=torch.get_num_threads(),
+        spread=(high - low) / 2,
+        repeats=repeats,
+    )
 
 
 def counted(what: str, a: float, b: float, unit: str) -> Row:
     """Two numbers that are the same each time."""
-    return Row(what=what, a=a, b=b, ratio=a / b, threads=torch.get_num_threads(), spread=0.0, unit=unit)
+    return Row(
+        what=what, a=a, b=b, ratio=a / b, threads=torch.get_num_threads(), spread=0.0, unit=unit
+    )
 
 
 class Calls(TorchDispatchMode):
@@ -102,11 +129,22 @@ def calls(f: Callable) -> int:
 class Steps:
     """Weight and arch steps of a fast and of a literal supernet on one batch: the same numbers in, the same numbers out."""
 
-    def __init__(self, space: SearchSpace, config: SearchConfig, device: str = "cpu", kinds: tuple[str, ...] = ("fast", "literal")):
+    def __init__(
+        self,
+        space: SearchSpace,
+        config: SearchConfig,
+        device: str = "cpu",
+        kinds: tuple[str, ...] = ("fast", "literal"),
+    ):
         self.config, fast = config, SuperNet(space)
-        self.nets = {kind: (fast if kind == "fast" else LiteralSuperNet(fast)).to(device) for kind in kinds}
+        self.nets = {
+            kind: (fast if kind == "fast" else LiteralSuperNet(fast)).to(device) for kind in kinds
+        }
         self.data = [x.to(device) for x in batch(space.channels, space.scale, config)]
-        self.optimizers = {k: torch.optim.SGD(self.weights(k), lr=0.0, momentum=0.9, fused=k == "fast") for k in self.nets}
+        self.optimizers = {
+            k: torch.optim.SGD(self.weights(k), lr=0.0, momentum=0.9, fused=k == "fast")
+            for k in self.nets
+        }
 
     def weights(self, kind: str) -> list[nn.Parameter]:
         net = self.nets[kind]
@@ -132,33 +170,49 @@ class Steps:
 
     def arch(self) -> Callable:
         net = self.nets["fast"]
-        return lambda: torch.autograd.grad(loss_of(net, *self.data, self.config)[0], [net.alpha, net.beta])
+        return lambda: torch.autograd.grad(
+            loss_of(net, *self.data, self.config)[0], [net.alpha, net.beta]
+        )
 
 
 def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[Callable, Callable]:
     """Forward and backward of one super-cell and of one literal cell, channels-last and contiguous."""
     alpha = torch.full((len(space.edges), len(CHOICES) + 1), 1 / 7, requires_grad=True)
     active = [frozenset(CHOICES)] * (space.nodes + 1)
-    fast, literal = SuperCell(space.nodes, channels, space.repeats, space.affine), LiteralCell(space, channels)
+    fast, literal = (
+        SuperCell(space.nodes, channels, space.repeats, space.affine),
+        LiteralCell(space, channels),
+    )
     for p in [*fast.parameters(), *literal.parameters()]:
         nn.init.normal_(p, std=0.1)
-    x = [torch.randn(config.batch, channels, config.patch, config.patch, requires_grad=True) for _ in range(2)]
+    x = [
+        torch.randn(config.batch, channels, config.patch, config.patch, requires_grad=True)
+        for _ in range(2)
+    ]
     last = [t.detach().contiguous(memory_format=torch.channels_last).requires_grad_() for t in x]
 
     def run(cell: nn.Module, inputs: list[Tensor], *more):
-        torch.autograd.grad(cell(*inputs, alpha, *more).square().mean(), [*inputs, alpha, *cell.parameters()])
+        torch.autograd.grad(
+            cell(*inputs, alpha, *more).square().mean(), [*inputs, alpha, *cell.parameters()]
+        )
 
     return lambda: run(fast, last, active), lambda: run(literal, x)
 
 
-def loop_batch(images: list[np.ndarray], patch: int, sigma: float, rng: np.random.Generator) -> Tensor:
+def loop_batch(
+    images: list[np.ndarray], patch: int, sigma: float, rng: np.random.Generator
+) -> Tensor:
     """A batch as a data loader makes it: image by image."""
     out = []
     for image in images:
         y, x = (rng.integers(side - patch + 1) for side in image.shape)
-        piece = np.rot90(image[y:y + patch, x:x + patch], rng.integers(4))
+        piece = np.rot90(image[y : y + patch, x : x + patch], rng.integers(4))
         piece = (piece[:, ::-1] if rng.integers(2) else piece).astype(np.float32) / 255
-        out.append(torch.from_numpy(piece + np.float32(sigma / 255) * rng.standard_normal(piece.shape, dtype=np.float32)))
+        out.append(
+            torch.from_numpy(
+                piece + np.float32(sigma / 255) * rng.standard_normal(piece.shape, dtype=np.float32)
+            )
+        )
     return torch.stack(out)[:, None]
 
 
@@ -166,47 +220,96 @@ def bench(quick: bool = False) -> Iterator[Row]:
     """All comparisons at the present number of threads. ``quick``: the same at sizes that take seconds."""
     torch.manual_seed(0)
     paper = preset("tiny" if quick else "paper")
-    space, config = paper.space, replace(paper.search, batch=2)  # at 8 the literal step takes 8 GB and 30 seconds
+    space, config = (
+        paper.space,
+        replace(paper.search, batch=2),
+    )  # at 8 the literal step takes 8 GB and 30 seconds
     some, many = (1, 2) if quick else (5, 15)
     for i in range(len(space.width_factors)):
         channels = space.node_channels(i)
-        yield timed(f"cell of {channels} channels, fast : literal", *cell_pair(space, channels, config), some)
+        yield timed(
+            f"cell of {channels} channels, fast : literal",
+            *cell_pair(space, channels, config),
+            some,
+        )
     steps = Steps(space, config)
-    kept = [kept_bytes(lambda net=net: loss_of(net, *steps.data, config)[0], list(net.parameters())) for net in steps.nets.values()]
+    kept = [
+        kept_bytes(lambda net=net: loss_of(net, *steps.data, config)[0], list(net.parameters()))
+        for net in steps.nets.values()
+    ]
     yield counted("bytes kept for backward, fast : literal", *kept, "bytes")
-    yield counted("operator calls of a weight step, fast : literal", *(calls(steps.weight(k)) for k in ("fast", "literal")), "calls")
-    yield timed(f"{paper.name} weight step, batch 2, fast : literal", steps.weight("fast"), steps.weight("literal"), some)
+    yield counted(
+        "operator calls of a weight step, fast : literal",
+        *(calls(steps.weight(k)) for k in ("fast", "literal")),
+        "calls",
+    )
+    yield timed(
+        f"{paper.name} weight step, batch 2, fast : literal",
+        steps.weight("fast"),
+        steps.weight("literal"),
+        some,
+    )
     yield timed(f"{paper.name} arch step : weight step", steps.arch(), steps.weight("fast"), some)
     low = steps.weight("fast", replace(config, precision="bfloat16"))
     yield timed(f"{paper.name} weight step, bfloat16 : float32", low, steps.weight("fast"), some)
     again = Steps(space, replace(config, checkpoint=True))
-    yield timed("checkpointing : keeping, forward and backward", lambda: _backward(again.nets["fast"], again.config),
-                lambda: _backward(again.nets["fast"], config), some)
+    yield timed(
+        "checkpointing : keeping, forward and backward",
+        lambda: _backward(again.nets["fast"], again.config),
+        lambda: _backward(again.nets["fast"], config),
+        some,
+    )
     alone = SuperNet(replace(space, cell_sharing="off"))
     shared = SuperNet(space)
-    yield timed("cell sharing off : on, forward and backward", lambda: _backward(alone, config), lambda: _backward(shared, config), some)
-    kept = [kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters())) for net in (alone, shared)]
+    yield timed(
+        "cell sharing off : on, forward and backward",
+        lambda: _backward(alone, config),
+        lambda: _backward(shared, config),
+        some,
+    )
+    kept = [
+        kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters()))
+        for net in (alone, shared)
+    ]
     yield counted("cell sharing off : on, bytes kept", *kept, "bytes")
     limit = search_step(alone.space, config).total  # as much memory as 2 images take without
     more = largest_batch(lambda n: search_step(shared.space, replace(config, batch=n)).total, limit)
-    row = timed(f"cell sharing off : on, an image, same memory (2 : {more})", lambda: _backward(alone, config),
-                lambda: _backward(shared, replace(config, batch=more)), some)
-    yield replace(row, a=row.a / config.batch, b=row.b / more, ratio=row.ratio * more / config.batch,
-                  spread=row.spread * more / config.batch)
+    row = timed(
+        f"cell sharing off : on, an image, same memory (2 : {more})",
+        lambda: _backward(alone, config),
+        lambda: _backward(shared, replace(config, batch=more)),
+        some,
+    )
+    yield replace(
+        row,
+        a=row.a / config.batch,
+        b=row.b / more,
+        ratio=row.ratio * more / config.batch,
+        spread=row.spread * more / config.batch,
+    )
     top = len(space.width_factors) - 1
     kept = [count(space, top, config) for count in (cell_bytes, least_cell_bytes)]
     yield counted("bytes a cell keeps : least without computing again", *kept, "bytes")
     for name in ("classroom", "study"):
         lesson = preset(name)
         pair = Steps(lesson.space, lesson.search)
-        yield timed(f"{name} weight step, fast : literal", pair.weight("fast"), pair.weight("literal"), many)
+        yield timed(
+            f"{name} weight step, fast : literal", pair.weight("fast"), pair.weight("literal"), many
+        )
     yield from images(quick)
-    net = _spread(Network(sample(space, random.Random(0)), width=preset("paper").train.width).eval())
+    net = _spread(
+        Network(sample(space, random.Random(0)), width=preset("paper").train.width).eval()
+    )
     x = torch.rand(1, 1, 64, 64) if quick else torch.rand(1, 1, 321, 481)
     folded = fold(net)
     with torch.inference_mode():
         yield timed("compact net, folded : as trained", lambda: folded(x), lambda: net(x), some)
-        yield timed("compact net, folded : as trained, contiguous", lambda: folded(x), lambda: _contiguous(net, x), some)
+        yield timed(
+            "compact net, folded : as trained, contiguous",
+            lambda: folded(x),
+            lambda: _contiguous(net, x),
+            some,
+        )
 
 
 def images(quick: bool = False) -> Iterator[Row]:
@@ -216,13 +319,24 @@ def images(quick: bool = False) -> Iterator[Row]:
     patches, chosen = Patches(pictures), torch.arange(8)
     generator = torch.Generator().manual_seed(0)
     arrays = [patches.clean[i][0] for i in range(8)]
-    yield timed("8 patches of 64, one gather : image by image", lambda: patches.batch(chosen, 64, (50.0,), generator),
-                lambda: loop_batch(arrays, 64, 50.0, rng), repeats)
+    yield timed(
+        "8 patches of 64, one gather : image by image",
+        lambda: patches.batch(chosen, 64, (50.0,), generator),
+        lambda: loop_batch(arrays, 64, 50.0, rng),
+        repeats,
+    )
     side = 32 if quick else 256
     pixels = rng.integers(0, 256, (16, side, side, 3), dtype=np.uint8)
-    tensor, files = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().contiguous(), [Image.fromarray(p) for p in pixels]
-    yield timed(f"bicubic x4, 16 RGB of {side}, one batch : Pillow", lambda: upscale(tensor, 4),
-                lambda: [f.resize((4 * side, 4 * side), Image.Resampling.BICUBIC) for f in files], 2 if quick else 9)
+    tensor, files = (
+        torch.from_numpy(pixels).permute(0, 3, 1, 2).float().contiguous(),
+        [Image.fromarray(p) for p in pixels],
+    )
+    yield timed(
+        f"bicubic x4, 16 RGB of {side}, one batch : Pillow",
+        lambda: upscale(tensor, 4),
+        lambda: [f.resize((4 * side, 4 * side), Image.Resampling.BICUBIC) for f in files],
+        2 if quick else 9,
+    )
 
 
 def _backward(net: SuperNet, config: SearchConfig):

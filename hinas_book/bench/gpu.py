@@ -30,8 +30,13 @@ from hinas_lab.training.training import Training, train_step
 
 HEIGHT, WIDTH = 321, 481
 "pixels of a BSDS500 picture"
-LEVERS = {"float32": {}, "tf32": {"precision": "tf32"}, "bfloat16": {"precision": "bfloat16"}, "float16": {"precision": "float16"},
-          "checkpoint": {"checkpoint": True}}
+LEVERS = {
+    "float32": {},
+    "tf32": {"precision": "tf32"},
+    "bfloat16": {"precision": "bfloat16"},
+    "float16": {"precision": "float16"},
+    "checkpoint": {"checkpoint": True},
+}
 "of a step, as a CUDA graph where the device can"
 
 
@@ -44,15 +49,23 @@ class Reading:
     note: str = ""
 
 
-def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] = LEVERS, base: str = "paper") -> Iterator[Reading]:
+def readings(
+    device: str = "cuda", quick: bool = False, levers: dict[str, dict] = LEVERS, base: str = "paper"
+) -> Iterator[Reading]:
     """At preset ``base``; ``quick``: at tiny, numbers that mean nothing. A setting that runs out of memory or is refused says so."""
     chosen = preset("tiny" if quick else base)
-    patches = Patches(pictures(12 if quick else 300, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device)
+    patches = Patches(
+        pictures(12 if quick else 300, *((32, 32) if quick else (HEIGHT, WIDTH))), device=device
+    )
     graphs, best = device.startswith("cuda"), (float("inf"), {})
-    for name, on in [(name, graphs) for name in levers] + [("float32", False)] * graphs:  # eager once, to compare
+    for name, on in [(name, graphs) for name in levers] + [
+        ("float32", False)
+    ] * graphs:  # eager once, to compare
         label, lever = name + ", graphs" * on, levers.get(name, {})
         try:
-            weight, arch = step_seconds(chosen, lever, patches, 2 if quick else 10, "on" if on else "off")
+            weight, arch = step_seconds(
+                chosen, lever, patches, 2 if quick else 10, "on" if on else "off"
+            )
         except (RuntimeError, ValueError, FloatingPointError) as error:
             yield failed(f"steps, {label}", error)
             continue
@@ -65,7 +78,11 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
             yield from _training_step(chosen, name, patches, 2 if quick else 40)
     use_tf32(False)
     yield from _validation(chosen, patches)
-    for what, part in (("memory", _memory), ("compact net", _compact), ("weight step, fast : literal", _literal)):
+    for what, part in (
+        ("memory", _memory),
+        ("compact net", _compact),
+        ("weight step, fast : literal", _literal),
+    ):
         try:
             yield from part(chosen, device, quick)
         except (RuntimeError, ValueError) as error:
@@ -78,16 +95,24 @@ def readings(device: str = "cuda", quick: bool = False, levers: dict[str, dict] 
 
 def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.ndarray]:
     """``n`` crops of the built-in training photographs, gray uint8 (height, width)."""
-    sources = [image for image in load_images("builtin", 1).values() if image.shape[0] >= height and image.shape[1] >= width]
+    sources = [
+        image
+        for image in load_images("builtin", 1).values()
+        if image.shape[0] >= height and image.shape[1] >= width
+    ]
     rng, out = np.random.default_rng(seed), {}
     for i in range(n):
         image = sources[i % len(sources)]
-        y, x = (int(rng.integers(side - want + 1)) for side, want in zip(image.shape, (height, width)))
-        out[f"crop {i}"] = np.ascontiguousarray(image[y:y + height, x:x + width])
+        y, x = (
+            int(rng.integers(side - want + 1)) for side, want in zip(image.shape, (height, width))
+        )
+        out[f"crop {i}"] = np.ascontiguousarray(image[y : y + height, x : x + width])
     return out
 
 
-def step_seconds(chosen: Preset, values: dict, patches: Patches, repeats: int, graphs: str) -> tuple[float, float]:
+def step_seconds(
+    chosen: Preset, values: dict, patches: Patches, repeats: int, graphs: str
+) -> tuple[float, float]:
     """Median seconds of a weight and of an arch step, data included; a step ends by reading its loss, so it is over when it returns."""
     state = Search(chosen.space, replace(chosen.search, **values), patches, graphs)
     spent: dict[Callable, list[float]] = {weight_step: [], arch_step: []}
@@ -118,7 +143,12 @@ def _training_step(chosen: Preset, name: str, patches: Patches, repeats: int) ->
         yield failed(f"training step, {name}", error)
         return
     note = f"batch {config.batch}, {sum(p.numel() for p in state.parameters):,} parameters"
-    yield Reading(what=f"training step, {name}", value=1e3 * (time.perf_counter() - start) / repeats, unit="ms", note=note)
+    yield Reading(
+        what=f"training step, {name}",
+        value=1e3 * (time.perf_counter() - start) / repeats,
+        unit="ms",
+        note=note,
+    )
 
 
 def _validation(chosen: Preset, patches: Patches) -> Iterator[Reading]:
@@ -133,10 +163,14 @@ def _validation(chosen: Preset, patches: Patches) -> Iterator[Reading]:
         yield failed("validation of an epoch", error)
         return
     note = f"{len(state.split.v)} pictures, {len(chosen.search.sigmas)} noise levels"
-    yield Reading(what="validation of an epoch", value=time.perf_counter() - start, unit="s", note=note)
+    yield Reading(
+        what="validation of an epoch", value=time.perf_counter() - start, unit="s", note=note
+    )
 
 
-def _whole_search(chosen: Preset, values: dict, patches: Patches, name: str, limit: float = 240.0) -> Iterator[Reading]:
+def _whole_search(
+    chosen: Preset, values: dict, patches: Patches, name: str, limit: float = 240.0
+) -> Iterator[Reading]:
     """All epochs with validation; beyond ``limit`` seconds it stops and says how far it came."""
     start, epoch = time.perf_counter(), 0
     try:
@@ -167,17 +201,28 @@ def _memory(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
             _one_step(space, chosen.search, device)
             peak = torch.cuda.max_memory_allocated(device) - before
             need = search_step(space, chosen.search).total
-            yield Reading(what=f"peak memory of a weight step, sharing {sharing}", value=peak / 1e9, unit="GB",
-                          note=f"predicted {need / 1e9:.3f}, predicted : measured {need / peak:.2f}")
-        batch = predicted = largest_batch(lambda n, s=space: search_step(s, replace(chosen.search, batch=n)).total, int(0.95 * total))
+            yield Reading(
+                what=f"peak memory of a weight step, sharing {sharing}",
+                value=peak / 1e9,
+                unit="GB",
+                note=f"predicted {need / 1e9:.3f}, predicted : measured {need / peak:.2f}",
+            )
+        batch = predicted = largest_batch(
+            lambda n, s=space: search_step(s, replace(chosen.search, batch=n)).total,
+            int(0.95 * total),
+        )
         while batch:
             try:
                 _one_step(space, replace(chosen.search, batch=batch), device)
                 break
             except torch.cuda.OutOfMemoryError:
                 batch = int(0.95 * batch)
-        yield Reading(what=f"largest batch, sharing {sharing}", value=batch, unit="images",
-                      note=f"predicted {predicted} in {total / 1e9:.3g} GB")
+        yield Reading(
+            what=f"largest batch, sharing {sharing}",
+            value=batch,
+            unit="images",
+            note=f"predicted {predicted} in {total / 1e9:.3g} GB",
+        )
 
 
 def _one_step(space: SearchSpace, config: SearchConfig, device: str):
@@ -188,7 +233,9 @@ def _one_step(space: SearchSpace, config: SearchConfig, device: str):
 
 def _compact(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
     """A random decoded net at the training's width on pictures of 481 x 321, folded."""
-    net = Network(sample(chosen.space, random.Random(0)), width=chosen.train.width, stem=chosen.train.stem)
+    net = Network(
+        sample(chosen.space, random.Random(0)), width=chosen.train.width, stem=chosen.train.stem
+    )
     net = fold(net).to(device=device, memory_format=torch.channels_last)
     height, width, repeats = (32, 32, 2) if quick else (HEIGHT, WIDTH, 20)
     for name in ("float32", "bfloat16"):
@@ -202,8 +249,12 @@ def _compact(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
                     net(x)
                 synchronise(device)
             speed = repeats * batch / (time.perf_counter() - start)
-            yield Reading(what=f"compact net, {name}, batch {batch}", value=speed, unit="images/s",
-                          note=f"{width} x {height}, W = {chosen.train.width}")
+            yield Reading(
+                what=f"compact net, {name}, batch {batch}",
+                value=speed,
+                unit="images/s",
+                note=f"{width} x {height}, W = {chosen.train.width}",
+            )
 
 
 def _literal(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
@@ -218,9 +269,18 @@ def _literal(chosen: Preset, device: str, quick: bool) -> Iterator[Reading]:
             synchronise(device)
             spent.append(time.perf_counter() - start)
         seconds[kind] = float(np.median(spent[1:]))
-    yield Reading(what="weight step without data, fast : literal", value=seconds["fast"] / seconds["literal"], unit="x",
-                  note=f"{1e3 * seconds['fast']:.1f} ms : {1e3 * seconds['literal']:.1f} ms")
+    yield Reading(
+        what="weight step without data, fast : literal",
+        value=seconds["fast"] / seconds["literal"],
+        unit="x",
+        note=f"{1e3 * seconds['fast']:.1f} ms : {1e3 * seconds['literal']:.1f} ms",
+    )
 
 
 def failed(what: str, error: Exception) -> Reading:
-    return Reading(what=what, value=float("nan"), unit="", note=f"{type(error).__name__}: {str(error).splitlines()[0][:120]}")
+    return Reading(
+        what=what,
+        value=float("nan"),
+        unit="",
+        note=f"{type(error).__name__}: {str(error).splitlines()[0][:120]}",
+    )

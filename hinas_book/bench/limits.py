@@ -13,7 +13,13 @@ from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.training.step_memory import search_step, supernet_loss
 
-SIZES = {"layers": (1, 2, 3, 4), "nodes": (1, 2, 3, 4), "width": (2, 4, 8, 16), "batch": (1, 2, 4, 8), "patch": (16, 24, 32, 48)}
+SIZES = {
+    "layers": (1, 2, 3, 4),
+    "nodes": (1, 2, 3, 4),
+    "width": (2, 4, 8, 16),
+    "batch": (1, 2, 4, 8),
+    "patch": (16, 24, 32, 48),
+}
 "what is varied, one at a time, around the preset's own values"
 
 
@@ -65,17 +71,31 @@ def machine() -> dict[str, float]:
         return {name: flops(f) / seconds(f, 9) for name, f in work.items()}
 
 
-def scaling(space: SearchSpace, config: SearchConfig, sizes: dict[str, tuple[int, ...]] = SIZES) -> Iterator[Point]:
+def scaling(
+    space: SearchSpace, config: SearchConfig, sizes: dict[str, tuple[int, ...]] = SIZES
+) -> Iterator[Point]:
     """Cost against each of ``sizes``, the others as ``space`` and ``config`` have them."""
     for what, values in sizes.items():
         for value in values:
-            s, c = (replace(space, **{what: value}), config) if hasattr(space, what) else (space, replace(config, **{what: value}))
+            s, c = (
+                (replace(space, **{what: value}), config)
+                if hasattr(space, what)
+                else (space, replace(config, **{what: value}))
+            )
             net = SuperNet(s)
 
             def step(net=net, c=c):
-                torch.autograd.grad(supernet_loss(net, c), list(net.parameters()), allow_unused=True)
+                torch.autograd.grad(
+                    supernet_loss(net, c), list(net.parameters()), allow_unused=True
+                )
 
-            yield Point(what=what, size=value, seconds=seconds(step), flops=flops(step), kept=search_step(s, c).kept)
+            yield Point(
+                what=what,
+                size=value,
+                seconds=seconds(step),
+                flops=flops(step),
+                kept=search_step(s, c).kept,
+            )
 
 
 def slope(points: list[Point], cost: str) -> float:

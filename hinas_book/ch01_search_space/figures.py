@@ -10,12 +10,20 @@ from hinas_lab.draw.plots import plot_alpha, plot_operations
 from hinas_lab.space.ops import NONE, OP_NAMES, OPS
 
 
-def plot_drops(space: SearchSpace, drop: np.ndarray, *, ax: Axes, vmax: float | None = None) -> Axes:
+def plot_drops(
+    space: SearchSpace, drop: np.ndarray, *, ax: Axes, vmax: float | None = None
+) -> Axes:
     """Heat map of one layer's masks, beside ``plots.plot_alpha``. Axes-level.
 
     drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none`` aside, carries its operation's code.
     """
-    return plot_operations(space, drop, enumerate(drop[:, :NONE].argmax(1).tolist()), ax=ax, vmax=vmax or float(drop.max()))
+    return plot_operations(
+        space,
+        drop,
+        enumerate(drop[:, :NONE].argmax(1).tolist()),
+        ax=ax,
+        vmax=vmax or float(drop.max()),
+    )
 
 
 def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
@@ -24,19 +32,33 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
     alpha on the simplex and drop in dB, (..., K).
     """
     for k, name in enumerate(OP_NAMES):
-        size = 50 if name == "skip" else 90  # a marker fills its square; "id" is narrow and would come out larger
-        ax.scatter(alpha[..., k].ravel(), drop[..., k].ravel(), marker=f"$\\mathrm{{{OPS[name].code}}}$", s=size, linewidths=0.2,
-                   color=style.OP_COLOURS[name], label=style.op_label(name))
+        size = (
+            50 if name == "skip" else 90
+        )  # a marker fills its square; "id" is narrow and would come out larger
+        ax.scatter(
+            alpha[..., k].ravel(),
+            drop[..., k].ravel(),
+            marker=f"$\\mathrm{{{OPS[name].code}}}$",
+            s=size,
+            linewidths=0.2,
+            color=style.OP_COLOURS[name],
+            label=style.op_label(name),
+        )
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.axvline(1 / len(OP_NAMES), color=style.FAINT, lw=0.8, ls="--")
-    ax.set(xlabel="alpha, as a share of its edge (dashed: undecided)", ylabel="PSNR lost on V without it, dB")
+    ax.set(
+        xlabel="alpha, as a share of its edge (dashed: undecided)",
+        ylabel="PSNR lost on V without it, dB",
+    )
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
 def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
     """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex, drop in dB, (L, E, K)."""
-    figure = Figure(figsize=(3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges)), layout="constrained")
+    figure = Figure(
+        figsize=(3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges)), layout="constrained"
+    )
     axes = figure.subplots(2, space.layers, squeeze=False, sharex=True, sharey=True)
     for l in range(space.layers):
         plot_alpha(space, alpha[l], ax=axes[0, l], vmax=float(alpha.max()))

@@ -37,7 +37,14 @@ def masked(p: Tensor, layer: int, edge: int, op: int, renormalise: bool = True) 
 
 
 @torch.no_grad()
-def drops(net: SuperNet, patches: Patches, config: SearchConfig, *, renormalise: bool = True, recalibrate: bool = True) -> Iterator[float]:
+def drops(
+    net: SuperNet,
+    patches: Patches,
+    config: SearchConfig,
+    *,
+    renormalise: bool = True,
+    recalibrate: bool = True,
+) -> Iterator[float]:
     """What the PSNR on V loses, in dB, without each operation of each edge: L E K numbers in alpha's order. No weight is changed.
 
     Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and for the supernet it is held against.
@@ -72,7 +79,9 @@ def searched_masks(run: str | Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in the same shape."""
     searches = recorded(name)["searches"]
-    return np.array([s["alpha"] for s in searches]), {way: np.array([s["drops"][way] for s in searches]) for way in WAYS}
+    return np.array([s["alpha"] for s in searches]), {
+        way: np.array([s["drops"][way] for s in searches]) for way in WAYS
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +106,11 @@ def agreement(alpha: np.ndarray, drop: np.ndarray, seed: int = 0, draws: int = 1
     correlation = lambda a, b: float(stats.spearmanr(a, b, axis=None).statistic)  # noqa: E731
     drawn = np.random.default_rng(seed).integers(len(alpha), size=(draws, len(alpha)))
     low, high = np.quantile([correlation(alpha[i], drop[i]) for i in drawn], (0.025, 0.975))
-    return Agreement(pooled=correlation(alpha, drop), low=float(low), high=float(high),
-                     within=float(np.mean([correlation(a, d) for a, d in zip(alpha, drop)])),
-                     top=float((alpha.argmax(1) == drop.argmax(1)).mean()), edges=len(alpha))
+    return Agreement(
+        pooled=correlation(alpha, drop),
+        low=float(low),
+        high=float(high),
+        within=float(np.mean([correlation(a, d) for a, d in zip(alpha, drop)])),
+        top=float((alpha.argmax(1) == drop.argmax(1)).mean()),
+        edges=len(alpha),
+    )

@@ -29,7 +29,9 @@ def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
     finally:
         hook.remove()
     (x,) = seen
-    windows = F.unfold(x, last.kernel_size, padding=last.padding).transpose(1, 2).flatten(0, 1).double()  # (B H W, C K K)
+    windows = (
+        F.unfold(x, last.kernel_size, padding=last.padding).transpose(1, 2).flatten(0, 1).double()
+    )  # (B H W, C K K)
     windows = torch.cat([windows, windows.new_ones(len(windows), 1)], 1)
     second_moment = windows.T @ windows / len(windows)
     return 2 / last.out_channels * torch.linalg.eigvalsh(second_moment)[-1].item()

@@ -8,7 +8,12 @@ from matplotlib.figure import Figure
 
 from hinas_lab.draw import style
 
-LINES = (("#222222", "-", 4.0), ("#E69F00", "-", 1.8), ("#0072B2", "--", 1.8), ("#CC79A7", ":", 2.6))
+LINES = (
+    ("#222222", "-", 4.0),
+    ("#E69F00", "-", 1.8),
+    ("#0072B2", "--", 1.8),
+    ("#CC79A7", ":", 2.6),
+)
 "colour, line and its width of the first, second, ... rule: equal curves stay visible on one another"
 
 
@@ -22,7 +27,9 @@ def plot_gradients(a: np.ndarray, seen: Mapping[str, np.ndarray], *, ax: Axes) -
     return ax
 
 
-def plot_paths(paths: Mapping[str, tuple[np.ndarray, np.ndarray]], a: np.ndarray, best: np.ndarray, *, ax: Axes) -> Axes:
+def plot_paths(
+    paths: Mapping[str, tuple[np.ndarray, np.ndarray]], a: np.ndarray, best: np.ndarray, *, ax: Axes
+) -> Axes:
     """The way of (a, w) under each rule; dots mark the ends. Axes-level.
 
     paths: rule -> (w, a), each (steps + 1,); ``best`` (n,) is w*(a) at ``a`` (n,), the dashed line. The star is a = 1, where L_V(w*(a))
@@ -32,19 +39,41 @@ def plot_paths(paths: Mapping[str, tuple[np.ndarray, np.ndarray]], a: np.ndarray
     for (ws, at), (colour, line, width) in zip(paths.values(), LINES):
         ax.plot(at, ws, color=colour, linestyle=line, linewidth=width)
         ax.plot(at[-1], ws[-1], "o", color=colour, markersize=5 + width)
-    ax.plot(1, np.interp(1, a, best), "*", color=style.BEST, markersize=15, markeredgecolor=style.PAPER, label="the aim", zorder=3)
+    ax.plot(
+        1,
+        np.interp(1, a, best),
+        "*",
+        color=style.BEST,
+        markersize=15,
+        markeredgecolor=style.PAPER,
+        label="the aim",
+        zorder=3,
+    )
     first_w, first_a = next(iter(paths.values()))
-    ax.annotate("start", (first_a[0], first_w[0]), (-30, 4), textcoords="offset points", color=style.INK, fontsize=9)
+    ax.annotate(
+        "start",
+        (first_a[0], first_w[0]),
+        (-30, 4),
+        textcoords="offset points",
+        color=style.INK,
+        fontsize=9,
+    )
     ax.set(xlabel="a", ylabel="w", title=f"where {len(first_w) - 1} steps lead")
     ax.legend()
     return ax
 
 
-def figure_bilevel(a: np.ndarray, seen: Mapping[str, np.ndarray], paths: Mapping[str, tuple[np.ndarray, np.ndarray]],
-                   best: np.ndarray) -> Figure:
+def figure_bilevel(
+    a: np.ndarray,
+    seen: Mapping[str, np.ndarray],
+    paths: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    best: np.ndarray,
+) -> Figure:
     """``plot_gradients`` and ``plot_paths`` side by side. Figure-level. ValueError unless both hold the same rules, at most four."""
     if list(seen) != list(paths) or not 1 <= len(seen) <= len(LINES):
-        raise ValueError(f"seen {list(seen)} and paths {list(paths)}: must hold the same rules, 1 to {len(LINES)}")
+        raise ValueError(
+            f"seen {list(seen)} and paths {list(paths)}: must hold the same rules, 1 to {len(LINES)}"
+        )
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     plot_gradients(a, seen, ax=left)

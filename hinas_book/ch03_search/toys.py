@@ -106,7 +106,9 @@ def gradient(toy: Toy, rule: str, w, a, xi: float = 0.1):
     """
     if rule == "exact":
         best = toy.best_response(a)
-        return toy.valid_a(best, a) - toy.mixed / toy.curvature * toy.valid_w(best, a)  # dw*/da by the implicit function theorem
+        return toy.valid_a(best, a) - toy.mixed / toy.curvature * toy.valid_w(
+            best, a
+        )  # dw*/da by the implicit function theorem
     if rule == "first order":
         return toy.valid_a(w, a)
     ahead = one_step(toy, w, a, xi)
@@ -120,8 +122,17 @@ def gradient(toy: Toy, rule: str, w, a, xi: float = 0.1):
     raise ValueError(f"rule = {rule!r}: must be one of {', '.join(RULES)}")
 
 
-def descend(toy: Toy, rule: str, *, w: float = 0.0, a: float = -1.0, steps: int = 100, lr_w: float = 0.1, lr_a: float = 0.1,
-            xi: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+def descend(
+    toy: Toy,
+    rule: str,
+    *,
+    w: float = 0.0,
+    a: float = -1.0,
+    steps: int = 100,
+    lr_w: float = 0.1,
+    lr_a: float = 0.1,
+    xi: float | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Alternating descent as in a search: one step of a by ``rule``, then one step of w on L_T, ``steps`` times.
 
     ``xi`` is the weight step that the rule looks ahead; None: ``lr_w``. Returns w and a, each (steps + 1,), the start first.

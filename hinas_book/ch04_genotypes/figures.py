@@ -32,8 +32,10 @@ def figure_sharpness(space: SearchSpace, alpha: np.ndarray, raw, anew, clean: np
     for l, layer in enumerate(alpha):
         plot_weights(space, layer, ax=axes[l]).set_title(f"{raw.name}\nweights of layer {l}")
         axes[l].label_outer()
-    for ax, rung, what in zip(axes[len(alpha):], (raw, anew), (RAW, ANEW)):
-        plot_restoration(rung.patch, ax=ax, title=f"{what.removeprefix('batch norm ')}\nmean {rung.psnr:.2f} dB")
+    for ax, rung, what in zip(axes[len(alpha) :], (raw, anew), (RAW, ANEW)):
+        plot_restoration(
+            rung.patch, ax=ax, title=f"{what.removeprefix('batch norm ')}\nmean {rung.psnr:.2f} dB"
+        )
     plot_restoration(clean, ax=axes[-1], title="clean\n")
     return figure
 
@@ -48,10 +50,37 @@ def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None)
         best = rung[-1].psnr
         if len(rung) == 2:
             ax.plot([x, x], [rung[0].psnr, best], color=style.FAINT, lw=1, zorder=1)
-            ax.plot(x, rung[0].psnr, "o", mfc=style.PAPER, mec=style.ARCH, mew=1.6, ms=7, label=None if x else RAW)
-        ax.plot(x, best, "o" if len(rung) == 2 else "s", color=style.WEIGHT if len(rung) == 2 else style.BEST, ms=8,
-                label=ANEW if x == 0 else "trained alone" if len(rung) == 1 and len(rungs[x - 1]) == 2 else None)
-        ax.annotate(f"{best:.2f}", (x, best), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=9, fontweight="bold")
+            ax.plot(
+                x,
+                rung[0].psnr,
+                "o",
+                mfc=style.PAPER,
+                mec=style.ARCH,
+                mew=1.6,
+                ms=7,
+                label=None if x else RAW,
+            )
+        ax.plot(
+            x,
+            best,
+            "o" if len(rung) == 2 else "s",
+            color=style.WEIGHT if len(rung) == 2 else style.BEST,
+            ms=8,
+            label=ANEW
+            if x == 0
+            else "trained alone"
+            if len(rung) == 1 and len(rungs[x - 1]) == 2
+            else None,
+        )
+        ax.annotate(
+            f"{best:.2f}",
+            (x, best),
+            xytext=(0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            fontweight="bold",
+        )
     if floor is not None:
         ax.axhline(floor, color=style.INK, lw=0.8, ls="--", label=f"noisy: {floor:.2f} dB")
     ax.set(xlim=(-0.5, len(rungs) - 0.5), ylabel="mean PSNR, dB")
@@ -69,5 +98,9 @@ def figure_ladder(rungs: Sequence[tuple], *, floor: float | None = None) -> Figu
     grid = figure.add_gridspec(2, n, height_ratios=(1.7, 1))
     plot_ladder(rungs, ax=figure.add_subplot(grid[0, :]), floor=floor)
     for x, rung in enumerate(rungs):
-        plot_restoration(rung[-1].patch, ax=figure.add_subplot(grid[1, x]), title=f"mean SSIM {rung[-1].ssim:.3f}")
+        plot_restoration(
+            rung[-1].patch,
+            ax=figure.add_subplot(grid[1, x]),
+            title=f"mean SSIM {rung[-1].ssim:.3f}",
+        )
     return figure

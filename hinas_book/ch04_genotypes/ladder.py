@@ -46,7 +46,12 @@ def sharpened(net: SuperNet, sharpness: float) -> Weights:
         raise ValueError(f"sharpness = {sharpness}: must be at least 0")
     s = min(sharpness, 1e9)  # no two float32 numbers of this size lie closer
     alpha, beta = numbers(net)
-    return Weights(*(net.alpha.new_tensor(w) for w in (softmax(s * per_layer(net.space, alpha)), normalise_beta(net.space, s * beta))))
+    return Weights(
+        *(
+            net.alpha.new_tensor(w)
+            for w in (softmax(s * per_layer(net.space, alpha)), normalise_beta(net.space, s * beta))
+        )
+    )
 
 
 def numbers(net: SuperNet) -> tuple[np.ndarray, np.ndarray]:
@@ -62,13 +67,23 @@ class Ladder:
     ``folder``: a search run for denoising. ``image``: the photograph whose patch is shown.
     """
 
-    def __init__(self, folder: str | Path, *, sigma: float = 50.0, image: str = "chelsea", square: int = SQUARE, data: str = "builtin"):
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        sigma: float = 50.0,
+        image: str = "chelsea",
+        square: int = SQUARE,
+        data: str = "builtin",
+    ):
         self.net, self.config, header = load_supernet(folder)
         space = self.net.space
         if space.task != "denoise":
             raise ValueError(f"{folder}: is a search for {space.task}; the ladder is for denoising")
         self.protocol, self.sigma, self.image = protocol("whole"), sigma, image
-        self.pictures = {name: centred(picture, square) for name, picture in read_images(data, "test").items()}
+        self.pictures = {
+            name: centred(picture, square) for name, picture in read_images(data, "test").items()
+        }
         self.patches = Patches(load_images(header["data"], space.channels))
         self.w = split(len(self.patches), self.config.share, self.config.seed).w
         self.genotype: Genotype = decode(space, *numbers(self.net))
@@ -82,7 +97,12 @@ class Ladder:
         """Any function that restores."""
         rows = list(evaluate(name, restore, self.pictures, self.sigma, self.protocol))
         means = mean(rows)
-        return Rung(name=name, psnr=means["psnr"], ssim=means["ssim"], patch=next(r.restored for r in rows if r.image == self.image))
+        return Rung(
+            name=name,
+            psnr=means["psnr"],
+            ssim=means["ssim"],
+            patch=next(r.restored for r in rows if r.image == self.image),
+        )
 
     def trained(self, name: str, net: Network) -> Rung:
         """A net with weights of its own."""
@@ -99,11 +119,12 @@ class Ladder:
 def centred(picture: np.ndarray, side: int) -> np.ndarray:
     """(H, W[, 3]) -> its centred square; less where it is smaller."""
     top, left = (max(0, (n - side) // 2) for n in picture.shape[:2])
-    return picture[top:top + side, left:left + side]
+    return picture[top : top + side, left : left + side]
 
 
 def through(net: SuperNet, weights: Weights) -> Callable[[np.ndarray], np.ndarray]:
     """The supernet as a function of one gray image (H, W), batch norms as they are in eval mode."""
+
     @torch.inference_mode()
     def restore(image: np.ndarray) -> np.ndarray:
         return net.eval()(torch.from_numpy(image)[None, None], weights)[0, 0].numpy()

@@ -13,26 +13,38 @@ from hinas_lab.space.genotype import sample
 
 def network(rng, scale: int, channels: int = 3):
     """A random genotype of the paper's super-resolution shape."""
-    return sample(SearchSpace(task="sr", scale=scale, channels=channels, layers=2, nodes=3, width=8), rng)
+    return sample(
+        SearchSpace(task="sr", scale=scale, channels=channels, layers=2, nodes=3, width=8), rng
+    )
 
 
-@asks("06.a", "A network enlarges {kind} pictures by {scale} with one pixel shuffle at its end. How many channels must its last "
-      "convolution have?",
-      "Pixel shuffle only moves numbers: it turns channels into pixels.",
-      "One low-resolution pixel becomes scale x scale pixels, each with all colours.",
-      "channels x scale²; in code: the last of `hinas_lab.space.cost.convolutions(genotype, width)`.")
+@asks(
+    "06.a",
+    "A network enlarges {kind} pictures by {scale} with one pixel shuffle at its end. How many channels must its last "
+    "convolution have?",
+    "Pixel shuffle only moves numbers: it turns channels into pixels.",
+    "One low-resolution pixel becomes scale x scale pixels, each with all colours.",
+    "channels x scale²; in code: the last of `hinas_lab.space.cost.convolutions(genotype, width)`.",
+)
 def shuffle(rng):
     scale, channels = rng.choice([2, 3, 4]), rng.choice([1, 3])
     last = list(convolutions(network(rng, scale, channels), 16))[-1].target
-    return ({"scale": scale, "kind": {1: "gray", 3: "RGB"}[channels]}, last, (channels * scale, "Both axes grow by the scale."),
-            (scale**2 * (4 - channels), "How many colours has the picture?"))
+    return (
+        {"scale": scale, "kind": {1: "gray", 3: "RGB"}[channels]},
+        last,
+        (channels * scale, "Both axes grow by the scale."),
+        (scale**2 * (4 - channels), "How many colours has the picture?"),
+    )
 
 
-@asks("06.b", "One network works on the low-resolution picture and enlarges at its end. Another enlarges first by {scale} and then runs "
-      "the same convolutions. How many times as many multiply-accumulates does it need?",
-      "A convolution costs its weights times the number of pixels.",
-      "How many pixels has the large picture for each pixel of the small one?",
-      "scale²; in code: `macs(genotype, width, h * scale, w * scale) / macs(genotype, width, h, w)`.")
+@asks(
+    "06.b",
+    "One network works on the low-resolution picture and enlarges at its end. Another enlarges first by {scale} and then runs "
+    "the same convolutions. How many times as many multiply-accumulates does it need?",
+    "A convolution costs its weights times the number of pixels.",
+    "How many pixels has the large picture for each pixel of the small one?",
+    "scale²; in code: `macs(genotype, width, h * scale, w * scale) / macs(genotype, width, h, w)`.",
+)
 def first_or_last(rng):
     scale, h, w = rng.choice([2, 3, 4]), 48, 64
     g = network(rng, scale)
@@ -40,11 +52,14 @@ def first_or_last(rng):
     return {"scale": scale}, ratio, (scale, "Both axes grow.")
 
 
-@asks("06.c", "A picture of {height} x {breadth} pixels is measured under `sr-bicubic` at x{scale}: it is cut to multiples of the scale "
-      "at the bottom and right, and at the end {scale} pixels are left out at each border. How many pixels count?",
-      "First the multiples of {scale}: how many pixels are cut off?",
-      "Then a border of {scale} on all four sides.",
-      "(H - 2 scale)(W - 2 scale), where H and W are multiples of the scale.")
+@asks(
+    "06.c",
+    "A picture of {height} x {breadth} pixels is measured under `sr-bicubic` at x{scale}: it is cut to multiples of the scale "
+    "at the bottom and right, and at the end {scale} pixels are left out at each border. How many pixels count?",
+    "First the multiples of {scale}: how many pixels are cut off?",
+    "Then a border of {scale} on all four sides.",
+    "(H - 2 scale)(W - 2 scale), where H and W are multiples of the scale.",
+)
 def counted(rng):
     scale, h, w = rng.choice([2, 3, 4]), rng.randrange(41, 80), rng.randrange(41, 80)
     whole = crop_to_multiple(np.zeros((h, w)), scale)
@@ -52,28 +67,50 @@ def counted(rng):
     one_wrong[h // 2, w // 2] = 1  # its squared error, 1, is shared by all pixels that count
     value, _ = protocol("sr-bicubic").measure(one_wrong, whole, scale)
     n = round(10 ** (value / 10))
-    return ({"height": h, "breadth": w, "scale": scale}, n, (whole.size, "The border is missing."),
-            ((whole.shape[0] - scale) * (whole.shape[1] - scale), "There is a border on both sides of each axis."))
+    return (
+        {"height": h, "breadth": w, "scale": scale},
+        n,
+        (whole.size, "The border is missing."),
+        (
+            (whole.shape[0] - scale) * (whole.shape[1] - scale),
+            "There is a border on both sides of each axis.",
+        ),
+    )
 
 
-@asks("06.d", "The bicubic skip alone has the MSE {skip}; skip and network together have {both}. How many dB does the network add?",
-      "Compute both PSNRs.",
-      "A difference of logarithms is the logarithm of the ratio: the peak cancels.",
-      "10 log10({skip} / {both}). All that the skip gives is no merit of the search.", within=0.02)
+@asks(
+    "06.d",
+    "The bicubic skip alone has the MSE {skip}; skip and network together have {both}. How many dB does the network add?",
+    "Compute both PSNRs.",
+    "A difference of logarithms is the logarithm of the ratio: the peak cancels.",
+    "10 log10({skip} / {both}). All that the skip gives is no merit of the search.",
+    within=0.02,
+)
 def added(rng):
     skip = rng.choice([0.002, 0.003, 0.004])
     both = round(skip * rng.choice([0.7, 0.75, 0.8, 0.85, 0.9]), 6)
-    return ({"skip": skip, "both": both}, of_mse(both) - of_mse(skip), (of_mse(both), "That is the whole PSNR; the skip has most of it."),
-            (of_mse(skip) - of_mse(both), "A smaller error is a larger PSNR."))
+    return (
+        {"skip": skip, "both": both},
+        of_mse(both) - of_mse(skip),
+        (of_mse(both), "That is the whole PSNR; the skip has most of it."),
+        (of_mse(skip) - of_mse(both), "A smaller error is a larger PSNR."),
+    )
 
 
-@asks("06.e", "In a x{scale} network that enlarges at its end, an output pixel depends on {radius} low-resolution pixels to each side. "
-      "How many pixels wide is that field on the large picture?",
-      "First the width of the field in low-resolution pixels.",
-      "2 radius + 1 low-resolution pixels, each {scale} pixels wide on the large picture.",
-      "In code: `scale * (2 * receptive_radius(genotype) + 1)`.")
+@asks(
+    "06.e",
+    "In a x{scale} network that enlarges at its end, an output pixel depends on {radius} low-resolution pixels to each side. "
+    "How many pixels wide is that field on the large picture?",
+    "First the width of the field in low-resolution pixels.",
+    "2 radius + 1 low-resolution pixels, each {scale} pixels wide on the large picture.",
+    "In code: `scale * (2 * receptive_radius(genotype) + 1)`.",
+)
 def field(rng):
     scale = rng.choice([2, 3, 4])
     r = receptive_radius(network(rng, scale))
-    return ({"scale": scale, "radius": r}, scale * (2 * r + 1), (2 * r + 1, "Those are low-resolution pixels."),
-            (2 * r * scale + 1, "The pixel in the middle is a low-resolution pixel too."))
+    return (
+        {"scale": scale, "radius": r},
+        scale * (2 * r + 1),
+        (2 * r + 1, "Those are low-resolution pixels."),
+        (2 * r * scale + 1, "The pixel in the middle is a low-resolution pixel too."),
+    )

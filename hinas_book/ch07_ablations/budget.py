@@ -15,18 +15,43 @@ def design(setting: Setting) -> Design:
     found = yield [setting.search(seed) for seed in seeds]
     steps, rows, used = preset(setting.base).train.iterations, [], list(found)
     for times in TIMES:
-        jobs = {(residual, seed): setting.train(found[seed]["genotype"], seed, residual=residual, iterations=times * steps)
-                for seed in seeds for residual in (True, False)}
+        jobs = {
+            (residual, seed): setting.train(
+                found[seed]["genotype"], seed, residual=residual, iterations=times * steps
+            )
+            for seed in seeds
+            for residual in (True, False)
+        }
         trained = dict(zip(jobs, (yield list(jobs.values()))))
-        rows += [net_row("residual on" if r else "residual off", s, row, times=times, iterations=times * steps)
-                 for (r, s), row in trained.items()]
+        rows += [
+            net_row(
+                "residual on" if r else "residual off",
+                s,
+                row,
+                times=times,
+                iterations=times * steps,
+            )
+            for (r, s), row in trained.items()
+        ]
         used += trained.values()
     along = []
     for times in TIMES:
-        gaps = paired_by_seed([r for r in rows if r["times"] == times], "residual on", "residual off")
+        gaps = paired_by_seed(
+            [r for r in rows if r["times"] == times], "residual on", "residual off"
+        )
         contrast = paired(gaps)
-        along.append({"times": times, "iterations": times * steps, "differences": gaps, "mean": contrast.mean, "low": contrast.low,
-                      "high": contrast.high, "p": contrast.p, "n": contrast.n})
+        along.append(
+            {
+                "times": times,
+                "iterations": times * steps,
+                "differences": gaps,
+                "mean": contrast.mean,
+                "low": contrast.low,
+                "high": contrast.high,
+                "p": contrast.p,
+                "n": contrast.n,
+            }
+        )
     return report("budget", setting, rows, used, along=along)
 
 

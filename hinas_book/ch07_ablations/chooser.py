@@ -31,13 +31,29 @@ def plot_choices(some: Sequence[Choice], *, ax: Axes, size: float, at: int | Non
     Intervals that leave out 0 are coloured. One seed has no interval, so its choices are dots alone.
     """
     means = np.array([c.contrast.mean for c in some])
-    colours = [style.FAINT if not c.contrast.resolved else style.ALPHA if c.contrast.mean > 0 else style.BETA for c in some]
+    colours = [
+        style.FAINT
+        if not c.contrast.resolved
+        else style.ALPHA
+        if c.contrast.mean > 0
+        else style.BETA
+        for c in some
+    ]
     rows = np.arange(len(some))
-    ax.hlines(rows, [c.contrast.low for c in some], [c.contrast.high for c in some], color=colours, lw=1.2)
+    ax.hlines(
+        rows, [c.contrast.low for c in some], [c.contrast.high for c in some], color=colours, lw=1.2
+    )
     ax.scatter(means, rows, s=14, c=colours, zorder=3)
     if at is not None:
         chosen = some[at].contrast
-        ax.plot([chosen.low, chosen.high], [at, at], color=style.INK, lw=3, solid_capstyle="butt", zorder=4)
+        ax.plot(
+            [chosen.low, chosen.high],
+            [at, at],
+            color=style.INK,
+            lw=3,
+            solid_capstyle="butt",
+            zorder=4,
+        )
         ax.plot(chosen.mean, at, "o", color=style.INK, ms=7, zorder=5)
     ax.axvline(0, color=style.INK, lw=0.8)
     for edge in (-size, size):
@@ -50,8 +66,10 @@ def plot_choices(some: Sequence[Choice], *, ax: Axes, size: float, at: int | Non
 def title(differences: Sequence[float], n: int, size: float) -> str:
     """What the choices of n seeds announce."""
     a = announced(differences, n, size)
-    return (f"n = {n}: {a.choices} stud{'y' if a.choices == 1 else 'ies'}\ngain ≥ {size:g}: {a.gain:.0%}, loss: {a.loss:.0%}\n"
-            f"other sign: {a.turned:.0%}, resolved: {a.resolved:.0%}")
+    return (
+        f"n = {n}: {a.choices} stud{'y' if a.choices == 1 else 'ies'}\ngain ≥ {size:g}: {a.gain:.0%}, loss: {a.loss:.0%}\n"
+        f"other sign: {a.turned:.0%}, resolved: {a.resolved:.0%}"
+    )
 
 
 def window(differences: Sequence[float]) -> tuple[float, float]:
@@ -60,7 +78,9 @@ def window(differences: Sequence[float]) -> tuple[float, float]:
     return low - 0.35 * (high - low), high + 0.35 * (high - low)
 
 
-def figure_choices(differences: Sequence[float], n: int, at: int | None = None, size: float = 0.03) -> Figure:
+def figure_choices(
+    differences: Sequence[float], n: int, at: int | None = None, size: float = 0.03
+) -> Figure:
     """The seeds (those of choice ``at`` filled) above all choices of ``n`` of them. Figure-level."""
     some = choices(differences, n)
     figure = Figure(figsize=(9, 4.6), layout="constrained")
@@ -68,14 +88,32 @@ def figure_choices(differences: Sequence[float], n: int, at: int | None = None, 
     chosen = set(some[at].at) if at is not None else set(range(len(differences)))
     for rank, i in enumerate(np.argsort(differences)):
         d = differences[i]
-        top.plot(d, 0, "o", color=style.INK, ms=8, markerfacecolor=style.INK if i in chosen else style.PAPER)
-        top.annotate(f"{i}", (d, 0), xytext=(0, 8 + 9 * (rank % 2)), textcoords="offset points", fontsize=8, ha="center")
+        top.plot(
+            d,
+            0,
+            "o",
+            color=style.INK,
+            ms=8,
+            markerfacecolor=style.INK if i in chosen else style.PAPER,
+        )
+        top.annotate(
+            f"{i}",
+            (d, 0),
+            xytext=(0, 8 + 9 * (rank % 2)),
+            textcoords="offset points",
+            fontsize=8,
+            ha="center",
+        )
     top.axvline(0, color=style.INK, lw=0.8)
     top.axis("off")
     top.set(ylim=(-0.5, 1))
     plot_choices(some, ax=below, size=size, at=at).set_xlim(*window(differences))
     heading = title(differences, n, size).replace("\n", " | ")
-    top.set_title(heading + (f"\n{sentence(some[at], len(some), at + 1)}" if at is not None else ""), loc="left", fontsize=10)
+    top.set_title(
+        heading + (f"\n{sentence(some[at], len(some), at + 1)}" if at is not None else ""),
+        loc="left",
+        fontsize=10,
+    )
     return figure
 
 
@@ -122,7 +160,9 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
         key = which.value, seeds.value, study.value
         if key not in pictures:
             with style.theme():
-                pictures[key] = style.png(figure_choices(contrasts[which.value], seeds.value, study.value - 1, size))
+                pictures[key] = style.png(
+                    figure_choices(contrasts[which.value], seeds.value, study.value - 1, size)
+                )
         picture.value = pictures[key]
 
     which.observe(resize, names="value")

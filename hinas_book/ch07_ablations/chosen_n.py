@@ -34,8 +34,13 @@ def choices(differences: Sequence[float], n: int) -> list[Choice]:
     if not 1 <= n <= len(differences):
         raise ValueError(f"n = {n}: the record has 1 to {len(differences)} seeds")
     if comb(len(differences), n) > MOST:
-        raise ValueError(f"n = {n} of {len(differences)}: {comb(len(differences), n):,} choices, more than {MOST:,}")
-    some = [Choice(at, paired([differences[i] for i in at])) for at in combinations(range(len(differences)), n)]
+        raise ValueError(
+            f"n = {n} of {len(differences)}: {comb(len(differences), n):,} choices, more than {MOST:,}"
+        )
+    some = [
+        Choice(at, paired([differences[i] for i in at]))
+        for at in combinations(range(len(differences)), n)
+    ]
     return sorted(some, key=lambda c: c.contrast.mean)
 
 
@@ -64,15 +69,25 @@ def announced(differences: Sequence[float], n: int, size: float) -> Announced:
     some = [c.contrast for c in choices(differences, n)]
     sign = np.sign(np.mean(differences))
     share = lambda hits: sum(hits) / len(some)  # noqa: E731
-    return Announced(n, len(some), share(c.mean >= size for c in some), share(c.mean <= -size for c in some),
-                     share(np.sign(c.mean) == -sign != 0 for c in some), share(c.resolved for c in some), some[0].mean, some[-1].mean)
+    return Announced(
+        n,
+        len(some),
+        share(c.mean >= size for c in some),
+        share(c.mean <= -size for c in some),
+        share(np.sign(c.mean) == -sign != 0 for c in some),
+        share(c.resolved for c in some),
+        some[0].mean,
+        some[-1].mean,
+    )
 
 
 def by_chance(sd: float, n: int, size: float) -> float:
     """With no effect at all and normal differences of standard deviation ``sd``: the chance that the mean of ``n`` pairs is ``size`` or
     more away from 0."""
     if sd <= 0 or size < 0 or n < 1:
-        raise ValueError(f"sd = {sd}, size = {size}, n = {n}: sd must be above 0, size not below 0, n at least 1")
+        raise ValueError(
+            f"sd = {sd}, size = {size}, n = {n}: sd must be above 0, size not below 0, n at least 1"
+        )
     return float(2 * stats.norm.sf(size * sqrt(n) / sd))
 
 
@@ -97,7 +112,13 @@ def plan(differences: Sequence[float], size: float) -> Plan:
     n, sd = len(differences), float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
     if sd == 0:
         raise ValueError(f"{n} equal differences: no spread to plan with")
-    return Plan(sd, n, detectable(sd, n), pairs_needed(sd, size), {k: by_chance(sd, k, size) for k in sorted({1, 3, n})})
+    return Plan(
+        sd,
+        n,
+        detectable(sd, n),
+        pairs_needed(sd, size),
+        {k: by_chance(sd, k, size) for k in sorted({1, 3, n})},
+    )
 
 
 def tost_interval(differences: Sequence[float]) -> tuple[float, float]:

@@ -24,10 +24,12 @@ from hinas_lab.draw import style
 
 def themed(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     """A figure function in the house style."""
+
     @wraps(draw)
     def drawn(*args, **kwargs) -> Figure:
         with style.theme():
             return draw(*args, **kwargs)
+
     return drawn
 
 
@@ -47,7 +49,13 @@ def plot_arms(arms: Mapping[str, Sequence[float]], *, ax: Axes, what: str = "PSN
     return ax
 
 
-def plot_effects(rows: Sequence[tuple[str, Sequence[float]]], *, ax: Axes, least: float, unit: str = "dB, 95 % interval") -> Axes:
+def plot_effects(
+    rows: Sequence[tuple[str, Sequence[float]]],
+    *,
+    ax: Axes,
+    least: float,
+    unit: str = "dB, 95 % interval",
+) -> Axes:
     """A forest plot of (label, per-seed differences) with the seeds as small dots below each interval; gray band: too small to matter."""
     ax.axvspan(-least, least, color=BAND, lw=0, zorder=0)
     plot_forest([(label, paired(d)) for label, d in rows], ax=ax, unit=unit)
@@ -73,9 +81,16 @@ def figure_factors(record: dict) -> Figure:
         left, right = row.subfigures(1, 2, width_ratios=(5, 6))
         rows = [r for r in record["rows"] if r["task"] == task]
         arms = [f"lwas {a}, residual {b}" for b in ("off", "on") for a in ("off", "on")]
-        plot_arms(by_arm(rows, arms=arms), ax=left.subplots()).set_title(f"{TASKS[task]}: every seed", loc="left")
+        plot_arms(by_arm(rows, arms=arms), ax=left.subplots()).set_title(
+            f"{TASKS[task]}: every seed", loc="left"
+        )
         for ax, factor in zip(right.subplots(2, 1), ("lwas", "residual")):
-            plot_effects(effects(record, factor, task), ax=ax, least=record["claims"][f"{factor}-{task}"]["least"], unit="dB, on - off")
+            plot_effects(
+                effects(record, factor, task),
+                ax=ax,
+                least=record["claims"][f"{factor}-{task}"]["least"],
+                unit="dB, on - off",
+            )
     return figure
 
 
@@ -83,15 +98,37 @@ def plot_planning(differences: Sequence[float], size: float, *, ax: Axes) -> Axe
     """Against the number of pairs: the chance that ``size`` is found when it is true, and that it is seen when nothing is true."""
     p = plan(differences, size)
     pairs = np.arange(1, max(30, 2 * p.n, min(300, p.needed * 5 // 4)) + 1)
-    ax.plot(pairs[1:], [power(p.sd, size, n) for n in pairs[1:]], color=style.BEST, lw=2,
-            label=f"{size:g} dB is true: chance that it is found")
-    ax.plot(pairs, [by_chance(p.sd, n, size) for n in pairs], color=style.ALPHA, lw=2,
-            label=f"nothing is true: chance of a mean beyond ± {size:g} dB")
+    ax.plot(
+        pairs[1:],
+        [power(p.sd, size, n) for n in pairs[1:]],
+        color=style.BEST,
+        lw=2,
+        label=f"{size:g} dB is true: chance that it is found",
+    )
+    ax.plot(
+        pairs,
+        [by_chance(p.sd, n, size) for n in pairs],
+        color=style.ALPHA,
+        lw=2,
+        label=f"nothing is true: chance of a mean beyond ± {size:g} dB",
+    )
     ax.axhline(0.8, color=style.INK, lw=0.8, ls="--")
     ax.axvline(p.n, color=style.FAINT, lw=0.8)
-    ax.annotate(f"this record: n = {p.n}", (p.n, 0.93), xytext=(4, 0), textcoords="offset points", fontsize=9)
-    ax.set(xlabel=f"pairs of seeds (sd of a difference {p.sd:.3f} dB)", ylabel="chance", ylim=(0, 1), xlim=(0, pairs[-1]),
-           yticks=np.linspace(0, 1, 6), yticklabels=[f"{y:.0%}" for y in np.linspace(0, 1, 6)])
+    ax.annotate(
+        f"this record: n = {p.n}",
+        (p.n, 0.93),
+        xytext=(4, 0),
+        textcoords="offset points",
+        fontsize=9,
+    )
+    ax.set(
+        xlabel=f"pairs of seeds (sd of a difference {p.sd:.3f} dB)",
+        ylabel="chance",
+        ylim=(0, 1),
+        xlim=(0, pairs[-1]),
+        yticks=np.linspace(0, 1, 6),
+        yticklabels=[f"{y:.0%}" for y in np.linspace(0, 1, 6)],
+    )
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return ax
 
@@ -103,8 +140,15 @@ def figure_planning(differences: Sequence[float], size: float) -> Figure:
     return figure
 
 
-def plot_intervals(x: Sequence[float], each: Sequence[Sequence[float]], *, ax: Axes, unit: str = "dB", least: float = 0.0,
-                   better: int = 1) -> Axes:
+def plot_intervals(
+    x: Sequence[float],
+    each: Sequence[Sequence[float]],
+    *,
+    ax: Axes,
+    unit: str = "dB",
+    least: float = 0.0,
+    better: int = 1,
+) -> Axes:
     """Per-seed differences at each ``x`` as small dots, joined by seed; means with 95 % intervals, filled where they leave out 0, orange
     where that is ``better`` (+1: above 0). A pair far from all others is left to a note: it would hide the rest."""
     across, near = np.arange(len(x)), [0.0]
@@ -114,15 +158,35 @@ def plot_intervals(x: Sequence[float], each: Sequence[Sequence[float]], *, ax: A
         ax.plot(across + 0.12, np.array(each), "o-", color=style.FAINT, ms=2.6, lw=0.6, alpha=0.8)
     for at, d in zip(across, each):
         c, off = paired(d), stray(d)
-        colour = style.FAINT if not c.resolved else style.ALPHA if c.mean * better > 0 else style.BETA
-        ax.plot([at, at], [c.low, c.high], color=colour, lw=2.4 if c.resolved else 1.2, solid_capstyle="butt")
-        ax.plot(at, c.mean, "o", color=colour, ms=6, markerfacecolor=colour if c.resolved else style.PAPER)
+        colour = (
+            style.FAINT if not c.resolved else style.ALPHA if c.mean * better > 0 else style.BETA
+        )
+        ax.plot(
+            [at, at],
+            [c.low, c.high],
+            color=colour,
+            lw=2.4 if c.resolved else 1.2,
+            solid_capstyle="butt",
+        )
+        ax.plot(
+            at,
+            c.mean,
+            "o",
+            color=colour,
+            ms=6,
+            markerfacecolor=colour if c.resolved else style.PAPER,
+        )
         if off is None:
             near += [*d, c.low, c.high]
         else:
             near += np.delete(d, off).tolist()
-            ax.annotate(f"off the axis:\nseed {off}, {d[off]:+.3g}", (at - 0.06, 0.04), ha="right", fontsize=8,
-                        xycoords=("data", "axes fraction"))
+            ax.annotate(
+                f"off the axis:\nseed {off}, {d[off]:+.3g}",
+                (at - 0.06, 0.04),
+                ha="right",
+                fontsize=8,
+                xycoords=("data", "axes fraction"),
+            )
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.set(xticks=across, xticklabels=[f"{v:g}" for v in x], ylabel=unit, xlim=(-0.5, len(x) - 0.5))
     low, high = np.nanmin(near), np.nanmax(near)
@@ -137,15 +201,34 @@ def figure_budget(record: dict) -> Figure:
     left, right = figure.subplots(1, 2)
     points = record["along"]
     for arm, colour in (("residual off", style.BETA), ("residual on", style.ALPHA)):
-        each = [by_arm([r for r in record["rows"] if r["times"] == p["times"]])[arm] for p in points]
+        each = [
+            by_arm([r for r in record["rows"] if r["times"] == p["times"]])[arm] for p in points
+        ]
         x = [p["iterations"] for p in points]
         left.plot(x, [np.mean(v) for v in each], "-", color=colour, lw=1.6, label=arm)
-        left.plot(np.repeat(x, [len(v) for v in each]), np.concatenate(each), "o", color=colour, ms=3.5, alpha=0.6)
-    left.set(xscale="log", xlabel="training iterations", ylabel="PSNR, dB", title="every net, and the mean")
+        left.plot(
+            np.repeat(x, [len(v) for v in each]),
+            np.concatenate(each),
+            "o",
+            color=colour,
+            ms=3.5,
+            alpha=0.6,
+        )
+    left.set(
+        xscale="log",
+        xlabel="training iterations",
+        ylabel="PSNR, dB",
+        title="every net, and the mean",
+    )
     left.set_xticks(x, [f"{v:,}" for v in x])
     left.minorticks_off()
     left.legend(loc="best")
-    plot_intervals([p["iterations"] for p in points], [p["differences"] for p in points], ax=right, unit="residual on - off, dB")
+    plot_intervals(
+        [p["iterations"] for p in points],
+        [p["differences"] for p in points],
+        ax=right,
+        unit="residual on - off, dB",
+    )
     right.set(xlabel="training iterations", title="the effect, 95 % interval")
     return figure
 
@@ -155,21 +238,39 @@ def figure_loss(record: dict) -> Figure:
     """Study ``loss``: each metric against lambda, as difference to the same net with the same seed trained without the SSIM term."""
     tasks = list(dict.fromkeys(r["task"] for r in record["rows"]))
     figure = Figure(figsize=(11, 2.9 * len(tasks)), layout="constrained")
-    least = {"psnr": record["claims"]["loss-psnr"]["least"], "ssim": record["claims"]["loss-ssim"]["least"]}
+    least = {
+        "psnr": record["claims"]["loss-psnr"]["least"],
+        "ssim": record["claims"]["loss-ssim"]["least"],
+    }
     for line, task in zip(figure.subplots(len(tasks), 3, squeeze=False), tasks):
         mine = [r | {"arm": r["lam"]} for r in record["rows"] if r["task"] == task]
         for ax, metric in zip(line, METRICS):
             arms = by_arm(mine, metric)
             none = np.array(arms.pop(0.0))
-            plot_intervals(list(arms), [(np.array(v) - none).tolist() for v in arms.values()], ax=ax, unit=UNITS[metric][2].strip(),
-                           least=least.get(metric, 0), better=-1 if metric == "gmsd" else 1)
-            ax.set_title(f"{TASKS[task]}: {metric.upper()}{' (less is better)' * (metric == 'gmsd')}", loc="left")
+            plot_intervals(
+                list(arms),
+                [(np.array(v) - none).tolist() for v in arms.values()],
+                ax=ax,
+                unit=UNITS[metric][2].strip(),
+                least=least.get(metric, 0),
+                better=-1 if metric == "gmsd" else 1,
+            )
+            ax.set_title(
+                f"{TASKS[task]}: {metric.upper()}{' (less is better)' * (metric == 'gmsd')}",
+                loc="left",
+            )
             ax.set_xlabel("lambda, against 0")
         line[-1].invert_yaxis()  # up is better in every panel
     return figure
 
 
-def plot_paths(rows: Sequence[Mapping], *, ax: Axes, found: Sequence[tuple[int, ...]] = (), across: str = "parameters") -> Axes:
+def plot_paths(
+    rows: Sequence[Mapping],
+    *,
+    ax: Axes,
+    found: Sequence[tuple[int, ...]] = (),
+    across: str = "parameters",
+) -> Axes:
     """Nets of one genotype's cells on different width paths: mean and seeds, against their parameters or, path by path, in the order of
     ``rows``. Paths that a search ``found`` are larger and say how often; against parameters the best and the worst are named, too."""
     paths = list(dict.fromkeys(tuple(r["path"]) for r in rows))
@@ -179,15 +280,38 @@ def plot_paths(rows: Sequence[Mapping], *, ax: Axes, found: Sequence[tuple[int, 
         times, ends = found.count(path), (max(means, key=means.get), min(means, key=means.get))
         x = of(path, "parameters")[0] / 1000 if across == "parameters" else n
         ax.plot([x] * len(of(path, "psnr")), of(path, "psnr"), "o", color=style.FAINT, ms=2.6)
-        ax.plot(x, means[path], "o", color=style.ALPHA if times else style.BETA, ms=8 if times else 5, zorder=3)
+        ax.plot(
+            x,
+            means[path],
+            "o",
+            color=style.ALPHA if times else style.BETA,
+            ms=8 if times else 5,
+            zorder=3,
+        )
         if times or across == "parameters" and path in ends:
             name = "-".join(map(str, path)) if across == "parameters" else ""
             said, weight = (f"{name} x{times}".strip(), "bold") if times else (name, "normal")
-            ax.annotate(said, (x, means[path]), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=8, fontweight=weight,
-                        zorder=2.5, path_effects=[withStroke(linewidth=2, foreground="white")])
-    ax.set(xlabel="parameters, thousands" if across == "parameters" else "path, few parameters to many", ylabel="PSNR, dB")
+            ax.annotate(
+                said,
+                (x, means[path]),
+                xytext=(0, 7),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
+                fontweight=weight,
+                zorder=2.5,
+                path_effects=[withStroke(linewidth=2, foreground="white")],
+            )
+    ax.set(
+        xlabel="parameters, thousands"
+        if across == "parameters"
+        else "path, few parameters to many",
+        ylabel="PSNR, dB",
+    )
     if across != "parameters":
-        ax.set_xticks(range(len(paths)), ["-".join(map(str, p)) for p in paths], rotation=60, fontsize=8)
+        ax.set_xticks(
+            range(len(paths)), ["-".join(map(str, p)) for p in paths], rotation=60, fontsize=8
+        )
     ax.margins(0.08)
     return ax
 
@@ -200,18 +324,33 @@ def figure_widths(record: dict) -> Figure:
     of = lambda arm: [r for r in record["rows"] if r["arm"] == arm]  # noqa: E731
     found = [tuple(r["path"]) for r in of("ws")]
     order = {tuple(r["path"]): r["parameters"] for r in of("as wide as they come")}
-    for ax, arm, across in ((raw, "as wide as they come", "parameters"), (equal, "equal parameters", "path")):
+    for ax, arm, across in (
+        (raw, "as wide as they come", "parameters"),
+        (equal, "equal parameters", "path"),
+    ):
         rows = sorted(of(arm), key=lambda r: order[tuple(r["path"])])
-        plot_paths(rows, ax=ax, found=found, across=across).set_title(f"all paths, the same cells, {arm}", loc="left")
+        plot_paths(rows, ax=ax, found=found, across=across).set_title(
+            f"all paths, the same cells, {arm}", loc="left"
+        )
     low, high = np.array([ax.get_ylim() for ax in (raw, equal)]).T
     for ax in (raw, equal):
         ax.set_ylim(low.min(), high.max())
     for arm, (colour, mark) in BY_HAND.items():
-        table.plot([r["parameters"] / 1000 for r in of(arm)], [r["psnr"] for r in of(arm)], mark, color=colour, ms=6, alpha=0.8, label=arm)
+        table.plot(
+            [r["parameters"] / 1000 for r in of(arm)],
+            [r["psnr"] for r in of(arm)],
+            mark,
+            color=colour,
+            ms=6,
+            alpha=0.8,
+            label=arm,
+        )
     table.set(xlabel="parameters, thousands", ylabel="PSNR, dB")
     table.set_title("cells searched for each, every seed", loc="left")
     table.legend(loc="best")
-    plot_arms(by_arm(record["rows"], arms=["ws", "ws, cells again", "w40", "wm"]), ax=arms).set_title("the same nets, by seed", loc="left")
+    plot_arms(
+        by_arm(record["rows"], arms=["ws", "ws, cells again", "w40", "wm"]), ax=arms
+    ).set_title("the same nets, by seed", loc="left")
     return figure
 
 
@@ -232,13 +371,19 @@ def figure_sharing(record: dict, printed: Sequence[Printed]) -> Figure:
     rows = [(f"Table {t.table}, {where(t.column)}", t.contrast) for t in mine]
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(len(rows), 2.2))
-    unit, bar = "dB, on - off, 95 % interval (broad bar: 90 %)", {"color": style.BEST, "lw": 7, "alpha": 0.45, "solid_capstyle": "butt"}
+    unit, bar = (
+        "dB, on - off, 95 % interval (broad bar: 90 %)",
+        {"color": style.BEST, "lw": 7, "alpha": 0.45, "solid_capstyle": "butt"},
+    )
     plot_forest(rows, ax=above, unit=unit)
     narrow = [printed_tost_interval(t) for t in mine]
     for y, ends in enumerate(narrow):
         above.plot(ends, [y, y], **bar)
     inside = sum(-margin < low and high < margin for low, high in narrow)
-    above.set_title(f"printed, n = {RUNS}: {inside} of {len(mine)} bars lie in the gray band: ± {margin:g} dB counts as equal", loc="left")
+    above.set_title(
+        f"printed, n = {RUNS}: {inside} of {len(mine)} bars lie in the gray band: ± {margin:g} dB counts as equal",
+        loc="left",
+    )
     plot_effects([("cell sharing", differences)], ax=below, least=margin, unit=unit)
     below.plot(tost_interval(differences), [0, 0], **bar)
     below.set_title(f"here, n = {told['n']}, preset {record['preset']}", loc="left")

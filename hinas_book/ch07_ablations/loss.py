@@ -20,18 +20,30 @@ def design(setting: Setting) -> Design:
         seeds = range(setting.count(claim("loss-ssim").n))
         (found,) = yield [setting.search(0, task)]
         loss = preset(setting.base, task).train.loss
-        jobs = {(lam, seed): setting.train(found["genotype"], seed, loss=replace(loss, lam=lam)) for seed in seeds for lam in lambdas}
+        jobs = {
+            (lam, seed): setting.train(found["genotype"], seed, loss=replace(loss, lam=lam))
+            for seed in seeds
+            for lam in lambdas
+        }
         trained = dict(zip(jobs, (yield list(jobs.values()))))
-        mine = [net_row(f"lambda {lam:g}", seed, row, task=task, lam=lam) for (lam, seed), row in trained.items()]
+        mine = [
+            net_row(f"lambda {lam:g}", seed, row, task=task, lam=lam)
+            for (lam, seed), row in trained.items()
+        ]
         for lam in lambdas[1:]:
             for metric in METRICS:
                 contrast = paired(paired_by_seed(mine, f"lambda {lam:g}", "lambda 0", metric))
                 curves.append({"task": task, "lam": lam, "metric": metric, **vars(contrast)})
         rows += mine
         used += [found, *trained.values()]
-    of = lambda task, metric: paired_by_seed([r for r in rows if r["task"] == task], "lambda 0.6", "lambda 0", metric)  # noqa: E731
-    claims = {"loss-ssim": judged("loss-ssim", of("denoise", "ssim")), "loss-psnr": judged("loss-psnr", of("denoise", "psnr")),
-              "loss-sr-ssim": judged("loss-sr-ssim", of("sr", "ssim"))}
+    of = lambda task, metric: paired_by_seed(
+        [r for r in rows if r["task"] == task], "lambda 0.6", "lambda 0", metric
+    )  # noqa: E731
+    claims = {
+        "loss-ssim": judged("loss-ssim", of("denoise", "ssim")),
+        "loss-psnr": judged("loss-psnr", of("denoise", "psnr")),
+        "loss-sr-ssim": judged("loss-sr-ssim", of("sr", "ssim")),
+    }
     return report("loss", setting, rows, used, claims, against_none=curves)
 
 

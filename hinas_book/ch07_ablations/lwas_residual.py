@@ -4,13 +4,20 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import Setting, judged, net_row, paired_by_seed, report
 from hinas_lab.analysis.campaign import Design
 
-ARMS = {(lwas, residual): f"lwas {'on' if lwas else 'off'}, residual {'on' if residual else 'off'}"
-        for lwas in (True, False) for residual in (True, False)}
+ARMS = {
+    (lwas, residual): f"lwas {'on' if lwas else 'off'}, residual {'on' if residual else 'off'}"
+    for lwas in (True, False)
+    for residual in (True, False)
+}
 
 
 def searches(setting: Setting, task: str, seeds: range) -> dict:
     """(lwas, residual, seed) -> job."""
-    return {(*arm, seed): setting.search(seed, task, space={"lwas": arm[0], "residual": arm[1]}) for seed in seeds for arm in ARMS}
+    return {
+        (*arm, seed): setting.search(seed, task, space={"lwas": arm[0], "residual": arm[1]})
+        for seed in seeds
+        for arm in ARMS
+    }
 
 
 def effect(rows: list[dict], factor: str) -> list[float]:
@@ -24,16 +31,32 @@ def design(setting: Setting) -> Design:
     for task in ("denoise", "sr"):
         jobs = searches(setting, task, range(setting.count(claim(f"lwas-{task}").n)))
         found = dict(zip(jobs, (yield list(jobs.values()))))
-        trainings = {at: setting.train(row["genotype"], at[2], residual=at[1]) for at, row in found.items()}
+        trainings = {
+            at: setting.train(row["genotype"], at[2], residual=at[1]) for at, row in found.items()
+        }
         trained = dict(zip(trainings, (yield list(trainings.values()))))
-        mine = [net_row(ARMS[at[:2]], at[2], row, task=task, lwas=at[0], residual=at[1], skip_share=found[at]["skip_share"],
-                        path=found[at]["path"], genotype=found[at]["genotype"]) for at, row in trained.items()]
+        mine = [
+            net_row(
+                ARMS[at[:2]],
+                at[2],
+                row,
+                task=task,
+                lwas=at[0],
+                residual=at[1],
+                skip_share=found[at]["skip_share"],
+                path=found[at]["path"],
+                genotype=found[at]["genotype"],
+            )
+            for at, row in trained.items()
+        ]
         for factor in ("lwas", "residual"):
             claims[f"{factor}-{task}"] = judged(f"{factor}-{task}", effect(mine, factor))
             other = "residual" if factor == "lwas" else "lwas"
             for value in (True, False):
                 some = [r | {"arm": r[factor]} for r in mine if r[other] == value]
-                simple[f"{factor}-{task}, {other} {'on' if value else 'off'}"] = paired_by_seed(some, True, False)
+                simple[f"{factor}-{task}, {other} {'on' if value else 'off'}"] = paired_by_seed(
+                    some, True, False
+                )
         rows += mine
         used += [*found.values(), *trained.values()]
     return report("lwas-residual", setting, rows, used, claims, simple=simple)

@@ -18,10 +18,20 @@ def one_change(setting: Setting, change: dict, genotype: str | None = None) -> D
     if genotype is None:
         genotype = Path(recorded_run("classroom") / "genotype.json").read_text("utf-8")
     try:
-        jobs = {(arm, seed): setting.train(genotype, seed, **(change if arm == ARMS[1] else {}))
-                for seed in range(setting.count(SEEDS)) for arm in ARMS}
+        jobs = {
+            (arm, seed): setting.train(genotype, seed, **(change if arm == ARMS[1] else {}))
+            for seed in range(setting.count(SEEDS))
+            for arm in ARMS
+        }
     except TypeError as error:
         raise ValueError(f"change = {change}: {error}") from None
     trained = dict(zip(jobs, (yield list(jobs.values()))))
     rows = [net_row(arm, seed, row) for (arm, seed), row in trained.items()]
-    return report("one-change", setting, rows, trained.values(), change=change, differences=paired_by_seed(rows, *reversed(ARMS)))
+    return report(
+        "one-change",
+        setting,
+        rows,
+        trained.values(),
+        change=change,
+        differences=paired_by_seed(rows, *reversed(ARMS)),
+    )

@@ -16,26 +16,59 @@ def design(setting: Setting) -> Design:
 
     registered = claim("sharing-equal")
     seeds = range(setting.count(registered.n))
-    jobs = {(sharing, seed): setting.search(seed, space={"cell_sharing": sharing}) for seed in seeds for sharing in ARMS}
+    jobs = {
+        (sharing, seed): setting.search(seed, space={"cell_sharing": sharing})
+        for seed in seeds
+        for sharing in ARMS
+    }
     found = dict(zip(jobs, (yield list(jobs.values()))))
-    trained = dict(zip(found, (yield [setting.train(row["genotype"], seed) for (_, seed), row in found.items()])))
-    rows = [net_row(ARMS[s], seed, row, genotype=found[s, seed]["genotype"])
-            for (s, seed), row in trained.items()]
+    trained = dict(
+        zip(
+            found,
+            (yield [setting.train(row["genotype"], seed) for (_, seed), row in found.items()]),
+        )
+    )
+    rows = [
+        net_row(ARMS[s], seed, row, genotype=found[s, seed]["genotype"])
+        for (s, seed), row in trained.items()
+    ]
     gaps = paired_by_seed(rows, *ARMS.values())
     claims = {"sharing-equal": judged("sharing-equal", gaps)}
     job = jobs["on", 0]
     # seconds in turn, here and now: searches that ran beside different neighbours tell nothing of time
     with one_thread():
         cost = {c.sharing: asdict(c) for c in measured(job.space, job.search)}
-    cap = cost["off"]["kept"]  # what Eq. 6 keeps at the preset's batch: how many patches does Eq. 5 keep in as much?
+    cap = cost["off"][
+        "kept"
+    ]  # what Eq. 6 keeps at the preset's batch: how many patches does Eq. 5 keep in as much?
     batch, fits = job.search.batch, job.search.batch
-    while next(c.kept for c in predicted(job.space, replace(job.search, batch=fits + 1)) if c.sharing == "on") <= cap:
+    while (
+        next(
+            c.kept
+            for c in predicted(job.space, replace(job.search, batch=fits + 1))
+            if c.sharing == "on"
+        )
+        <= cap
+    ):
         fits += 1
     with one_thread():
-        at_cap = {c.sharing: c.seconds / fits for c in measured(job.space, replace(job.search, batch=fits))}
+        at_cap = {
+            c.sharing: c.seconds / fits
+            for c in measured(job.space, replace(job.search, batch=fits))
+        }
     image = {"on": at_cap["on"], "off": cost["off"]["seconds"] / batch}
-    return report("sharing", setting, rows, [*found.values(), *trained.values()], claims, cost=cost, cost_device="cpu", batch=batch,
-                  batch_at_equal_memory=fits, image_seconds_at_equal_memory=image)
+    return report(
+        "sharing",
+        setting,
+        rows,
+        [*found.values(), *trained.values()],
+        claims,
+        cost=cost,
+        cost_device="cpu",
+        batch=batch,
+        batch_at_equal_memory=fits,
+        image_seconds_at_equal_memory=image,
+    )
 
 
 def findings(record: dict) -> list[str]:

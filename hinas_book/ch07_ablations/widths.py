@@ -16,7 +16,10 @@ from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, legal_paths
 
 SPACE = {"layers": 3}
-BY_HAND = {"w40": {"width_factors": (2.0,), "fixed_path": (0, 0, 0)}, "wm": {"width_factors": (1.0, 2.0, 4.0), "fixed_path": (0, 1, 2)}}
+BY_HAND = {
+    "w40": {"width_factors": (2.0,), "fixed_path": (0, 0, 0)},
+    "wm": {"width_factors": (1.0, 2.0, 4.0), "fixed_path": (0, 1, 2)},
+}
 "cells are searched alone, on these widths: twice W everywhere; W, then twice as wide cell by cell"
 AGAIN = "ws, cells again"
 "the found path, fixed, and its cells searched a second time, as those of w40 and wm are"
@@ -29,7 +32,9 @@ def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
     """``genotype`` with width factors rounded to whole channels, and the base width with which its parameters are nearest to
     ``target``."""
     shape = {name: getattr(train, name) for name in ("stem", "end", "repeats")}
-    whole = lambda w: replace(genotype, width_factors=tuple(round(f * w) / w for f in genotype.width_factors))  # noqa: E731
+    whole = lambda w: replace(
+        genotype, width_factors=tuple(round(f * w) / w for f in genotype.width_factors)
+    )  # noqa: E731
     fits = [w for w in WIDTHS if all(f * w == int(f * w) for f in whole(w).width_factors)]
     best = min(fits, key=lambda w: abs(cost.parameters(whole(w), w, **shape) - target))
     return whole(best), best
@@ -39,10 +44,15 @@ def design(setting: Setting) -> Design:
     seeds = range(setting.count(claim("widths-w40").n))
     jobs = {seed: setting.search(seed, space=SPACE) for seed in seeds}
     searched = dict(zip(jobs, (yield list(jobs.values()))))
-    fixed = {(arm, seed): setting.search(seed, space=SPACE | space) for seed in seeds
-             for arm, space in (BY_HAND | {AGAIN: {"fixed_path": tuple(searched[seed]["path"])}}).items()}
+    fixed = {
+        (arm, seed): setting.search(seed, space=SPACE | space)
+        for seed in seeds
+        for arm, space in (BY_HAND | {AGAIN: {"fixed_path": tuple(searched[seed]["path"])}}).items()
+    }
     cells = dict(zip(fixed, (yield list(fixed.values()))))
-    arms = {("ws", seed): row["genotype"] for seed, row in searched.items()} | {at: row["genotype"] for at, row in cells.items()}
+    arms = {("ws", seed): row["genotype"] for seed, row in searched.items()} | {
+        at: row["genotype"] for at, row in cells.items()
+    }
     nets = dict(zip(arms, (yield [setting.train(g, at[1]) for at, g in arms.items()])))
     # the control: cells of the first search, on every path, as wide as they come and at equal parameters
     first, train = Genotype.from_json(searched[0]["genotype"]), preset(setting.base).train
@@ -53,10 +63,17 @@ def design(setting: Setting) -> Design:
         fitted, width = rescaled(g, train, target)
         for seed in range(min(CONTROL_SEEDS, setting.seeds or CONTROL_SEEDS)):
             control["as wide as they come", path, seed] = setting.train(g.to_json(), seed)
-            control["equal parameters", path, seed] = setting.train(fitted.to_json(), seed, width=width)
+            control["equal parameters", path, seed] = setting.train(
+                fitted.to_json(), seed, width=width
+            )
     trained = dict(zip(control, (yield list(control.values()))))
-    rows = [net_row(arm, seed, row, path=row_path(row), genotype=arms[arm, seed]) for (arm, seed), row in nets.items()]
-    controls = [net_row(arm, seed, row, path=list(path)) for (arm, path, seed), row in trained.items()]
+    rows = [
+        net_row(arm, seed, row, path=row_path(row), genotype=arms[arm, seed])
+        for (arm, seed), row in nets.items()
+    ]
+    controls = [
+        net_row(arm, seed, row, path=list(path)) for (arm, path, seed), row in trained.items()
+    ]
     ranks, tau = {}, {}
     for arm in ("as wide as they come", "equal parameters"):
         mine = [r for r in controls if r["arm"] == arm]
@@ -64,20 +81,38 @@ def design(setting: Setting) -> Design:
         means = {path: sum(of(path, "psnr")) / len(of(path, "psnr")) for path in paths}
         order = sorted(paths, key=means.get, reverse=True)
         ranks[arm] = [1 + order.index(tuple(searched[s]["path"])) for s in seeds]
-        tau[arm] = float(stats.kendalltau(list(means.values()), [of(path, "parameters")[0] for path in paths]).statistic)
-    claims = {f"widths-{arm}": judged(f"widths-{arm}", paired_by_seed(rows, "ws", arm)) | {"note": like_for_like(rows, arm)}
-              for arm in BY_HAND}
+        tau[arm] = float(
+            stats.kendalltau(
+                list(means.values()), [of(path, "parameters")[0] for path in paths]
+            ).statistic
+        )
+    claims = {
+        f"widths-{arm}": judged(f"widths-{arm}", paired_by_seed(rows, "ws", arm))
+        | {"note": like_for_like(rows, arm)}
+        for arm in BY_HAND
+    }
     used = [*searched.values(), *cells.values(), *nets.values(), *trained.values()]
-    return report("widths", setting, rows + controls, used, claims, paths=len(paths), ranks=ranks, tau_parameters=tau,
-                  again=paired_by_seed(rows, "ws", AGAIN))
+    return report(
+        "widths",
+        setting,
+        rows + controls,
+        used,
+        claims,
+        paths=len(paths),
+        ranks=ranks,
+        tau_parameters=tau,
+        again=paired_by_seed(rows, "ws", AGAIN),
+    )
 
 
 def like_for_like(rows: list[dict], arm: str) -> str:
     """Cells of ``arm`` were searched alone on their path; those of ws beside the widths."""
     size = {name: mean(r["parameters"] for r in rows if r["arm"] == name) for name in ("ws", arm)}
     gap = found(paired(paired_by_seed(rows, AGAIN, arm)))
-    return (f"with the cells of ws searched again on the found path, as those of {arm} were: {gap}; "
-            f"mean parameters of ws {size['ws']:,.0f}, of {arm} {size[arm]:,.0f}")
+    return (
+        f"with the cells of ws searched again on the found path, as those of {arm} were: {gap}; "
+        f"mean parameters of ws {size['ws']:,.0f}, of {arm} {size[arm]:,.0f}"
+    )
 
 
 def row_path(row: dict) -> list[int]:

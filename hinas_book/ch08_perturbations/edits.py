@@ -67,7 +67,11 @@ class Perturbed:
         """dB: a net that is no different, trained once, drops by less than this in 95 of 100 cases, up or down. Student's prediction
         interval from the found net's trainings; nan for a single one."""
         n = len(self.null)
-        return float(stats.t.ppf(0.975, n - 1) * self.null.std(ddof=1) * sqrt(1 + 1 / n)) if n > 1 else nan
+        return (
+            float(stats.t.ppf(0.975, n - 1) * self.null.std(ddof=1) * sqrt(1 + 1 / n))
+            if n > 1
+            else nan
+        )
 
 
 @unless_absent
@@ -75,28 +79,47 @@ def read(record: dict, task: str = "denoise") -> Perturbed:
     """What the study's record holds of ``task``, as values. ValueError for a task that was not studied."""
     if task not in record["found"]:
         raise ValueError(f"task {task!r}: this record holds {', '.join(record['found'])}")
-    found, rows = Genotype.from_json(record["found"][task]), [r for r in record["rows"] if r["task"] == task]
+    found, rows = (
+        Genotype.from_json(record["found"][task]),
+        [r for r in record["rows"] if r["task"] == task],
+    )
     mine = sorted((r for r in rows if r["arm"] == "found"), key=lambda r: r["seed"])
     edits = []
     for r in rows:
         if r["arm"] in KINDS:
             genotype = Genotype.from_json(json.dumps(r["genotype"]))
             (what,) = diff(found, genotype)
-            edits.append(Edit(kind=r["arm"], what=what, new=what.rsplit("-> ")[-1].split()[0], drop=r["drop"], shared_drop=r["shared_drop"],
-                              parameters=int(r["parameters"] - mine[0]["parameters"]), genotype=genotype))
+            edits.append(
+                Edit(
+                    kind=r["arm"],
+                    what=what,
+                    new=what.rsplit("-> ")[-1].split()[0],
+                    drop=r["drop"],
+                    shared_drop=r["shared_drop"],
+                    parameters=int(r["parameters"] - mine[0]["parameters"]),
+                    genotype=genotype,
+                )
+            )
     controls: dict[str, dict[int, list[float]]] = {kind: {} for kind in KINDS}
     for r in rows:
         if r["arm"].endswith(" on random"):
             controls[r["arm"].split()[0]].setdefault(r["number"], []).append(r["drop"])
     null = record["null"][task]["mean"] - np.array([r["psnr"] for r in mine])
-    return Perturbed(found=found, null=null, edits=tuple(edits), told=record["told"][task],
-                     controls={k: {i: np.array(d) for i, d in of.items()} for k, of in controls.items()})
+    return Perturbed(
+        found=found,
+        null=null,
+        edits=tuple(edits),
+        told=record["told"][task],
+        controls={k: {i: np.array(d) for i, d in of.items()} for k, of in controls.items()},
+    )
 
 
 def both_worse(q: float, drawn: int = 2) -> float:
     """The chance that two shown edits are both worse when a share ``q`` of all is, ``drawn`` were tried and the two worst are shown."""
     if not 0 <= q <= 1 or drawn < 2:
-        raise ValueError(f"q = {q}, drawn = {drawn}: q is a share from 0 to 1, and at least two are drawn")
+        raise ValueError(
+            f"q = {q}, drawn = {drawn}: q is a share from 0 to 1, and at least two are drawn"
+        )
     return 1 - sum(comb(drawn, k) * q**k * (1 - q) ** (drawn - k) for k in (0, 1))
 
 
@@ -160,7 +183,13 @@ def at_equal_parameters(p: Perturbed) -> Contrast:
         return Contrast(mean=float(y.mean()), low=nan, high=nan, n=len(y))
     line = stats.linregress(x, y)
     half = float(stats.t.ppf(0.975, len(y) - 2) * line.intercept_stderr)
-    return Contrast(mean=float(line.intercept), low=line.intercept - half, high=line.intercept + half, p=float(line.pvalue), n=len(y))
+    return Contrast(
+        mean=float(line.intercept),
+        low=line.intercept - half,
+        high=line.intercept + half,
+        p=float(line.pvalue),
+        n=len(y),
+    )
 
 
 def known(p: Perturbed, chosen) -> list[Edit]:
@@ -178,7 +207,10 @@ def train_edits(p: Perturbed, chosen, base: str, folder: str) -> list[float]:
     from hinas_lab.analysis.jobs import work
 
     setting, found = Setting(base=base), []
-    for what, genotype in [("the found net", p.found), *((e.what, e.genotype) for e in known(p, chosen))]:
+    for what, genotype in [
+        ("the found net", p.found),
+        *((e.what, e.genotype) for e in known(p, chosen)),
+    ]:
         found.append(work(setting.train(genotype.to_json(), 0), folder)["psnr"])
         print(f"preset {base}: {found[-1]:.3f} dB, {found[0] - found[-1]:+.3f} dB dropped: {what}")
     return found

@@ -33,7 +33,11 @@ EDIT_KINDS = {"operation": "R1", "source": "R2", "width": "width"}
 
 def one_edit_away(genotype: Genotype) -> list[tuple[str, str, Genotype]]:
     """(kind, what, genotype) of every operation and every source that can be changed."""
-    return [(what.partition(":")[0], what, g) for what, g in neighbours(genotype) if not what.startswith("width")]
+    return [
+        (what.partition(":")[0], what, g)
+        for what, g in neighbours(genotype)
+        if not what.startswith("width")
+    ]
 
 
 def replaced(genotype: Genotype, what: str) -> str:
@@ -50,15 +54,32 @@ def judged_share(id: str, told: dict, trainings: int) -> dict:
     least, most = share_by_luck(n, trainings)
     low, high = wilson(told["same_seed"], n)
     verdict = "unresolved"
-    if n >= LEAST and min(told["low"], low) > 0.5 and share > most and told["mean_drop"] >= registered.least:
+    if (
+        n >= LEAST
+        and min(told["low"], low) > 0.5
+        and share > most
+        and told["mean_drop"] >= registered.least
+    ):
         verdict = "supported"
     elif n >= LEAST and max(told["high"], high) < 0.5 and share < least:
         verdict = "contradicted"
-    p = max(luck_p(told["worse"], n, trainings), stats.binomtest(told["same_seed"], n).pvalue) if n >= LEAST else nan
-    return {"verdict": verdict, "least": registered.least, "metric": "share of edits that are worse", "mean": share,
-            "low": told["low"], "high": told["high"], "p": p, "n": n,
-            "note": f"noise alone would call {100 * least:.0f} % to {100 * most:.0f} % worse; {told['same_seed']} of {n} are worse than "
-                    "the found net's training with their own seed"}
+    p = (
+        max(luck_p(told["worse"], n, trainings), stats.binomtest(told["same_seed"], n).pvalue)
+        if n >= LEAST
+        else nan
+    )
+    return {
+        "verdict": verdict,
+        "least": registered.least,
+        "metric": "share of edits that are worse",
+        "mean": share,
+        "low": told["low"],
+        "high": told["high"],
+        "p": p,
+        "n": n,
+        "note": f"noise alone would call {100 * least:.0f} % to {100 * most:.0f} % worse; {told['same_seed']} of {n} are worse than "
+        "the found net's training with their own seed",
+    }
 
 
 def design(setting: Setting) -> Design:
@@ -69,8 +90,13 @@ def design(setting: Setting) -> Design:
         rows += [{"task": task, **row} for row in part["rows"]]
         used += part["jobs"]
         if task == claim("local-optimum-r1").task:
-            claims = {f"local-optimum-{k.lower()}": judged_share(f"local-optimum-{k.lower()}", told[task][k], null[task]["n"])
-                      for k in EDIT_KINDS.values() if k in told[task]}
+            claims = {
+                f"local-optimum-{k.lower()}": judged_share(
+                    f"local-optimum-{k.lower()}", told[task][k], null[task]["n"]
+                )
+                for k in EDIT_KINDS.values()
+                if k in told[task]
+            }
     return report("perturb", setting, rows, used, claims, told=told, null=null, found=found)
 
 
@@ -80,7 +106,13 @@ def one_task(setting: Setting, task: str, most: int | None, controls: int) -> De
     (found,) = yield [job]
     net, rng = Genotype.from_json(found["genotype"]), random.Random(DRAWN)
     edits = one_edit_away(net)
-    (shared,) = yield [ScoreJob(base=setting.base, search=job, genotypes=(net.to_json(), *(g.to_json() for _, _, g in edits)))]
+    (shared,) = yield [
+        ScoreJob(
+            base=setting.base,
+            search=job,
+            genotypes=(net.to_json(), *(g.to_json() for _, _, g in edits)),
+        )
+    ]
     chosen = range(len(edits)) if most is None else sorted(rng.sample(range(len(edits)), most))
     seeds = range(max(setting.count(NULL_SEEDS), len(CONTROL_SEEDS)))
     asked = {("null", s): setting.train(net.to_json(), s) for s in seeds}
@@ -93,27 +125,63 @@ def one_task(setting: Setting, task: str, most: int | None, controls: int) -> De
             for n, edit in enumerate(some if len(some) <= few else rng.sample(some, few)):
                 picked[c, kind, n] = edit
         asked |= {("control", c, s): setting.train(other.to_json(), s) for s in CONTROL_SEEDS}
-    asked |= {("control edit", *at): setting.train(g.to_json(), 0) for at, (_, _, g) in picked.items()}
+    asked |= {
+        ("control edit", *at): setting.train(g.to_json(), 0) for at, (_, _, g) in picked.items()
+    }
     trained = dict(zip(asked, (yield list(asked.values()))))
 
     null = [trained["null", s]["psnr"] for s in seeds]
     rows = [net_row("found", s, trained["null", s]) for s in seeds]
     for i in chosen:
         kind, what, g = edits[i]
-        rows.append(net_row(EDIT_KINDS[kind], 0, trained["edit", i], replaced=replaced(net, what),
-                            drop=round(float(np.mean(null)) - trained["edit", i]["psnr"], 5),
-                            shared_drop=round(shared["psnr"][0] - shared["psnr"][1 + i], 5), genotype=json.loads(g.to_json())))
-    before = {c: np.mean([trained["control", c, s]["psnr"] for s in CONTROL_SEEDS]) for c in range(len(others))}
+        rows.append(
+            net_row(
+                EDIT_KINDS[kind],
+                0,
+                trained["edit", i],
+                replaced=replaced(net, what),
+                drop=round(float(np.mean(null)) - trained["edit", i]["psnr"], 5),
+                shared_drop=round(shared["psnr"][0] - shared["psnr"][1 + i], 5),
+                genotype=json.loads(g.to_json()),
+            )
+        )
+    before = {
+        c: np.mean([trained["control", c, s]["psnr"] for s in CONTROL_SEEDS])
+        for c in range(len(others))
+    }
     for at, (kind, what, _) in picked.items():
         row, c = trained["control edit", *at], at[0]
-        rows.append(net_row(f"{EDIT_KINDS[kind]} on random", 0, row, number=c, replaced=replaced(others[c], what),
-                            drop=round(float(before[c]) - row["psnr"], 5)))
-    arms = {arm: [r["drop"] for r in rows if r["arm"] == arm] for kind in EDIT_KINDS.values() for arm in (kind, f"{kind} on random")}
-    arms["R1, a 3x3 convolution replaced"] = [r["drop"] for r in rows if r["arm"] == "R1" and r["replaced"] == "conv_3x3"]
+        rows.append(
+            net_row(
+                f"{EDIT_KINDS[kind]} on random",
+                0,
+                row,
+                number=c,
+                replaced=replaced(others[c], what),
+                drop=round(float(before[c]) - row["psnr"], 5),
+            )
+        )
+    arms = {
+        arm: [r["drop"] for r in rows if r["arm"] == arm]
+        for kind in EDIT_KINDS.values()
+        for arm in (kind, f"{kind} on random")
+    }
+    arms["R1, a 3x3 convolution replaced"] = [
+        r["drop"] for r in rows if r["arm"] == "R1" and r["replaced"] == "conv_3x3"
+    ]
     own = float(np.mean(null)) - null[0]
-    told = {arm: share_worse(drops, 0.0 if "random" in arm else own) for arm, drops in arms.items() if drops}
-    return {"told": told, "found": found["genotype"], "rows": rows,
-            "null": {"mean": float(np.mean(null)), "n": len(null)}, "jobs": [found, shared, *trained.values()]}
+    told = {
+        arm: share_worse(drops, 0.0 if "random" in arm else own)
+        for arm, drops in arms.items()
+        if drops
+    }
+    return {
+        "told": told,
+        "found": found["genotype"],
+        "rows": rows,
+        "null": {"mean": float(np.mean(null)), "n": len(null)},
+        "jobs": [found, shared, *trained.values()],
+    }
 
 
 def findings(record: dict) -> list[str]:

@@ -18,19 +18,28 @@ class TwoEdits:
 
     def __init__(self, perturbed: Perturbed, first: int, second: int):
         self.perturbed, self.pair = perturbed, (first, second)
-        told_two(perturbed, first, second)  # a number that is no edit is refused here, not when it shows itself
+        told_two(
+            perturbed, first, second
+        )  # a number that is no edit is refused here, not when it shows itself
 
     def html(self, first: int, second: int) -> str:
         """Both differences drawn, the outcome in words, and where the two lie among all edits."""
         from base64 import b64encode
 
         p = self.perturbed
-        drawings = "".join(f'<div style="max-width: 48%; min-width: 24em">{self.drawing(i).svg()}</div>' for i in (first, second))
-        words = "".join(f"<p>{escape(line)}</p>" for line in told_two(p, first, second).splitlines())
+        drawings = "".join(
+            f'<div style="max-width: 48%; min-width: 24em">{self.drawing(i).svg()}</div>'
+            for i in (first, second)
+        )
+        words = "".join(
+            f"<p>{escape(line)}</p>" for line in told_two(p, first, second).splitlines()
+        )
         with theme():
             picture = b64encode(png(figure_drops(p, (first, second)), dpi=90)).decode()
-        return (f'{words}<div style="display: flex; flex-wrap: wrap; gap: 1em">{drawings}</div>'
-                f'<img alt="the two among all edits" style="max-width: 100%" src="data:image/png;base64,{picture}">')
+        return (
+            f'{words}<div style="display: flex; flex-wrap: wrap; gap: 1em">{drawings}</div>'
+            f'<img alt="the two among all edits" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+        )
 
     def drawing(self, number: int) -> Drawing:
         """The cell that edit ``number`` changes."""
@@ -40,7 +49,10 @@ class TwoEdits:
         return replace(whole, groups=(whole.groups[1 + layer],))  # the path comes first
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
-        still = {"text/html": self.html(*self.pair), "text/plain": told_two(self.perturbed, *self.pair)}
+        still = {
+            "text/html": self.html(*self.pair),
+            "text/plain": told_two(self.perturbed, *self.pair),
+        }
         try:
             if os.environ.get("HINAS_LIVE") == "0":
                 raise ImportError
@@ -53,11 +65,16 @@ class TwoEdits:
         from ipywidgets import HTML, Dropdown, VBox
 
         names = [(f"{e.kind}  {e.what}", i) for i, e in enumerate(self.perturbed.edits)]
-        lists = [Dropdown(options=names, value=i, description=text, layout={"width": "40em"})
-                 for i, text in zip(self.pair, ("first", "second"))]
+        lists = [
+            Dropdown(options=names, value=i, description=text, layout={"width": "40em"})
+            for i, text in zip(self.pair, ("first", "second"))
+        ]
         page = HTML(self.html(*self.pair))
         for chosen in lists:
-            chosen.observe(lambda _: setattr(page, "value", self.html(*(x.value for x in lists))), names="value")
+            chosen.observe(
+                lambda _: setattr(page, "value", self.html(*(x.value for x in lists))),
+                names="value",
+            )
         return VBox([*lists, page])
 
 

@@ -19,7 +19,11 @@ EAGER = 2.5
 def checkpoints(setting: Setting) -> tuple[int, ...]:
     """Ten epochs (fewer where there are fewer), equally far apart, from the first that V may pick to the last."""
     known = preset(setting.base).search
-    return tuple(sorted({round(e) for e in np.linspace(known.validate_from, TIMES * known.epochs, CHECKPOINTS)}))
+    return tuple(
+        sorted(
+            {round(e) for e in np.linspace(known.validate_from, TIMES * known.epochs, CHECKPOINTS)}
+        )
+    )
 
 
 def design(setting: Setting) -> Design:
@@ -27,8 +31,18 @@ def design(setting: Setting) -> Design:
     first, used = yield from long_searches(setting)
     second, more = yield from long_searches(setting, **eager)
     claims, other = first.pop("claims"), second["claims"]["best-on-v"]
-    claims["best-on-v"]["note"] += f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {found(other)}, {other['note']}"
-    return report("epochs", setting, first.pop("rows"), [*used, *more], claims, **first, eager={"changes": eager, **second})
+    claims["best-on-v"]["note"] += (
+        f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {found(other)}, {other['note']}"
+    )
+    return report(
+        "epochs",
+        setting,
+        first.pop("rows"),
+        [*used, *more],
+        claims,
+        **first,
+        eager={"changes": eager, **second},
+    )
 
 
 def long_searches(setting: Setting, **changes) -> Design:
@@ -36,29 +50,62 @@ def long_searches(setting: Setting, **changes) -> Design:
     seeds, at = range(setting.count(claim("best-on-v").n)), checkpoints(setting)
     last = TIMES * preset(setting.base).search.epochs
     searched = yield [setting.search(seed, epochs=last, at=at, **changes) for seed in seeds]
-    jobs = {(seed, point["epoch"]): setting.train(point["genotype"], seed) for seed, row in zip(seeds, searched) for point in row["at"]}
+    jobs = {
+        (seed, point["epoch"]): setting.train(point["genotype"], seed)
+        for seed, row in zip(seeds, searched)
+        for point in row["at"]
+    }
     picked = {seed: setting.train(row["genotype"], seed) for seed, row in zip(seeds, searched)}
     rows_all = yield [*jobs.values(), *picked.values()]
-    trained, best = dict(zip(jobs, rows_all)), dict(zip(picked, rows_all[len(jobs):]))
+    trained, best = dict(zip(jobs, rows_all)), dict(zip(picked, rows_all[len(jobs) :]))
     rows = []
     for seed, row in zip(seeds, searched):
         soft = row["epochs"]["psnr"]
         for point in row["at"]:
             epoch = point["epoch"]
-            rows.append(net_row("checkpoint", seed, trained[seed, epoch], epoch=epoch, soft=soft[epoch], shared=round(point["shared"], 5),
-                                skip_share=point["skip_share"], genotype=point["genotype"]))
-        rows.append(net_row("best on V", seed, best[seed], epoch=row["best"], soft=soft[row["best"]], skip_share=row["skip_share"],
-                            genotype=row["genotype"]))
+            rows.append(
+                net_row(
+                    "checkpoint",
+                    seed,
+                    trained[seed, epoch],
+                    epoch=epoch,
+                    soft=soft[epoch],
+                    shared=round(point["shared"], 5),
+                    skip_share=point["skip_share"],
+                    genotype=point["genotype"],
+                )
+            )
+        rows.append(
+            net_row(
+                "best on V",
+                seed,
+                best[seed],
+                epoch=row["best"],
+                soft=soft[row["best"]],
+                skip_share=row["skip_share"],
+                genotype=row["genotype"],
+            )
+        )
     across = {}  # per search: how what is known early ranks the checkpoints' trained nets
     for name in ("soft", "shared", "skip_share"):
-        each = [[(r[name], r["psnr"]) for r in rows if r["seed"] == s and r["arm"] == "checkpoint"] for s in seeds]
+        each = [
+            [(r[name], r["psnr"]) for r in rows if r["seed"] == s and r["arm"] == "checkpoint"]
+            for s in seeds
+        ]
         across[name] = [float(stats.kendalltau(*zip(*pairs)).statistic) for pairs in each]
     same = sum(best[s]["key"] == trained[s, last]["key"] for s in seeds)
     skips = [np.mean([row["at"][i]["skip_share"] for row in searched]) for i in (0, -1)]
     judgement = judged("best-on-v", [best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds]) | {
-        "note": f"the same net in {same} of {len(searched)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"}
-    return {"rows": rows, "claims": {"best-on-v": judgement}, "epochs": last, "checkpoints": list(at), "tau": across,
-            "picked": [r["best"] for r in searched]}, [*searched, *rows_all]
+        "note": f"the same net in {same} of {len(searched)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"
+    }
+    return {
+        "rows": rows,
+        "claims": {"best-on-v": judgement},
+        "epochs": last,
+        "checkpoints": list(at),
+        "tau": across,
+        "picked": [r["best"] for r in searched],
+    }, [*searched, *rows_all]
 
 
 def findings(record: dict) -> list[str]:

@@ -63,17 +63,46 @@ def plot_field(field: Field, *, ax: Axes) -> Axes:
     median percentile. Axes-level. The band around the mean of all: 95 of 100 trainings of *one* net in the middle would fall there."""
     rows, order = field.random, np.argsort(field.random.mean(1))
     middle, half = rows.mean(), 1.96 * field.seed_sd
-    ax.axvspan(middle - half, middle + half, color=style.PALE, linewidth=0, zorder=0, label="one net, trained again and again")
+    ax.axvspan(
+        middle - half,
+        middle + half,
+        color=style.PALE,
+        linewidth=0,
+        zorder=0,
+        label="one net, trained again and again",
+    )
     for y, i in enumerate(order[::-1]):
-        ax.plot(rows[i], [y, y], "o-", color=style.FAINT, ms=3.5, lw=1, label="a random net, two trainings" if y == 0 else None)
+        ax.plot(
+            rows[i],
+            [y, y],
+            "o-",
+            color=style.FAINT,
+            ms=3.5,
+            lw=1,
+            label="a random net, two trainings" if y == 0 else None,
+        )
     n, at = len(rows), percentiles(field)
     for step, (name, colour) in enumerate(ARMS.items(), start=1):
         values = getattr(field, name)
-        ax.plot(values, n + 3.4 * step - 1 + 3 * spread_heights(values), "D" if name == "searched" else "s", color=colour, ms=5, alpha=0.85)
+        ax.plot(
+            values,
+            n + 3.4 * step - 1 + 3 * spread_heights(values),
+            "D" if name == "searched" else "s",
+            color=colour,
+            ms=5,
+            alpha=0.85,
+        )
         ax.axhline(n + 3.4 * step - 2.7, color=style.FAINT, lw=0.6)
     ticks = [(n - 1) / 2, n + 2.4, n + 5.8]
-    ax.set(yticks=ticks, ylim=(n + 7.8, -1.2), xlabel="PSNR, dB, of the trained net on the test photographs")
-    names = [f"{len(getattr(field, k))} {NAMES[k]}\nmedian percentile {np.median(at[k]):.0f}" for k in ARMS]
+    ax.set(
+        yticks=ticks,
+        ylim=(n + 7.8, -1.2),
+        xlabel="PSNR, dB, of the trained net on the test photographs",
+    )
+    names = [
+        f"{len(getattr(field, k))} {NAMES[k]}\nmedian percentile {np.median(at[k]):.0f}"
+        for k in ARMS
+    ]
     ax.set_yticklabels([f"{n} random nets", *names])
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -87,17 +116,36 @@ def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
     lines; the whole nets that the seconds of a search and its training buy are a dotted line, ``k`` a ring. Axes-level."""
     ks = np.arange(1, len(field.random) + 1)
     curves = np.array([best_then(field.random, i) for i in ks])
-    for values, ls, name in zip(curves.T, ("--", "-"), ("in the training that picked it", "trained once more")):
+    for values, ls, name in zip(
+        curves.T, ("--", "-"), ("in the training that picked it", "trained once more")
+    ):
         ax.plot(ks, values, color=style.INK, ls=ls, label=f"best of k random nets, {name}")
     for name, colour in ARMS.items():
         values = getattr(field, name)
-        ax.axhline(values.mean(), color=colour, lw=1.6, ls="-" if name == "searched" else "-.",
-                   label=f"mean of {len(values)} {NAMES[name]} nets")
+        ax.axhline(
+            values.mean(),
+            color=colour,
+            lw=1.6,
+            ls="-" if name == "searched" else "-.",
+            label=f"mean of {len(values)} {NAMES[name]} nets",
+        )
     same = equal_cost(field)
     ax.axvline(same, color=style.FRAME, lw=1, ls=":", label=f"k = {same}: search + its training")
-    ax.plot(k, curves[k - 1, 1], "o", ms=12, markerfacecolor="none", markeredgecolor=style.FRAME, markeredgewidth=2)
-    ax.set(xlabel="k, random nets trained", ylabel="PSNR, dB", xlim=(0, len(ks) + 0.7),
-           title=f"k = {k}: {curves[k - 1, 1]:.3f} dB, searched {field.searched.mean() - curves[k - 1, 1]:+.3f}")
+    ax.plot(
+        k,
+        curves[k - 1, 1],
+        "o",
+        ms=12,
+        markerfacecolor="none",
+        markeredgecolor=style.FRAME,
+        markeredgewidth=2,
+    )
+    ax.set(
+        xlabel="k, random nets trained",
+        ylabel="PSNR, dB",
+        xlim=(0, len(ks) + 0.7),
+        title=f"k = {k}: {curves[k - 1, 1]:.3f} dB, searched {field.searched.mean() - curves[k - 1, 1]:+.3f}",
+    )
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax
 
@@ -112,18 +160,32 @@ def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
         ax.plot([value, value], pair, "o-", color=style.BETA, ms=4, lw=1, alpha=0.8)
     tau = taus(field)[name]
     said = f"tau {tau.mean:+.2f}; one training against another {field.retest.mean:+.2f}"
-    unit = {"shared": ", PSNR on V, dB", "untrained": ", PSNR on V, dB", "raw": ", SSIM + PSNR/100 on V"}.get(COLUMNS.get(name), "")
-    ax.set(xlabel=name + unit,
-           ylabel="PSNR when trained, dB", title="the same for every net: no ranking" if np.isnan(tau.mean) else said)
+    unit = {
+        "shared": ", PSNR on V, dB",
+        "untrained": ", PSNR on V, dB",
+        "raw": ", SSIM + PSNR/100 on V",
+    }.get(COLUMNS.get(name), "")
+    ax.set(
+        xlabel=name + unit,
+        ylabel="PSNR when trained, dB",
+        title="the same for every net: no ranking" if np.isnan(tau.mean) else said,
+    )
     return ax
 
 
 @unless_absent
 def figure_taus(field: Field) -> Figure:
     """tau-b of every predictor with its interval, above them what one training says of another. Figure-level."""
-    rows = [("another training of the net", field.retest), *((k, c) for k, c in taus(field).items() if np.isfinite(c.mean))]
+    rows = [
+        ("another training of the net", field.retest),
+        *((k, c) for k, c in taus(field).items() if np.isfinite(c.mean)),
+    ]
     figure = Figure(figsize=(7.5, 0.9 + 0.36 * len(rows)), layout="constrained")
-    ax = plot_forest(rows, ax=figure.subplots(), unit=f"Kendall's tau-b with one training, 95 % interval, {len(field.random)} nets")
+    ax = plot_forest(
+        rows,
+        ax=figure.subplots(),
+        unit=f"Kendall's tau-b with one training, 95 % interval, {len(field.random)} nets",
+    )
     ax.axvline(field.retest.mean, color=style.FAINT, ls="--", lw=1)
     return figure
 
@@ -140,16 +202,33 @@ def figure_paths(record: dict) -> Figure:
             count = Counter(tuple(r[when]) for r in record["rows"] if r["arm"] == norm)
             for y, path in enumerate(paths):
                 wide = is_widest_last(path)
-                ax.barh(y - 0.2 + 0.4 * row, count[path], height=0.36, hatch="///" if wide else None,
-                        facecolor=(style.BETA if wide else style.FAINT) if when == "after" else style.PAPER,
-                        edgecolor=style.PAPER if when == "after" else (style.BETA if wide else style.FAINT))
+                ax.barh(
+                    y - 0.2 + 0.4 * row,
+                    count[path],
+                    height=0.36,
+                    hatch="///" if wide else None,
+                    facecolor=(style.BETA if wide else style.FAINT)
+                    if when == "after"
+                    else style.PAPER,
+                    edgecolor=style.PAPER
+                    if when == "after"
+                    else (style.BETA if wide else style.FAINT),
+                )
         s = record["shares"][norm]
-        ax.set(yticks=range(len(paths)), yticklabels=["-".join(map(str, p)) for p in paths], xlabel=f"searches, of {s['n']}",
-               title=f"{norm} softmax\nlast layer widest: {s['before']} before, {s['hits']} after", xlim=(0, s["n"]),
-               ylim=(len(paths) - 0.4, -0.6))
+        ax.set(
+            yticks=range(len(paths)),
+            yticklabels=["-".join(map(str, p)) for p in paths],
+            xlabel=f"searches, of {s['n']}",
+            title=f"{norm} softmax\nlast layer widest: {s['before']} before, {s['hits']} after",
+            xlim=(0, s["n"]),
+            ylim=(len(paths) - 0.4, -0.6),
+        )
         ax.xaxis.get_major_locator().set_params(integer=True)
     figure.axes[0].set_ylabel("width path")
-    figure.supxlabel("open bar: before the search, filled: after it; hatched: no layer is wider than the last", fontsize=9)
+    figure.supxlabel(
+        "open bar: before the search, filled: after it; hatched: no layer is wider than the last",
+        fontsize=9,
+    )
     return figure
 
 
@@ -168,8 +247,12 @@ def figure_epochs(record: dict) -> Figure:
     thin line is a search, the thick one their mean, a triangle the epoch that V picked. Figure-level."""
     c = checkpoints(record)
     figure = Figure(figsize=(8.8, 5.4), layout="constrained")
-    panels = {"soft": "soft supernet, PSNR on V, dB", "shared": "decoded, supernet's weights, dB", "psnr": "decoded and retrained, dB",
-              "skip_share": "skips among the decoded edges"}
+    panels = {
+        "soft": "soft supernet, PSNR on V, dB",
+        "shared": "decoded, supernet's weights, dB",
+        "psnr": "decoded and retrained, dB",
+        "skip_share": "skips among the decoded edges",
+    }
     for ax, (key, title) in zip(figure.subplots(2, 2, sharex=True).flat, panels.items()):
         for values, picked in zip(c[key], c["picked"]):
             ax.plot(c["epoch"], values[:-1], color=style.BETA, lw=0.8, alpha=0.5)

@@ -35,19 +35,34 @@ class Cost:
     device: str
 
 
-def costs(task: str, scale: int, *, device: str = "cpu", repeats: int = 5, height: int = HEIGHT, width: int = WIDTH,
-          nets: dict[str, nn.Module] | None = None) -> Iterator[Cost]:
+def costs(
+    task: str,
+    scale: int,
+    *,
+    device: str = "cpu",
+    repeats: int = 5,
+    height: int = HEIGHT,
+    width: int = WIDTH,
+    nets: dict[str, nn.Module] | None = None,
+) -> Iterator[Cost]:
     """Ours and the peers, with random weights (time does not depend on them), from the cheapest on. ``nets``: more of ours, named."""
     rows = {name: (net, net.channels, "low") for name, net in ours(task, scale, nets or {}).items()}
-    rows |= {p.name: (p.build(scale), p.channels, p.input) for (_, t), p in PEERS.items() if t == task}
+    rows |= {
+        p.name: (p.build(scale), p.channels, p.input) for (_, t), p in PEERS.items() if t == task
+    }
     prepared = []
     for name, (net, channels, kind) in rows.items():
         count = sum(p.numel() for p in net.parameters())
         net = fold(net) if isinstance(net, Network) else net.eval()
         small = scale if kind == "low" else 1
-        prepared.append((name, net, channels, small, count, _macs(net, channels, small, height, width)))
+        prepared.append(
+            (name, net, channels, small, count, _macs(net, channels, small, height, width))
+        )
     for name, net, channels, small, count, macs in sorted(prepared, key=lambda row: row[5]):
-        net, x = net.to(device), torch.rand(1, channels, height // small, width // small, device=device)
+        net, x = (
+            net.to(device),
+            torch.rand(1, channels, height // small, width // small, device=device),
+        )
         spent = []
         with torch.inference_mode():
             for _ in range(2 + repeats):
@@ -58,18 +73,31 @@ def costs(task: str, scale: int, *, device: str = "cpu", repeats: int = 5, heigh
                 spent.append(time.perf_counter() - start)
         net.cpu()
         low, middle, high = np.quantile(spent[2:], [0.25, 0.5, 0.75])
-        yield Cost(method=name, task=task, scale=scale, parameters=count, macs=macs, seconds=float(middle), spread=float(high - low) / 2,
-                   threads=torch.get_num_threads(), device=device)
+        yield Cost(
+            method=name,
+            task=task,
+            scale=scale,
+            parameters=count,
+            macs=macs,
+            seconds=float(middle),
+            spread=float(high - low) / 2,
+            threads=torch.get_num_threads(),
+            device=device,
+        )
 
 
 def ours(task: str, scale: int, nets: dict[str, nn.Module]) -> dict[str, nn.Module]:
     """A random net of the paper's space at its training width, and what is given."""
     chosen = preset("paper", task, scale)
-    net = Network(sample(chosen.space, random.Random(0)), width=chosen.train.width, stem=chosen.train.stem)
+    net = Network(
+        sample(chosen.space, random.Random(0)), width=chosen.train.width, stem=chosen.train.stem
+    )
     return {"HiNAS space, random net": net, **nets}
 
 
-def _macs(net: nn.Module, channels: int, small: int, height: int, width: int, side: int = 48) -> int:
+def _macs(
+    net: nn.Module, channels: int, small: int, height: int, width: int, side: int = 48
+) -> int:
     """Counted on a small picture: convolutions are linear in pixels."""
     with torch.no_grad():
         few = flops(lambda: net(torch.rand(1, channels, side, side))) // 2

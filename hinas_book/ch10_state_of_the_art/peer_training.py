@@ -111,9 +111,21 @@ def budget_of(run: str | Path, device: str = "cpu") -> Budget:
     if info["channels"] != 1:
         raise ValueError(f"{run}: is a net for colour; the peers trained beside it are for gray")
     if len(levels) > 1:
-        raise ValueError(f"{run}: was trained for {len(levels)} noise levels; the peers are for one")
-    return Budget(Path(run), info["task"], levels[0], info["preset"], info["data"], header["data_hash"],
-                  from_dict(TrainConfig, header["train"]), net, header["residual"], info["parameters"])
+        raise ValueError(
+            f"{run}: was trained for {len(levels)} noise levels; the peers are for one"
+        )
+    return Budget(
+        Path(run),
+        info["task"],
+        levels[0],
+        info["preset"],
+        info["data"],
+        header["data_hash"],
+        from_dict(TrainConfig, header["train"]),
+        net,
+        header["residual"],
+        info["parameters"],
+    )
 
 
 def first_net(p: Peer, scale: int, seed: int) -> nn.Module:
@@ -126,8 +138,13 @@ def first_net(p: Peer, scale: int, seed: int) -> nn.Module:
 def step_seconds(b: Budget, repeats: int = 5, device: str = "cpu") -> tuple[float, float]:
     """Median seconds of one training iteration of ours and of the peer, in turn, after one each that does not count."""
     patches = Patches(load_images(b.data, 1), scale=b.scale, device=device)
-    nets = build_network(b.net.genotype, b.config, b.residual), first_net(b.peer, b.scale, b.config.seed)
-    states = [Training(None, replace(b.config, iterations=repeats + 1), patches, net=net) for net in nets]
+    nets = (
+        build_network(b.net.genotype, b.config, b.residual),
+        first_net(b.peer, b.scale, b.config.seed),
+    )
+    states = [
+        Training(None, replace(b.config, iterations=repeats + 1), patches, net=net) for net in nets
+    ]
     spent: tuple[list[float], ...] = ([], [])
     for _ in range(repeats + 1):
         for state, times in zip(states, spent):
@@ -138,7 +155,9 @@ def step_seconds(b: Budget, repeats: int = 5, device: str = "cpu") -> tuple[floa
     return ours, theirs
 
 
-def fitted(config: TrainConfig, ours: float, theirs: float, budget: str | None = None) -> tuple[TrainConfig, str]:
+def fitted(
+    config: TrainConfig, ours: float, theirs: float, budget: str | None = None
+) -> tuple[TrainConfig, str]:
     """The peer's training, and in words what is equal, from the seconds of one iteration of both. ``budget``: iterations, seconds, or None:
     iterations where these take at most LONGEST. With fewer iterations the learning rate's whole course is shortened, warm-up included."""
     if budget not in (None, "iterations", "seconds"):
@@ -146,15 +165,32 @@ def fitted(config: TrainConfig, ours: float, theirs: float, budget: str | None =
     if budget == "iterations" or budget is None and config.iterations * theirs <= LONGEST:
         return config, "equal iterations"
     share = ours / theirs
-    return replace(config, iterations=max(1, round(config.iterations * share)), warmup=round(config.warmup * share)), "equal seconds"
+    return replace(
+        config,
+        iterations=max(1, round(config.iterations * share)),
+        warmup=round(config.warmup * share),
+    ), "equal seconds"
 
 
 def open_training(b: Budget, folder: Path, config: TrainConfig, device: str = "cpu") -> Run:
     """The peer's training in ``folder``, new or continued. ValueError when the training images are no longer those of ours."""
-    run = open_peer(folder, b.peer.name, lambda: first_net(b.peer, b.scale, b.config.seed), config, task=b.task, scale=b.scale,
-                    channels=1, preset=b.preset, data=b.data, device=device, resume=True)
+    run = open_peer(
+        folder,
+        b.peer.name,
+        lambda: first_net(b.peer, b.scale, b.config.seed),
+        config,
+        task=b.task,
+        scale=b.scale,
+        channels=1,
+        preset=b.preset,
+        data=b.data,
+        device=device,
+        resume=True,
+    )
     if run.header["data_hash"] != b.data_hash:
-        raise ValueError(f"{b.run}: was trained on other images than {b.data} holds now; train it again")
+        raise ValueError(
+            f"{b.run}: was trained on other images than {b.data} holds now; train it again"
+        )
     return run
 
 
@@ -165,7 +201,9 @@ def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
         return config
     header = read_header(folder)
     if header["kind"] != "peer":
-        raise ValueError(f"{folder}: is a {header['kind']} run, not a peer's; choose another folder")
+        raise ValueError(
+            f"{folder}: is a {header['kind']} run, not a peer's; choose another folder"
+        )
     there = from_dict(TrainConfig, header["train"])
     return replace(config, iterations=there.iterations, warmup=there.warmup)
 
@@ -178,28 +216,67 @@ def load_peer(p: Peer, scale: int, folder: str | Path, device: str = "cpu") -> n
     return net.to(device).eval()
 
 
-def rows(b: Budget, trainings: dict[Path, TrainConfig], equal: str, steps: tuple[float, float], device: str = "cpu") -> Iterator[Trained]:
+def rows(
+    b: Budget,
+    trainings: dict[Path, TrainConfig],
+    equal: str,
+    steps: tuple[float, float],
+    device: str = "cpu",
+) -> Iterator[Trained]:
     """Ours, the peer's ``trainings``, then the classical methods, on the built-in test photographs under the task's base protocol."""
-    images, chosen, level = read_images("builtin", "test"), protocol(default_protocol(b.task)), b.level
+    images, chosen, level = (
+        read_images("builtin", "test"),
+        protocol(default_protocol(b.task)),
+        b.level,
+    )
     threads = torch.get_num_threads()
 
     def row(method: str, origin: str, restore: Restore, **more) -> Trained:
         told = mean(list(evaluate(method, restore, images, level, chosen)))
         here = device if origin != "classical" else "cpu"
-        return Trained(method=method, origin=origin, task=b.task, level=level, dataset="builtin", protocol=chosen.name, device=here,
-                       threads=threads, **told, **more)
+        return Trained(
+            method=method,
+            origin=origin,
+            task=b.task,
+            level=level,
+            dataset="builtin",
+            protocol=chosen.name,
+            device=here,
+            threads=threads,
+            **told,
+            **more,
+        )
 
     def training(config: TrainConfig, step: float, run: Path, parameters: int) -> dict:
-        return {"preset": b.preset, "seed": config.seed, "lr": config.lr, "iterations": config.iterations, "step_seconds": step,
-                "train_seconds": config.iterations * step, "spent_seconds": spent_seconds(read_records(run)), "parameters": parameters}
+        return {
+            "preset": b.preset,
+            "seed": config.seed,
+            "lr": config.lr,
+            "iterations": config.iterations,
+            "step_seconds": step,
+            "train_seconds": config.iterations * step,
+            "spent_seconds": spent_seconds(read_records(run)),
+            "parameters": parameters,
+        }
 
-    yield row(f"ours ({b.run.name})", "ours", lambda image: restore_array(b.net, image, clip=False, device=device),
-              **training(b.config, steps[0], b.run, b.parameters))
+    yield row(
+        f"ours ({b.run.name})",
+        "ours",
+        lambda image: restore_array(b.net, image, clip=False, device=device),
+        **training(b.config, steps[0], b.run, b.parameters),
+    )
     for folder, config in trainings.items():
         net = load_peer(b.peer, b.scale, folder, device)
-        whole = lambda image, net=net: restore_array(net, image, tile=max(image.shape), clip=False, device=device)  # noqa: E731
-        yield row(b.peer.name, "peer trained here", whole, budget=equal,
-                  **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())))
+        whole = lambda image, net=net: restore_array(
+            net, image, tile=max(image.shape), clip=False, device=device
+        )  # noqa: E731
+        yield row(
+            b.peer.name,
+            "peer trained here",
+            whole,
+            budget=equal,
+            **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())),
+        )
     for name in CLASSICAL[b.task]:
         if name not in NEEDS or find_spec(NEEDS[name]):
             yield row(name, "classical", classical(name, b.task, level))

@@ -10,13 +10,32 @@ from hinas_lab.cli.common import add_machine_options
 
 
 def add_options(parser):
-    parser.add_argument("--method", default="tv", metavar="NAME|RUN", help="as in evaluate (default: tv)")
-    parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR", help="as in evaluate (default: builtin)")
-    parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
-    parser.add_argument("--scale", type=int, help="upscaling factor of bicubic (default: the run's)")
+    parser.add_argument(
+        "--method", default="tv", metavar="NAME|RUN", help="as in evaluate (default: tv)"
+    )
+    parser.add_argument(
+        "--dataset", default="builtin", metavar="NAME|DIR", help="as in evaluate (default: builtin)"
+    )
+    parser.add_argument(
+        "--sigma",
+        type=float,
+        help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)",
+    )
+    parser.add_argument(
+        "--scale", type=int, help="upscaling factor of bicubic (default: the run's)"
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
-    parser.add_argument("--strides", action="store_true", help="also authors-eval with strides from 64 to 16 (slow: 16 crops a pixel)")
-    parser.add_argument("--run", type=Path, metavar="DIR", help="folder of the study (default: runs/study-protocol-METHOD-DATASET-LEVEL)")
+    parser.add_argument(
+        "--strides",
+        action="store_true",
+        help="also authors-eval with strides from 64 to 16 (slow: 16 crops a pixel)",
+    )
+    parser.add_argument(
+        "--run",
+        type=Path,
+        metavar="DIR",
+        help="folder of the study (default: runs/study-protocol-METHOD-DATASET-LEVEL)",
+    )
     add_machine_options(parser, seed=False)
     parser.set_defaults(interrupted="the same command continues")
 
@@ -41,7 +60,9 @@ def run(args) -> int:
 
     method = method_of(args)
     if method.task == "denoise" and method.channels == 3:
-        raise ValueError(f"{args.method}: is a net for colour; the study's denoising protocols are for gray")
+        raise ValueError(
+            f"{args.method}: is a net for colour; the study's denoising protocols are for gray"
+        )
     if method.task == "sr" and args.strides:
         raise ValueError("--strides: crops are for denoising; leave it out")
     base, rows = BASE[method.task], []
@@ -51,8 +72,10 @@ def run(args) -> int:
         try:
             named_files(method.trained_on, "train")
         except (ValueError, OSError):
-            print(f"hinas-lab: warning: the training data of {args.method} ({method.trained_on}) is not here: leaks are not looked for",
-                  file=sys.stderr)
+            print(
+                f"hinas-lab: warning: the training data of {args.method} ({method.trained_on}) is not here: leaks are not looked for",
+                file=sys.stderr,
+            )
         else:
             refuse_leaks(method.trained_on, args.dataset)
     names = protocols(method.task, STRIDES if args.strides and method.task == "denoise" else ())
@@ -64,13 +87,28 @@ def run(args) -> int:
     tile = max(protocol(name).tile for name in names)
     for name, image in images.items():
         if min(image.shape[:2]) < tile:
-            raise ValueError(f"{name}: image of {image.shape[0]} x {image.shape[1]} pixels is smaller than a crop of {tile}; leave it out")
-    unfinished = Unfinished(folder / ".rows.unfinished", {
-        "hinas_lab": __version__, "method": args.method, **method.stamp, "device": args.device, "level": level, "dataset": args.dataset,
-        "images": digest})
+            raise ValueError(
+                f"{name}: image of {image.shape[0]} x {image.shape[1]} pixels is smaller than a crop of {tile}; leave it out"
+            )
+    unfinished = Unfinished(
+        folder / ".rows.unfinished",
+        {
+            "hinas_lab": __version__,
+            "method": args.method,
+            **method.stamp,
+            "device": args.device,
+            "level": level,
+            "dataset": args.dataset,
+            "images": digest,
+        },
+    )
     restore = method.restore(level)
-    bar = tqdm(measure_under(names, args.method, restore, images, level, unfinished.rows), total=len(names) * len(images),
-               desc="protocols", disable=None)
+    bar = tqdm(
+        measure_under(names, args.method, restore, images, level, unfinished.rows),
+        total=len(names) * len(images),
+        desc="protocols",
+        disable=None,
+    )
     for row in bar:
         unfinished.add(row)
         rows.append(replace(row, restored=None))
@@ -80,18 +118,35 @@ def run(args) -> int:
     print(f"{'protocol':<34}{'PSNR':>7}{'gain':>8}   {'±':<4}{'SSIM':>7}{'gain':>9}  ±")
     print(f"{base:<34}{means[base]['psnr']:>7.3f}{'':>15}{means[base]['ssim']:>7.4f}")
     for g in gaps:
-        print(f"{g.protocol:<34}{means[g.protocol]['psnr']:>7.3f}{g.psnr:>+8.3f} {g.psnr_high - g.psnr:6.3f}"
-              f"{means[g.protocol]['ssim']:>7.4f}{g.ssim:>+9.4f} {g.ssim_high - g.ssim:6.4f}")
+        print(
+            f"{g.protocol:<34}{means[g.protocol]['psnr']:>7.3f}{g.psnr:>+8.3f} {g.psnr_high - g.psnr:6.3f}"
+            f"{means[g.protocol]['ssim']:>7.4f}{g.ssim:>+9.4f} {g.ssim_high - g.ssim:6.4f}"
+        )
     used = f"sigma {level:g}" if method.task == "denoise" else f"x{level}"
-    print(f"{args.method} on {args.dataset}, n = {len(images)}, {used}, device {args.device}\n"
-          f"gain: mean of the paired differences to {base}; ±: half of its 95 % t interval")
+    print(
+        f"{args.method} on {args.dataset}, n = {len(images)}, {used}, device {args.device}\n"
+        f"gain: mean of the paired differences to {base}; ±: half of its 95 % t interval"
+    )
     texts = {n: protocol(n).text for n in names}
-    write_json(folder / "study.json", {
-        "study": "protocol", "method": args.method, "stamp": method.stamp, "dataset": args.dataset, "n": len(images),
-        protocol(base).level: level, "base": base, "env": environment(PROTOCOLS[base].seed, args.device),
-        # no seconds: protocols that differ only in what they compare share a restoration
-        "means": [{"protocol": n, "text": texts[n]} | {k: v for k, v in m.items() if k != "seconds"} for n, m in means.items()],
-        "differences": [asdict(g) for g in gaps]})
+    write_json(
+        folder / "study.json",
+        {
+            "study": "protocol",
+            "method": args.method,
+            "stamp": method.stamp,
+            "dataset": args.dataset,
+            "n": len(images),
+            protocol(base).level: level,
+            "base": base,
+            "env": environment(PROTOCOLS[base].seed, args.device),
+            # no seconds: protocols that differ only in what they compare share a restoration
+            "means": [
+                {"protocol": n, "text": texts[n]} | {k: v for k, v in m.items() if k != "seconds"}
+                for n, m in means.items()
+            ],
+            "differences": [asdict(g) for g in gaps],
+        },
+    )
     write_json(folder / "rows.json", {"rows": [plain(r) for r in rows]})
     unfinished.finish()
     print(f"wrote {folder / 'study.json'} and rows.json")

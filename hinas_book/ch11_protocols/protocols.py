@@ -44,13 +44,23 @@ STRIDES = (64, 56, 48, 40, 32, 24, 16)
 
 def protocols(task: str, strides: tuple[int, ...] = ()) -> list[str]:
     """Names of all protocols the study measures for a task, each once, the base first; ``strides`` adds authors-eval with other strides."""
-    named = [n for n, p in PROTOCOLS.items() if p.task == task and (p.colour != "RGB" or task == "sr")]
+    named = [
+        n for n, p in PROTOCOLS.items() if p.task == task and (p.colour != "RGB" or task == "sr")
+    ]
     swept = [protocol(f"authors-eval + stride={s}").name for s in strides]
-    return list(dict.fromkeys([BASE[task], *named, *(protocol(n).name for _, n in SINGLE[task]), *swept]))
+    return list(
+        dict.fromkeys([BASE[task], *named, *(protocol(n).name for _, n in SINGLE[task]), *swept])
+    )
 
 
-def measure_under(names: list[str], method: str, restore: Restore, images: Mapping[str, np.ndarray], level: float,
-                  done: Mapping[tuple[str, str], Row] | None = None) -> Iterator[Row]:
+def measure_under(
+    names: list[str],
+    method: str,
+    restore: Restore,
+    images: Mapping[str, np.ndarray],
+    level: float,
+    done: Mapping[tuple[str, str], Row] | None = None,
+) -> Iterator[Row]:
     """Rows of every image under every protocol named, image by image. ``done``: (protocol, image) -> rows that are taken as they are.
 
     ``restore`` must give the same output for the same input: protocols that differ only in what they compare share it.
@@ -103,14 +113,37 @@ def differences(rows: list[Row], base: str) -> list[Difference]:
     out = []
     for name, of in values.items():
         if of.keys() != values[base].keys():
-            raise ValueError(f"protocols {name} and {base} were measured on different images: they cannot be paired")
+            raise ValueError(
+                f"protocols {name} and {base} were measured on different images: they cannot be paired"
+            )
         if name != base:
             these, those = (np.array([of_it[i] for i in of]) for of_it in (of, values[base]))
             with np.errstate(invalid="ignore"):
-                gap = np.where(these == those, 0.0, these - those)  # two perfect restorations: both PSNRs are infinite
+                gap = np.where(
+                    these == those, 0.0, these - those
+                )  # two perfect restorations: both PSNRs are infinite
             mean = gap.mean(0)
-            half = stats.t.ppf(0.975, len(gap) - 1) * gap.std(0, ddof=1) / np.sqrt(len(gap)) if len(gap) > 1 else np.full(2, np.inf)
-            (p, s), (p_low, s_low), (p_high, s_high) = mean.tolist(), (mean - half).tolist(), (mean + half).tolist()
-            out.append(Difference(protocol=name, base=base, n=len(gap), psnr=p, psnr_low=p_low, psnr_high=p_high, ssim=s, ssim_low=s_low,
-                                  ssim_high=s_high))
+            half = (
+                stats.t.ppf(0.975, len(gap) - 1) * gap.std(0, ddof=1) / np.sqrt(len(gap))
+                if len(gap) > 1
+                else np.full(2, np.inf)
+            )
+            (p, s), (p_low, s_low), (p_high, s_high) = (
+                mean.tolist(),
+                (mean - half).tolist(),
+                (mean + half).tolist(),
+            )
+            out.append(
+                Difference(
+                    protocol=name,
+                    base=base,
+                    n=len(gap),
+                    psnr=p,
+                    psnr_low=p_low,
+                    psnr_high=p_high,
+                    ssim=s,
+                    ssim_low=s_low,
+                    ssim_high=s_high,
+                )
+            )
     return out

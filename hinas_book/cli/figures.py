@@ -4,11 +4,18 @@ from pathlib import Path
 
 
 def add(commands):
-    parser = commands.add_parser("figures", help="redraw the paper's figures and tables from records",
-                                 description="Nothing is trained. Pictures are photographs of the scikit-image wheel; where the paper's "
-                                             "own data sets are on this machine, they are drawn, too, into DIR/local, which git ignores.")
-    parser.add_argument("ids", nargs="*", metavar="ID", help="fig01 ... fig14, table01 ... table12 (default: all)")
-    parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="folder (default: figures)")
+    parser = commands.add_parser(
+        "figures",
+        help="redraw the paper's figures and tables from records",
+        description="Nothing is trained. Pictures are photographs of the scikit-image wheel; where the paper's "
+        "own data sets are on this machine, they are drawn, too, into DIR/local, which git ignores.",
+    )
+    parser.add_argument(
+        "ids", nargs="*", metavar="ID", help="fig01 ... fig14, table01 ... table12 (default: all)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("figures"), metavar="DIR", help="folder (default: figures)"
+    )
     parser.set_defaults(run_command=run)
 
 
@@ -23,7 +30,11 @@ def run(args) -> int:
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f"--out {args.out}: is a file; name a folder")
     args.out.mkdir(parents=True, exist_ok=True)
-    stamp = {k: v for k, v in environment(0, "cpu").items() if k in ("hinas_lab", "commit", "device", "seed")}
+    stamp = {
+        k: v
+        for k, v in environment(0, "cpu").items()
+        if k in ("hinas_lab", "commit", "device", "seed")
+    }
     figures = paper_figures()
     drawn, start = {}, time.perf_counter()
     for id in ids:
@@ -34,7 +45,9 @@ def run(args) -> int:
             drawn[id] = []
             print(f"{id}  no data here: {error}")
             continue
-        print(f"{id}  {len(drawn[id])} files, {time.perf_counter() - began:.1f} s  {figures[id].title if id in figures else ''}".rstrip())
+        print(
+            f"{id}  {len(drawn[id])} files, {time.perf_counter() - began:.1f} s  {figures[id].title if id in figures else ''}".rstrip()
+        )
         own = args.out / "local"
         if id in figures and figures[id].source.startswith("weights"):
             own.mkdir(exist_ok=True)
@@ -44,7 +57,9 @@ def run(args) -> int:
                 own.rmdir()
     if len(ids) == len(IDS):
         write_atomic(args.out / "index.md", index(drawn, stamp).encode())
-        print(f"{sum(map(bool, drawn.values()))} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {args.out / 'index.md'}")
+        print(
+            f"{sum(map(bool, drawn.values()))} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {args.out / 'index.md'}"
+        )
     return 0
 
 
@@ -62,7 +77,9 @@ def stored(name: str):
 
     def restore(image):
         if image.ndim == 3 and info["channels"] == 1:
-            return np.stack([restore_array(net, c, clip=False) for c in np.moveaxis(image, 2, 0)], axis=2)
+            return np.stack(
+                [restore_array(net, c, clip=False) for c in np.moveaxis(image, 2, 0)], axis=2
+            )
         return restore_array(net, image, clip=False)
 
     return restore

@@ -39,9 +39,7 @@ def add_campaign_options(parser):
         metavar="DIR",
         help="folder of finished jobs, shared by all studies (default: runs/campaign)",
     )
-    option(
-        "--executor", default="process", metavar="WHERE", help=f"{EXECUTORS} (default: process)"
-    )
+    option("--executor", default="process", metavar="WHERE", help=f"{EXECUTORS} (default: process)")
     option("--workers", type=int, default=2, help="processes of one thread each (default: 2)")
     option("--device", default="cpu")
     option("--json", type=Path, metavar="FILE", help="write the record as JSON")
@@ -146,7 +144,9 @@ def _arm_lines(rows: list[dict]) -> list[str]:
     out = [f"{'arm':<38}{'n':>4}{'PSNR dB':>9}{'sd':>7}{'SSIM':>8}{'GMSD':>8}"]
     for name, members in arms.items():
         n = len(members)
-        psnr, ssim, gmsd = (sum(row[key] for row in members) / n for key in ("psnr", "ssim", "gmsd"))
+        psnr, ssim, gmsd = (
+            sum(row[key] for row in members) / n for key in ("psnr", "ssim", "gmsd")
+        )
         sd = (sum((row["psnr"] - psnr) ** 2 for row in members) / max(1, n - 1)) ** 0.5
         out.append(f"{name:<38.38}{n:>4}{psnr:>9.3f}{sd:>7.3f}{ssim:>8.4f}{gmsd:>8.4f}")
     return out

@@ -55,10 +55,14 @@ def claims(path: Path = PATH) -> tuple[Claim, ...]:
             try:
                 values[name] = kinds[name](text)
             except ValueError:
-                raise ValueError(f"{path}, line {n}, column {name}: {text!r} is no number") from None
+                raise ValueError(
+                    f"{path}, line {n}, column {name}: {text!r} is no number"
+                ) from None
         for name, allowed in (("task", TASKS), ("direction", (1, 0, -1))):
             if values[name] not in allowed:
-                raise ValueError(f"{path}, line {n}, column {name}: {values[name]!r} must be one of {', '.join(map(str, allowed))}")
+                raise ValueError(
+                    f"{path}, line {n}, column {name}: {values[name]!r} must be one of {', '.join(map(str, allowed))}"
+                )
         out.append(Claim(**values))
     twice = [c.id for c in out if [d.id for d in out].count(c.id) > 1]
     if twice:
@@ -71,7 +75,10 @@ def claim(id: str) -> Claim:
     known = {c.id: c for c in claims()}
     if id not in known:
         near = get_close_matches(id, known, n=1, cutoff=0.4)
-        raise ValueError(f"claim {id!r}: unknown" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"))
+        raise ValueError(
+            f"claim {id!r}: unknown"
+            + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}")
+        )
     return known[id]
 
 

@@ -14,8 +14,21 @@ def plot_forest(rows: Sequence[tuple[str, Contrast]], *, ax: Axes, unit: str = "
     holds 0 is gray with an open mark: no reader needs the colour."""
     for y, (_, c) in enumerate(rows):
         colour = style.FAINT if not c.resolved else style.ALPHA if c.mean > 0 else style.BETA
-        ax.plot([c.low, c.high], [y, y], color=colour, linewidth=2.4 if c.resolved else 1.2, solid_capstyle="butt")
-        ax.plot(c.mean, y, "o", color=colour, markersize=5, markerfacecolor=colour if c.resolved else style.PAPER)
+        ax.plot(
+            [c.low, c.high],
+            [y, y],
+            color=colour,
+            linewidth=2.4 if c.resolved else 1.2,
+            solid_capstyle="butt",
+        )
+        ax.plot(
+            c.mean,
+            y,
+            "o",
+            color=colour,
+            markersize=5,
+            markerfacecolor=colour if c.resolved else style.PAPER,
+        )
     ax.axvline(0, color=style.INK, linewidth=0.8)
     ax.set(yticks=range(len(rows)), ylim=(len(rows) - 0.4, -0.6), xlabel=unit)
     ax.set_yticklabels([label for label, _ in rows])

@@ -42,8 +42,10 @@ def scale(record: dict) -> str:
     names = ", ".join(record["presets"]) or record["preset"]
     seconds = record["job_seconds"]
     long = f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} seconds"
-    return (f"preset {names}, {record['data']} photographs, protocol {', '.join(record['protocols'])}, device {record['device']}, "
-            f"{record['jobs']} jobs, {long} in all")
+    return (
+        f"preset {names}, {record['data']} photographs, protocol {', '.join(record['protocols'])}, device {record['device']}, "
+        f"{record['jobs']} jobs, {long} in all"
+    )
 
 
 def asked(name: str, *say: Callable[[dict], list[str]]) -> dict | Absent:

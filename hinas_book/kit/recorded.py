@@ -50,8 +50,14 @@ def recorded(name: str) -> dict:
     """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``. ValueError names the known ones, or the command that makes it."""
     known = names()
     if name not in known:
-        make = f"make it with: {command}; or take one of" if (command := made_by(name)) else "must be one of"
-        raise ValueError(f"recorded study {name!r}: {make} {', '.join(known) or 'none'} (in {FOLDER} of a checkout)")
+        make = (
+            f"make it with: {command}; or take one of"
+            if (command := made_by(name))
+            else "must be one of"
+        )
+        raise ValueError(
+            f"recorded study {name!r}: {make} {', '.join(known) or 'none'} (in {FOLDER} of a checkout)"
+        )
     return read_json(FOLDER / f"{name}.json")
 
 
@@ -66,7 +72,9 @@ def registered(study: str) -> dict | None:
         return None
     told = recorded(study)
     if told.get("study") != study or not CAMPAIGN <= set(told):
-        raise ValueError(f"{FOLDER / study}.json: is no record of study {study} of this version; make it again with: {made_by(study)}")
+        raise ValueError(
+            f"{FOLDER / study}.json: is no record of study {study} of this version; make it again with: {made_by(study)}"
+        )
     return told
 
 
@@ -75,7 +83,9 @@ def recorded_run(name: str) -> Path:
     but not resumed. ValueError names the known ones."""
     known = sorted(p.parent.name for p in RUNS.glob("*/records.npz"))
     if name not in known:
-        raise ValueError(f"recorded run {name!r}: must be one of {', '.join(known) or 'none'} (in {RUNS} of a checkout)")
+        raise ValueError(
+            f"recorded run {name!r}: must be one of {', '.join(known) or 'none'} (in {RUNS} of a checkout)"
+        )
     return RUNS / name
 
 
@@ -83,7 +93,12 @@ def setting(name: str) -> Preset:
     """The full configuration of a recorded search; as on the command line, a star behind the preset's name says that it was changed."""
     changes = CHANGES[name]
     chosen = preset("classroom", changes.get("task", "denoise"), changes.get("scale"))
-    of = lambda config: {k: v for k, v in changes.items() if hasattr(config, k) and k not in ("task", "scale")}  # noqa: E731
+    of = lambda config: {
+        k: v for k, v in changes.items() if hasattr(config, k) and k not in ("task", "scale")
+    }  # noqa: E731
     space, search = of(SearchSpace()), of(chosen.search)
-    return chosen._replace(name="classroom" + "*" * bool(space or set(search) - {"seed"}), space=replace(chosen.space, **space),
-                           search=replace(chosen.search, **search))
+    return chosen._replace(
+        name="classroom" + "*" * bool(space or set(search) - {"seed"}),
+        space=replace(chosen.space, **space),
+        search=replace(chosen.search, **search),
+    )

@@ -29,7 +29,11 @@ class Cost:
 
 
 def _cost(space: SearchSpace, sharing: str, **cost) -> Cost:
-    return Cost(sharing=sharing, cells=sum(map(len, space.cells)) if sharing == "on" else len(space.moves), **cost)
+    return Cost(
+        sharing=sharing,
+        cells=sum(map(len, space.cells)) if sharing == "on" else len(space.moves),
+        **cost,
+    )
 
 
 def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list[Cost]:
@@ -41,8 +45,16 @@ def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list
             start = time.perf_counter()
             torch.autograd.grad(supernet_loss(net, config), list(net.parameters()))
             shortest[sharing] = min(shortest[sharing], time.perf_counter() - start)
-    return [_cost(space, sharing, weights=sum(p.numel() for p in net.weight_parameters), seconds=shortest[sharing],
-                  kept=kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters()))) for sharing, net in nets.items()]
+    return [
+        _cost(
+            space,
+            sharing,
+            weights=sum(p.numel() for p in net.weight_parameters),
+            seconds=shortest[sharing],
+            kept=kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters())),
+        )
+        for sharing, net in nets.items()
+    ]
 
 
 def predicted(space: SearchSpace, config: SearchConfig) -> Iterator[Cost]:

@@ -9,8 +9,14 @@ from hinas_book.kit.missing import record, scale
 from hinas_book.kit.recorded import registered
 from hinas_lab.analysis.statistics import LEAST, Contrast, holm
 
-UNITS = {"psnr": (1, "+.3f", " dB"), "ssim": (1, "+.4f", " SSIM"), "gmsd": (1, "+.4f", " GMSD"), "tau": (1, "+.2f", ""),
-         "share": (100, "+.0f", " points"), "share of edits that are worse": (100, ".0f", " % of edits worse")}
+UNITS = {
+    "psnr": (1, "+.3f", " dB"),
+    "ssim": (1, "+.4f", " SSIM"),
+    "gmsd": (1, "+.4f", " GMSD"),
+    "tau": (1, "+.2f", ""),
+    "share": (100, "+.0f", " points"),
+    "share of edits that are worse": (100, ".0f", " % of edits worse"),
+}
 "metric -> factor, format, unit"
 
 
@@ -37,7 +43,10 @@ def judged() -> dict[str, Judged]:
     known = [(c, registered(c.study)) for c in claims()]
     said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
     p = [nan if told.get("p") is None else told["p"] for told, _ in said.values()]
-    return {c.id: Judged(told=told, record=of, p=one, adjusted=all_) for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))}
+    return {
+        c.id: Judged(told=told, record=of, p=one, adjusted=all_)
+        for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))
+    }
 
 
 def found(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:
@@ -45,7 +54,10 @@ def found(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> st
     what to call that."""
     told = c if isinstance(c, Mapping) else vars(c)
     factor, form, unit = UNITS.get(metric, (1, ".3g", f" {metric}"))
-    mean, *ends = (None if told.get(k) is None or isnan(told[k]) else f"{factor * told[k]:{form}}" for k in ("mean", "low", "high"))
+    mean, *ends = (
+        None if told.get(k) is None or isnan(told[k]) else f"{factor * told[k]:{form}}"
+        for k in ("mean", "low", "high")
+    )
     return f"{mean}{unit}" + (f" ({interval}{ends[0]} to {ends[1]})" if None not in ends else "")
 
 
@@ -87,19 +99,44 @@ def verdict_table(*studies: str) -> str:
     """Markdown: a row per registered claim of ``studies``, their scales below, and the command of each that is not recorded. ValueError
     for a name that is no study's."""
     known = judged()
-    out = ["| claim | paper | verdict | found (95 % interval) | does it matter? | n | p (Holm) |", "|---|---|---|---|---|---|---|"]
+    out = [
+        "| claim | paper | verdict | found (95 % interval) | does it matter? | n | p (Holm) |",
+        "|---|---|---|---|---|---|---|",
+    ]
     below = [f"- {name}: {scale(record(name))}" for name in studies]
     for c in (c for c in claims() if c.study in studies):
         where = f"Table {c.table}" if c.table.isdigit() else c.table or f"Section {c.section}"
-        cells = [f"{c.claim}: {compared(c)}", where, "counted, not judged" if registered(c.study) else NOT_TESTED, "", "", "", ""]
+        cells = [
+            f"{c.claim}: {compared(c)}",
+            where,
+            "counted, not judged" if registered(c.study) else NOT_TESTED,
+            "",
+            "",
+            "",
+            "",
+        ]
         if j := known.get(c.id):
             told, least = j.told, f"± {smallest(c)}"
-            if told["metric"] == c.metric:  # a share of edits has its smallest effect in dB, of their mean drop
+            if (
+                told["metric"] == c.metric
+            ):  # a share of edits has its smallest effect in dB, of their mean drop
                 least = f"{against_least(told['low'], told['high'], c.least)} ({least})"
             value = found(told, told["metric"]) if told["mean"] is not None else ""
-            cells[2:] = (f"**{told['verdict']}**", (value + _note(told)).lstrip(": "), least, f"{told['n']} of {c.n}, by {c.unit}",
-                         j.chance)
+            cells[2:] = (
+                f"**{told['verdict']}**",
+                (value + _note(told)).lstrip(": "),
+                least,
+                f"{told['n']} of {c.n}, by {c.unit}",
+                j.chance,
+            )
         out.append(f"| {' | '.join(cells)} |")
     count = sum(not isnan(j.p) for j in known.values())
-    return "\n".join([*out, "", *below, f"- p: of the registered test; in brackets after Holm over the {count} claims of the whole ledger "
-                      f"(`docs/ledger.md`) that have one. With fewer than {LEAST} nothing is decided."])
+    return "\n".join(
+        [
+            *out,
+            "",
+            *below,
+            f"- p: of the registered test; in brackets after Holm over the {count} claims of the whole ledger "
+            f"(`docs/ledger.md`) that have one. With fewer than {LEAST} nothing is decided.",
+        ]
+    )

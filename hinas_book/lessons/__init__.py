@@ -1,8 +1,8 @@
 """What the notebooks ask: questions with one's own numbers, exercises in code, toy problems. Sees everything below it; loads no torch.
 
-    lessons.question("01.a", student="Ada")         the question with Ada's numbers
-    lessons.check("01.a", 14, student="Ada")        right, or not yet with a hint
-    lessons.check_function("ex02", viterbi)         a function of one's own against the package
+lessons.question("01.a", student="Ada")         the question with Ada's numbers
+lessons.check("01.a", 14, student="Ada")        right, or not yet with a hint
+lessons.check_function("ex02", viterbi)         a function of one's own against the package
 """
 
 from importlib import import_module

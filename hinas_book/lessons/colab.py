@@ -15,7 +15,11 @@ def hello() -> None:
     """One line: the versions, and the GPU by name."""
     import torch
 
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU (preset classroom needs none)"
+    gpu = (
+        torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else "no GPU (preset classroom needs none)"
+    )
     print(f"hinas_lab {hinas_lab.__version__}, torch {torch.__version__}, {gpu}")
 
 
@@ -35,7 +39,9 @@ class Keeper:
             warnings.warn(f"not kept on the drive: {error}", stacklevel=2)
 
 
-def keep(root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path | None = None) -> None:
+def keep(
+    root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path | None = None
+) -> None:
     """From now on each checkpoint of a run below ``root`` is packed into one file on ``drive``; runs that lie there and are missing
     here come back first, so ``open_search(..., resume=True)`` continues them. Without ``drive`` Colab's Google Drive is mounted.
 
@@ -46,8 +52,12 @@ def keep(root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path 
     root, drive = Path(root).resolve(), Path(drive) if drive is not None else mount()
     for kept in sorted({zipped.parent for zipped in drive.rglob("*.zip")}):
         run = root / kept.relative_to(drive)
-        if (run / "config.json").exists() and not any((run / name).exists() for name in ("state.safetensors", "best.safetensors")):
-            raise ValueError(f"{run}: was opened before keep(), and {kept} holds a longer one; delete {run}, then keep(), then open it")
+        if (run / "config.json").exists() and not any(
+            (run / name).exists() for name in ("state.safetensors", "best.safetensors")
+        ):
+            raise ValueError(
+                f"{run}: was opened before keep(), and {kept} holds a longer one; delete {run}, then keep(), then open it"
+            )
         if not (run / "config.json").exists():
             found = unpack_run(kept, run)
             print(f"{run}: " + (f"back from {found}" if found else f"no whole file in {kept}"))
@@ -64,6 +74,8 @@ def mount() -> Path:
     try:
         from google.colab import drive
     except ImportError:
-        raise ValueError("keep: this is not Colab; name a folder that lasts: keep(drive=...)") from None
+        raise ValueError(
+            "keep: this is not Colab; name a folder that lasts: keep(drive=...)"
+        ) from None
     drive.mount("/content/drive")
     return DRIVE

@@ -52,18 +52,34 @@ def check_function(id: str, function=..., student="") -> Shown:
     if function is None or function is ...:
         return Shown(id, "not answered yet", f"Write {e.call}.")
     if not callable(function):
-        return Shown(id, "cannot be read", f"Expected the function itself, {e.call}, not {brief(function)}.")
+        return Shown(
+            id, "cannot be read", f"Expected the function itself, {e.call}, not {brief(function)}."
+        )
     for n, (arguments, expected) in enumerate(e.cases(generator(id, student_name(student))), 1):
         try:
-            got = function(*copy.deepcopy(list(arguments.values())))  # copies: it may change what it gets
+            got = function(
+                *copy.deepcopy(list(arguments.values()))
+            )  # copies: it may change what it gets
         except NotImplementedError:
             got = None
         except (Exception, SystemExit) as error:
-            return Shown(id, "not yet", _case(n, arguments, f"it raised {_raised(error, function)}; expected {_value(expected)}."))
+            return Shown(
+                id,
+                "not yet",
+                _case(
+                    n,
+                    arguments,
+                    f"it raised {_raised(error, function)}; expected {_value(expected)}.",
+                ),
+            )
         if n == 1 and (got is None or got is ...):
             return Shown(id, "not answered yet", f"It returned nothing. Write {e.call}.")
         if not _agrees(got, expected, e.within):
-            return Shown(id, "not yet", _case(n, arguments, f"expected {_value(expected)}, got {_value(got)}."))
+            return Shown(
+                id,
+                "not yet",
+                _case(n, arguments, f"expected {_value(expected)}, got {_value(got)}."),
+            )
     return Shown(id, "right", f"It agrees with the package on all {n} inputs.")
 
 
@@ -72,9 +88,13 @@ def _agrees(got, expected, within: float) -> bool:
     try:
         if isinstance(expected, np.ndarray):
             got = np.asarray(got, dtype=np.float64)
-            return got.shape == expected.shape and bool(np.allclose(got, expected, rtol=0, atol=within))
+            return got.shape == expected.shape and bool(
+                np.allclose(got, expected, rtol=0, atol=within)
+            )
         if isinstance(expected, tuple):
-            return len(got) == len(expected) and all(_agrees(g, x, within) for g, x in zip(got, expected))
+            return len(got) == len(expected) and all(
+                _agrees(g, x, within) for g, x in zip(got, expected)
+            )
         if isinstance(expected, float):
             return got == expected or abs(float(got) - expected) <= within
         return bool(got == expected)
@@ -83,7 +103,9 @@ def _agrees(got, expected, within: float) -> bool:
 
 
 def _case(n: int, arguments: dict, what: str) -> str:
-    lines = [line for name, value in arguments.items() for line in _argument(name, value).splitlines()]
+    lines = [
+        line for name, value in arguments.items() for line in _argument(name, value).splitlines()
+    ]
     return f"On input {n}:\n\n" + "\n".join("    " + line for line in lines) + f"\n\n{what}"
 
 
@@ -98,7 +120,9 @@ def _value(value) -> str:
     """A short text for any result; of arrays the corners."""
     try:
         if isinstance(value, np.ndarray):
-            text = np.array2string(value, precision=4, suppress_small=True, threshold=16, edgeitems=2)
+            text = np.array2string(
+                value, precision=4, suppress_small=True, threshold=16, edgeitems=2
+            )
             return f"{quoted(text, 200)} of shape {value.shape}"
     except Exception:  # an array of objects may refuse to be shown
         return f"an array of shape {value.shape}"
@@ -110,7 +134,11 @@ def _raised(error: BaseException, function) -> str:
     try:
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
         file = getattr(getattr(function, "__code__", None), "co_filename", None)
-        own = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        own = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if frame.filename == file
+        ]
         return f"{text} (line {own[-1]} of the cell)" if own else text
     except Exception:  # an exception may refuse to say anything
         return type(error).__name__
@@ -120,7 +148,10 @@ def _alphas(rng: random.Random, *shape: int) -> np.ndarray:
     return np.array([rng.gauss(0, 1.5) for _ in range(int(np.prod(shape)))]).reshape(shape)
 
 
-@exercise("ex01.softmax", "`softmax(x)`: an array of any shape -> the same shape, softmax over the last axis")
+@exercise(
+    "ex01.softmax",
+    "`softmax(x)`: an array of any shape -> the same shape, softmax over the last axis",
+)
 def softmax(rng):
     for shape in [(7,), (3, 7), (2, 5, 7)] * 3:
         x = _alphas(rng, *shape)
@@ -129,7 +160,10 @@ def softmax(rng):
     yield {"x": x}, decode.softmax(x)
 
 
-@exercise("ex01", "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, source), lower source first")
+@exercise(
+    "ex01",
+    "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, source), lower source first",
+)
 def decode_cell(rng):
     for nodes in [1, 2, 3, 4] * 6:
         space = SearchSpace(layers=1, nodes=nodes)
@@ -145,8 +179,11 @@ def _dense(space: SearchSpace, weights: np.ndarray) -> np.ndarray:
     return dense
 
 
-@exercise("ex02.path", "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
-                       "probability of the path from width 0")
+@exercise(
+    "ex02.path",
+    "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
+    "probability of the path from width 0",
+)
 def path_probability(rng):
     for layers in [1, 2, 3, 4] * 3:
         space = SearchSpace(layers=layers)
@@ -155,15 +192,22 @@ def path_probability(rng):
         yield {"weights": _dense(space, weights), "path": path}, p
 
 
-@exercise("ex02", "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest "
-                  "product from width 0, one width a layer")
+@exercise(
+    "ex02",
+    "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest "
+    "product from width 0, one width a layer",
+)
 def viterbi(rng):
     for layers in [2, 3, 4, 5] * 5:
         space, weights = trap(rng, layers)
         yield {"weights": _dense(space, weights)}, decode.viterbi(space, np.log(weights))[0]
 
 
-@exercise("ex03", "`psnr(image, truth)`: two arrays in [0, 1] -> dB; `inf` when they are equal", within=1e-3)
+@exercise(
+    "ex03",
+    "`psnr(image, truth)`: two arrays in [0, 1] -> dB; `inf` when they are equal",
+    within=1e-3,
+)
 def psnr_of(rng):
     for shape in [(4, 5), (8, 6), (5, 4, 3)] * 3:
         truth = np.abs(np.sin(_alphas(rng, *shape)))
@@ -172,11 +216,24 @@ def psnr_of(rng):
     yield {"image": truth, "truth": truth}, psnr(truth, truth)
 
 
-@exercise("ex03.average", "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy "
-                          "generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB",
-          within=0.3)
+@exercise(
+    "ex03.average",
+    "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy "
+    "generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB",
+    within=0.3,
+)
 def averaged_psnr(rng):
     for sigma, k in [(50, 1), (50, 4), (25, 2), (70, 9), (10, 5), (30, 16)]:
         clean = np.tile(np.linspace(0, 1, 128), (128, 1)) * rng.uniform(0.5, 1)
-        mean = np.mean([add_noise(clean, float(sigma), rng.randrange(2**31), i) for i in range(k)], axis=0)
-        yield {"clean": clean, "sigma": sigma, "k": k, "rng": np.random.default_rng(rng.randrange(2**31))}, psnr(mean, clean)
+        mean = np.mean(
+            [add_noise(clean, float(sigma), rng.randrange(2**31), i) for i in range(k)], axis=0
+        )
+        yield (
+            {
+                "clean": clean,
+                "sigma": sigma,
+                "k": k,
+                "rng": np.random.default_rng(rng.randrange(2**31)),
+            },
+            psnr(mean, clean),
+        )

@@ -28,7 +28,10 @@ def alpha_row(rng, low: float = -1.5, high: float = 1.5) -> list[float]:
 
 
 def alpha_table(**rows) -> str:
-    return table({"": [OPS[name].name for name in OP_NAMES]} | {k: [f"{v:.2f}" for v in values] for k, values in rows.items()})
+    return table(
+        {"": [OPS[name].name for name in OP_NAMES]}
+        | {k: [f"{v:.2f}" for v in values] for k, values in rows.items()}
+    )
 
 
 def outgoing(rng, space: SearchSpace) -> np.ndarray:

@@ -48,17 +48,27 @@ class Shown:
         return self.state == "right"
 
     def __repr__(self) -> str:
-        return f"{self.id}: {self.text}" if self.state == "a question" else f"{self.id}: {self.state}. {self.text}".rstrip()
+        return (
+            f"{self.id}: {self.text}"
+            if self.state == "a question"
+            else f"{self.id}: {self.state}. {self.text}".rstrip()
+        )
 
     def _repr_markdown_(self) -> str:
-        return f"**{self.id}** {self.text}" if self.state == "a question" else f"**{self.id}: {self.state}.** {self.text}".rstrip()
+        return (
+            f"**{self.id}** {self.text}"
+            if self.state == "a question"
+            else f"**{self.id}: {self.state}.** {self.text}".rstrip()
+        )
 
 
 def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[str, ...] = ()):
     """Register the function below as question ``id``; ``text`` and ``hints`` are format strings for the numbers that it returns."""
 
     def register(draw):
-        if id in QUESTIONS and QUESTIONS[id].draw.__qualname__ != draw.__qualname__:  # the same one: its module was reloaded
+        if (
+            id in QUESTIONS and QUESTIONS[id].draw.__qualname__ != draw.__qualname__
+        ):  # the same one: its module was reloaded
             raise ValueError(f"question {id!r} is there twice")
         QUESTIONS[id] = Question(id, text, draw, hints, within, tuple(options))
         return draw
@@ -68,7 +78,11 @@ def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[st
 
 def student_name(student) -> str:
     """The name as it seeds: without case and spare spaces, so that ' ada' is Ada. ``...`` and None: no name."""
-    return " ".join(str(student).split()).casefold() if student is not None and student is not ... else ""
+    return (
+        " ".join(str(student).split()).casefold()
+        if student is not None and student is not ...
+        else ""
+    )
 
 
 def generator(*names: str) -> random.Random:
@@ -82,7 +96,11 @@ def find(id: str, known: dict, what: str):
     if isinstance(id, str) and id in known:
         return known[id]
     asked = str(id).strip().lower()
-    near = [k for k in known if k[:2] == asked[:2]] or difflib.get_close_matches(asked, known, n=4, cutoff=0.5) or list(known)
+    near = (
+        [k for k in known if k[:2] == asked[:2]]
+        or difflib.get_close_matches(asked, known, n=4, cutoff=0.5)
+        or list(known)
+    )
     raise ValueError(f"no {what} {id!r}; did you mean {', '.join(near)}?")
 
 
@@ -115,16 +133,26 @@ def check(id: str, answer=..., student="") -> Shown:
     try:
         given = _read(answer, right, q.options)
     except Exception:  # an answer may be any object, and its methods may do anything
-        return Shown(q.id, "cannot be read", f"Expected {_expected(right, q)}, not {brief(answer)}.")
+        return Shown(
+            q.id, "cannot be read", f"Expected {_expected(right, q)}, not {brief(answer)}."
+        )
     if _same(given, right, q.within):
         return Shown(q.id, "right", f"The answer: {_show(right, q.within)}.")
     key = q.id, student_name(student)
     _tries[key] = _tries.get(key, 0) + 1
-    said = [text for wrong, text in remarks if _same(given, wrong, q.within) and not _same(right, wrong, q.within)]
+    said = [
+        text
+        for wrong, text in remarks
+        if _same(given, wrong, q.within) and not _same(right, wrong, q.within)
+    ]
     if isinstance(right, float) and 0 < right <= 1 and _same(given / 100, right, q.within):
         said.append("The size is right, but a share lies between 0 and 1.")
     told = min(_tries[key], len(q.hints))
-    return Shown(q.id, "not yet", " ".join([*said, f"Hint {told} of {len(q.hints)}: {q.hints[told - 1].format(**values)}"]))
+    return Shown(
+        q.id,
+        "not yet",
+        " ".join([*said, f"Hint {told} of {len(q.hints)}: {q.hints[told - 1].format(**values)}"]),
+    )
 
 
 def _full_text(q: Question, values: dict, answer) -> str:
@@ -136,7 +164,9 @@ def _expected(right, q: Question) -> str:
         return f"one of {', '.join(map(repr, q.options))}"
     if isinstance(right, tuple):
         return f"a path such as {tuple(min(l, 1) for l in range(len(right)))}: {len(right)} width indices"
-    return f"a number such as 0.5 (within {q.within:g})" if q.within else "a number such as 3 (exact)"
+    return (
+        f"a number such as 0.5 (within {q.within:g})" if q.within else "a number such as 3 (exact)"
+    )
 
 
 def _read(answer, right, options):
@@ -146,7 +176,11 @@ def _read(answer, right, options):
     if isinstance(right, tuple):
         if isinstance(answer, str):
             text = answer[:100].replace("->", ",").strip("()[] ")
-            parts = text.split("-") if re.fullmatch(r"\d+(-\d+)+", text) else re.findall(r"[-+.\w]+", text)
+            parts = (
+                text.split("-")
+                if re.fullmatch(r"\d+(-\d+)+", text)
+                else re.findall(r"[-+.\w]+", text)
+            )
             return tuple(map(int, parts)) or int("no number in it")
         if type(answer) not in (tuple, list):  # arrays; no generator, which might never end
             answer = answer.tolist()
@@ -168,7 +202,9 @@ def _same(given, right, within: float) -> bool:
     if isinstance(right, str | tuple):
         return given == right
     # a hair of room, so that an answer written with as many digits as the tolerance is not lost to rounding
-    return given == right or abs(given - right) <= within * (1 + 1e-9) + 1e-9 * abs(right) * (within > 0)
+    return given == right or abs(given - right) <= within * (1 + 1e-9) + 1e-9 * abs(right) * (
+        within > 0
+    )
 
 
 def _show(right, within: float) -> str:
@@ -195,10 +231,14 @@ def brief(value, most: int = 80) -> str:
 def quoted(text: str, most: int) -> str:
     """``text`` on one line of at most ``most`` characters, in Markdown's quotes for code."""
     text = " ".join(text.replace("`", "'").split())
-    return f"`{text if len(text) <= most else text[:most - 3] + '...'}`"
+    return f"`{text if len(text) <= most else text[: most - 3] + '...'}`"
 
 
 def table(rows: dict[str, list[float]] | list[str]) -> str:
     """Lines of numbers under ``names`` as a block that Markdown keeps as it is: {row: values}, or ready lines."""
-    lines = rows if isinstance(rows, list) else [f"{name:<22}" + " ".join(f"{v:>8}" for v in values) for name, values in rows.items()]
+    lines = (
+        rows
+        if isinstance(rows, list)
+        else [f"{name:<22}" + " ".join(f"{v:>8}" for v in values) for name, values in rows.items()]
+    )
     return "\n\n" + "\n".join("    " + line for line in lines) + "\n\n"

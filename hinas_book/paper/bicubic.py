@@ -20,7 +20,9 @@ def run(args) -> int:
 
     check_json(args.json)
     chosen, rows, absent = protocol("sr-bicubic"), [], []
-    print(f"{'data set':<10}{'n':>4} {'scale':>5} {'PSNR dB':>9} {'published':>10} {'SSIM':>8} {'published':>10}")
+    print(
+        f"{'data set':<10}{'n':>4} {'scale':>5} {'PSNR dB':>9} {'published':>10} {'SSIM':>8} {'published':>10}"
+    )
     for name, scales in bicubic().items():
         try:
             images = read_images(name, "test")
@@ -28,19 +30,50 @@ def run(args) -> int:
             absent.append(name)
             continue
         for scale, (psnr, ssim) in scales.items():
-            bar = tqdm(evaluate("bicubic", classical("bicubic", "sr", scale), images, scale, chosen), total=len(images),
-                       desc=f"{name} x{scale}", leave=False, disable=None)
-            row = {"dataset": name, "method": "bicubic", "scale": scale, "protocol": chosen.name, **mean(list(bar)),
-                   "published_psnr": psnr, "published_ssim": ssim}
+            bar = tqdm(
+                evaluate("bicubic", classical("bicubic", "sr", scale), images, scale, chosen),
+                total=len(images),
+                desc=f"{name} x{scale}",
+                leave=False,
+                disable=None,
+            )
+            row = {
+                "dataset": name,
+                "method": "bicubic",
+                "scale": scale,
+                "protocol": chosen.name,
+                **mean(list(bar)),
+                "published_psnr": psnr,
+                "published_ssim": ssim,
+            }
             rows.append(row)
-            print(f"{name:<10}{row['n']:>4} {f'x{scale}':>5} {row['psnr']:>9.3f} {psnr:>10.2f} {row['ssim']:>8.5f} {ssim:>10.4f}")
+            print(
+                f"{name:<10}{row['n']:>4} {f'x{scale}':>5} {row['psnr']:>9.3f} {psnr:>10.2f} {row['ssim']:>8.5f} {ssim:>10.4f}"
+            )
     if absent:
         print(f"not here: {', '.join(absent)} (hinas-lab data get NAME)")
     if not rows:
-        raise FileNotFoundError("none of the data sets is here; get one with: hinas-lab data get Set5")
-    far = [r for r in rows if abs(r["psnr"] - r["published_psnr"]) > 0.01 or abs(r["ssim"] - r["published_ssim"]) > 0.001]
-    print(f"{len(rows) - len(far)} of {len(rows)} cells within 0.01 dB and 0.001 SSIM; protocol {chosen.name}, device cpu")
+        raise FileNotFoundError(
+            "none of the data sets is here; get one with: hinas-lab data get Set5"
+        )
+    far = [
+        r
+        for r in rows
+        if abs(r["psnr"] - r["published_psnr"]) > 0.01
+        or abs(r["ssim"] - r["published_ssim"]) > 0.001
+    ]
+    print(
+        f"{len(rows) - len(far)} of {len(rows)} cells within 0.01 dB and 0.001 SSIM; protocol {chosen.name}, device cpu"
+    )
     if args.json:
-        write_json(args.json, {"study": "bicubic", "protocol": chosen.name, "text": chosen.text, "rows": rows,
-                               "env": environment(chosen.seed, "cpu")})
+        write_json(
+            args.json,
+            {
+                "study": "bicubic",
+                "protocol": chosen.name,
+                "text": chosen.text,
+                "rows": rows,
+                "env": environment(chosen.seed, "cpu"),
+            },
+        )
     return 1 if far else 0

@@ -36,7 +36,17 @@ def measured(number: int) -> list[Measured]:
     known = {}
     for row in (*_denoising(), *_bicubic(), *_state_of_the_art()):
         if row.table == number:  # a classical method that two studies measured alike stands once
-            known.setdefault((row.method, *row.where.items(), row.dataset, row.protocol, row.preset, *row.values), row)
+            known.setdefault(
+                (
+                    row.method,
+                    *row.where.items(),
+                    row.dataset,
+                    row.protocol,
+                    row.preset,
+                    *row.values,
+                ),
+                row,
+            )
     return list(known.values())
 
 
@@ -58,9 +68,19 @@ def _denoising():
         method = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
         values = {f"psnr_{sigma}": whole["psnr"], f"ssim_{sigma}": whole["ssim"]}
         part = "" if whole["n"] == 200 else f", first {whole['n']}"
-        yield Measured(table=10, where={}, method=method, values=values, n=str(whole["n"]), dataset="BSDS500 test" + part, protocol="whole",
-                       preset=stamp.get("preset", "none"), device=study["env"]["device"], seed=stamp.get("seed", study["env"]["seed"]),
-                       source=f"{name}.json")
+        yield Measured(
+            table=10,
+            where={},
+            method=method,
+            values=values,
+            n=str(whole["n"]),
+            dataset="BSDS500 test" + part,
+            protocol="whole",
+            preset=stamp.get("preset", "none"),
+            device=study["env"]["device"],
+            seed=stamp.get("seed", study["env"]["seed"]),
+            source=f"{name}.json",
+        )
 
 
 def _bicubic():
@@ -70,11 +90,19 @@ def _bicubic():
     for number, scales in ((11, (3,)), (12, (2, 4))):
         for scale in scales:
             rows = [r for r in study["rows"] if r["scale"] == scale]
-            yield Measured(table=number, where={"scale": f"×{scale}"} if number == 12 else {}, method="bicubic",
-                           values=_columns((COLUMN[r["dataset"]], r) for r in rows),
-                           n=", ".join(str(r["n"]) for r in rows), dataset=", ".join(r["dataset"] for r in rows),
-                           protocol=study["protocol"], preset="none", device=study["env"]["device"],
-                           seed=study["env"]["seed"], source="bicubic.json")
+            yield Measured(
+                table=number,
+                where={"scale": f"×{scale}"} if number == 12 else {},
+                method="bicubic",
+                values=_columns((COLUMN[r["dataset"]], r) for r in rows),
+                n=", ".join(str(r["n"]) for r in rows),
+                dataset=", ".join(r["dataset"] for r in rows),
+                protocol=study["protocol"],
+                preset="none",
+                device=study["env"]["device"],
+                seed=study["env"]["seed"],
+                source="bicubic.json",
+            )
 
 
 def _state_of_the_art():
@@ -86,20 +114,47 @@ def _state_of_the_art():
     for (method, task, level, protocol), rows in groups.items():
         values = _columns((COLUMN[r["test"]] if task == "sr" else f"s{level:g}", r) for r in rows)
         number = 10 if task == "denoise" else 11 if level == 3 else 12
-        yield Measured(table=number, where={"scale": f"×{level:g}"} if number == 12 else {},
-                       method=method if rows[0]["parameters"] is None else f"{method}, {rows[0]['parameters']:,} parameters", values=values,
-                       n=", ".join(str(r["n"]) for r in rows), protocol=protocol, device=study["device"],
-                       preset="none" if rows[0]["preset"] == "none" else study["preset"],  # a star for its sigma, which the column says
-                       dataset=", ".join(r["test"] + " test" * (task == "denoise") for r in rows), seed=rows[0]["seed"],
-                       source="state-of-the-art.json")
+        yield Measured(
+            table=number,
+            where={"scale": f"×{level:g}"} if number == 12 else {},
+            method=method
+            if rows[0]["parameters"] is None
+            else f"{method}, {rows[0]['parameters']:,} parameters",
+            values=values,
+            n=", ".join(str(r["n"]) for r in rows),
+            protocol=protocol,
+            device=study["device"],
+            preset="none"
+            if rows[0]["preset"] == "none"
+            else study["preset"],  # a star for its sigma, which the column says
+            dataset=", ".join(r["test"] + " test" * (task == "denoise") for r in rows),
+            seed=rows[0]["seed"],
+            source="state-of-the-art.json",
+        )
 
 
 def merged(rows: list[Measured]) -> list[Measured]:
     """Rows that differ in their columns alone become one: a method at three noise levels. Their values never overwrite each other."""
     out: list[Measured] = []
     for row in rows:
-        key = lambda r: (r.method, tuple(r.where.items()), r.n, r.dataset, r.protocol, r.preset, r.device, r.seed)  # noqa: E731
-        twin = next((i for i, r in enumerate(out) if key(r) == key(row) and not set(r.values) & set(row.values)), None)
+        key = lambda r: (
+            r.method,
+            tuple(r.where.items()),
+            r.n,
+            r.dataset,
+            r.protocol,
+            r.preset,
+            r.device,
+            r.seed,
+        )  # noqa: E731
+        twin = next(
+            (
+                i
+                for i, r in enumerate(out)
+                if key(r) == key(row) and not set(r.values) & set(row.values)
+            ),
+            None,
+        )
         if twin is None:
             out.append(row)
         else:
@@ -112,12 +167,16 @@ def merged(rows: list[Measured]) -> list[Measured]:
 def by_protocol(number: int) -> dict[str, list[Measured]]:
     """The merged rows under table ``number``, each protocol's apart: they may not stand in one table."""
     rows = merged(measured(number))
-    return {p: [r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)}
+    return {
+        p: [r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)
+    }
 
 
 def one_protocol(rows: list[Measured]) -> str:
     """The protocol that all rows share. ValueError when they do not: such rows may not stand in one table."""
     names = sorted({row.protocol for row in rows})
     if len(names) != 1:
-        raise ValueError(f"rows of {len(names)} protocols in one table: {', '.join(names) or 'none'}; print them in tables of their own")
+        raise ValueError(
+            f"rows of {len(names)} protocols in one table: {', '.join(names) or 'none'}; print them in tables of their own"
+        )
     return names[0]

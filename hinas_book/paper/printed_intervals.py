@@ -20,7 +20,9 @@ def figure_printed(tests: Sequence[Printed], metric: str = "psnr") -> Figure:
     height = 1.2 + 0.235 * max(sum(counts[::2]), sum(counts[1::2]))
     figure = Figure(figsize=(11, height), layout="constrained")
     for column, some in zip(figure.subfigures(1, 2), (tables[::2], tables[1::2])):
-        axes = column.subplots(half, 1, squeeze=False, height_ratios=[counts[tables.index(n)] + 2 for n in some])[:, 0]
+        axes = column.subplots(
+            half, 1, squeeze=False, height_ratios=[counts[tables.index(n)] + 2 for n in some]
+        )[:, 0]
         for ax, n in zip(axes, some):
             rows = [(f"{t.what}, {where(t.column)}", t.contrast) for t in mine if t.table == n]
             plot_forest(rows, ax=ax, unit=f"{METRICS[metric]}, 95 % interval (Welch, n = 3)")

@@ -7,8 +7,14 @@ from hinas_lab.analysis.statistics import Contrast, welch
 
 RUNS = 3
 "seeds behind each ± (captions of Tables 1 and 2)"
-_ABLATION = {"search, not random": (2, 1), "layer-wise sharing": (3, 2), "residual learning": (4, 2), "both": (5, 2),
-             "sharing, given residual": (5, 4), "residual, given sharing": (5, 3)}
+_ABLATION = {
+    "search, not random": (2, 1),
+    "layer-wise sharing": (3, 2),
+    "residual learning": (4, 2),
+    "both": (5, 2),
+    "sharing, given residual": (5, 4),
+    "residual, given sharing": (5, 3),
+}
 CONTRASTS = {1: _ABLATION, 2: _ABLATION, 8: {"cell sharing": (3, 2)}, 9: {"cell sharing": (4, 3)}}
 "table -> what differs -> (row, row it is compared with), counted from 1"
 
@@ -30,5 +36,12 @@ def printed_tests() -> list[Printed]:
             for column in table(number).columns:
                 one, other = rows[a - 1][column], rows[b - 1][column]
                 if one.std is not None and other.std is not None:
-                    out.append(Printed(number, what, column, welch((one.value, one.std), (other.value, other.std), RUNS)))
+                    out.append(
+                        Printed(
+                            number,
+                            what,
+                            column,
+                            welch((one.value, one.std), (other.value, other.std), RUNS),
+                        )
+                    )
     return out

@@ -42,10 +42,16 @@ class Table:
 
     def row(self, method: str, **where: str) -> dict[str, Cell]:
         """The one row of ``method`` (as printed), with the other columns as printed in ``where``. ValueError names what is there."""
-        found = [r for r in self.rows if r["method"].printed == method and all(r[k].printed == v for k, v in where.items())]
+        found = [
+            r
+            for r in self.rows
+            if r["method"].printed == method and all(r[k].printed == v for k, v in where.items())
+        ]
         if len(found) != 1:
-            raise ValueError(f"table {self.number}: {len(found)} rows of {method!r} {where or ''}; its methods are "
-                             + ", ".join(dict.fromkeys(r["method"].printed for r in self.rows)))
+            raise ValueError(
+                f"table {self.number}: {len(found)} rows of {method!r} {where or ''}; its methods are "
+                + ", ".join(dict.fromkeys(r["method"].printed for r in self.rows))
+            )
         return found[0]
 
 
@@ -70,9 +76,23 @@ def table(number: int, folder: Path = PAPER) -> Table:
         rows.append(cells)
     for flag in reasons:
         where = dict(part.split("=") for part in flag["which"].split() if part)
-        row = next((r for r in rows if r["method"].printed == flag["method"] and all(r[k].printed == v for k, v in where.items())), None)
-        if row is None or flag["column"] not in row or row[flag["column"]].printed != flag["printed"]:
-            raise ValueError(f"{folder / 'flags.csv'}: {flag['method']}, {flag['column']} = {flag['printed']} is no cell of {path.name}")
+        row = next(
+            (
+                r
+                for r in rows
+                if r["method"].printed == flag["method"]
+                and all(r[k].printed == v for k, v in where.items())
+            ),
+            None,
+        )
+        if (
+            row is None
+            or flag["column"] not in row
+            or row[flag["column"]].printed != flag["printed"]
+        ):
+            raise ValueError(
+                f"{folder / 'flags.csv'}: {flag['method']}, {flag['column']} = {flag['printed']} is no cell of {path.name}"
+            )
         cell = row[flag["column"]]
         row[flag["column"]] = Cell(cell.printed, cell.value, cell.low, cell.std, flag["reason"])
     return Table(number, columns, tuple(rows))
@@ -89,7 +109,9 @@ def parse(column: str, text: str) -> Cell:
     match = _NUMBER.fullmatch(text.removeprefix("×") if column == "scale" else text)
     if not match:
         raise ValueError(f"{text!r} is no number, range, mean ± std, ✓, ✗ or -")
-    value, high, std = (None if match[g] is None else float(match[g]) for g in ("value", "high", "std"))
+    value, high, std = (
+        None if match[g] is None else float(match[g]) for g in ("value", "high", "std")
+    )
     if column.startswith("ssim") and value > 1:
         raise ValueError(f"{text!r}: an SSIM is at most 1")
     return Cell(text, value if high is None else high, None if high is None else value, std)
@@ -97,8 +119,15 @@ def parse(column: str, text: str) -> Cell:
 
 def bicubic() -> dict[str, dict[int, tuple[float, float]]]:
     """Data set -> scale -> (PSNR in dB, SSIM) of bicubic upscaling (Tables 11, 12)."""
-    rows = {2: table(12).row("bicubic", scale="×2"), 3: table(11).row("bicubic"), 4: table(12).row("bicubic", scale="×4")}
-    return {name: {s: (r[f"psnr_{key}"].value, r[f"ssim_{key}"].value) for s, r in rows.items()} for key, name in SETS.items()}
+    rows = {
+        2: table(12).row("bicubic", scale="×2"),
+        3: table(11).row("bicubic"),
+        4: table(12).row("bicubic", scale="×4"),
+    }
+    return {
+        name: {s: (r[f"psnr_{key}"].value, r[f"ssim_{key}"].value) for s, r in rows.items()}
+        for key, name in SETS.items()
+    }
 
 
 def where(column: str) -> str:
@@ -137,7 +166,18 @@ def sentences(folder: Path = PAPER) -> list[Said]:
         except (ValueError, SyntaxError) as error:
             raise ValueError(f"{path}, line {n}: {error}") from None
         agrees = abs(recomputed - stated) <= tolerance + 1e-9
-        out.append(Said(told["id"], told["section"], told["says"], stated, told["unit"], told["recomputed from"], recomputed, agrees))
+        out.append(
+            Said(
+                told["id"],
+                told["section"],
+                told["says"],
+                stated,
+                told["unit"],
+                told["recomputed from"],
+                recomputed,
+                agrees,
+            )
+        )
     return out
 
 
@@ -146,17 +186,26 @@ _CELL = re.compile(r"T(\d+)\.(\d+)\.(\w+)")
 
 def calculate(formula: str, folder: Path = PAPER) -> float:
     """A formula of ``claims_text.csv``: cells, numbers, + - * / ( ), comparisons, min and max."""
+
     def value(match: re.Match) -> str:
         number, row, column = int(match[1]), int(match[2]), match[3]
         rows = table(number, folder).rows
-        if not 1 <= row <= len(rows) or column not in rows[0] or not isinstance(rows[row - 1][column].value, float):
+        if (
+            not 1 <= row <= len(rows)
+            or column not in rows[0]
+            or not isinstance(rows[row - 1][column].value, float)
+        ):
             raise ValueError(f"{match[0]} is no number of table {number}")
         return repr(rows[row - 1][column].value)
 
     arithmetic = _CELL.sub(value, formula)
     if not re.fullmatch(r"(?:min|max|[\d.e+\-*/()<>=, ])*", arithmetic):
-        raise ValueError(f"formula {formula!r}: only cells, numbers, + - * / ( ), comparisons, min and max")
-    return float(eval(arithmetic, {"__builtins__": {}}, {"min": min, "max": max}))  # nothing but arithmetic is left in it
+        raise ValueError(
+            f"formula {formula!r}: only cells, numbers, + - * / ( ), comparisons, min and max"
+        )
+    return float(
+        eval(arithmetic, {"__builtins__": {}}, {"min": min, "max": max})
+    )  # nothing but arithmetic is left in it
 
 
 def _flags(number: int, folder: Path) -> list[dict[str, str]]:

@@ -38,7 +38,9 @@ def stands_on(figure: PaperFigure) -> tuple[str, str]:
     if not figure.study:
         return figure.source, figure.scale
     record = registered(figure.study)
-    return f"data/studies/{figure.study}.json, seed 0", record["preset"] if record else "no data here"
+    return f"data/studies/{figure.study}.json, seed 0", record[
+        "preset"
+    ] if record else "no data here"
 
 
 def known(id: str) -> str:
@@ -48,7 +50,10 @@ def known(id: str) -> str:
     if id in IDS:
         return id
     near = get_close_matches(id, IDS, n=1, cutoff=0.5)
-    raise ValueError(f"id = {id!r}: " + (f"did you mean {near[0]}?" if near else "must be fig01 to fig14 or table01 to table12"))
+    raise ValueError(
+        f"id = {id!r}: "
+        + (f"did you mean {near[0]}?" if near else "must be fig01 to fig14 or table01 to table12")
+    )
 
 
 def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) -> list[str]:
@@ -58,11 +63,19 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
         return [] if local else _tables(int(id[5:]), out)
     figure, names = paper_figures()[id], []
     source, scale = stands_on(figure)
-    said = {"Title": f"{id}: {figure.title}", "Description": f"made from {source}; preset {scale}; {json.dumps(stamp)}"}
+    said = {
+        "Title": f"{id}: {figure.title}",
+        "Description": f"made from {source}; preset {scale}; {json.dumps(stamp)}",
+    }
     for part, drawn in figure.parts(load, local):
         for fmt in FORMATS:
             path = out / f"{id}{'-' * bool(part)}{part}.{fmt}"
-            write_atomic(path, _drawing(drawn, fmt, said) if isinstance(drawn, Drawing) else _bytes(drawn, fmt, said))
+            write_atomic(
+                path,
+                _drawing(drawn, fmt, said)
+                if isinstance(drawn, Drawing)
+                else _bytes(drawn, fmt, said),
+            )
             names.append(path.name)
     return names
 
@@ -70,7 +83,11 @@ def redraw(id: str, out: Path, load: Load, stamp: dict, *, local: bool = False) 
 def _drawing(drawing: Drawing, fmt: str, said: dict[str, str]) -> bytes:
     """A drawing with ``said`` in an SVG's metadata and a PNG's text; Graphviz writes no such thing into a PDF, the index says it."""
     if fmt == "svg":
-        return drawing.svg().replace("</desc>", f"</desc>\n<metadata>{escape(said['Description'])}</metadata>", 1).encode("utf-8")
+        return (
+            drawing.svg()
+            .replace("</desc>", f"</desc>\n<metadata>{escape(said['Description'])}</metadata>", 1)
+            .encode("utf-8")
+        )
     data = render(drawing, fmt)
     if fmt == "png":
         told, out = PngInfo(), io.BytesIO()
@@ -95,8 +112,14 @@ def _tables(number: int, out: Path) -> list[str]:
     """Markdown, CSV and LaTeX; rows of several protocols become tables of their own. Studies on other pictures stand beneath, as CSV in a
     file of their own."""
     below, groups = blocks(number), list(by_protocol(number).values()) or [[]]
-    told = lambda write: "\n".join(write(table(number), g, below if g is groups[-1] else ()) for g in groups)  # noqa: E731
-    texts = {"md": told(tables.markdown), "csv": "\n".join(tables.csv_text(table(number), g) for g in groups), "tex": told(tables.latex)}
+    told = lambda write: "\n".join(
+        write(table(number), g, below if g is groups[-1] else ()) for g in groups
+    )  # noqa: E731
+    texts = {
+        "md": told(tables.markdown),
+        "csv": "\n".join(tables.csv_text(table(number), g) for g in groups),
+        "tex": told(tables.latex),
+    }
     names = {f"table{number:02}.{suffix}": text for suffix, text in texts.items()}
     if below:
         names[f"table{number:02}-here.csv"] = tables.blocks_csv(below)
@@ -107,11 +130,13 @@ def _tables(number: int, out: Path) -> list[str]:
 
 def index(drawn: dict[str, list[str]], stamp: dict) -> str:
     """The page that lists every id, its files, and what it was made from."""
-    head = ("# The paper's figures and tables, redrawn\n\nOne command makes all of them: `hinas-lab figures`. Published numbers are the "
-            "paper's; what is marked “here”, or made at another scale than “paper”, is measured at one that a laptop reaches and is no "
-            "reproduction.\n\n"
-            f"commit {stamp['commit']}, device {stamp['device']}, seed {stamp['seed']}\n\n"
-            "| id | what | made from | scale | files |\n|---|---|---|---|---|\n")
+    head = (
+        "# The paper's figures and tables, redrawn\n\nOne command makes all of them: `hinas-lab figures`. Published numbers are the "
+        "paper's; what is marked “here”, or made at another scale than “paper”, is measured at one that a laptop reaches and is no "
+        "reproduction.\n\n"
+        f"commit {stamp['commit']}, device {stamp['device']}, seed {stamp['seed']}\n\n"
+        "| id | what | made from | scale | files |\n|---|---|---|---|---|\n"
+    )
     rows = []
     for id in IDS:
         if id in paper_figures():
@@ -120,9 +145,17 @@ def index(drawn: dict[str, list[str]], stamp: dict) -> str:
         else:
             n = int(id[5:])
             here = [*merged(measured(n)), *blocks(n)]
-            title, source = tables.TITLES[n], "; ".join(dict.fromkeys(["published numbers (data/paper)", *(r.source for r in here)]))
+            title, source = (
+                tables.TITLES[n],
+                "; ".join(
+                    dict.fromkeys(["published numbers (data/paper)", *(r.source for r in here)])
+                ),
+            )
             scale = ", ".join(["paper", *dict.fromkeys(f"{r.preset} (here)" for r in here)])
         files = drawn.get(id, [])
-        links = " ".join(f"[{name.removeprefix(id).lstrip('-.') or name}]({name})" for name in files) or "no data here"
+        links = (
+            " ".join(f"[{name.removeprefix(id).lstrip('-.') or name}]({name})" for name in files)
+            or "no data here"
+        )
         rows.append(f"| {id} | {title} | {source} | {scale} | {links} |\n")
     return head + "".join(rows)

@@ -27,7 +27,13 @@ PATH = Path(__file__).parents[2] / "data" / "figures.csv"
 NETS = PATH.parent / "nets"
 PROTOCOL = {"denoise": "whole", "sr": "sr-standard"}
 STAND_IN = "not the paper's image"
-_COLUMN = {"BSDS500": None, "Set5": "set5", "Set14": "set14", "BSD100": "bsd100", "Urban100": "urban100"}
+_COLUMN = {
+    "BSDS500": None,
+    "Set5": "set5",
+    "Set14": "set14",
+    "BSD100": "bsd100",
+    "Urban100": "urban100",
+}
 
 
 @dataclass(frozen=True)
@@ -59,13 +65,25 @@ def lines(number: int, path: Path = PATH) -> list[Line]:
             try:
                 cells[column] = kind(cells[column])
             except (KeyError, ValueError):
-                raise ValueError(f"{path}, line {n}, column {column}: {cells.get(column)!r} is no number") from None
-        if len(row) != len(head) or cells["task"] not in PROTOCOL or cells["dataset"] not in _COLUMN:
-            raise ValueError(f"{path}, line {n}: needs {', '.join(head)}, a known data set and task")
+                raise ValueError(
+                    f"{path}, line {n}, column {column}: {cells.get(column)!r} is no number"
+                ) from None
+        if (
+            len(row) != len(head)
+            or cells["task"] not in PROTOCOL
+            or cells["dataset"] not in _COLUMN
+        ):
+            raise ValueError(
+                f"{path}, line {n}: needs {', '.join(head)}, a known data set and task"
+            )
         parts = [part.partition("=") for part in cells["columns"].split(";")]
         if not all(label and source for label, _, source in parts):
-            raise ValueError(f"{path}, line {n}, column columns: {cells['columns']!r} must be label=source;...")
-        out.append(Line(**cells | {"columns": tuple((label, source) for label, _, source in parts)}))
+            raise ValueError(
+                f"{path}, line {n}, column columns: {cells['columns']!r} must be label=source;..."
+            )
+        out.append(
+            Line(**cells | {"columns": tuple((label, source) for label, _, source in parts)})
+        )
     return [line for line in out if line.figure == number]
 
 
@@ -80,7 +98,9 @@ def picture(line: Line, local: bool) -> np.ndarray | None:
     return images[line.image] if line.image in images else None
 
 
-def figure_visual(rows: list[Line], load: Callable[[str], Restore | None], *, local: bool = False) -> Figure | None:
+def figure_visual(
+    rows: list[Line], load: Callable[[str], Restore | None], *, local: bool = False
+) -> Figure | None:
     """All rows under one another. Figure-level. ``load``: a stored net's name -> what restores with it, None when it is not there.
     None when no row's picture is on this machine."""
     images = [(line, picture(line, local)) for line in rows]
@@ -99,23 +119,42 @@ def figure_visual(rows: list[Line], load: Callable[[str], Restore | None], *, lo
         name = line.called if local else line.stand_in
         what = f"σ {line.level:g}" if line.task == "denoise" else f"×{line.level:g}"
         axes[r, 0].set_ylabel(f"{name}, {what}" + ("" if local else f"\n{STAND_IN}"))
-    nets = sorted({s for line, _ in images for _, s in line.columns if (NETS / s / "config.json").exists()})
+    nets = sorted(
+        {s for line, _ in images for _, s in line.columns if (NETS / s / "config.json").exists()}
+    )
     presets = ", ".join(sorted({read_header(NETS / s)["preset"] for s in nets})) or "none"
-    figure.suptitle(fill(f"preset {presets}, not the paper's scale; weights: {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
-                         "zoom where gradients are strongest (ours)", 45 * columns), fontsize=9, color=style.FRAME)
+    figure.suptitle(
+        fill(
+            f"preset {presets}, not the paper's scale; weights: {', '.join(nets)}; protocol {PROTOCOL[rows[0].task]}; "
+            "zoom where gradients are strongest (ours)",
+            45 * columns,
+        ),
+        fontsize=9,
+        color=style.FRAME,
+    )
     return figure
 
 
-def _panel(ax: Axes, line: Line, label: str, source: str, image: np.ndarray, clean: np.ndarray, zoom, load) -> None:
+def _panel(
+    ax: Axes, line: Line, label: str, source: str, image: np.ndarray, clean: np.ndarray, zoom, load
+) -> None:
     if source == "truth":
         plot_restoration(clean, ax=ax, title=f"{label}\n", zoom=zoom)
         return
-    restore = classical(source, line.task, line.level) if source in ("noisy", "bicubic") else None if source[0] == "T" else load(source)
+    restore = (
+        classical(source, line.task, line.level)
+        if source in ("noisy", "bicubic")
+        else None
+        if source[0] == "T"
+        else load(source)
+    )
     if restore is None:
         _absent(ax, label, source, line, clean.shape)
         return
     row = measure(source, restore, line.image, image, 0, line.level, protocol(PROTOCOL[line.task]))
-    plot_restoration(row.restored, ax=ax, title=f"{label}\n{row.psnr:.2f} dB, {row.ssim:.4f}", zoom=zoom)
+    plot_restoration(
+        row.restored, ax=ax, title=f"{label}\n{row.psnr:.2f} dB, {row.ssim:.4f}", zoom=zoom
+    )
 
 
 def _absent(ax: Axes, label: str, source: str, line: Line, shape) -> None:
@@ -130,7 +169,16 @@ def _absent(ax: Axes, label: str, source: str, line: Line, shape) -> None:
         if psnr is not None and psnr.value is not None:
             mean = [c.printed.split(" ")[0] for c in (psnr, cells[f"ssim_{end}"])]
             text += f"\npublished mean, Table {number},\n{line.dataset}: {mean[0]} dB, {mean[1]}"
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=8.5, color=style.INK)
+    ax.text(
+        0.5,
+        0.5,
+        text,
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=8.5,
+        color=style.INK,
+    )
     ax.set(xticks=[], yticks=[], title=f"{label}\n")
     ax.spines[:].set_visible(False)
 

@@ -13,8 +13,12 @@ from hinas_lab.analysis.jobs import Job, store, stored, work
 Design = Generator[list[Job], list[dict], dict]
 
 
-def run_design(design: Design, folder: str | Path, executor: Executor | None = None,
-          progress: Callable[[int, int], None] = lambda done, asked: None) -> dict:
+def run_design(
+    design: Design,
+    folder: str | Path,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] = lambda done, asked: None,
+) -> dict:
     """Run ``design``; every job has a folder below ``folder``, a path that workers use too (on their disk, which may be another). What it
     returns.
 
@@ -71,13 +75,19 @@ def _spread(jobs: list[Job], folder: Path, executor: Executor) -> Iterable[dict]
         if failed:
             raise failed
     except BrokenExecutor:
-        raise OSError("a worker process died (out of memory?); run the same command again, finished rows are kept") from None
+        raise OSError(
+            "a worker process died (out of memory?); run the same command again, finished rows are kept"
+        ) from None
     except CancelledError:
-        raise OSError("the executor gave its jobs up (was the cluster closed?); run the same command again, finished rows are "
-                      "kept") from None
+        raise OSError(
+            "the executor gave its jobs up (was the cluster closed?); run the same command again, finished rows are "
+            "kept"
+        ) from None
     except Exception as error:
         if type(error).__name__ == "KilledWorker":  # Dask's, after several deaths over one job
-            raise OSError("a worker died again and again over the same job (out of memory?); finished rows are kept") from None
+            raise OSError(
+                "a worker died again and again over the same job (out of memory?); finished rows are kept"
+            ) from None
         raise
     finally:
         for future in futures:
@@ -87,7 +97,9 @@ def _spread(jobs: list[Job], folder: Path, executor: Executor) -> Iterable[dict]
 def _kept(row: dict, job: Job, folder: Path) -> dict:
     """``row`` as a worker gave it, stored here too where its disk is another. ValueError when it is of other images or another version."""
     if row["key"] != job.key:
-        raise ValueError(f"{job.key}: a worker did {row['key']} instead: its images or its hinas_lab are not those of this machine")
+        raise ValueError(
+            f"{job.key}: a worker did {row['key']} instead: its images or its hinas_lab are not those of this machine"
+        )
     if stored(job, folder) is None:
         store(job, folder, row)
     return row

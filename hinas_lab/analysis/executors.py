@@ -37,7 +37,9 @@ def _processes(workers: int) -> Iterator[Executor]:
     try:
         yield pool
     except KeyboardInterrupt:
-        for process in active_children():  # what it had not saved, at most some seconds of work, is done again
+        for process in (
+            active_children()
+        ):  # what it had not saved, at most some seconds of work, is done again
             if process not in others:
                 process.terminate()
         raise
@@ -57,11 +59,19 @@ def _cluster(where: str, workers: int) -> Iterator:
     try:
         from distributed import Client, LocalCluster
     except ModuleNotFoundError:
-        raise ValueError(f"--executor {where}: needs Dask; install it with: pip install 'hinas_lab[cluster]'") from None
+        raise ValueError(
+            f"--executor {where}: needs Dask; install it with: pip install 'hinas_lab[cluster]'"
+        ) from None
     with ExitStack() as stack:
         if where == "dask":  # one worker process a job: torch's threads are the process's own
-            cluster = stack.enter_context(LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0",
-                                                       silence_logs=logging.CRITICAL))  # a worker that dies is replaced, or told in a line
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=logging.CRITICAL,
+                )
+            )  # a worker that dies is replaced, or told in a line
         try:
             client = Client(cluster if where == "dask" else where, timeout=PATIENCE)
         except (OSError, ValueError):

@@ -33,13 +33,17 @@ def content(data: str, channels: int, scale: int) -> str:
     from hinas_lab.images.patches import Patches
     from hinas_lab.runs.folder import data_hash
 
-    return data_hash(Patches(Images(named_files(data), lambda path: load_image(path, channels)), scale=scale))
+    return data_hash(
+        Patches(Images(named_files(data), lambda path: load_image(path, channels)), scale=scale)
+    )
 
 
 def titled(base: str, task: str, scale: int, **parts) -> str:
     """``base``, with a star when one of ``parts`` (space, search, train) differs from that preset in more than the seed."""
     known = preset(base, task, scale if task == "sr" else None)
-    of = lambda name, value: known.space if name == "space" else replace(getattr(known, name), seed=value.seed)  # noqa: E731
+    of = lambda name, value: (
+        known.space if name == "space" else replace(getattr(known, name), seed=value.seed)
+    )  # noqa: E731
     same = all(value == of(name, value) for name, value in parts.items())
     return base if same else f"{base}*"
 
@@ -86,14 +90,23 @@ class SearchJob(Job):
 
     @property
     def preset(self) -> Preset:
-        name = titled(self.base, self.space.task, self.space.scale, space=self.space, search=self.search)
+        name = titled(
+            self.base, self.space.task, self.space.scale, space=self.space, search=self.search
+        )
         return Preset(name, self.space, self.search, preset(self.base, self.space.task).train)
 
     @property
     def spec(self) -> dict:
         more = {"at": list(self.at)} if self.at else {}
-        return {"kind": self.kind, "preset": self.preset.name, "data": self.data, "device": self.device, "space": to_dict(self.space),
-                "data_hash": content(self.data, self.space.channels, self.space.scale), "search": to_dict(self.search)} | more
+        return {
+            "kind": self.kind,
+            "preset": self.preset.name,
+            "data": self.data,
+            "device": self.device,
+            "space": to_dict(self.space),
+            "data_hash": content(self.data, self.space.channels, self.space.scale),
+            "search": to_dict(self.search),
+        } | more
 
     def run(self, folder: Path) -> dict:
         from hinas_lab.records import Epoch
@@ -101,14 +114,31 @@ class SearchJob(Job):
         from hinas_lab.runs.header import load_genotype, read_json
         from hinas_lab.searching.scoring import shared_weight_score
 
-        run, file = open_search(folder / self.key, self.preset, data=self.data, device=self.device, resume=True), "scores.json"
+        run, file = (
+            open_search(
+                folder / self.key, self.preset, data=self.data, device=self.device, resume=True
+            ),
+            "scores.json",
+        )
         scores = read_json(folder / self.key / file) if (folder / self.key / file).exists() else {}
 
         def score():
             """At the end of an epoch, before the search goes on: its state may be saved there, and be stopped, without its score."""
             state = run.state
-            if state is not None and state.epoch in self.at and not state.iteration and not state.halfway:
-                told = shared_weight_score(state.net, state.genotype, state.patches, state.split.w, state.split.v, self.search)
+            if (
+                state is not None
+                and state.epoch in self.at
+                and not state.iteration
+                and not state.halfway
+            ):
+                told = shared_weight_score(
+                    state.net,
+                    state.genotype,
+                    state.patches,
+                    state.split.w,
+                    state.split.v,
+                    self.search,
+                )
                 scores[str(state.epoch)] = told
                 write_json(folder / self.key / file, scores)
 
@@ -120,14 +150,29 @@ class SearchJob(Job):
         columns = run.records.arrays()
         alpha, beta = columns["epoch/alpha"], columns["epoch/beta"]
         found = load_genotype(folder / self.key)
-        epochs = {name: [round(float(x), 5) for x in columns[f"epoch/{name}"]] for name in ("score", "psnr", "ssim", "skip_share",
-                                                                                              "alpha_entropy", "beta_entropy")}
+        epochs = {
+            name: [round(float(x), 5) for x in columns[f"epoch/{name}"]]
+            for name in ("score", "psnr", "ssim", "skip_share", "alpha_entropy", "beta_entropy")
+        }
         decoded = {e: decode(self.space, alpha[e], beta[e]) for e in self.at}
-        return {"genotype": found.to_json(), "before": list(decode(self.space, alpha[0], beta[0]).path), "path": list(found.path),
-                "skip_share": skip_share(found), "best": int(columns["epoch/best"][-1]), "epochs": epochs,
-                "seconds": float(columns["step/seconds"].sum()),
-                "at": [{"epoch": e, "genotype": g.to_json(), "skip_share": skip_share(g), "shared": scores[str(e)]["psnr"]}
-                       for e, g in decoded.items()]}
+        return {
+            "genotype": found.to_json(),
+            "before": list(decode(self.space, alpha[0], beta[0]).path),
+            "path": list(found.path),
+            "skip_share": skip_share(found),
+            "best": int(columns["epoch/best"][-1]),
+            "epochs": epochs,
+            "seconds": float(columns["step/seconds"].sum()),
+            "at": [
+                {
+                    "epoch": e,
+                    "genotype": g.to_json(),
+                    "skip_share": skip_share(g),
+                    "shared": scores[str(e)]["psnr"],
+                }
+                for e, g in decoded.items()
+            ],
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,15 +196,29 @@ class TrainJob(Job):
     @property
     def preset(self) -> Preset:
         g = self.net
-        name, known = titled(self.base, g.task, g.scale, train=self.train), preset(self.base, g.task, g.scale if g.task == "sr" else None)
-        return known._replace(name=name, train=self.train, space=replace(known.space, residual=self.residual))
+        name, known = (
+            titled(self.base, g.task, g.scale, train=self.train),
+            preset(self.base, g.task, g.scale if g.task == "sr" else None),
+        )
+        return known._replace(
+            name=name, train=self.train, space=replace(known.space, residual=self.residual)
+        )
 
     @property
     def spec(self) -> dict:
         g = replace(self.net, path_score=None)  # says nothing of the net
-        return {"kind": self.kind, "preset": self.preset.name, "data": self.data, "data_hash": content(self.data, g.channels, g.scale),
-                "device": self.device, "genotype": json.loads(g.to_json()), "train": to_dict(self.train), "residual": self.residual,
-                "test": self.test, "protocol": self.protocol or PROTOCOLS[g.task]}
+        return {
+            "kind": self.kind,
+            "preset": self.preset.name,
+            "data": self.data,
+            "data_hash": content(self.data, g.channels, g.scale),
+            "device": self.device,
+            "genotype": json.loads(g.to_json()),
+            "train": to_dict(self.train),
+            "residual": self.residual,
+            "test": self.test,
+            "protocol": self.protocol or PROTOCOLS[g.task],
+        }
 
     def run(self, folder: Path) -> dict:
         from hinas_lab.records import spent_seconds
@@ -167,15 +226,22 @@ class TrainJob(Job):
         from hinas_lab.space import cost
 
         g, spec = replace(self.net, path_score=None), self.spec
-        run = open_training(folder / self.key, g, self.preset, data=self.data, device=self.device, resume=True)
+        run = open_training(
+            folder / self.key, g, self.preset, data=self.data, device=self.device, resume=True
+        )
         for _ in run.steps():
             pass
         level = float(self.train.sigmas[0]) if g.task == "denoise" else g.scale
         shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
-        return {"preset": self.preset.name, "protocol": spec["protocol"],
-                **measure(self.restore(folder), level, self.test, spec["protocol"]),
-                "parameters": cost.parameters(g, self.train.width, **shape), "macs": cost.macs(g, self.train.width, 320, 480, **shape),
-                "genotype": g.to_json(), "train_seconds": spent_seconds(run.records.arrays())}
+        return {
+            "preset": self.preset.name,
+            "protocol": spec["protocol"],
+            **measure(self.restore(folder), level, self.test, spec["protocol"]),
+            "parameters": cost.parameters(g, self.train.width, **shape),
+            "macs": cost.macs(g, self.train.width, 320, 480, **shape),
+            "genotype": g.to_json(),
+            "train_seconds": spent_seconds(run.records.arrays()),
+        }
 
     def restore(self, folder: Path) -> Restore:
         """What restores with the trained net."""
@@ -203,7 +269,12 @@ class ScoreJob(Job):
 
     @property
     def spec(self) -> dict:
-        return {"kind": self.kind, "search": self.search.spec, "genotypes": list(self.genotypes), "untrained": self.untrained}
+        return {
+            "kind": self.kind,
+            "search": self.search.spec,
+            "genotypes": list(self.genotypes),
+            "untrained": self.untrained,
+        }
 
     def run(self, folder: Path) -> dict:
         from hinas_lab.analysis.supernet_scorer import first_scorer, shared_scorer
@@ -212,7 +283,9 @@ class ScoreJob(Job):
         if self.untrained:
             score = first_scorer(job.space, job.search, job.data, job.device)
         else:
-            work(job, folder)  # done before, as a rule; on a machine without its folder it is done here
+            work(
+                job, folder
+            )  # done before, as a rule; on a machine without its folder it is done here
             score = shared_scorer(folder / job.key, job.device)
         told = [score(Genotype.from_json(g)) for g in self.genotypes]
         return {"psnr": [t["psnr"] for t in told], "raw": [t["raw"] for t in told]}
@@ -232,8 +305,12 @@ def measure(restore: Restore, level: float, test: str, protocol_name: str) -> di
         uneven.append(gmsd(*(x if x.ndim == 2 else x.mean(2) for x in (row.restored, clean))))
         rows.append(replace(row, restored=None))
     told = mean(rows)
-    return {"test": test, **{name: told[name] for name in ("n", "psnr", "ssim", "seconds")}, "gmsd": float(np.mean(uneven)),
-            "images": {r.image: round(r.psnr, 4) for r in rows}}
+    return {
+        "test": test,
+        **{name: told[name] for name in ("n", "psnr", "ssim", "seconds")},
+        "gmsd": float(np.mean(uneven)),
+        "images": {r.image: round(r.psnr, 4) for r in rows},
+    }
 
 
 def stored(job: Job, folder: Path) -> dict | None:
@@ -245,7 +322,9 @@ def stored(job: Job, folder: Path) -> dict | None:
 
     row = read_json(path)
     if row.pop("spec", None) != json.loads(json.dumps(job.spec)):
-        raise ValueError(f"{path}: is the row of another protocol or preset; move this folder away and run the study again")
+        raise ValueError(
+            f"{path}: is the row of another protocol or preset; move this folder away and run the study again"
+        )
     return row
 
 
@@ -258,7 +337,10 @@ def work(job: Job, folder: str | Path) -> dict:
         if (row := stored(job, folder)) is None:  # not done by somebody else meanwhile
             start = time.perf_counter()
             row = {"key": job.key, **job.run(folder)}
-            row |= {"job_seconds": round(time.perf_counter() - start, 2), "env": environment(job.seed, job.device)}
+            row |= {
+                "job_seconds": round(time.perf_counter() - start, 2),
+                "env": environment(job.seed, job.device),
+            }
             store(job, folder, row)
     return stored(job, folder)
 

@@ -15,5 +15,7 @@ def refuse_leaks(train: str, test: str, progress: Callable[[list], Iterable] = i
     leaked = sorted({match.test for match in found})
     if leaked:
         names = ", ".join(leaked[:3]) + (", ..." if len(leaked) > 3 else "")
-        raise ValueError(f"{len(leaked)} test images of {test} are in the training data {train} ({names}): no number would mean anything; "
-                         f"see hinas-lab data audit --train {train} --test {test}")
+        raise ValueError(
+            f"{len(leaked)} test images of {test} are in the training data {train} ({names}): no number would mean anything; "
+            f"see hinas-lab data audit --train {train} --test {test}"
+        )

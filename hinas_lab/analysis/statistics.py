@@ -35,7 +35,9 @@ class Contrast:
         return (self.high - self.low) / 2
 
 
-def welch(a: tuple[float, float], b: tuple[float, float], n: int = 3, level: float = 0.95) -> Contrast:
+def welch(
+    a: tuple[float, float], b: tuple[float, float], n: int = 3, level: float = 0.95
+) -> Contrast:
     """a - b from printed means and standard deviations (divisor n - 1) of n runs each, variances not taken as equal (Welch), with the
     interval of ``level``."""
     (mean_a, sd_a), (mean_b, sd_b) = a, b
@@ -56,14 +58,22 @@ def one_against(value: float, others) -> Contrast:
         return Contrast(mean=gap, low=nan, high=nan, n=n)
     scale = float(np.std(others, ddof=1)) * sqrt(1 + 1 / n)
     half = float(stats.t.ppf(0.975, n - 1)) * scale
-    return Contrast(mean=gap, low=gap - half, high=gap + half, p=float(2 * stats.t.sf(abs(gap) / scale, n - 1)) if n >= LEAST else nan, n=n)
+    return Contrast(
+        mean=gap,
+        low=gap - half,
+        high=gap + half,
+        p=float(2 * stats.t.sf(abs(gap) / scale, n - 1)) if n >= LEAST else nan,
+        n=n,
+    )
 
 
 def paired(differences) -> Contrast:
     """Mean of per-seed differences, t interval, p of the paired t test (``LEAST`` pairs or more). One seed has no interval."""
     d = np.asarray(differences, dtype=np.float64)
     if d.ndim != 1 or len(d) == 0 or not np.isfinite(d).all():
-        raise ValueError(f"differences: need a list of finite numbers, one per seed, got {len(d)} of shape {d.shape}")
+        raise ValueError(
+            f"differences: need a list of finite numbers, one per seed, got {len(d)} of shape {d.shape}"
+        )
     n, mean = len(d), float(d.mean())
     half = float(stats.t.ppf(0.975, n - 1) * d.std(ddof=1) / sqrt(n)) if n > 1 else nan
     if n < LEAST:
@@ -105,7 +115,10 @@ def equivalent(differences, margin: float) -> tuple[bool, float]:
         raise ValueError(f"margin = {margin}: must be above 0")
     if len(d) < LEAST:
         return False, nan
-    p = max(stats.ttest_1samp(d, -margin, alternative="greater").pvalue, stats.ttest_1samp(d, margin, alternative="less").pvalue)
+    p = max(
+        stats.ttest_1samp(d, -margin, alternative="greater").pvalue,
+        stats.ttest_1samp(d, margin, alternative="less").pvalue,
+    )
     return bool(p < 0.05), float(p)
 
 
@@ -122,7 +135,9 @@ def bootstrap_images(differences, seed: int = 0, draws: int = 10_000) -> Contras
 def power(sd: float, effect: float, n: int) -> float:
     """Of a two-sided paired t test at 5 %: the chance that n pairs with standard deviation ``sd`` find a true mean of ``effect``."""
     critical, away = stats.t.ppf(0.975, n - 1), effect / sd * sqrt(n)
-    return float(stats.ncf.sf(critical**2, 1, n - 1, away**2))  # t^2; scipy's noncentral t is nan far away
+    return float(
+        stats.ncf.sf(critical**2, 1, n - 1, away**2)
+    )  # t^2; scipy's noncentral t is nan far away
 
 
 def pairs_needed(sd: float, effect: float, wanted: float = 0.8) -> int:
@@ -162,7 +177,10 @@ def shares_by_luck(edits: int, trainings: int, draws: int = 20_000) -> np.ndarra
     ``trainings``. Wider than a coin's: that one mean is as uncertain as they are few. Normal noise, one training's apart from any other's
     (what a seed did to all nets alike would widen it further); seed 0."""
     rng = np.random.default_rng(0)
-    mean, edited = rng.standard_normal((draws, trainings)).mean(1), rng.standard_normal((draws, edits))
+    mean, edited = (
+        rng.standard_normal((draws, trainings)).mean(1),
+        rng.standard_normal((draws, edits)),
+    )
     return (edited < mean[:, None]).mean(1)
 
 
@@ -176,7 +194,12 @@ def luck_p(worse: int, edits: int, trainings: int) -> float:
     if edits < LEAST:
         return nan
     shares, seen = shares_by_luck(edits, trainings), worse / edits
-    return float(min(1, 2 * min((1 + (shares >= seen).sum()), (1 + (shares <= seen).sum())) / (1 + len(shares))))
+    return float(
+        min(
+            1,
+            2 * min((1 + (shares >= seen).sum()), (1 + (shares <= seen).sum())) / (1 + len(shares)),
+        )
+    )
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -190,8 +213,15 @@ def share_worse(drops, own: float = 0.0) -> dict:
     mean_drop. ``own``: the drop of the unedited net's training with the same seed; same_seed: how many are worse than that one."""
     worse = int(sum(d > 0 for d in drops))
     low, high = wilson(worse, len(drops))
-    return {"n": len(drops), "worse": worse, "low": low, "high": high, "same_seed": int(sum(d > own for d in drops)),
-            "median_drop": float(np.median(drops)), "mean_drop": float(np.mean(drops))}
+    return {
+        "n": len(drops),
+        "worse": worse,
+        "low": low,
+        "high": high,
+        "same_seed": int(sum(d > own for d in drops)),
+        "median_drop": float(np.median(drops)),
+        "mean_drop": float(np.mean(drops)),
+    }
 
 
 def kendall(x, y) -> Contrast:
@@ -201,7 +231,13 @@ def kendall(x, y) -> Contrast:
     if n < 5 or not np.isfinite(test.statistic) or abs(test.statistic) == 1:
         return Contrast(mean=float(test.statistic), low=nan, high=nan, p=float(test.pvalue), n=n)
     z, half = np.arctanh(test.statistic), 1.96 * sqrt(0.437 / (n - 4))
-    return Contrast(mean=float(test.statistic), low=float(np.tanh(z - half)), high=float(np.tanh(z + half)), p=float(test.pvalue), n=n)
+    return Contrast(
+        mean=float(test.statistic),
+        low=float(np.tanh(z - half)),
+        high=float(np.tanh(z + half)),
+        p=float(test.pvalue),
+        n=n,
+    )
 
 
 def percentile(ours: float, theirs) -> float:
@@ -218,4 +254,6 @@ def best_of(values, k: int, again=None) -> float:
     if not 1 <= k <= n:
         raise ValueError(f"k = {k}: must be from 1 to {n}")
     weights = np.array([comb(i, k - 1) for i in range(n)], float) / comb(n, k)
-    return float(weights @ (x if again is None else np.asarray(again, float))[np.argsort(x, kind="stable")])
+    return float(
+        weights @ (x if again is None else np.asarray(again, float))[np.argsort(x, kind="stable")]
+    )

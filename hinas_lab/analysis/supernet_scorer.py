@@ -21,14 +21,24 @@ def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
     ValueError when ``run`` is no finished search, or its images have changed; the scorer raises it for a genotype that does not fit.
     """
     net, config, header = load_supernet(run, device)
-    patches = Patches(load_images(header["data"], net.space.channels), scale=net.space.scale, device=device)
+    patches = Patches(
+        load_images(header["data"], net.space.channels), scale=net.space.scale, device=device
+    )
     if data_hash(patches) != header["data_hash"]:
-        raise ValueError(f"{run}: the images of {header['data']!r} are no longer those of the search; its V images are not known")
+        raise ValueError(
+            f"{run}: the images of {header['data']!r} are no longer those of the search; its V images are not known"
+        )
     sets = split(len(patches), config.share, config.seed)
     return lambda genotype: shared_weight_score(net, genotype, patches, sets.w, sets.v, config)
 
 
-def first_scorer(space: SearchSpace, config: SearchConfig, data: str, device: str = "cpu") -> Scorer:
+def first_scorer(
+    space: SearchSpace, config: SearchConfig, data: str, device: str = "cpu"
+) -> Scorer:
     """The same of the supernet that a search of ``config`` on the images ``data`` begins with: its first weights and that search's V."""
-    state = Search(space, config, Patches(load_images(data, space.channels), scale=space.scale, device=device))
-    return lambda genotype: shared_weight_score(state.net, genotype, state.patches, state.split.w, state.split.v, config)
+    state = Search(
+        space, config, Patches(load_images(data, space.channels), scale=space.scale, device=device)
+    )
+    return lambda genotype: shared_weight_score(
+        state.net, genotype, state.patches, state.split.w, state.split.v, config
+    )

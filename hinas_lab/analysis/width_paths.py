@@ -20,7 +20,9 @@ def beta_of(space: SearchSpace, wanted: Mapping[tuple[int, int, int], float]) ->
     """
     for move, weight in wanted.items():
         if move not in space.moves or not 0 < weight <= 1:
-            raise ValueError(f"{move}: {weight}: must be a legal move (layer, from, to) and a weight above 0, at most 1")
+            raise ValueError(
+                f"{move}: {weight}: must be a legal move (layer, from, to) and a weight above 0, at most 1"
+            )
     beta = np.empty(len(space.moves))
     for group in beta_groups(space):
         given = {m: wanted[space.moves[m]] for m in group if space.moves[m] in wanted}
@@ -35,14 +37,21 @@ def beta_of(space: SearchSpace, wanted: Mapping[tuple[int, int, int], float]) ->
 def path_value(space: SearchSpace, beta: np.ndarray, path: Path) -> float:
     """The product of the normalised beta along a legal path."""
     weights = normalise_beta(space, beta)
-    return math.prod(float(weights[space.moves.index(step)]) for step in zip(range(space.layers), (0, *path), path))
+    return math.prod(
+        float(weights[space.moves.index(step)])
+        for step in zip(range(space.layers), (0, *path), path)
+    )
 
 
 def greedy_path(space: SearchSpace, beta: np.ndarray) -> tuple[Path, float]:
     """From width 0 always the move of the largest weight (ties: the lower width), and the product along the way."""
     weights, path = normalise_beta(space, beta), [0]
     for l in range(space.layers):
-        ahead = {m.target: weights[n] for n, m in enumerate(space.moves) if (m.layer, m.source) == (l, path[-1])}
+        ahead = {
+            m.target: weights[n]
+            for n, m in enumerate(space.moves)
+            if (m.layer, m.source) == (l, path[-1])
+        }
         path.append(max(sorted(ahead), key=ahead.get))
     return tuple(path[1:]), path_value(space, beta, tuple(path[1:]))
 
@@ -69,18 +78,27 @@ class Chance:
         return math.fsum(share for path, share in self.shares.items() if is_widest_last(path))
 
 
-def chance(space: SearchSpace, stds: Iterable[float], *, n: int = 2000, seed: int = 0) -> list[Chance]:
+def chance(
+    space: SearchSpace, stds: Iterable[float], *, n: int = 2000, seed: int = 0
+) -> list[Chance]:
     """``n`` draws of beta for each standard deviation: the same directions each time, only longer."""
     paths = legal_paths(space)
-    steps = np.array([[m in zip(range(space.layers), (0, *path), path) for m in space.moves] for path in paths], dtype=float)  # (P, M)
+    steps = np.array(
+        [[m in zip(range(space.layers), (0, *path), path) for m in space.moves] for path in paths],
+        dtype=float,
+    )  # (P, M)
     drawn = np.random.default_rng(seed).standard_normal((n, len(space.moves)))
     found = []
     for std in stds:
         weights = np.empty_like(drawn)
         for group in beta_groups(space):
             weights[:, group] = softmax(std * drawn[:, group])
-        best = (np.log(weights) @ steps.T).argmax(1)  # all paths are few enough to try; tests hold this against Viterbi
-        same = np.mean([greedy_path(space, std * beta)[0] == paths[b] for beta, b in zip(drawn, best)])
+        best = (np.log(weights) @ steps.T).argmax(
+            1
+        )  # all paths are few enough to try; tests hold this against Viterbi
+        same = np.mean(
+            [greedy_path(space, std * beta)[0] == paths[b] for beta, b in zip(drawn, best)]
+        )
         shares = {paths[b]: float(k) / n for b, k in zip(*np.unique(best, return_counts=True))}
         found.append(Chance(norm=space.beta_norm, std=std, shares=shares, greedy=float(same)))
     return found

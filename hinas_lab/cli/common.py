@@ -10,15 +10,32 @@ from hinas_lab.config import PRESETS, TASKS, Loss, Preset, preset
 
 def add_run_options(parser: argparse.ArgumentParser):
     """The options of ``search`` and ``train``."""
-    parser.add_argument("--preset", default="classroom", help=f"{', '.join(PRESETS)} (default: classroom)")
-    parser.add_argument("--data", default="builtin", metavar="NAME|DIR",
-                        help="builtin (photographs of scikit-image), a set of 'hinas-lab data list', or a folder")
-    parser.add_argument("--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE",
-                        help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
+    parser.add_argument(
+        "--preset", default="classroom", help=f"{', '.join(PRESETS)} (default: classroom)"
+    )
+    parser.add_argument(
+        "--data",
+        default="builtin",
+        metavar="NAME|DIR",
+        help="builtin (photographs of scikit-image), a set of 'hinas-lab data list', or a folder",
+    )
+    parser.add_argument(
+        "--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0",
+    )
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
-    parser.add_argument("--graphs", default="auto", help="CUDA graphs, the same numbers faster on an NVIDIA GPU: auto, on, off (auto)")
+    parser.add_argument(
+        "--graphs",
+        default="auto",
+        help="CUDA graphs, the same numbers faster on an NVIDIA GPU: auto, on, off (auto)",
+    )
     add_machine_options(parser)
 
 
@@ -26,17 +43,23 @@ def add_machine_options(parser: argparse.ArgumentParser, seed: bool = True):
     """Seed, device and threads."""
     if seed:
         parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads (default: all)")
 
 
 def task_options(parser: argparse.ArgumentParser):
     """Task and scale."""
-    parser.add_argument("--task", default="denoise", help=f"{' or '.join(TASKS)} (default: denoise)")
+    parser.add_argument(
+        "--task", default="denoise", help=f"{' or '.join(TASKS)} (default: denoise)"
+    )
     parser.add_argument("--scale", type=int, help="upscaling factor of sr: 2, 3 or 4")
 
 
-def resolve(args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]) -> Preset:
+def resolve(
+    args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]
+) -> Preset:
     """The preset with the command line's changes to ``parts`` (space, search, train); ValueError names what is wrong."""
     from hinas_lab.runs.folder import with_seed
 
@@ -45,7 +68,9 @@ def resolve(args: argparse.Namespace, task: str, scale: int | None, parts: tuple
         if task == "sr":
             raise ValueError("sigma: super-resolution adds no noise; leave --sigma out")
         sigmas = tuple(args.sigma)
-        chosen = chosen._replace(search=replace(chosen.search, sigmas=sigmas), train=replace(chosen.train, sigmas=sigmas))
+        chosen = chosen._replace(
+            search=replace(chosen.search, sigmas=sigmas), train=replace(chosen.train, sigmas=sigmas)
+        )
     for change in args.set:
         chosen = _change(chosen, change, parts)
     return chosen
@@ -67,7 +92,10 @@ def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
         raise ValueError(f"--set {change}: {part} has no field {field}")
     changed = {"loss": replace(config.loss, **{inner: value})} if loss == "loss" else {key: value}
     try:
-        return chosen._replace(name=chosen.name if chosen.name.endswith("*") else f"{chosen.name}*", **{part: replace(config, **changed)})
+        return chosen._replace(
+            name=chosen.name if chosen.name.endswith("*") else f"{chosen.name}*",
+            **{part: replace(config, **changed)},
+        )
     except TypeError:
         raise ValueError(f"--set {change}: this value does not fit {part}.{field}") from None
 
@@ -89,7 +117,9 @@ def use_machine(args: argparse.Namespace) -> str:
     try:
         torch.zeros(1, device=args.device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
-        raise ValueError(f"device = {args.device!r}: not available here; try --device cpu") from None
+        raise ValueError(
+            f"device = {args.device!r}: not available here; try --device cpu"
+        ) from None
     return args.device
 
 
@@ -109,7 +139,16 @@ def follow(run, title: str):
     else:
         done, total = state.iteration, state.config.iterations
     note = ""
-    with tqdm(total=total, initial=done, desc=title, unit="it", dynamic_ncols=True, disable=None, file=sys.stderr, mininterval=0.2) as bar:
+    with tqdm(
+        total=total,
+        initial=done,
+        desc=title,
+        unit="it",
+        dynamic_ncols=True,
+        disable=None,
+        file=sys.stderr,
+        mininterval=0.2,
+    ) as bar:
         for record in run.steps():
             if isinstance(record, Epoch):
                 phase = "warm-up" if record.epoch < state.config.warmup_epochs else "alternating"

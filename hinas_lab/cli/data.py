@@ -8,19 +8,37 @@ SHOWN = 20
 
 
 def add(commands):
-    parser = commands.add_parser("data", help="data sets: list, get, verify, where they lie, audit a split")
+    parser = commands.add_parser(
+        "data", help="data sets: list, get, verify, where they lie, audit a split"
+    )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="what there is, and what is on this machine")
-    listing.add_argument("name", nargs="?", metavar="NAME", help="everything about one data set: terms, citation, address, folder")
+    listing.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help="everything about one data set: terms, citation, address, folder",
+    )
     listing.add_argument("--long", action="store_true", help="everything about every data set")
     getting = actions.add_parser("get", help="download a data set, continuing what was interrupted")
     getting.add_argument("name", metavar="NAME")
-    getting.add_argument("--dir", type=Path, metavar="DIR", help="where to (default: what `data where` prints)")
+    getting.add_argument(
+        "--dir", type=Path, metavar="DIR", help="where to (default: what `data where` prints)"
+    )
     getting.set_defaults(interrupted="the same command goes on from there")
-    verifying = actions.add_parser("verify", help="decode and count every image, compare with what is known; exit 1 if something is wrong")
-    verifying.add_argument("data", metavar="NAME|DIR", help="a data set, a part of one (BSDS500/val), or any folder of images")
+    verifying = actions.add_parser(
+        "verify",
+        help="decode and count every image, compare with what is known; exit 1 if something is wrong",
+    )
+    verifying.add_argument(
+        "data",
+        metavar="NAME|DIR",
+        help="a data set, a part of one (BSDS500/val), or any folder of images",
+    )
     actions.add_parser("where", help="the folder downloads go to: $HINAS_DATA if set")
-    auditing = actions.add_parser("audit", help="is a test image among the training images? exit 1 if so")
+    auditing = actions.add_parser(
+        "audit", help="is a test image among the training images? exit 1 if so"
+    )
     auditing.add_argument("--train", required=True, metavar="NAME|DIR")
     auditing.add_argument("--test", required=True, metavar="NAME|DIR")
     auditing.add_argument("--json", type=Path, metavar="FILE", help="write every pair as JSON")
@@ -28,7 +46,9 @@ def add(commands):
 
 
 def run(args) -> int:
-    return {"list": _list, "get": _get, "verify": _verify, "where": _where, "audit": _audit}[args.action](args)
+    return {"list": _list, "get": _get, "verify": _verify, "where": _where, "audit": _audit}[
+        args.action
+    ](args)
 
 
 def _set(name: str):
@@ -54,9 +74,11 @@ def _list(args) -> int:
         images = " + ".join(str(count) for count in chosen.parts.values())
         size = f"{sum(a.bytes for a in chosen.archives) / 1e6:.0f} MB" if chosen.archives else "-"
         print(f"{chosen.name:<10}{images:<16}{size:<10}{chosen.use:<26}{_here(chosen, cache)}")
-    print(f"\nhere: below {cache} (set HINAS_DATA to change it)\n"
-          "The four for measuring SR come in one archive. Any folder of images works too.\n"
-          "More: hinas-lab data list NAME. To have one: hinas-lab data get NAME")
+    print(
+        f"\nhere: below {cache} (set HINAS_DATA to change it)\n"
+        "The four for measuring SR come in one archive. Any folder of images works too.\n"
+        "More: hinas-lab data list NAME. To have one: hinas-lab data get NAME"
+    )
     return 0
 
 
@@ -87,12 +109,30 @@ def _details(chosen) -> str:
         ("terms", chosen.terms),
         ("cite", chosen.citation),
         ("homepage", chosen.homepage),
-        ("here", str(find(chosen) or f"no; hinas-lab data get {chosen.name}") if chosen.archives else "always"),
+        (
+            "here",
+            str(find(chosen) or f"no; hinas-lab data get {chosen.name}")
+            if chosen.archives
+            else "always",
+        ),
     ]
     for archive in chosen.archives:
-        rows += [("archive", archive.url), ("", f"{archive.bytes} bytes, SHA-256"), ("", archive.sha256)]
-    lines = [fill(text, 80, initial_indent=f"  {key:<13}", subsequent_indent=" " * 15, break_long_words=False, break_on_hyphens=False)
-             for key, text in rows]
+        rows += [
+            ("archive", archive.url),
+            ("", f"{archive.bytes} bytes, SHA-256"),
+            ("", archive.sha256),
+        ]
+    lines = [
+        fill(
+            text,
+            80,
+            initial_indent=f"  {key:<13}",
+            subsequent_indent=" " * 15,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for key, text in rows
+    ]
     return "\n".join([chosen.name, *lines, *(f"  {line}" for line in chosen.tree.splitlines())])
 
 
@@ -113,8 +153,10 @@ def _get(args) -> int:
         print(f"{chosen.name}: is there already: {there}")
         return 0
     folder = get(chosen, root, partial(tqdm, disable=None, file=sys.stderr, dynamic_ncols=True))
-    print(f"{chosen.name}: {sum(chosen.parts.values())} images in {folder}; terms: {chosen.terms}\n"
-          f"decode and check them with: hinas-lab data verify {folder if args.dir else chosen.name}")
+    print(
+        f"{chosen.name}: {sum(chosen.parts.values())} images in {folder}; terms: {chosen.terms}\n"
+        f"decode and check them with: hinas-lab data verify {folder if args.dir else chosen.name}"
+    )
     return 0
 
 
@@ -125,12 +167,19 @@ def _verify(args) -> int:
 
     from hinas_lab.images.datasets.verify import ANY, verify
 
-    report = verify(args.data, partial(tqdm, desc="verify", unit="image", leave=False, disable=None, file=sys.stderr))
+    report = verify(
+        args.data,
+        partial(tqdm, desc="verify", unit="image", leave=False, disable=None, file=sys.stderr),
+    )
     print(f"{report.folder} ({report.what}): {len(report.sizes)} images read")
     if report.sizes:
         pixels = sorted(report.sizes.values(), key=lambda size: size[0] * size[1])
         gray = sum(channels == 1 for *_, channels in pixels)
-        print("{} x {} to {} x {} pixels, {} gray, {} in colour".format(*pixels[0][:2], *pixels[-1][:2], gray, len(pixels) - gray))
+        print(
+            "{} x {} to {} x {} pixels, {} gray, {} in colour".format(
+                *pixels[0][:2], *pixels[-1][:2], gray, len(pixels) - gray
+            )
+        )
     for kind in ("unreadable", "changed", "extra", "missing"):
         _shorten(f"{kind}: {{}}", getattr(report, kind))
     if report.ok:
@@ -168,11 +217,23 @@ def _audit(args) -> int:
     train, test = named_files(args.train, "train"), named_files(args.test, "test")
     matches = audit(train, test, progress=partial(tqdm, leave=False, disable=None, file=sys.stderr))
     if args.json:
-        write_json(args.json, {"train": args.train, "test": args.test, "n_train": len(train), "n_test": len(test),
-                               "matches": [asdict(match) for match in matches]})
+        write_json(
+            args.json,
+            {
+                "train": args.train,
+                "test": args.test,
+                "n_train": len(train),
+                "n_test": len(test),
+                "matches": [asdict(match) for match in matches],
+            },
+        )
     if not matches:
         print(f"no test image is in training ({len(test)} against {len(train)})")
         return 0
-    print(f"{len({m.test for m in matches})} of {len(test)} test images are in training ({len(train)} images); {len(matches)} in all:")
-    _shorten("  {}", [f"{m.test} = {m.train} ({m.kind}, {m.score:.2f}: {m.detail})" for m in matches])
+    print(
+        f"{len({m.test for m in matches})} of {len(test)} test images are in training ({len(train)} images); {len(matches)} in all:"
+    )
+    _shorten(
+        "  {}", [f"{m.test} = {m.train} ({m.kind}, {m.score:.2f}: {m.detail})" for m in matches]
+    )
     return 1

@@ -14,9 +14,20 @@ EYE = (78, 142, 60)
 
 
 def add(commands):
-    parser = commands.add_parser("demo", help="the whole road in a few minutes, on built-in photographs")
-    parser.add_argument("--preset", default="classroom", help="tiny (seconds, shows nothing but that it runs) or classroom (default)")
-    parser.add_argument("--run", default="runs/demo", metavar="DIR", help="folder of the run (default: runs/demo); continued if there")
+    parser = commands.add_parser(
+        "demo", help="the whole road in a few minutes, on built-in photographs"
+    )
+    parser.add_argument(
+        "--preset",
+        default="classroom",
+        help="tiny (seconds, shows nothing but that it runs) or classroom (default)",
+    )
+    parser.add_argument(
+        "--run",
+        default="runs/demo",
+        metavar="DIR",
+        help="folder of the run (default: runs/demo); continued if there",
+    )
     add_machine_options(parser)
     parser.set_defaults(run_command=run)
 
@@ -38,7 +49,9 @@ def run(args) -> int:
     chosen = with_seed(preset(args.preset), args.seed)
     device = use_machine(args)
 
-    print(f"1. Search: alpha (operations) and beta (widths) learn on Train A while weights learn on Train W; preset {chosen.name}")
+    print(
+        f"1. Search: alpha (operations) and beta (widths) learn on Train A while weights learn on Train W; preset {chosen.name}"
+    )
     search = open_search(folder / "search", chosen, device=device, resume=True)
     began = time.perf_counter()
     for _ in follow(search, "search"):
@@ -48,7 +61,9 @@ def run(args) -> int:
     genotype = load_genotype(folder / "search")
     print(_indent(f"decoded: {genotype}"))
 
-    print(f"2. Is it worth something? Its score inside the supernet among {RANDOM} random genotypes (same weights, V images)")
+    print(
+        f"2. Is it worth something? Its score inside the supernet among {RANDOM} random genotypes (same weights, V images)"
+    )
     net, config, _ = load_supernet(folder / "search", device)
     print(_indent(_among_random(net, config, genotype)))
 
@@ -59,7 +74,9 @@ def run(args) -> int:
         pass
     working += time.perf_counter() - began
 
-    print(f"4. Measure on camera, chelsea and coffee (never trained on), sigma {SIGMA:g}; the others are tuned on training photographs")
+    print(
+        f"4. Measure on camera, chelsea and coffee (never trained on), sigma {SIGMA:g}; the others are tuned on training photographs"
+    )
     rows, parameters = _measure(folder, device)
     records = (search.records.arrays(), training.records.arrays())
     seconds = _seconds(*records)
@@ -67,17 +84,25 @@ def run(args) -> int:
     means = _write_summary(folder, chosen, args.seed, rows, parameters, seconds)
     best = max(t["psnr"] for m, t in means.items() if m not in ("noisy", "ours"))
     print(_indent(table(rows, parameters)))
-    print(f"   ours: {means['ours']['psnr'] - means['noisy']['psnr']:+.2f} dB over noisy, "
-          f"{means['ours']['psnr'] - best:+.2f} dB over the best classical method")
-    print(f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}\n"
-          f"   search {seconds['search']:.0f} s, training {seconds['train']:.0f} s, all {seconds['total']:.0f} s")
+    print(
+        f"   ours: {means['ours']['psnr'] - means['noisy']['psnr']:+.2f} dB over noisy, "
+        f"{means['ours']['psnr'] - best:+.2f} dB over the best classical method"
+    )
+    print(
+        f"   sigma {SIGMA:g}, gray; protocol whole; preset {chosen.name}; device {device}; seed {args.seed}\n"
+        f"   search {seconds['search']:.0f} s, training {seconds['train']:.0f} s, all {seconds['total']:.0f} s"
+    )
 
     print("5. Look")
     write_atomic(folder / "genotype.svg", draw_genotype(genotype).svg().encode())
     _pictures(folder, chosen.space, records[0], rows)
-    for name, what in (("genotype.json", "the architecture"), ("genotype.svg", "its drawing"),
-                       ("search.png", "alpha and beta, before and after"), ("before_after.png", "noisy, restored, clean, with a zoom"),
-                       ("summary.json", "all numbers")):
+    for name, what in (
+        ("genotype.json", "the architecture"),
+        ("genotype.svg", "its drawing"),
+        ("search.png", "alpha and beta, before and after"),
+        ("before_after.png", "noisy, restored, clean, with a zoom"),
+        ("summary.json", "all numbers"),
+    ):
         print(f"   {folder / name}: {what}")
     print(f"Your own photo: hinas-lab restore PHOTO --run {folder} --out restored.png")
     return 0
@@ -93,15 +118,19 @@ def _among_random(net, config, genotype) -> str:
 
     patches = Patches(load_images("builtin", net.space.channels), device=str(net.alpha.device))
     scored = shared_weight_percentile(net, genotype, patches, config, RANDOM)
-    *_, (ours, theirs) = tqdm(scored, total=RANDOM, desc="random genotypes", leave=False, disable=None)
+    *_, (ours, theirs) = tqdm(
+        scored, total=RANDOM, desc="random genotypes", leave=False, disable=None
+    )
     scores = sorted(t["score"] for t in theirs)
     rank = percentile(ours["score"], scores)
     verdict = "above" if rank > 50 else "not above"
     median = (scores[RANDOM // 2 - 1] + scores[RANDOM // 2]) / 2
-    return (f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
-            f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}\n"
-            "That is the supernet's own opinion. Trained from scratch, no difference between searched and random\n"
-            "nets of this small space was resolved, in either direction (README). Try: hinas-lab study search")
+    return (
+        f"shared-weight score {ours['score']:.4f} (SSIM + PSNR/100), batch norm recomputed; without: {ours['raw']:.4f}\n"
+        f"percentile {rank:.0f} among random ones, {verdict} their median {median:.4f}\n"
+        "That is the supernet's own opinion. Trained from scratch, no difference between searched and random\n"
+        "nets of this small space was resolved, in either direction (README). Try: hinas-lab study search"
+    )
 
 
 def _measure(folder: Path, device: str):
@@ -123,7 +152,10 @@ def _seconds(search, training) -> dict[str, float]:
     import numpy as np
 
     per_record = np.diff(training["step/iteration"], prepend=0)
-    return {"search": float(search["epoch/seconds"].sum()), "train": float((training["step/seconds"] * per_record).sum())}
+    return {
+        "search": float(search["epoch/seconds"].sum()),
+        "train": float((training["step/seconds"] * per_record).sum()),
+    }
 
 
 def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, seconds) -> dict:
@@ -135,9 +167,19 @@ def _write_summary(folder: Path, chosen, seed: int, rows, parameters: int, secon
     images: dict[str, dict] = {}
     for r in rows:
         images.setdefault(r.image, {})[r.method] = {"psnr": r.psnr, "ssim": r.ssim}
-    write_json(folder / "summary.json", {
-        "sigma": SIGMA, "preset": chosen.name, "protocol": "whole", "seed": seed, "parameters": parameters, "seconds": seconds,
-        "mean": {m: two(t) for m, t in means.items()}, "images": images})
+    write_json(
+        folder / "summary.json",
+        {
+            "sigma": SIGMA,
+            "preset": chosen.name,
+            "protocol": "whole",
+            "seed": seed,
+            "parameters": parameters,
+            "seconds": seconds,
+            "mean": {m: two(t) for m, t in means.items()},
+            "images": images,
+        },
+    )
     return means
 
 
@@ -147,12 +189,17 @@ def _pictures(folder: Path, space, records, rows):
     from hinas_lab.images.datasets.catalog import load_images
 
     clean = load_images("builtin", 1, "test")["chelsea"] / 255
-    shown = {r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")}
+    shown = {
+        r.method: r for r in rows if r.image == "chelsea" and r.method in ("noisy", "tv", "ours")
+    }
     with theme():
         pictures = {
             "search.png": figure_search(space, records),
-            "before_after.png": figure_restoration({n: r.restored for n, r in shown.items()} | {"clean": clean},
-                                                   scores={n: (r.psnr, r.ssim) for n, r in shown.items()}, zoom=EYE),
+            "before_after.png": figure_restoration(
+                {n: r.restored for n, r in shown.items()} | {"clean": clean},
+                scores={n: (r.psnr, r.ssim) for n, r in shown.items()},
+                zoom=EYE,
+            ),
         }
         for name, figure in pictures.items():
             write_atomic(folder / name, png(figure))

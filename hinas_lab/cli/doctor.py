@@ -7,20 +7,32 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 
 NEEDED = ("torch", "numpy", "scipy", "scikit-image", "pillow", "safetensors", "tqdm")
-OPTIONAL = {"PyWavelets": "the wavelet baseline", "matplotlib": "pictures", "seaborn": "pictures", "pandas": "tables",
-            "graphviz": "drawing genotypes", "pygraphviz": "drawing without the dot program", "ipywidgets": "live panels",
-            "jupyterlab": "make lab", "pooch": "data downloads"}
+OPTIONAL = {
+    "PyWavelets": "the wavelet baseline",
+    "matplotlib": "pictures",
+    "seaborn": "pictures",
+    "pandas": "tables",
+    "graphviz": "drawing genotypes",
+    "pygraphviz": "drawing without the dot program",
+    "ipywidgets": "live panels",
+    "jupyterlab": "make lab",
+    "pooch": "data downloads",
+}
 
 
 def add(commands):
-    parser = commands.add_parser("doctor", help="what is installed here, and what is missing for what")
+    parser = commands.add_parser(
+        "doctor", help="what is installed here, and what is missing for what"
+    )
     parser.set_defaults(run_command=run)
 
 
 def run(args) -> int:
     """Exit 1 when something needed is missing."""
     missing = 0
-    print(f"python       {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs")
+    print(
+        f"python       {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    )
     for name in NEEDED:
         found = _version(name)
         missing += found is None
@@ -33,7 +45,9 @@ def run(args) -> int:
         none = "none: searches run on the CPU (presets tiny, classroom, study)"
         print(f"GPU          {torch.cuda.get_device_name() if torch.cuda.is_available() else none}")
         print(f"threads      {torch.get_num_threads()}")
-    print(f"dot program  {shutil.which('dot') or 'not there (not needed: pygraphviz or matplotlib draw)'}")
+    print(
+        f"dot program  {shutil.which('dot') or 'not there (not needed: pygraphviz or matplotlib draw)'}"
+    )
     return 1 if missing else 0
 
 

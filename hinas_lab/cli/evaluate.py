@@ -15,24 +15,47 @@ LISTED = 25
 
 def add(commands):
     parser = commands.add_parser(
-        "evaluate", help="measure a run, or a classical method, on a data set",
+        "evaluate",
+        help="measure a run, or a classical method, on a data set",
         description="PSNR and SSIM of every image, their mean and its standard error, under a protocol that is printed with them. With "
-                    "--json or --save, the same command continues where it was stopped.")
-    parser.add_argument("--method", required=True, metavar="NAME|RUN|FILE",
-                        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale; or another "
-                             "project's weights (.safetensors, .pth; pip install spandrel)")
-    parser.add_argument("--dataset", default="builtin", metavar="NAME|DIR",
-                        help="builtin, a set of 'hinas-lab data list', or a folder (default: builtin)")
-    parser.add_argument("--sigma", type=float, help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)")
-    parser.add_argument("--scale", type=int, help="upscaling factor: 2, 3 or 4 (default: the run's)")
-    parser.add_argument("--protocol", metavar="NAME",
-                        help="how it is measured, with changes as in 'whole + border=4' (default: whole; whole-rgb for a colour net; "
-                             "sr-standard for super-resolution)")
+        "--json or --save, the same command continues where it was stopped.",
+    )
+    parser.add_argument(
+        "--method",
+        required=True,
+        metavar="NAME|RUN|FILE",
+        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale; or another "
+        "project's weights (.safetensors, .pth; pip install spandrel)",
+    )
+    parser.add_argument(
+        "--dataset",
+        default="builtin",
+        metavar="NAME|DIR",
+        help="builtin, a set of 'hinas-lab data list', or a folder (default: builtin)",
+    )
+    parser.add_argument(
+        "--sigma",
+        type=float,
+        help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)",
+    )
+    parser.add_argument(
+        "--scale", type=int, help="upscaling factor: 2, 3 or 4 (default: the run's)"
+    )
+    parser.add_argument(
+        "--protocol",
+        metavar="NAME",
+        help="how it is measured, with changes as in 'whole + border=4' (default: whole; whole-rgb for a colour net; "
+        "sr-standard for super-resolution)",
+    )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and images as JSON")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write the restored images there, as 8-bit PNG")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write the restored images there, as 8-bit PNG"
+    )
     add_machine_options(parser, seed=False)
-    parser.set_defaults(run_command=run, interrupted="the same command continues, if it had --json or --save")
+    parser.set_defaults(
+        run_command=run, interrupted="the same command continues, if it had --json or --save"
+    )
 
 
 def run(args) -> int:
@@ -47,16 +70,29 @@ def run(args) -> int:
 
     check_json(args.json)
     if args.json and args.save and args.json.resolve() == args.save.resolve():
-        raise ValueError(f"--json {args.json} and --save name the same place; give the pictures a folder of their own")
+        raise ValueError(
+            f"--json {args.json} and --save name the same place; give the pictures a folder of their own"
+        )
     method = method_of(args)
     chosen = protocol(args.protocol or default_protocol(method.task, method.channels))
     level = level_of(args, method, chosen)
     images, digest = pictures(args.dataset, args.limit)
     targets = _targets(args.save, images, args.dataset)
     beside = args.json or (args.save / "images" if args.save else None)
-    unfinished = Unfinished(beside and beside.with_name(f".{beside.name}.unfinished"), {
-        "hinas_lab": __version__, "method": args.method, **method.stamp, "device": args.device, "protocol": chosen.name, "level": level,
-        "dataset": args.dataset, "images": digest, "save": str(args.save)})
+    unfinished = Unfinished(
+        beside and beside.with_name(f".{beside.name}.unfinished"),
+        {
+            "hinas_lab": __version__,
+            "method": args.method,
+            **method.stamp,
+            "device": args.device,
+            "protocol": chosen.name,
+            "level": level,
+            "dataset": args.dataset,
+            "images": digest,
+            "save": str(args.save),
+        },
+    )
     restore = method.restore(level)
     rows, kept = [], 0
     for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
@@ -69,16 +105,33 @@ def run(args) -> int:
                 write_photo(targets[name], Photo(row.restored))
             unfinished.add(row)
         rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
-    total = {"dataset": args.dataset, "method": args.method, chosen.level: level, "protocol": chosen.name, **mean(rows),
-             "peak_mb": _peak_mb(args.device)}
+    total = {
+        "dataset": args.dataset,
+        "method": args.method,
+        chosen.level: level,
+        "protocol": chosen.name,
+        **mean(rows),
+        "peak_mb": _peak_mb(args.device),
+    }
     _print(rows, total, method, chosen, kept)
     if seen := trained_on_them(method, args.dataset):
-        print(f"hinas-lab: warning: {args.method} was trained on {seen} of the images of {args.dataset}: these numbers say nothing about "
-              "other pictures", file=sys.stderr)
+        print(
+            f"hinas-lab: warning: {args.method} was trained on {seen} of the images of {args.dataset}: these numbers say nothing about "
+            "other pictures",
+            file=sys.stderr,
+        )
     if args.json:
         env = environment(chosen.seed, args.device)
-        write_json(args.json, {"rows": [total], "images": [plain(r) for r in rows],
-                               "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)}, "stamp": method.stamp, "env": env})
+        write_json(
+            args.json,
+            {
+                "rows": [total],
+                "images": [plain(r) for r in rows],
+                "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)},
+                "stamp": method.stamp,
+                "env": env,
+            },
+        )
     unfinished.finish()
     return 0
 
@@ -92,12 +145,16 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--save {folder}: is a file; name a folder")
     if folder.resolve().is_relative_to(locate(dataset).folder.resolve()):
-        raise ValueError(f"--save {folder}: lies in the data set {dataset}, whose images it would join; choose another folder")
+        raise ValueError(
+            f"--save {folder}: lies in the data set {dataset}, whose images it would join; choose another folder"
+        )
     owner, targets = {}, {}
     for name in images:
         targets[name] = folder / Path(name).with_suffix(".png")
         if owner.setdefault(targets[name], name) != name:
-            raise ValueError(f"--save {folder}: {owner[targets[name]]} and {name} would both become {targets[name]}")
+            raise ValueError(
+                f"--save {folder}: {owner[targets[name]]} and {name} would both become {targets[name]}"
+            )
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
     return targets
@@ -107,6 +164,7 @@ def _peak_mb(device: str) -> float | None:
     """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not tell."""
     if device.startswith("cuda"):
         import torch
+
         return torch.cuda.max_memory_allocated(device) / 1e6
     try:
         from resource import RUSAGE_SELF, getrusage
@@ -122,12 +180,29 @@ def _print(rows, total: dict, method, chosen, kept: int):
             print(f"{row.image:<{width}}  {row.psnr:6.2f} dB  {row.ssim:.4f}  {row.seconds:7.2f} s")
     else:
         width = len("mean")
-    error = f"standard error {total['psnr_se']:.2f} dB, {total['ssim_se']:.4f}" if len(rows) > 1 else "standard error unknown"
-    print(f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  (n = {total['n']}, {error})")
+    error = (
+        f"standard error {total['psnr_se']:.2f} dB, {total['ssim_se']:.4f}"
+        if len(rows) > 1
+        else "standard error unknown"
+    )
+    print(
+        f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  (n = {total['n']}, {error})"
+    )
     peak = f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else ""
     level = f"sigma {total['sigma']:g}" if chosen.task == "denoise" else f"x{total['scale']}"
     told = method.stamp
-    stamp = f"preset {told['preset']}, training seed {told['seed']}" if "preset" in told else \
-        f"{told['architecture']}, weights from elsewhere" if told else ""
-    print(", ".join(filter(None, [level, stamp, peak, f"{kept} of the images measured before" if kept else ""])))
+    stamp = (
+        f"preset {told['preset']}, training seed {told['seed']}"
+        if "preset" in told
+        else f"{told['architecture']}, weights from elsewhere"
+        if told
+        else ""
+    )
+    print(
+        ", ".join(
+            filter(
+                None, [level, stamp, peak, f"{kept} of the images measured before" if kept else ""]
+            )
+        )
+    )
     print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))

@@ -16,7 +16,20 @@ import hinas_lab
 PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
 ROOMS = ("hinas_lab.cli", "hinas_book.cli")
 """where commands are found: a module with ``add(commands)``. Without the book there are three fewer"""
-ORDER = ("doctor", "demo", "search", "train", "evaluate", "restore", "data", "study", "memory", "bench", "figures", "runs")
+ORDER = (
+    "doctor",
+    "demo",
+    "search",
+    "train",
+    "evaluate",
+    "restore",
+    "data",
+    "study",
+    "memory",
+    "bench",
+    "figures",
+    "runs",
+)
 """how the help lists them; a command that is not named here comes last"""
 
 
@@ -28,10 +41,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="hinas-lab", description="Differentiable architecture search for image restoration (HiNAS).")
+    parser = Parser(
+        prog="hinas-lab",
+        description="Differentiable architecture search for image restoration (HiNAS).",
+    )
     parser.add_argument("--version", action="version", version=f"hinas_lab {hinas_lab.__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Parser
+    )
     for module in command_modules():
         module.add(commands)
     return parser
@@ -47,7 +65,9 @@ def command_modules() -> list[ModuleType]:
             module = import_module(f"{room}.{file.name}")
             if hasattr(module, "add"):
                 found[file.name] = module
-    names = sorted(found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
+    names = sorted(
+        found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)
+    )
     return [found[name] for name in names]
 
 
@@ -61,7 +81,11 @@ def main(argv: list[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
-        how = f"continue with: hinas-lab {args.command} ... --resume" if hasattr(args, "resume") else getattr(args, "interrupted", "")
+        how = (
+            f"continue with: hinas-lab {args.command} ... --resume"
+            if hasattr(args, "resume")
+            else getattr(args, "interrupted", "")
+        )
         where = f"; {how}" if how else ""
         print(f"hinas-lab: interrupted{where}", file=sys.stderr)
         return 130
@@ -81,7 +105,9 @@ def _line(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"the package {error.name!r} is not installed: pip install {PACKAGES.get(error.name, error.name)}"
     line = " ".join(str(error).split())
-    if isinstance(error, RuntimeError | MemoryError) and ("memory" in line or not line):  # torch's is a RuntimeError
+    if isinstance(error, RuntimeError | MemoryError) and (
+        "memory" in line or not line
+    ):  # torch's is a RuntimeError
         return "not enough memory; lower batch, patch or width, or restore in smaller tiles"
     if isinstance(error, ValueError | OSError | FloatingPointError) and line:
         return line

@@ -37,9 +37,15 @@ def method_of(args) -> Method:
     names = [n for some in CLASSICAL.values() for n in some]
     if args.method in names:
         args.device = "cpu"
-        return Method(args.method, "sr" if args.method in CLASSICAL["sr"] else "denoise", "builtin" if args.method in METHODS else None)
+        return Method(
+            args.method,
+            "sr" if args.method in CLASSICAL["sr"] else "denoise",
+            "builtin" if args.method in METHODS else None,
+        )
     if not Path(args.method).exists():
-        raise ValueError(f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}")
+        raise ValueError(
+            f"method = {args.method!r}: neither a run folder nor one of {', '.join(names)}"
+        )
     if Path(args.method).is_file():
         return _foreign(args)
     from hinas_lab.restoration.restorer import restore_array
@@ -49,8 +55,16 @@ def method_of(args) -> Method:
     net, info = load_network(args.method, args.device)
     stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
     stamp["weights"] = _digest(Path(args.method) / "best.safetensors")
-    return Method(args.method, info["task"], info["data"], lambda image: restore_array(net, image, clip=False, device=args.device), stamp,
-                  info["channels"], net.scale, tuple(info["sigmas"]))
+    return Method(
+        args.method,
+        info["task"],
+        info["data"],
+        lambda image: restore_array(net, image, clip=False, device=args.device),
+        stamp,
+        info["channels"],
+        net.scale,
+        tuple(info["sigmas"]),
+    )
 
 
 def _foreign(args) -> Method:
@@ -59,11 +73,23 @@ def _foreign(args) -> Method:
 
     args.device = use_machine(args)
     net = load_foreign(args.method, args.device)
-    stamp = {"architecture": net.architecture, "parameters": net.parameter_count, "weights": _digest(Path(args.method))}
+    stamp = {
+        "architecture": net.architecture,
+        "parameters": net.parameter_count,
+        "weights": _digest(Path(args.method)),
+    }
     # in one piece: how far such a net sees is not known
-    return Method(args.method, "denoise" if net.scale == 1 else "sr", None,
-                  lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=args.device), stamp, net.channels,
-                  net.scale)
+    return Method(
+        args.method,
+        "denoise" if net.scale == 1 else "sr",
+        None,
+        lambda image: restore_array(
+            net, image, tile=max(image.shape), clip=False, device=args.device
+        ),
+        stamp,
+        net.channels,
+        net.scale,
+    )
 
 
 def _digest(file: Path) -> str:
@@ -74,17 +100,29 @@ def _digest(file: Path) -> str:
 def level_of(args, method: Method, protocol: Protocol) -> float | int:
     """Sigma or scale, checked against the method and the protocol."""
     if method.task != protocol.task:
-        raise ValueError(f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}")
+        raise ValueError(
+            f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}"
+        )
     if method.task == "denoise":
         if args.scale is not None:
-            raise ValueError(f"--scale {args.scale}: {args.method} is for denoising; leave --scale out, or choose bicubic or a "
-                             "super-resolution run")
-        sigma = args.sigma if args.sigma is not None else method.sigmas[0] if len(method.sigmas) == 1 else 50.0
+            raise ValueError(
+                f"--scale {args.scale}: {args.method} is for denoising; leave --scale out, or choose bicubic or a "
+                "super-resolution run"
+            )
+        sigma = (
+            args.sigma
+            if args.sigma is not None
+            else method.sigmas[0]
+            if len(method.sigmas) == 1
+            else 50.0
+        )
         if not 0 <= sigma <= 255:
             raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
         return sigma
     if args.sigma is not None:
-        raise ValueError(f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out")
+        raise ValueError(
+            f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out"
+        )
     if method.net is None and args.scale is None:
         raise ValueError("--scale is missing: 2, 3 or 4")
     scale = args.scale if args.scale is not None else method.scale

@@ -9,17 +9,34 @@ from pathlib import Path
 
 def add(subparsers) -> None:
     parser = subparsers.add_parser(
-        "restore", help="restore your own photographs with a trained run",
+        "restore",
+        help="restore your own photographs with a trained run",
         description="Restore photographs with the net of a training run. Prints the estimated noise level and warns "
-                    "when it is far from what the net was trained for. Gray, colour and 16-bit gray of any size; EXIF "
-                    "and transparency are kept.")
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, TIFF, WebP, BMP, GIF or PPM")
+        "when it is far from what the net was trained for. Gray, colour and 16-bit gray of any size; EXIF "
+        "and transparency are kept.",
+    )
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=Path,
+        metavar="IMAGE",
+        help="PNG, JPEG, TIFF, WebP, BMP, GIF or PPM",
+    )
     parser.add_argument("--run", required=True, type=Path, metavar="RUN", help="a training run")
-    parser.add_argument("--out", required=True, type=Path, metavar="FILE|DIR",
-                        help="a file (.png, .jpg, .tif, .webp), or a folder that gets a NAME.png per image; several "
-                             "images need a folder, made if missing")
-    parser.add_argument("--tile", type=int, metavar="N",
-                        help="side of a tile in pixels: less memory, the same values (default: whole if small)")
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FILE|DIR",
+        help="a file (.png, .jpg, .tif, .webp), or a folder that gets a NAME.png per image; several "
+        "images need a folder, made if missing",
+    )
+    parser.add_argument(
+        "--tile",
+        type=int,
+        metavar="N",
+        help="side of a tile in pixels: less memory, the same values (default: whole if small)",
+    )
     parser.set_defaults(run_command=run)
 
 
@@ -37,13 +54,20 @@ def run(args: argparse.Namespace) -> int:
         photo = read_photo(source)
         noise = estimate_noise(photo.pixels)
         start = time.perf_counter()
-        bar = partial(tqdm, desc=source.name, unit="tile", leave=False, disable=None)  # drawn on a terminal only
+        bar = partial(
+            tqdm, desc=source.name, unit="tile", leave=False, disable=None
+        )  # drawn on a terminal only
         restored = restore_photo(net, photo, tile=args.tile, progress=bar)
         seconds = time.perf_counter() - start
         write_photo(target, restored)
         height, width = photo.pixels.shape[:2]
-        size = f"{width} x {height} {photo.bits}-bit {'gray' if photo.pixels.ndim == 2 else 'colour'}"
-        print(f"{source.name}: {size}, estimated noise {noise:.1f}, {seconds:.1f} s -> {target}", flush=True)
+        size = (
+            f"{width} x {height} {photo.bits}-bit {'gray' if photo.pixels.ndim == 2 else 'colour'}"
+        )
+        print(
+            f"{source.name}: {size}, estimated noise {noise:.1f}, {seconds:.1f} s -> {target}",
+            flush=True,
+        )
         if warning := _far(noise, info["sigmas"]):
             print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
     return 0
@@ -56,13 +80,19 @@ def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path
     several = len(images) > 1
     if several and out.exists() and not out.is_dir():
         raise ValueError(f"--out {out}: is a file; {len(images)} images need a folder")
-    pairs = [(image, out / f"{image.stem}.png" if several or out.is_dir() else out) for image in images]
+    pairs = [
+        (image, out / f"{image.stem}.png" if several or out.is_dir() else out) for image in images
+    ]
     inputs, owner = {image.resolve() for image in images}, {}
     for source, target in pairs:
         if target.resolve() in inputs:
-            raise ValueError(f"--out {out}: the result of {source} would overwrite the input {target}; choose another")
+            raise ValueError(
+                f"--out {out}: the result of {source} would overwrite the input {target}; choose another"
+            )
         if owner.setdefault(target, source) is not source:
-            raise ValueError(f"--out {out}: {owner[target]} and {source} would both become {target}; use two folders")
+            raise ValueError(
+                f"--out {out}: {owner[target]} and {source} would both become {target}; use two folders"
+            )
     made = several and not out.exists()
     if made:
         out.mkdir(parents=True)

@@ -5,17 +5,27 @@ from pathlib import Path
 
 def add(commands):
     parser = commands.add_parser("runs", help="list, show, compare or pack run folders")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="ACTION", parser_class=type(parser)
+    )
     listed = actions.add_parser("list", help="runs below a folder")
-    listed.add_argument("folder", type=Path, nargs="?", default=Path("runs"), metavar="DIR", help="default: runs")
-    shown = actions.add_parser("show", help="one run: configuration, machine, how far it is, its genotype")
+    listed.add_argument(
+        "folder", type=Path, nargs="?", default=Path("runs"), metavar="DIR", help="default: runs"
+    )
+    shown = actions.add_parser(
+        "show", help="one run: configuration, machine, how far it is, its genotype"
+    )
     shown.add_argument("run", type=Path, metavar="RUN")
-    compared = actions.add_parser("diff", help="what two runs were asked for and gave, where they differ")
+    compared = actions.add_parser(
+        "diff", help="what two runs were asked for and gave, where they differ"
+    )
     compared.add_argument("a", type=Path, metavar="A")
     compared.add_argument("b", type=Path, metavar="B")
     packed = actions.add_parser("pack", help="a run as one zip, DIR/NAME.zip")
     packed.add_argument("run", type=Path, metavar="RUN")
-    packed.add_argument("--out", type=Path, default=Path("."), metavar="DIR", help="folder (default: here)")
+    packed.add_argument(
+        "--out", type=Path, default=Path("."), metavar="DIR", help="folder (default: here)"
+    )
     parser.set_defaults(run_command=run)
 
 
@@ -37,7 +47,9 @@ def _list(args) -> int:
         except ValueError as error:
             print(f"{folder}: {error}")
             continue
-        print(f"{folder!s:<29} {header['kind']:<7}{header['preset']:<11} seed {_seed(header):<3}{_state(folder, header)}")
+        print(
+            f"{folder!s:<29} {header['kind']:<7}{header['preset']:<11} seed {_seed(header):<3}{_state(folder, header)}"
+        )
     return 0
 
 
@@ -47,13 +59,22 @@ def _show(args) -> int:
     from hinas_lab.runs.header import read_header, read_json
 
     header = read_header(args.run)
-    print(f"{args.run}: {header['kind']} at preset {header['preset']}, data {header['data']}, {_state(args.run, header)}")
+    print(
+        f"{args.run}: {header['kind']} at preset {header['preset']}, data {header['data']}, {_state(args.run, header)}"
+    )
     for part in ("space", "search", "train"):
         for field, value in (header.get(part) or {}).items():
             print(f"  {part}.{field} = {json.dumps(value)}")
     if (args.run / "env.json").exists():
         told = read_json(args.run / "env.json")
-        print("  " + ", ".join(f"{k} {told[k]}" for k in ("device", "threads", "seed", "commit") if told.get(k) is not None))
+        print(
+            "  "
+            + ", ".join(
+                f"{k} {told[k]}"
+                for k in ("device", "threads", "seed", "commit")
+                if told.get(k) is not None
+            )
+        )
     if (genotype := _genotype(args.run)) is not None:
         print(f"  {genotype}")
     return 0
@@ -64,7 +85,11 @@ def _diff(args) -> int:
     from hinas_lab.space.genotype import diff
 
     a, b = _flat(read_header(args.a)), _flat(read_header(args.b))
-    lines = [f"{key}: {a.get(key, 'absent')} -> {b.get(key, 'absent')}" for key in sorted(a | b) if a.get(key) != b.get(key)]
+    lines = [
+        f"{key}: {a.get(key, 'absent')} -> {b.get(key, 'absent')}"
+        for key in sorted(a | b)
+        if a.get(key) != b.get(key)
+    ]
     print("\n".join(lines) or "asked for the same")
     one, other = _genotype(args.a), _genotype(args.b)
     if one is not None and other is not None:
@@ -85,7 +110,9 @@ def _pack(args) -> int:
     if not args.out.is_dir():
         raise ValueError(f"--out {args.out}: no such folder")
     if target.exists():
-        raise ValueError(f"{target}: is there already; remove it, or choose another folder with --out")
+        raise ValueError(
+            f"{target}: is there already; remove it, or choose another folder with --out"
+        )
     write_atomic(target, zipped(args.run))
     print(f"wrote {target}")
     return 0
@@ -103,8 +130,11 @@ def _state(folder: Path, header: dict) -> str:
         columns = read_records(folder)
     except ValueError:
         return "not begun"
-    done, of = (len(columns["epoch/epoch"]) - 1, header["search"]["epochs"]) if header["kind"] == "search" else \
-        (int(columns["step/iteration"].max(initial=0)), header["train"]["iterations"])
+    done, of = (
+        (len(columns["epoch/epoch"]) - 1, header["search"]["epochs"])
+        if header["kind"] == "search"
+        else (int(columns["step/iteration"].max(initial=0)), header["train"]["iterations"])
+    )
     return f"{max(0, done)} of {of} {'epochs' if header['kind'] == 'search' else 'iterations'}"
 
 
@@ -123,5 +153,9 @@ def _flat(values: dict, prefix: str = "") -> dict[str, str]:
     """Nested values as ``search.loss.lam`` -> text."""
     out = {}
     for key, value in values.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": str(value)}
+        out |= (
+            _flat(value, f"{prefix}{key}.")
+            if isinstance(value, dict)
+            else {f"{prefix}{key}": str(value)}
+        )
     return out

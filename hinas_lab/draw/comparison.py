@@ -15,14 +15,24 @@ def table(rows: Rows) -> str:
     """A line per method: PSNR in dB on each photograph, mean PSNR and SSIM. ValueError for rows of several protocols or levels."""
     mean([row for of in rows.values() for row in of])
     wide = max(map(len, rows)) + 2
-    lines = [f"{'PSNR in dB':<{wide}}" + "".join(f"{row.image:>9}" for row in next(iter(rows.values()))) + "     mean    SSIM"]
+    lines = [
+        f"{'PSNR in dB':<{wide}}"
+        + "".join(f"{row.image:>9}" for row in next(iter(rows.values())))
+        + "     mean    SSIM"
+    ]
     for method, of in rows.items():
         means = mean(list(of))
-        lines.append(f"{method:<{wide}}" + "".join(f"{row.psnr:9.2f}" for row in of) + f"{means['psnr']:9.2f}{means['ssim']:8.4f}")
+        lines.append(
+            f"{method:<{wide}}"
+            + "".join(f"{row.psnr:9.2f}" for row in of)
+            + f"{means['psnr']:9.2f}{means['ssim']:8.4f}"
+        )
     return "\n".join(lines)
 
 
-def figure_rows(rows: Rows, image: str, more: Mapping[str, np.ndarray] | None = None, **options) -> Figure:
+def figure_rows(
+    rows: Rows, image: str, more: Mapping[str, np.ndarray] | None = None, **options
+) -> Figure:
     """What each method made of the photograph ``image``, with its PSNR and SSIM above; then the pictures ``more``, clean among them.
 
     ``options`` as for ``plots.figure_restoration``; all methods and pictures stand in one line unless ``columns`` says otherwise.

@@ -45,7 +45,11 @@ def edge_labels(space: SearchSpace) -> list[str]:
 def winners(space: SearchSpace, p: np.ndarray) -> list[tuple[int, int]]:
     """(edge, operation) indices that the decoder keeps of one layer's probabilities (E, K), two per node."""
     cell = decode_cell(space, p)
-    return [(space.edges.index((j, i)), OP_NAMES.index(op)) for i, node in enumerate(cell) for op, j in node]
+    return [
+        (space.edges.index((j, i)), OP_NAMES.index(op))
+        for i, node in enumerate(cell)
+        for op, j in node
+    ]
 
 
 def warmup_end(records: Records) -> int:
@@ -102,18 +106,41 @@ def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: f
             ax.axhline(e - 0.5, color=style.PAPER, linewidth=2.5)
     for e, _ in kept:
         inset = 0.06  # a frame stays off its neighbour's
-        ax.add_patch(Rectangle((-0.5 + inset / 2, e - 0.5 + inset), len(OP_NAMES) - inset, 1 - 2 * inset, fill=False,
-                               edgecolor=style.FRAME, linewidth=1.8))
+        ax.add_patch(
+            Rectangle(
+                (-0.5 + inset / 2, e - 0.5 + inset),
+                len(OP_NAMES) - inset,
+                1 - 2 * inset,
+                fill=False,
+                edgecolor=style.FRAME,
+                linewidth=1.8,
+            )
+        )
     return ax
 
 
-def plot_operations(space: SearchSpace, values: np.ndarray, marked: Iterable[tuple[int, int]], *, ax: Axes, vmax: float) -> Axes:
+def plot_operations(
+    space: SearchSpace,
+    values: np.ndarray,
+    marked: Iterable[tuple[int, int]],
+    *,
+    ax: Axes,
+    vmax: float,
+) -> Axes:
     """Heat map of one number per edge and operation, values (E, K) from 0 to ``vmax``; the (edge, operation) indices ``marked`` carry their
     letter codes. Axes-level."""
     ax.imshow(values, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
     for e, k in marked:
-        ax.text(k, e, OPS[OP_NAMES[k]].code, ha="center", va="center", fontsize=8.5, fontweight="bold",
-                color="white" if values[e, k] < 0.55 * vmax else "black")
+        ax.text(
+            k,
+            e,
+            OPS[OP_NAMES[k]].code,
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            fontweight="bold",
+            color="white" if values[e, k] < 0.55 * vmax else "black",
+        )
     ax.set_xticks(range(len(OP_NAMES)), [OPS[name].code for name in OP_NAMES])
     ax.set_yticks(range(len(space.edges)), edge_labels(space))
     ax.set(xlabel="operation", ylabel="edge")
@@ -136,19 +163,53 @@ def plot_beta(space: SearchSpace, beta: np.ndarray, *, ax: Axes) -> Axes:
         kept = tuple(move) in on_path
         colour = style.FRAME if kept else style.FAINT
         tail, head = np.array([move.layer, move.source]), np.array([move.layer + 1, move.target])
-        ax.add_patch(FancyArrowPatch(tail, head, arrowstyle="-|>", mutation_scale=9 + 5 * weight, shrinkA=20,
-                                     shrinkB=21, color=colour, linewidth=0.6 + 4.5 * weight, zorder=1 + kept))
-        x, y = tail + (0.5 if move.source == move.target else 0.33) * (head - tail)  # diagonals cross in the middle
-        ax.text(x, y, f"{weight:.2f}", ha="center", va="center", fontsize=8.5, color=style.INK, zorder=4,
-                fontweight="bold" if kept else "normal", bbox={"fc": style.PAPER, "ec": "none", "pad": 0.8})
+        ax.add_patch(
+            FancyArrowPatch(
+                tail,
+                head,
+                arrowstyle="-|>",
+                mutation_scale=9 + 5 * weight,
+                shrinkA=20,
+                shrinkB=21,
+                color=colour,
+                linewidth=0.6 + 4.5 * weight,
+                zorder=1 + kept,
+            )
+        )
+        x, y = tail + (0.5 if move.source == move.target else 0.33) * (
+            head - tail
+        )  # diagonals cross in the middle
+        ax.text(
+            x,
+            y,
+            f"{weight:.2f}",
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color=style.INK,
+            zorder=4,
+            fontweight="bold" if kept else "normal",
+            bbox={"fc": style.PAPER, "ec": "none", "pad": 0.8},
+        )
     cells = ((0,), *space.cells)
     for column, widths in enumerate(cells):
         for i in widths:
             kept = i == (0, *path)[column]
-            fill, edge, line = (style.PAPER, style.FRAME, 2) if kept else (style.PALE, style.FAINT, 0.8)
-            ax.text(column, i, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=9, color=style.INK,
-                    fontweight="bold" if kept else "normal", zorder=5,
-                    bbox={"boxstyle": "round,pad=0.4", "fc": fill, "ec": edge, "lw": line})
+            fill, edge, line = (
+                (style.PAPER, style.FRAME, 2) if kept else (style.PALE, style.FAINT, 0.8)
+            )
+            ax.text(
+                column,
+                i,
+                f"{space.width_factors[i]:g}·W",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=style.INK,
+                fontweight="bold" if kept else "normal",
+                zorder=5,
+                bbox={"boxstyle": "round,pad=0.4", "fc": fill, "ec": edge, "lw": line},
+            )
     rows = sorted({i for widths in cells for i in widths})
     ax.set_xticks(range(len(cells)), ["start", *(f"layer {l}" for l in range(space.layers))])
     ax.set_yticks([])
@@ -165,11 +226,20 @@ def plot_beta(space: SearchSpace, beta: np.ndarray, *, ax: Axes) -> Axes:
 
 def _epoch_axis(records: Records, ax: Axes) -> Axes:
     """Shared by the curves: the epoch axis, the warm-up shaded, the best epoch marked."""
-    last = max(1, int(records["epoch/epoch"].max(initial=0)), int(records["step/epoch"].max(initial=0)))
+    last = max(
+        1, int(records["epoch/epoch"].max(initial=0)), int(records["step/epoch"].max(initial=0))
+    )
     if end := warmup_end(records):
         ax.axvspan(0, end, color=style.PALE, linewidth=0, zorder=0, label="warm-up")
     if best := best_epoch(records):
-        ax.axvline(best, color=style.BEST, linewidth=1.2, linestyle=":", zorder=1, label=f"best epoch {best}")
+        ax.axvline(
+            best,
+            color=style.BEST,
+            linewidth=1.2,
+            linestyle=":",
+            zorder=1,
+            label=f"best epoch {best}",
+        )
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", xlim=(0, last * 1.02))
     return ax
@@ -177,8 +247,14 @@ def _epoch_axis(records: Records, ax: Axes) -> Axes:
 
 def _legend(ax: Axes):
     """Below the axes, where no curve is."""
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, frameon=False, handlelength=1.8,
-              columnspacing=1.2)
+    ax.legend(
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.16),
+        ncols=2,
+        frameon=False,
+        handlelength=1.8,
+        columnspacing=1.2,
+    )
 
 
 def plot_losses(records: Records, *, ax: Axes, what: str = "loss") -> Axes:
@@ -191,16 +267,23 @@ def plot_losses(records: Records, *, ax: Axes, what: str = "loss") -> Axes:
     epochs, kinds = records["step/epoch"], records["step/kind"]
     values = np.asarray(records[f"step/{what}"], dtype=np.float64)
     times = step_times(epochs)
-    for kind, name, colour, marker in ((0, "weights, Train W", style.WEIGHT, "o"),
-                                       (1, "architecture, Train A", style.ARCH, "s")):
+    for kind, name, colour, marker in (
+        (0, "weights, Train W", style.WEIGHT, "o"),
+        (1, "architecture, Train A", style.ARCH, "s"),
+    ):
         mine = kinds == kind
         if not mine.any():
             continue
         ax.plot(times[mine], values[mine], color=colour, linewidth=0.6, alpha=0.35)
         ends = np.unique(epochs[mine])
         means = [values[mine & (epochs == e)].mean() for e in ends]
-        ax.plot(ends - 0.5, means, color=colour, linewidth=1.8, marker=marker, markersize=3, label=name)
-    ax.set(ylabel={"loss": "loss", "pixel": "pixel loss", "lssim": "$l_{ssim}$"}[what], title="training loss")
+        ax.plot(
+            ends - 0.5, means, color=colour, linewidth=1.8, marker=marker, markersize=3, label=name
+        )
+    ax.set(
+        ylabel={"loss": "loss", "pixel": "pixel loss", "lssim": "$l_{ssim}$"}[what],
+        title="training loss",
+    )
     _legend(ax)
     return ax
 
@@ -216,12 +299,29 @@ def plot_scores(records: Records, *, ax: Axes, what: str = "score") -> Axes:
     names = {"score": "score on V", "psnr": "PSNR on V (dB)", "ssim": "SSIM on V"}
     ax.set(ylabel=names[what], title="validation of the supernet")
     if not known.any():
-        ax.text(0.5, 0.5, "not validated yet", transform=ax.transAxes, ha="center", va="center", color=style.FAINT)
+        ax.text(
+            0.5,
+            0.5,
+            "not validated yet",
+            transform=ax.transAxes,
+            ha="center",
+            va="center",
+            color=style.FAINT,
+        )
         ax.set_yticks([])
         return ax
-    ax.plot(epochs[known], values[known], color=style.INK, linewidth=1.5, marker="o", markersize=3.5)
+    ax.plot(
+        epochs[known], values[known], color=style.INK, linewidth=1.5, marker="o", markersize=3.5
+    )
     at = known & (epochs == best)
-    ax.plot(epochs[at], values[at], color=style.BEST, marker="*", markersize=14, markeredgecolor=style.PAPER)
+    ax.plot(
+        epochs[at],
+        values[at],
+        color=style.BEST,
+        marker="*",
+        markersize=14,
+        markeredgecolor=style.PAPER,
+    )
     _legend(ax)
     return ax
 
@@ -234,12 +334,27 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
     """
     _epoch_axis(records, ax)
     top = np.log(len(OP_NAMES))
-    ax.axhline(top, color=style.FAINT, linewidth=0.8, linestyle="--", label=f"ln {len(OP_NAMES)}: undecided")
-    for key, name, colour, marker in (("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),
-                                      ("beta_entropy", "β entropy (nats)", style.BETA, "s"),
-                                      ("skip_share", "skip share", style.SKIP, "^")):
-        ax.plot(records["epoch/epoch"], records[f"epoch/{key}"], color=colour, linewidth=1.5, marker=marker,
-                markersize=3, label=name)
+    ax.axhline(
+        top,
+        color=style.FAINT,
+        linewidth=0.8,
+        linestyle="--",
+        label=f"ln {len(OP_NAMES)}: undecided",
+    )
+    for key, name, colour, marker in (
+        ("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),
+        ("beta_entropy", "β entropy (nats)", style.BETA, "s"),
+        ("skip_share", "skip share", style.SKIP, "^"),
+    ):
+        ax.plot(
+            records["epoch/epoch"],
+            records[f"epoch/{key}"],
+            color=colour,
+            linewidth=1.5,
+            marker=marker,
+            markersize=3,
+            label=name,
+        )
     ax.set(ylabel="nats; share", ylim=(0, top * 1.06), title="entropy and skip share")
     _legend(ax)
     return ax
@@ -266,7 +381,9 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
     for line, (state, name) in enumerate(((before, f"epoch {epochs[0]}"), (after, when))):
         for l, ax in enumerate(axes[line]):
             plot_alpha(space, state[l], ax=ax, vmax=vmax)
-            ax.set_title(f"α, {f'layer {l}' if maps > 1 or space.layers == 1 else 'all layers'}, {name}")
+            ax.set_title(
+                f"α, {f'layer {l}' if maps > 1 or space.layers == 1 else 'all layers'}, {name}"
+            )
             ax.label_outer()
     upper.colorbar(axes[0, 0].images[0], ax=axes, label="probability", fraction=0.03, pad=0.01)
     trellis, left, right = lower.subplots(1, 3, width_ratios=(1.5, 1, 1))
@@ -280,7 +397,9 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
 # ---------------------------------------------------------------- images
 
 
-def plot_restoration(image: np.ndarray, *, ax: Axes, title: str = "", zoom: Box | None = None) -> Axes:
+def plot_restoration(
+    image: np.ndarray, *, ax: Axes, title: str = "", zoom: Box | None = None
+) -> Axes:
     """One image, gray (H, W) or RGB (H, W, 3) in [0, 1], a square of it magnified in the farthest corner. Axes-level.
 
     Values outside [0, 1] are clipped, for showing only. zoom: (y, x, size) in this image's pixels; None: no inset.
@@ -298,15 +417,22 @@ def plot_restoration(image: np.ndarray, *, ax: Axes, title: str = "", zoom: Box 
     w, h, gap = side / width, side / height, 0.015
     right, top = x + size / 2 < width / 2, y + size / 2 >= height / 2
     inset = ax.inset_axes((1 - w - gap if right else gap, 1 - h - gap if top else gap, w, h))
-    inset.imshow(shown[y:y + size, x:x + size], interpolation="nearest", **how)
+    inset.imshow(shown[y : y + size, x : x + size], interpolation="nearest", **how)
     inset.set(xticks=[], yticks=[])
     inset.spines[:].set(visible=True, color=style.FRAME, linewidth=2)
-    ax.add_patch(Rectangle((x - 0.5, y - 0.5), size, size, fill=False, edgecolor=style.FRAME, linewidth=2))
+    ax.add_patch(
+        Rectangle((x - 0.5, y - 0.5), size, size, fill=False, edgecolor=style.FRAME, linewidth=2)
+    )
     return ax
 
 
-def figure_restoration(images: dict[str, np.ndarray], *, scores: Mapping[str, tuple[float, float]] | None = None,
-                       zoom: Box | None = None, columns: int | None = None) -> Figure:
+def figure_restoration(
+    images: dict[str, np.ndarray],
+    *,
+    scores: Mapping[str, tuple[float, float]] | None = None,
+    zoom: Box | None = None,
+    columns: int | None = None,
+) -> Figure:
     """The images side by side, each with the same square magnified. Figure-level.
 
     images: name -> gray (H, W) or RGB (H, W, 3) in [0, 1]; scores: name -> (PSNR in dB, SSIM), printed in the title.
@@ -320,7 +446,11 @@ def figure_restoration(images: dict[str, np.ndarray], *, scores: Mapping[str, tu
     count = len(images)
     columns = columns or (count if count <= 4 else -(-count // 2))
     lines = -(-count // columns)
-    panel, head, gap = 3.2, 0.5 if scores else 0.3, 0.12  # inches: a panel's width, its title, the space between panels
+    panel, head, gap = (
+        3.2,
+        0.5 if scores else 0.3,
+        0.12,
+    )  # inches: a panel's width, its title, the space between panels
     tall = panel * clean.shape[0] / clean.shape[1]
     width, height = columns * (panel + gap) + gap, lines * (tall + head + gap) + gap
     figure = Figure(figsize=(width, height))
@@ -332,5 +462,7 @@ def figure_restoration(images: dict[str, np.ndarray], *, scores: Mapping[str, tu
         title = name
         if scores and name in scores:
             title += "\n{:.2f} dB, SSIM {:.4f}".format(*scores[name])
-        plot_restoration(image, ax=ax, title=title, zoom=(round(y * r), round(x * r), max(1, round(size * r))))
+        plot_restoration(
+            image, ax=ax, title=title, zoom=(round(y * r), round(x * r), max(1, round(size * r)))
+        )
     return figure

@@ -6,7 +6,11 @@ from contextlib import contextmanager
 from hinas_lab.space.ops import OP_NAMES
 
 OP_COLOURS: dict[str, str] = dict(
-    zip(OP_NAMES, ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#555555", "#BBBBBB"), strict=True)
+    zip(
+        OP_NAMES,
+        ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#555555", "#BBBBBB"),
+        strict=True,
+    )
 )
 "per operation its colour, from Okabe and Ito's palette; drawings always print the letter code beside it"
 
@@ -31,7 +35,7 @@ def op_label(name: str) -> str:
 
 def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on ``colour`` (``#RRGGBB``): WCAG's relative luminance decides."""
-    r, g, b = (int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5))
+    r, g, b = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return "#FFFFFF" if luminance < 0.179 else "#000000"

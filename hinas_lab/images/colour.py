@@ -29,7 +29,9 @@ def rgb2gray(image: np.ndarray) -> np.ndarray:
 
 def luma(image: np.ndarray, weights: tuple[int, int, int] = Y) -> np.ndarray:
     """(H, W, 3) on the 0-255 scale -> float64 (H, W) from 16 to 235: the Y of MATLAB's ``rgb2ycbcr``, not rounded."""
-    red, green, blue = (w * channel for w, channel in zip(weights, np.moveaxis(image.astype(np.float64), 2, 0)))
+    red, green, blue = (
+        w * channel for w, channel in zip(weights, np.moveaxis(image.astype(np.float64), 2, 0))
+    )
     return 16 + (red + green + blue) / 255000
 
 

@@ -17,7 +17,9 @@ def noise_field(shape: tuple[int, ...], seed: int, *names: int) -> np.ndarray:
 
 def add_noise(image: np.ndarray, sigma: float, seed: int, *names: int) -> np.ndarray:
     """``image`` in [0, 1] plus Gaussian noise of ``sigma`` (0-255 scale): float32, not clipped."""
-    return (image + np.float32(sigma / 255) * noise_field(image.shape, seed, *names)).astype(np.float32)
+    return (image + np.float32(sigma / 255) * noise_field(image.shape, seed, *names)).astype(
+        np.float32
+    )
 
 
 def _cubic(x: np.ndarray) -> np.ndarray:
@@ -51,7 +53,9 @@ def bicubic_bands(size: int, out: int, scale: float) -> tuple[Band, ...]:
     for start in range(0, out, BAND):
         pixels = np.arange(start, min(start + BAND, out))
         centre = (pixels + 0.5) / scale - 0.5
-        taps = np.floor(centre - reach).astype(int)[:, None] + np.arange(int(np.ceil(2 * reach)) + 2)
+        taps = np.floor(centre - reach).astype(int)[:, None] + np.arange(
+            int(np.ceil(2 * reach)) + 2
+        )
         weights = stretch * _cubic(stretch * (centre[:, None] - taps))
         weights /= weights.sum(1, keepdims=True)
         source = mirror[taps % (2 * size)]
@@ -74,14 +78,19 @@ def _resize(x, size: tuple[int, int], scale: float, kept: dict | None = None):
 
 
 def _resize_axis(x, axis: int, out: int, scale: float, kept: dict | None = None):
-    size, shape = x.shape[axis], (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out)
+    size, shape = (
+        x.shape[axis],
+        (*x.shape[:-2], out, x.shape[-1]) if axis == -2 else (*x.shape[:-1], out),
+    )
     lead = math.prod(x.shape[:-2] if axis == -2 else x.shape[:-1])
     x = x.reshape(lead, *x.shape[axis:])  # then no product copies its input
     numpy, flat = isinstance(x, np.ndarray), (x.shape[0], out, *x.shape[2:])
     y = np.empty(flat, x.dtype) if numpy else x.new_empty(flat)
     for band in bicubic_bands(size, out, scale):
         weights = _weights(band, x, (size, out, band.out.start), kept)
-        y[:, band.out] = weights @ x[:, band.source] if axis == -2 else x[:, band.source] @ weights.T
+        y[:, band.out] = (
+            weights @ x[:, band.source] if axis == -2 else x[:, band.source] @ weights.T
+        )
     return y.reshape(shape)
 
 
@@ -111,9 +120,15 @@ def imresize(x, factor: float, kept: dict | None = None):
     """
     if not 0 < factor < math.inf:
         raise ValueError(f"factor = {factor}: must be above 0 and finite")
-    if not (x.dtype == np.uint8 or x.dtype.kind == "f" if isinstance(x, np.ndarray) else x.is_floating_point()):
+    if not (
+        x.dtype == np.uint8 or x.dtype.kind == "f"
+        if isinstance(x, np.ndarray)
+        else x.is_floating_point()
+    ):
         raise ValueError(f"pixels of type {x.dtype}: must be float, or numpy's uint8")
-    height, width = (math.ceil(round(side * factor, 9)) for side in x.shape[-2:])  # 255 * (1 / 3) is 85
+    height, width = (
+        math.ceil(round(side * factor, 9)) for side in x.shape[-2:]
+    )  # 255 * (1 / 3) is 85
     return _resize(x, (height, width), float(factor), kept)
 
 

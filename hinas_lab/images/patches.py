@@ -65,7 +65,10 @@ class Patches:
                 lr.add(imresize(clean, 1 / scale))
         self._hr = _Flat(hr, device)
         self._lr = _Flat(lr, device) if scale > 1 else self._hr
-        self.clean, self.low = self._hr.images, self._lr.images  # (C, H, W) each, views of one array
+        self.clean, self.low = (
+            self._hr.images,
+            self._lr.images,
+        )  # (C, H, W) each, views of one array
 
     def __len__(self) -> int:
         return len(self.names)
@@ -75,17 +78,23 @@ class Patches:
         for name, clean in zip(self.names, self.clean):
             height, width = clean.shape[1] // self.scale, clean.shape[2] // self.scale
             if min(height, width) < patch:
-                raise ValueError(f"image {name!r} of {height} x {width} pixels is smaller than a patch of {patch}; "
-                                 "remove it or lower patch")
+                raise ValueError(
+                    f"image {name!r} of {height} x {width} pixels is smaller than a patch of {patch}; "
+                    "remove it or lower patch"
+                )
 
-    def batch(self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def batch(
+        self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
         """Random crops of the images ``chosen`` (B,), each in one of 8 orientations -> degraded (B, C, P, P), clean (B, C, S*P, S*P).
 
         float32 in [0, 1]; noise of a sigma drawn per patch from ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
         """
         return self.make([t.to(self.device) for t in self.draw(chosen, patch, sigmas, rng)], patch)
 
-    def draw(self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator) -> list[Tensor]:
+    def draw(
+        self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator
+    ) -> list[Tensor]:
         """All that chance decides of ``batch``, on the CPU, the same for every device: images (B,), top left corners (B, 2),
         orientations (B,) and, for denoising, noise levels (B,) in [0, 1] and standard normal noise (B, C, P, P)."""
         n = len(chosen)
@@ -108,16 +117,22 @@ class Patches:
         level, noise = rest
         return low + level[:, None, None, None] * noise, low
 
-    def pair(self, index: int, sigma: float, seed: int, crop: int | None = None) -> tuple[Tensor, Tensor]:
+    def pair(
+        self, index: int, sigma: float, seed: int, crop: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed noise field: (C, H, W) degraded, clean."""
         source = self.low[index]
         height, width = source.shape[1:]
         h, w = (min(side, crop or side) for side in (height, width))
         top, left = (height - h) // 2, (width - w) // 2
-        cut = lambda image, s: image[:, top * s:(top + h) * s, left * s:(left + w) * s].astype(np.float32) / 255  # noqa: E731
+        cut = lambda image, s: (
+            image[:, top * s : (top + h) * s, left * s : (left + w) * s].astype(np.float32) / 255
+        )  # noqa: E731
         degraded, clean = cut(source, 1), cut(self.clean[index], self.scale)
         if self.scale == 1:
-            degraded = degraded + np.float32(sigma / 255) * noise_field(degraded.shape, seed, V_NOISE, index, round(sigma * 1000))
+            degraded = degraded + np.float32(sigma / 255) * noise_field(
+                degraded.shape, seed, V_NOISE, index, round(sigma * 1000)
+            )
         return torch.from_numpy(degraded).to(self.device), torch.from_numpy(clean).to(self.device)
 
 
@@ -137,7 +152,9 @@ class _Builder:
         """uint8 (C, H, W)."""
         self.channels = image.shape[0]
         self.sizes.append(image.shape[1:])
-        self.blocks.append(np.ascontiguousarray(image.transpose(1, 2, 0)).reshape(-1, self.channels))
+        self.blocks.append(
+            np.ascontiguousarray(image.transpose(1, 2, 0)).reshape(-1, self.channels)
+        )
         self.bytes += image.nbytes
         if self.file or self.bytes > LIMIT:
             try:
@@ -145,20 +162,24 @@ class _Builder:
                 for block in self.blocks:
                     self.file.write(block)
             except OSError as error:
-                raise OSError(f"{cache_folder()}: {self.bytes / 1e9:.0f} GB of images do not fit ({error.strerror or error}); make room or "
-                              "set HINAS_DATA to another folder") from None
+                raise OSError(
+                    f"{cache_folder()}: {self.bytes / 1e9:.0f} GB of images do not fit ({error.strerror or error}); make room or "
+                    "set HINAS_DATA to another folder"
+                ) from None
             self.blocks = []
 
     def array(self) -> np.ndarray:
         if not self.file:
             array, at = np.empty((self.bytes // self.channels, self.channels), np.uint8), 0
             for i, block in enumerate(self.blocks):
-                array[at:at + len(block)] = block
+                array[at : at + len(block)] = block
                 at, self.blocks[i] = at + len(block), None  # never twice in memory
             return array
         with self.file:  # closed and without a name, it lives as long as the map of it
             self.file.flush()
-            return np.memmap(self.file, np.uint8, "c").reshape(-1, self.channels)  # copy on write: torch wants a writable array
+            return np.memmap(self.file, np.uint8, "c").reshape(
+                -1, self.channels
+            )  # copy on write: torch wants a writable array
 
 
 class _Flat:
@@ -169,8 +190,10 @@ class _Flat:
         pixels = self.sizes.prod(1)
         self.offsets = torch.cat([pixels.new_zeros(1), pixels.cumsum(0)[:-1]])
         array = builder.array()
-        self.images = [array[start:start + h * w].reshape(h, w, array.shape[1]).transpose(2, 0, 1)
-                       for start, (h, w) in zip(self.offsets.tolist(), builder.sizes)]
+        self.images = [
+            array[start : start + h * w].reshape(h, w, array.shape[1]).transpose(2, 0, 1)
+            for start, (h, w) in zip(self.offsets.tolist(), builder.sizes)
+        ]
         self.data = torch.from_numpy(array).to(device)
         self._starts, self._widths = self.offsets.to(device), self.sizes[:, 1].to(device)
 

@@ -35,7 +35,12 @@ def cut(images: list[Tensor], tile: int, halo: int = 0) -> Iterator[Tile]:
         for y in range(0, height, tile):
             for x in range(0, width, tile):
                 h, w = min(tile, height - y), min(tile, width - x)
-                around = (min(halo, y), min(halo, x), min(halo, height - y - h), min(halo, width - x - w))
+                around = (
+                    min(halo, y),
+                    min(halo, x),
+                    min(halo, height - y - h),
+                    min(halo, width - x - w),
+                )
                 yield Tile(n, y, x, h, w, around)
 
 
@@ -47,7 +52,7 @@ def batches(tiles: Iterable[Tile], pixels: int) -> Iterator[list[Tile]]:
     for (height, width), group in groups.items():
         n = max(1, pixels // (height * width))
         for i in range(0, len(group), n):
-            yield group[i:i + n]
+            yield group[i : i + n]
 
 
 def pixels_at_once(device: str | torch.device) -> int:
@@ -55,8 +60,15 @@ def pixels_at_once(device: str | torch.device) -> int:
     return 1 if torch.device(device).type == "cpu" else AT_ONCE
 
 
-def apply_tiled(net: Callable[[Tensor], Tensor], images: list[Tensor], scale: int, tile: int, halo: int, pixels: int,
-                progress: Callable[[list], Iterable] = iter) -> list[Tensor]:
+def apply_tiled(
+    net: Callable[[Tensor], Tensor],
+    images: list[Tensor],
+    scale: int,
+    tile: int,
+    halo: int,
+    pixels: int,
+    progress: Callable[[list], Iterable] = iter,
+) -> list[Tensor]:
     """``net`` ((B, C, H, W) -> (B, C', S*H, S*W)) over pictures (C, H, W) -> (C', S*H, S*W) each, joined from tiles.
 
     Each tile is seen with ``halo`` pixels around it, which end where its picture ends; those of one shape pass together, at most ``pixels``
@@ -68,12 +80,20 @@ def apply_tiled(net: Callable[[Tensor], Tensor], images: list[Tensor], scale: in
         pieces = []
         for t in group:
             above, left, below, right = t.halo
-            pieces.append(images[t.image][:, t.top - above:t.top + t.height + below, t.left - left:t.left + t.width + right])
+            pieces.append(
+                images[t.image][
+                    :,
+                    t.top - above : t.top + t.height + below,
+                    t.left - left : t.left + t.width + right,
+                ]
+            )
         for t, y in zip(group, net(torch.stack(pieces))):
             if out[t.image] is None:
                 size = [s * side for side in images[t.image].shape[-2:]]
                 out[t.image] = y.new_empty((y.shape[0], *size))
             above, left, *_ = t.halo
-            inside = y[:, s * above:s * (above + t.height), s * left:s * (left + t.width)]
-            out[t.image][:, s * t.top:s * (t.top + t.height), s * t.left:s * (t.left + t.width)] = inside
+            inside = y[:, s * above : s * (above + t.height), s * left : s * (left + t.width)]
+            out[t.image][
+                :, s * t.top : s * (t.top + t.height), s * t.left : s * (t.left + t.width)
+            ] = inside
     return out

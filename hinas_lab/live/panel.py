@@ -17,14 +17,24 @@ BUTTONS = {
     "Pause": ("pause", "Wait after the running step"),
     "Resume": ("resume", "Go on after a pause"),
     "Step weight": ("weight", "Go on to the next step of the weights (Train W), then pause"),
-    "Step arch": ("arch", "Go on to the next step of alpha and beta (Train A), then pause; in the warm-up that is far"),
+    "Step arch": (
+        "arch",
+        "Go on to the next step of alpha and beta (Train A), then pause; in the warm-up that is far",
+    ),
     "Step epoch": ("epoch", "Go on to the end of this epoch, then pause"),
     "Stop": ("stop", "End after the running step and save; the run can be continued"),
 }
 "description -> (the player's method, or what to step by; the tooltip)"
 
 
-def panel(run, *, fps: float = 5.0, share: float = 0.05, live: bool | None = None, memory: Callable[[], str] | None = None) -> Panel:
+def panel(
+    run,
+    *,
+    fps: float = 5.0,
+    share: float = 0.05,
+    live: bool | None = None,
+    memory: Callable[[], str] | None = None,
+) -> Panel:
     """Watch and play a search. Show the returned object as a cell's last value; ``.result()`` waits for the end.
 
     run: as ``engine.runs.open_search`` gives it; asked again with the same run, the same panel is returned. Pictures take at most
@@ -35,7 +45,9 @@ def panel(run, *, fps: float = 5.0, share: float = 0.05, live: bool | None = Non
     known = vars(run).get("_panel")
     if known is None:
         live = _wants_live(run) if live is None else live
-        known = run._panel = (LivePanel if live and _has_widgets() else Panel)(run, fps, share, memory)
+        known = run._panel = (LivePanel if live and _has_widgets() else Panel)(
+            run, fps, share, memory
+        )
         known.open()
     return known
 
@@ -69,17 +81,35 @@ class LivePanel(Panel):
             button.on_click(lambda _, what=what: self.press(what))
             buttons.append(button)
         layers = range(self.space.layers) if self.space.lwas else [0]
-        self.layer = w.Dropdown(options=[(f"layer {l}" if self.space.lwas else "all layers", l) for l in layers], description="curve of",
-                                tooltip="The layer whose alpha is drawn as curves")
-        self.edge = w.Dropdown(options=[(name, e) for e, name in enumerate(edge_labels(self.space))], description="edge",
-                               tooltip="The edge whose alpha is drawn as curves")
+        self.layer = w.Dropdown(
+            options=[(f"layer {l}" if self.space.lwas else "all layers", l) for l in layers],
+            description="curve of",
+            tooltip="The layer whose alpha is drawn as curves",
+        )
+        self.edge = w.Dropdown(
+            options=[(name, e) for e, name in enumerate(edge_labels(self.space))],
+            description="edge",
+            tooltip="The edge whose alpha is drawn as curves",
+        )
         for chooser in (self.layer, self.edge):
-            chooser.observe(lambda change: self.choose(self.layer.value, self.edge.value), names="value")
-        self.bar = w.IntProgress(min=0, max=max(1, self.player.progress.total), tooltip="Records so far")
+            chooser.observe(
+                lambda change: self.choose(self.layer.value, self.edge.value), names="value"
+            )
+        self.bar = w.IntProgress(
+            min=0, max=max(1, self.player.progress.total), tooltip="Records so far"
+        )
         self.text, self.error = w.Label(), w.Label(style={"text_color": "#B00020"})
-        self.image = w.Image(format="png", layout={"max_width": "100%"})  # a tooltip on it is an error in the browser
+        self.image = w.Image(
+            format="png", layout={"max_width": "100%"}
+        )  # a tooltip on it is an error in the browser
         rows = (buttons, [self.bar, self.text], [self.layer, self.edge])
-        self.box = w.VBox([*(w.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows), self.image, self.error])
+        self.box = w.VBox(
+            [
+                *(w.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows),
+                self.image,
+                self.error,
+            ]
+        )
         self.look()
         self.write()
         self._over = self.player.state in ENDS
@@ -131,7 +161,10 @@ class LivePanel(Panel):
         """The line, the bar and what there is to say."""
         with self._writing:
             self.text.value = self.line()
-            self.bar.max, self.bar.value = max(1, self.player.progress.total), self.player.progress.done
+            self.bar.max, self.bar.value = (
+                max(1, self.player.progress.total),
+                self.player.progress.done,
+            )
             self.error.value = note or self._trouble or self.player.note
 
     def end(self):
@@ -158,4 +191,9 @@ class LivePanel(Panel):
                 super()._ipython_display_()
                 display({"text/plain": self._words()}, raw=True)
             else:
-                self._handles.append((display(self.box, display_id=True), display({"text/plain": ""}, raw=True, display_id=True)))
+                self._handles.append(
+                    (
+                        display(self.box, display_id=True),
+                        display({"text/plain": ""}, raw=True, display_id=True),
+                    )
+                )

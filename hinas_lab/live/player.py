@@ -18,10 +18,16 @@ KINDS = ("weight", "arch", "epoch")
 ENDS = ("stopped", "finished", "failed")
 EXIT_SECONDS = 10.0
 "so long the end of the process waits for the running step, then the last save counts"
-_WHY = {"ready": "not started yet", "running": "it runs already", "pausing": "it pauses after the running step already",
-        "paused": "it is paused already", "stopping": "it stops after the running step", "finished": "it is finished",
-        "stopped": "it was stopped; open the run again to continue it",
-        "failed": "it failed; open the run again to continue from the last save"}
+_WHY = {
+    "ready": "not started yet",
+    "running": "it runs already",
+    "pausing": "it pauses after the running step already",
+    "paused": "it is paused already",
+    "stopping": "it stops after the running step",
+    "finished": "it is finished",
+    "stopped": "it was stopped; open the run again to continue it",
+    "failed": "it failed; open the run again to continue from the last save",
+}
 "what a press that does nothing answers"
 
 
@@ -58,9 +64,13 @@ class Player:
 
     def __init__(self, run):
         if run.header["kind"] != "search":
-            raise ValueError(f"{run.folder}: is a {run.header['kind']} run; only a search can be played")
+            raise ValueError(
+                f"{run.folder}: is a {run.header['kind']} run; only a search can be played"
+            )
         self.search, self.error = run, None
-        self._now = threading.Condition()  # guards state and until; never held while a step computes or a picture is drawn
+        self._now = (
+            threading.Condition()
+        )  # guards state and until; never held while a step computes or a picture is drawn
         self._state = "finished" if run.finished else "ready"
         self._until = ""  # pause after the next record of this kind, "step": of any
         self._ended = threading.Event()
@@ -152,10 +162,14 @@ class Player:
         """
         if not self._ended.is_set():
             if threading.current_thread() is self._worker:
-                raise RuntimeError("result: asked by the thread that plays, which would wait for itself")
+                raise RuntimeError(
+                    "result: asked by the thread that plays, which would wait for itself"
+                )
             self._go("ready", "paused", "pausing", "running")
         if not self._ended.wait(timeout):
-            raise TimeoutError(f"the search goes on after {timeout:g} s: {self.progress.done} of {self.progress.total} records")
+            raise TimeoutError(
+                f"the search goes on after {timeout:g} s: {self.progress.done} of {self.progress.total} records"
+            )
         if self.error is not None:
             raise self.error
         return self.search
@@ -210,24 +224,51 @@ class Player:
         self.progress = self._measure()
 
     def _measure(self) -> Progress:
-        c, state, done = self.search.header["search"], self.search.state, sum(self.search.records.counts)
+        c, state, done = (
+            self.search.header["search"],
+            self.search.state,
+            sum(self.search.records.counts),
+        )
         steps = [self._seconds[k] for k in ("weight", "arch") if k in self._seconds]
         seconds = sum(steps) / len(steps) if steps else math.nan
         if state is None:
             n = max(self.search.records.steps["iteration"], default=0)
-            return Progress(phase="alternating", epoch=c["epochs"], epochs=c["epochs"], iteration=n, iterations=n, done=done, total=done,
-                            worked=self._worked, seconds=seconds, left=0.0)
+            return Progress(
+                phase="alternating",
+                epoch=c["epochs"],
+                epochs=c["epochs"],
+                iteration=n,
+                iterations=n,
+                done=done,
+                total=done,
+                worked=self._worked,
+                seconds=seconds,
+                left=0.0,
+            )
         n, epochs, warm = state.steps, c["epochs"], min(c["warmup_epochs"], c["epochs"])
         running = min(state.epoch + 1, epochs)
         phase = "warm-up" if running <= warm else "alternating"
         if state.iteration == n and running >= c["validate_from"]:
             phase = "validating"
         arch = state.iteration + state.halfway if state.epoch >= warm else 0
-        ahead = {"weight": (epochs - state.epoch) * n - state.iteration, "arch": (epochs - max(state.epoch, warm)) * n - arch,
-                 "epoch": epochs - state.epoch + (not state.started)}
+        ahead = {
+            "weight": (epochs - state.epoch) * n - state.iteration,
+            "arch": (epochs - max(state.epoch, warm)) * n - arch,
+            "epoch": epochs - state.epoch + (not state.started),
+        }
         left = sum(count * self._seconds.get(kind, seconds) for kind, count in ahead.items())
-        return Progress(phase=phase, epoch=running, epochs=epochs, iteration=state.iteration, iterations=n, done=done,
-                        total=done + sum(ahead.values()), worked=self._worked, seconds=seconds, left=left)
+        return Progress(
+            phase=phase,
+            epoch=running,
+            epochs=epochs,
+            iteration=state.iteration,
+            iterations=n,
+            done=done,
+            total=done + sum(ahead.values()),
+            worked=self._worked,
+            seconds=seconds,
+            left=left,
+        )
 
 
 def one_line(error: BaseException) -> str:

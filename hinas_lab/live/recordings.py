@@ -52,18 +52,32 @@ def read_recording(folder: str | Path) -> Recording:
     folder = Path(folder)
     header = read_header(folder)
     if header["kind"] != "search":
-        raise ValueError(f"{folder}: is a training run; name the search it was decoded from (its records hold alpha and beta)")
+        raise ValueError(
+            f"{folder}: is a training run; name the search it was decoded from (its records hold alpha and beta)"
+        )
     try:
-        space, search = from_dict(SearchSpace, header["space"]), from_dict(SearchConfig, header["search"])
+        space, search = (
+            from_dict(SearchSpace, header["space"]),
+            from_dict(SearchConfig, header["search"]),
+        )
     except ValueError as error:
-        raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab ({error})") from None
+        raise ValueError(
+            f"{folder / 'config.json'}: not a run of this version of hinas_lab ({error})"
+        ) from None
     _check_size(folder / "records.npz")
     records = read_records(folder)
     _check_records(folder / "records.npz", records, space)
     genotype = None
     if (folder / "genotype.json").exists():
         genotype = load_genotype(folder)
-    return Recording(folder=folder, preset=str(header["preset"]), space=space, search=search, records=records, genotype=genotype)
+    return Recording(
+        folder=folder,
+        preset=str(header["preset"]),
+        space=space,
+        search=search,
+        records=records,
+        genotype=genotype,
+    )
 
 
 def _check_size(path: Path):
@@ -74,43 +88,72 @@ def _check_size(path: Path):
     except (OSError, ValueError, zipfile.BadZipFile):
         return
     if size > LARGEST:
-        raise ValueError(f"{path}: holds {size:.0f} MB of records; a replay reads at most {LARGEST} MB")
+        raise ValueError(
+            f"{path}: holds {size:.0f} MB of records; a replay reads at most {LARGEST} MB"
+        )
 
 
 def _check_records(path: Path, records: Mapping[str, np.ndarray], space: SearchSpace):
     """The columns belong together and to ``space``."""
     epochs = len(records["epoch/epoch"])
-    wanted = {"epoch/alpha": space.alpha_shape, "epoch/beta": (len(space.moves),), "epoch/beta_grad": (len(space.moves),)}
+    wanted = {
+        "epoch/alpha": space.alpha_shape,
+        "epoch/beta": (len(space.moves),),
+        "epoch/beta_grad": (len(space.moves),),
+    }
     for name, column in records.items():
         group = name.split("/")[0]
         if group == "preview":
             continue
         rows = epochs if group == "epoch" else len(records["step/kind"])
         if column.shape != (rows, *wanted.get(name, ())) or column.dtype.kind not in "iuf":
-            raise ValueError(f"{path}: damaged, column {name} has shape {column.shape} and not {(rows, *wanted.get(name, ()))}")
+            raise ValueError(
+                f"{path}: damaged, column {name} has shape {column.shape} and not {(rows, *wanted.get(name, ()))}"
+            )
     if not epochs:
         raise ValueError(f"{path}: no epoch was recorded yet")
-    if not np.array_equal(records["epoch/epoch"], np.arange(epochs)) or (np.diff(records["step/epoch"]) < 0).any():
+    if (
+        not np.array_equal(records["epoch/epoch"], np.arange(epochs))
+        or (np.diff(records["step/epoch"]) < 0).any()
+    ):
         raise ValueError(f"{path}: damaged, its epochs are not in order")
     if not all(np.isfinite(records[f"epoch/{name}"]).all() for name in ("alpha", "beta")):
-        raise ValueError(f"{path}: alpha or beta is not finite; this search broke down and cannot be decoded")
+        raise ValueError(
+            f"{path}: alpha or beta is not finite; this search broke down and cannot be decoded"
+        )
     at, images = (records.get(f"preview/{name}", np.zeros(0)) for name in ("epoch", "images"))
-    if len(at) and (images.ndim != 5 or images.shape[:3] != (len(at), 2, space.channels) or images.dtype != np.uint8):
-        raise ValueError(f"{path}: damaged, its previews are not uint8 (n, 2, {space.channels}, P, P)")
+    if len(at) and (
+        images.ndim != 5
+        or images.shape[:3] != (len(at), 2, space.channels)
+        or images.dtype != np.uint8
+    ):
+        raise ValueError(
+            f"{path}: damaged, its previews are not uint8 (n, 2, {space.channels}, P, P)"
+        )
 
 
 def moment(recording: Recording, epoch: int) -> Moment:
     """The search at the end of ``epoch`` (0: before the first step), from what was known then. ValueError for an epoch not recorded."""
     if not 0 <= epoch <= recording.last:
-        raise ValueError(f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}")
+        raise ValueError(
+            f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}"
+        )
     all_, space = recording.records, recording.space
     steps = int(np.searchsorted(all_["step/epoch"], epoch, side="right"))
-    records = {name: column[:steps if name.startswith("step/") else epoch + 1] for name, column in all_.items()
-               if not name.startswith("preview/")}
+    records = {
+        name: column[: steps if name.startswith("step/") else epoch + 1]
+        for name, column in all_.items()
+        if not name.startswith("preview/")
+    }
     seen = np.flatnonzero(all_.get("preview/epoch", np.array([])) <= epoch)
     alpha, beta = all_["epoch/alpha"], all_["epoch/beta"]
-    phase = ("before the first step" if epoch == 0 else "warm-up" if epoch <= recording.search.warmup_epochs else
-             "alternating")
+    phase = (
+        "before the first step"
+        if epoch == 0
+        else "warm-up"
+        if epoch <= recording.search.warmup_epochs
+        else "alternating"
+    )
     return Moment(
         records=records, alpha=alpha[epoch], beta=beta[epoch], genotype=decode(space, alpha[epoch], beta[epoch]),
         before=decode(space, alpha[epoch - 1], beta[epoch - 1]) if epoch else None,

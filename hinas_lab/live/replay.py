@@ -86,16 +86,35 @@ def _still(reels: list[Reel]) -> Figure:
 def _panel(reels: list[Reel], widgets):
     last = max(reel.recording.last for reel in reels)
     space = reels[0].recording.space
-    still = b64encode(quick_png(np.concatenate([reel.board.pixels(reel.at(last)) for reel in reels]))).decode()
-    pictures = [widgets.Image(format="png", layout={"max_width": "100%", "object_fit": "contain", "flex": "1 1 600px"}) for _ in reels]
+    still = b64encode(
+        quick_png(np.concatenate([reel.board.pixels(reel.at(last)) for reel in reels]))
+    ).decode()
+    pictures = [
+        widgets.Image(
+            format="png", layout={"max_width": "100%", "object_fit": "contain", "flex": "1 1 600px"}
+        )
+        for _ in reels
+    ]
     time = widgets.IntSlider(value=0, min=0, max=last, description="epoch", layout={"width": "45%"})
     play = widgets.Play(value=0, min=0, max=last, interval=500, description="play")
     widgets.jslink((play, "value"), (time, "value"))
-    speed = widgets.Dropdown(options=[(f"{s:g} epochs/s", round(1000 / s)) for s in SPEEDS], value=500, layout={"width": "120px"})
-    layer = widgets.Dropdown(options=[(f"layer {l}" if space.lwas else "all layers", l) for l in range(space.layers if space.lwas else 1)],
-                             layout={"width": "110px"})
-    edge = widgets.Dropdown(options=[(label, e) for e, label in enumerate(edge_labels(space))], description="α of edge",
-                            layout={"width": "180px"})
+    speed = widgets.Dropdown(
+        options=[(f"{s:g} epochs/s", round(1000 / s)) for s in SPEEDS],
+        value=500,
+        layout={"width": "120px"},
+    )
+    layer = widgets.Dropdown(
+        options=[
+            (f"layer {l}" if space.lwas else "all layers", l)
+            for l in range(space.layers if space.lwas else 1)
+        ],
+        layout={"width": "110px"},
+    )
+    edge = widgets.Dropdown(
+        options=[(label, e) for e, label in enumerate(edge_labels(space))],
+        description="α of edge",
+        layout={"width": "180px"},
+    )
 
     def pace(change):
         play.interval = change["new"]
@@ -116,8 +135,11 @@ def _panel(reels: list[Reel], widgets):
     def jump(reel: Reel):
         best = reel.recording.best
         name = f"{reel.recording.folder.name}: " if reel.named else ""
-        button = widgets.Button(description=f"{name}best epoch {best}" if best else f"{name}not validated", disabled=not best,
-                                layout={"width": "auto"})
+        button = widgets.Button(
+            description=f"{name}best epoch {best}" if best else f"{name}not validated",
+            disabled=not best,
+            layout={"width": "auto"},
+        )
         button.on_click(lambda _: setattr(time, "value", best))
         return button
 
@@ -134,25 +156,52 @@ def _panel(reels: list[Reel], widgets):
 
     draw()
     names = widgets.HTML(" &nbsp; | &nbsp; ".join(escape(reel.name) for reel in reels))
-    return Panel([names, widgets.HBox([play, speed, time, *map(jump, reels)], layout={"flex_flow": "row wrap"}),
-                  widgets.HBox([edge, layer]), widgets.HBox(pictures, layout={"flex_flow": "row wrap"})])
+    return Panel(
+        [
+            names,
+            widgets.HBox([play, speed, time, *map(jump, reels)], layout={"flex_flow": "row wrap"}),
+            widgets.HBox([edge, layer]),
+            widgets.HBox(pictures, layout={"flex_flow": "row wrap"}),
+        ]
+    )
 
 
 def _palette(pixels: np.ndarray):
     """The house's colours, grays and the heat map exactly, the rest of 200 as ``pixels`` (H, W, 3) need them; a Pillow image."""
     from PIL import Image
 
-    named = [*style.OP_COLOURS.values(), style.INK, style.FAINT, style.PALE, style.PAPER, style.FRAME, style.BEST]
-    fixed = [[int(colour[i:i + 2], 16) for i in (1, 3, 5)] for colour in named] + [[g, g, g] for g in range(0, 229, 12)]
-    fixed = np.array(fixed + (255 * colormaps[style.HEAT](np.linspace(0, 1, 48))[:, :3]).round().astype(int).tolist())
-    own = np.array(Image.fromarray(pixels).quantize(200 - len(fixed), method=Image.Quantize.MEDIANCUT).getpalette()).reshape(-1, 3)
-    apart = np.abs(own[:, None] - fixed).max(-1).min(-1) > 8  # Pillow finds colours by their upper bits: it would mix two that are closer
+    named = [
+        *style.OP_COLOURS.values(),
+        style.INK,
+        style.FAINT,
+        style.PALE,
+        style.PAPER,
+        style.FRAME,
+        style.BEST,
+    ]
+    fixed = [[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in named] + [
+        [g, g, g] for g in range(0, 229, 12)
+    ]
+    fixed = np.array(
+        fixed
+        + (255 * colormaps[style.HEAT](np.linspace(0, 1, 48))[:, :3]).round().astype(int).tolist()
+    )
+    own = np.array(
+        Image.fromarray(pixels)
+        .quantize(200 - len(fixed), method=Image.Quantize.MEDIANCUT)
+        .getpalette()
+    ).reshape(-1, 3)
+    apart = (
+        np.abs(own[:, None] - fixed).max(-1).min(-1) > 8
+    )  # Pillow finds colours by their upper bits: it would mix two that are closer
     image = Image.new("P", (1, 1))
     image.putpalette(np.concatenate([fixed, own[apart]]).ravel().tolist())
     return image
 
 
-def write_gif(folder: str | Path, path: str | Path, *, fps: float = 4, other: str | Path | None = None) -> Path:
+def write_gif(
+    folder: str | Path, path: str | Path, *, fps: float = 4, other: str | Path | None = None
+) -> Path:
     """The recorded search as an animated GIF that loops, the last frame held for two seconds; with ``other``, two searches side by side.
 
     A frame per epoch, of a long search 48 of them; 960 x 600 pixels, of two searches 840 x 525 each; in one palette, or colours flicker.
@@ -168,11 +217,30 @@ def write_gif(folder: str | Path, path: str | Path, *, fps: float = 4, other: st
     reels = _reels(folder, other, dpi=80 if other is None else 70)
     last = max(reel.recording.last for reel in reels)
     epochs = np.unique(np.linspace(0, last, min(last + 1, FRAMES)).round().astype(int))
-    frames = [Image.fromarray(np.concatenate([reel.board.pixels(reel.at(int(epoch))) for reel in reels], axis=1)) for epoch in epochs]
-    palette = _palette(np.concatenate([np.asarray(frames[n]) for n in sorted({0, len(frames) // 2, len(frames) - 1})]))
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]  # dithered pixels would flicker
+    frames = [
+        Image.fromarray(
+            np.concatenate([reel.board.pixels(reel.at(int(epoch))) for reel in reels], axis=1)
+        )
+        for epoch in epochs
+    ]
+    palette = _palette(
+        np.concatenate(
+            [np.asarray(frames[n]) for n in sorted({0, len(frames) // 2, len(frames) - 1})]
+        )
+    )
+    frames = [
+        frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames
+    ]  # dithered pixels would flicker
     durations = [round(1000 / fps)] * (len(frames) - 1) + [2000]
     buffer = io.BytesIO()
-    frames[0].save(buffer, "gif", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=False)
+    frames[0].save(
+        buffer,
+        "gif",
+        save_all=True,
+        append_images=frames[1:],
+        duration=durations,
+        loop=0,
+        optimize=False,
+    )
     write_atomic(path, buffer.getvalue())
     return path

@@ -8,7 +8,13 @@ from matplotlib.figure import Figure
 from hinas_lab.draw.style import png
 
 
-def slider(figures: Mapping[str, Figure] | str, what: str, *, start: str | None = None, dropdown: bool = False):
+def slider(
+    figures: Mapping[str, Figure] | str,
+    what: str,
+    *,
+    start: str | None = None,
+    dropdown: bool = False,
+):
     """An ipywidgets box: a slider (or a ``dropdown``) named ``what`` over the keys, and the picture of the key chosen; first of ``start``.
 
     With HINAS_LIVE=0, or without ipywidgets, the picture of ``start`` alone (default: the last). ValueError for no picture.
@@ -27,6 +33,8 @@ def slider(figures: Mapping[str, Figure] | str, what: str, *, start: str | None 
     drawn = {key: png(figure) for key, figure in figures.items()}
     start = start or next(iter(drawn))
     picture = Image(value=drawn[start], format="png", layout={"max_width": "100%"})
-    chooser = (Dropdown if dropdown else SelectionSlider)(options=list(drawn), value=start, description=what, layout={"width": "60%"})
+    chooser = (Dropdown if dropdown else SelectionSlider)(
+        options=list(drawn), value=start, description=what, layout={"width": "60%"}
+    )
     chooser.observe(lambda change: setattr(picture, "value", drawn[change["new"]]), names="value")
     return VBox([chooser, picture])

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from hinas_lab.live.surgery_panel import SurgeryPanel
 
 Score = Callable[[Genotype], dict[str, float]]
-WORDS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "score": "shared-weight score", "raw": "the same, batch norm not recomputed"}
+WORDS = {
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "score": "shared-weight score",
+    "raw": "the same, batch norm not recomputed",
+}
 "of scores, in a table"
 
 
@@ -50,8 +55,18 @@ class Surgery:
     asked once per genotype.
     """
 
-    def __init__(self, genotype: Genotype, *, width: int, score: Score | None = None, size: tuple[int, int] = (64, 64), **shape):
-        cost.parameters(genotype, width, **shape)  # a width that gives no whole number of channels ends here
+    def __init__(
+        self,
+        genotype: Genotype,
+        *,
+        width: int,
+        score: Score | None = None,
+        size: tuple[int, int] = (64, 64),
+        **shape,
+    ):
+        cost.parameters(
+            genotype, width, **shape
+        )  # a width that gives no whole number of channels ends here
         self.original = self.genotype = genotype
         self.width, self.size, self.shape, self._score = width, size, shape, score
         self._before: list[Genotype] = []
@@ -61,7 +76,11 @@ class Surgery:
     def places(self) -> list[Place]:
         """All that can be edited, layer by layer: its width, then its edges."""
         g = self.genotype
-        return [Place(l, *where) for l in range(g.layers) for where in [(), *((i, e) for i in range(g.nodes) for e in (0, 1))]]
+        return [
+            Place(l, *where)
+            for l in range(g.layers)
+            for where in [(), *((i, e) for i in range(g.nodes) for e in (0, 1))]
+        ]
 
     def describe(self, place: Place) -> str:
         """The place and what is there now: ``layer 0, node 1, edge 0: skip of h(l-1)``."""
@@ -74,10 +93,14 @@ class Surgery:
     def options(self, place: Place) -> dict[str, tuple[str, str | int]]:
         """What can be asked for at ``place``, in words, as arguments of ``edit``. Not all is valid: ``edit`` says so."""
         if place.node is None:
-            return {f"width {self._width(i)}": ("width", i) for i in range(len(self.genotype.width_factors))}
-        names = source_names(self.genotype.nodes)[:place.node + 2]
-        return {f"operation {style.op_label(op)}": ("operation", op) for op in CHOICES} | \
-            {f"source {name}": ("source", j) for j, name in enumerate(names)}
+            return {
+                f"width {self._width(i)}": ("width", i)
+                for i in range(len(self.genotype.width_factors))
+            }
+        names = source_names(self.genotype.nodes)[: place.node + 2]
+        return {f"operation {style.op_label(op)}": ("operation", op) for op in CHOICES} | {
+            f"source {name}": ("source", j) for j, name in enumerate(names)
+        }
 
     def edit(self, place: Place, what: str, value: str | int) -> Genotype:
         """``set_width``, ``set_operation`` or ``set_source`` at ``place``, by the name ``what``."""
@@ -85,7 +108,9 @@ class Surgery:
             return self.set_width(place.layer, value)
         if what not in ("operation", "source"):
             raise ValueError(f"what = {what!r}: must be one of width, operation, source")
-        return (self.set_operation if what == "operation" else self.set_source)(place.layer, place.node, place.edge, value)
+        return (self.set_operation if what == "operation" else self.set_source)(
+            place.layer, place.node, place.edge, value
+        )
 
     def set_operation(self, layer: int, node: int, edge: int, op: str) -> Genotype:
         """The edited genotype with operation ``op`` on that edge."""
@@ -101,7 +126,7 @@ class Surgery:
     def set_width(self, layer: int, index: int) -> Genotype:
         """The edited genotype with width ``index`` (of ``width_factors``) in that layer."""
         self._check("layer", layer, self.genotype.layers)
-        path = (*self.genotype.path[:layer], index, *self.genotype.path[layer + 1:])
+        path = (*self.genotype.path[:layer], index, *self.genotype.path[layer + 1 :])
         return self._become(path=path)
 
     def undo(self) -> Genotype:
@@ -137,9 +162,14 @@ class Surgery:
         """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``, the scores, before and after."""
         pair = self.original, self.genotype
         reach = {k: v for k, v in self.shape.items() if k != "stem"}
-        rows = [Row("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
-                Row(f"MACs ({self.size[0]}x{self.size[1]} input)", *(cost.macs(g, self.width, *self.size, **self.shape) for g in pair)),
-                Row("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair))]
+        rows = [
+            Row("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
+            Row(
+                f"MACs ({self.size[0]}x{self.size[1]} input)",
+                *(cost.macs(g, self.width, *self.size, **self.shape) for g in pair),
+            ),
+            Row("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair)),
+        ]
         if scored:
             before, after = map(self.scores, pair)
             rows += [Row(name, before[name], after[name]) for name in before]
@@ -147,7 +177,11 @@ class Surgery:
 
     def drawing(self) -> Drawing:
         """The genotype; once edited, with what changed marked."""
-        return draw_difference(self.original, self.genotype) if self.changes else draw_genotype(self.genotype)
+        return (
+            draw_difference(self.original, self.genotype)
+            if self.changes
+            else draw_genotype(self.genotype)
+        )
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write the edited genotype as JSON; whole or not at all.
@@ -162,7 +196,9 @@ class Surgery:
         if path.name == "genotype.json" and (path.parent / "config.json").exists():
             raise ValueError(f"{path}: is the result of a run; choose another name")
         if path.exists() and not overwrite:
-            raise ValueError(f"{path}: another file is there; choose another name, or ask to overwrite it")
+            raise ValueError(
+                f"{path}: another file is there; choose another name, or ask to overwrite it"
+            )
         write_atomic(path, data)
         return path
 
@@ -178,17 +214,25 @@ class Surgery:
             raise ValueError(f"{name} = {value!r}: must be 0 to {count - 1}")
 
     def _node(self, layer: int, node: int, edge: int):
-        for name, value, count in (("layer", layer, self.genotype.layers), ("node", node, self.genotype.nodes), ("edge", edge, 2)):
+        for name, value, count in (
+            ("layer", layer, self.genotype.layers),
+            ("node", node, self.genotype.nodes),
+            ("edge", edge, 2),
+        ):
             self._check(name, value, count)
         return self.genotype.cells[layer][node]
 
     def _set_edge(self, layer: int, node: int, edge: int, new: tuple[str, int]) -> Genotype:
         cells = [list(cell) for cell in self.genotype.cells]
-        cells[layer][node] = tuple(new if e == edge else old for e, old in enumerate(cells[layer][node]))
+        cells[layer][node] = tuple(
+            new if e == edge else old for e, old in enumerate(cells[layer][node])
+        )
         return self._become(cells=cells)
 
     def _become(self, **fields) -> Genotype:
-        new = replace(self.genotype, path_score=None, **fields)  # the Viterbi value was of another path, or of other cells
+        new = replace(
+            self.genotype, path_score=None, **fields
+        )  # the Viterbi value was of another path, or of other cells
         cost.node_channels(new, self.width)
         new = self.original if new.hash == self.original.hash else new
         if new != self.genotype:
@@ -197,13 +241,20 @@ class Surgery:
         return new
 
 
-def surgery(what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings) -> "Surgery | SurgeryPanel":
+def surgery(
+    what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings
+) -> "Surgery | SurgeryPanel":
     """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings`` as for ``Surgery``: give the stem, end
     and repeats of the nets you train, or the parameters are those of others.
 
     With HINAS_LIVE=0, or without ipywidgets, its drawing and numbers. ValueError in one line when there is no genotype.
     """
-    controller = Surgery(what if isinstance(what, Genotype) else load_genotype(Path(what)), width=width, score=score, **settings)
+    controller = Surgery(
+        what if isinstance(what, Genotype) else load_genotype(Path(what)),
+        width=width,
+        score=score,
+        **settings,
+    )
     try:
         if os.environ.get("HINAS_LIVE") == "0":
             raise ImportError
@@ -221,15 +272,28 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
     try:
         rows = controller.rows(scored)
     except Exception as error:  # whatever the scorer met: the edit and its cost stand
-        rows, problem = controller.rows(scored=False), f"no score: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        rows, problem = (
+            controller.rows(scored=False),
+            f"no score: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        )
     number = lambda x, sign="": f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"  # noqa: E731
     side = lambda i: f'style="padding: 0 1em; text-align: {"right" if i else "left"}"'  # noqa: E731
-    cells = lambda tag, texts: "<tr>" + "".join(f"<{tag} {side(i)}>{escape(t)}</{tag}>" for i, t in enumerate(texts)) + "</tr>"  # noqa: E731
+    cells = lambda tag, texts: (
+        "<tr>"
+        + "".join(f"<{tag} {side(i)}>{escape(t)}</{tag}>" for i, t in enumerate(texts))
+        + "</tr>"
+    )  # noqa: E731
     name = lambda row: WORDS.get(row.what, row.what)  # noqa: E731
-    body = "".join(cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+"))) for r in rows)
+    body = "".join(
+        cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+")))
+        for r in rows
+    )
     said = "; ".join(controller.changes) or "No changes."
-    return '<table style="border-collapse: separate; border-spacing: 1em 0">' \
-        f"{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>", problem
+    return (
+        '<table style="border-collapse: separate; border-spacing: 1em 0">'
+        f"{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>",
+        problem,
+    )
 
 
 def picture(controller: Surgery) -> str:

@@ -16,14 +16,29 @@ class SurgeryPanel:
         self.controller = controller
         self.place = Dropdown(description="place", layout={"width": "28em"})
         self.option = Dropdown(description="becomes", layout={"width": "20em"})
-        self.apply, self.undo, self.save = (Button(description=name, layout={"width": "6em"}) for name in ("Apply", "Undo", "Save"))
+        self.apply, self.undo, self.save = (
+            Button(description=name, layout={"width": "6em"}) for name in ("Apply", "Undo", "Save")
+        )
         self.file = Text("edited.json", description="file", layout={"width": "24em"})
-        self.overwrite = Checkbox(False, description="overwrite", indent=False, layout={"width": "8em"})
+        self.overwrite = Checkbox(
+            False, description="overwrite", indent=False, layout={"width": "8em"}
+        )
         self.status, self.numbers, self.picture = HTML(), HTML(), HTML()
-        self.box = VBox([HBox([self.place, self.option, self.apply, self.undo]), HBox([self.file, self.overwrite, self.save]),
-                         self.status, self.numbers, self.picture])
+        self.box = VBox(
+            [
+                HBox([self.place, self.option, self.apply, self.undo]),
+                HBox([self.file, self.overwrite, self.save]),
+                self.status,
+                self.numbers,
+                self.picture,
+            ]
+        )
         self.place.observe(lambda change: self._offer(), names="value")
-        for button, act in ((self.apply, self._apply), (self.undo, self._undo), (self.save, self._save)):
+        for button, act in (
+            (self.apply, self._apply),
+            (self.undo, self._undo),
+            (self.save, self._save),
+        ):
             button.on_click(lambda _, act=act: self._try(act))
         self._show()
 
@@ -47,7 +62,10 @@ class SurgeryPanel:
         if after == before:
             return "Nothing changes: it is so already."
         if what == "source":  # the edge may have another number now
-            place = replace(place, edge=[source for _, source in after.cells[place.layer][place.node]].index(value))
+            place = replace(
+                place,
+                edge=[source for _, source in after.cells[place.layer][place.node]].index(value),
+            )
         return self._show(place, (what, value)) or self.controller.describe(place)
 
     def _undo(self) -> str:
@@ -65,8 +83,11 @@ class SurgeryPanel:
         """The options of the place; first what is there now."""
         c, place = self.controller, self.place.value
         if chosen is None:
-            chosen = ("width", c.genotype.path[place.layer]) if place.node is None else \
-                ("operation", c.genotype.cells[place.layer][place.node][place.edge][0])
+            chosen = (
+                ("width", c.genotype.path[place.layer])
+                if place.node is None
+                else ("operation", c.genotype.cells[place.layer][place.node][place.edge][0])
+            )
         self.option.options = list(c.options(place).items())
         self.option.value = chosen
 

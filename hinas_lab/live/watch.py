@@ -70,8 +70,15 @@ class Panel:
             return lambda line: handle.update({"text/plain": line}, raw=True)
         from tqdm import tqdm
 
-        bar = tqdm(total=self.player.progress.total, initial=self.player.progress.done, unit="record", desc="search", disable=None,
-                   file=sys.stderr, dynamic_ncols=True)
+        bar = tqdm(
+            total=self.player.progress.total,
+            initial=self.player.progress.done,
+            unit="record",
+            desc="search",
+            disable=None,
+            file=sys.stderr,
+            dynamic_ncols=True,
+        )
 
         def say(line: str):
             bar.set_postfix_str(line, refresh=False)
@@ -90,23 +97,49 @@ class Panel:
         at_epoch = lambda row: (records["epoch/alpha"][row], records["epoch/beta"][row])  # noqa: E731
         seen, title = len(records["epoch/epoch"]), f"epoch {p.epoch} of {p.epochs}, {p.phase}"
         before = seen - 1
-        if p.iteration == 0 and not getattr(run.state, "halfway", False):  # at an epoch's end: compared with the one before
-            before, title = seen - 2, f"after epoch {seen - 1} of {p.epochs}" if seen > 1 else "before the first step"
+        if p.iteration == 0 and not getattr(
+            run.state, "halfway", False
+        ):  # at an epoch's end: compared with the one before
+            before, title = (
+                seen - 2,
+                f"after epoch {seen - 1} of {p.epochs}" if seen > 1 else "before the first step",
+            )
         if state in ENDS:
             title = f"{state} in epoch {p.epoch} of {p.epochs}"
         if state == "finished":
             kept = kept_row(records, run.header["search"].get("keep", "best"))
-            (alpha, beta), before, title = at_epoch(kept), kept - 1, f"finished; epoch {records['epoch/epoch'][kept]} was kept"
+            (alpha, beta), before, title = (
+                at_epoch(kept),
+                kept - 1,
+                f"finished; epoch {records['epoch/epoch'][kept]} was kept",
+            )
         shown = int(records["epoch/epoch"][kept]) if state == "finished" else p.epoch
         previews = {e: image for e, image in run.records.previews.items() if e <= shown}
-        return Moment(records=records, alpha=alpha, beta=beta, genotype=decode(self.space, alpha, beta),
-                      before=decode(self.space, *at_epoch(before)) if before >= 0 else None,
-                      preview=previews[max(previews)] if previews else None, title=title)
+        return Moment(
+            records=records,
+            alpha=alpha,
+            beta=beta,
+            genotype=decode(self.space, alpha, beta),
+            before=decode(self.space, *at_epoch(before)) if before >= 0 else None,
+            preview=previews[max(previews)] if previews else None,
+            title=title,
+        )
 
     def _first_row(self, alpha: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
         """Epoch 0 as the search will record it."""
-        row = {"epoch": 0, "alpha": alpha, "beta": beta, "beta_grad": 0 * beta, "score": np.nan, "psnr": np.nan, "ssim": np.nan, "flips": 0,
-               "best": 0, "seconds": 0.0, "skip_share": skip_share(decode(self.space, alpha, beta))}
+        row = {
+            "epoch": 0,
+            "alpha": alpha,
+            "beta": beta,
+            "beta_grad": 0 * beta,
+            "score": np.nan,
+            "psnr": np.nan,
+            "ssim": np.nan,
+            "flips": 0,
+            "best": 0,
+            "seconds": 0.0,
+            "skip_share": skip_share(decode(self.space, alpha, beta)),
+        }
         row["alpha_entropy"], row["beta_entropy"] = entropy(self.space, alpha, beta)
         return {f"epoch/{name}": np.asarray([value]) for name, value in row.items()}
 
@@ -139,7 +172,9 @@ class Panel:
 
 def still(png: bytes, alt: str) -> tuple[dict, dict]:
     """A picture as Jupyter stores it: data and metadata."""
-    return {"text/plain": alt, "image/png": base64.b64encode(png).decode()}, {"image/png": {"alt": alt}}
+    return {"text/plain": alt, "image/png": base64.b64encode(png).decode()}, {
+        "image/png": {"alt": alt}
+    }
 
 
 def clock(seconds: float) -> str:

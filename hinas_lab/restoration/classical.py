@@ -18,28 +18,42 @@ TUNING_SEED, TUNING_CROP = 1, 256
 
 def _tv(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     from skimage.restoration import denoise_tv_chambolle
+
     return denoise_tv_chambolle(noisy, weight=strength * sigma / 255)
 
 
 def _wavelet(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     try:
         from skimage.restoration import denoise_wavelet
-        return denoise_wavelet(noisy, sigma=strength * sigma / 255, wavelet="db2", method="BayesShrink", mode="soft", rescale_sigma=False)
+
+        return denoise_wavelet(
+            noisy,
+            sigma=strength * sigma / 255,
+            wavelet="db2",
+            method="BayesShrink",
+            mode="soft",
+            rescale_sigma=False,
+        )
     except ImportError:
         raise ValueError("the wavelet denoiser needs PyWavelets: pip install PyWavelets") from None
 
 
 def _nl_means(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     from skimage.restoration import denoise_nl_means
+
     s = sigma / 255
-    return denoise_nl_means(noisy, patch_size=7, patch_distance=9, h=strength * s, sigma=s, fast_mode=True)
+    return denoise_nl_means(
+        noisy, patch_size=7, patch_distance=9, h=strength * s, sigma=s, fast_mode=True
+    )
 
 
 def _bm3d(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
     try:
         from bm3d import bm3d
     except ImportError:
-        raise ValueError("BM3D needs its authors' package, free for non-commercial use only: pip install bm3d") from None
+        raise ValueError(
+            "BM3D needs its authors' package, free for non-commercial use only: pip install bm3d"
+        ) from None
     return bm3d(noisy, strength * sigma / 255)
 
 
@@ -61,10 +75,13 @@ def tune(method: str, sigma: float, data: str = "builtin") -> float:
     crops = []
     for number, image in enumerate(load_images(data, 1).values()):
         top, left = (max(0, (side - TUNING_CROP) // 2) for side in image.shape)
-        clean = image[top:top + TUNING_CROP, left:left + TUNING_CROP].astype(np.float32) / 255
+        clean = image[top : top + TUNING_CROP, left : left + TUNING_CROP].astype(np.float32) / 255
         crops.append((add_noise(clean, sigma, TUNING_SEED, number), clean))
     crops = crops[:: max(1, len(crops) // 8)]  # eight are enough for one number
-    return max(strengths, key=lambda k: np.mean([psnr(np.clip(denoise(n, sigma, k), 0, 1), c) for n, c in crops]))
+    return max(
+        strengths,
+        key=lambda k: np.mean([psnr(np.clip(denoise(n, sigma, k), 0, 1), c) for n, c in crops]),
+    )
 
 
 def classical(method: str, task: str, level: float) -> Restore:
@@ -74,19 +91,29 @@ def classical(method: str, task: str, level: float) -> Restore:
     """
     for other, names in CLASSICAL.items():
         if method in names and other != task:
-            raise ValueError(f"method = {method!r} is for {other}, the protocol for {task}; choose one of {', '.join(CLASSICAL[task])}")
+            raise ValueError(
+                f"method = {method!r} is for {other}, the protocol for {task}; choose one of {', '.join(CLASSICAL[task])}"
+            )
     if method not in CLASSICAL[task]:
-        raise ValueError(f"method = {method!r}: neither a run folder nor one of {', '.join(CLASSICAL[task])}")
+        raise ValueError(
+            f"method = {method!r}: neither a run folder nor one of {', '.join(CLASSICAL[task])}"
+        )
     if method == "noisy" or level == 0:
         return lambda image: image
     if method == "bicubic":
         return lambda image: planes(upscale, image, int(level))
     known = method in INSTALLED_BY_USERS
-    denoise, strength = (INSTALLED_BY_USERS[method], 1.0) if known else (METHODS[method][0], tune(method, level))
+    denoise, strength = (
+        (INSTALLED_BY_USERS[method], 1.0) if known else (METHODS[method][0], tune(method, level))
+    )
     return lambda image: _each_channel(denoise, image, level, strength)
 
 
-def _each_channel(denoise: Denoiser, image: np.ndarray, sigma: float, strength: float) -> np.ndarray:
+def _each_channel(
+    denoise: Denoiser, image: np.ndarray, sigma: float, strength: float
+) -> np.ndarray:
     if image.ndim == 2:
         return denoise(image, sigma, strength)
-    return np.stack([denoise(channel, sigma, strength) for channel in np.moveaxis(image, 2, 0)], axis=2)
+    return np.stack(
+        [denoise(channel, sigma, strength) for channel in np.moveaxis(image, 2, 0)], axis=2
+    )

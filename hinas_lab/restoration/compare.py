@@ -12,12 +12,18 @@ from hinas_lab.space.network import Network
 COMPARED = ("noisy", *METHODS, "ours")
 
 
-def compare(net: Network, sigma: float, protocol: Protocol, data: str = "builtin", device: str = "cpu") -> Iterator[Row]:
+def compare(
+    net: Network, sigma: float, protocol: Protocol, data: str = "builtin", device: str = "cpu"
+) -> Iterator[Row]:
     """Rows of noisy, tv, wavelet, nl_means (each tuned on training photographs for ``sigma``, 0-255 scale) and ``net``, image by image."""
     images = read_images(data, "test")
     for method in COMPARED:
         ours = method == "ours"
-        restore = (lambda image: restore_array(net, image, clip=False, device=device)) if ours else classical(method, "denoise", sigma)
+        restore = (
+            (lambda image: restore_array(net, image, clip=False, device=device))
+            if ours
+            else classical(method, "denoise", sigma)
+        )
         yield from evaluate(method, restore, images, sigma, protocol)
 
 
@@ -25,7 +31,9 @@ def totals(rows: list[Row]) -> dict[str, dict[str, float]]:
     """Method -> means over images (``evaluate.mean``), in the order of the rows. ValueError for rows of several protocols or levels: they
     do not belong in one table."""
     mean(rows)
-    return {m: mean([r for r in rows if r.method == m]) for m in dict.fromkeys(r.method for r in rows)}
+    return {
+        m: mean([r for r in rows if r.method == m]) for m in dict.fromkeys(r.method for r in rows)
+    }
 
 
 def table(rows: list[Row], parameters: int) -> str:

@@ -26,7 +26,11 @@ class Foreign(nn.Module):
     def __init__(self, found):
         super().__init__()
         self.found, self.net = found, found.model
-        self.channels, self.scale, self.architecture = found.input_channels, found.scale, found.architecture.name
+        self.channels, self.scale, self.architecture = (
+            found.input_channels,
+            found.scale,
+            found.architecture.name,
+        )
         self.parameter_count = sum(p.numel() for p in self.net.parameters())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -40,18 +44,36 @@ def load_foreign(path: str | Path, device: str = "cpu") -> Foreign:
     tensors = _tensors(path)
     try:
         import spandrel
-    except Exception as error:  # it loads torchvision, which fails in its own ways beside another torch
+    except (
+        Exception
+    ) as error:  # it loads torchvision, which fails in its own ways beside another torch
         absent = isinstance(error, ModuleNotFoundError) and error.name == "spandrel"
-        why = "" if absent else f" (it is here, but: {type(error).__name__}: {' '.join(str(error).split())})"
-        raise ValueError(f"{path}: other projects' weights need the package spandrel: pip install spandrel{why}") from None
+        why = (
+            ""
+            if absent
+            else f" (it is here, but: {type(error).__name__}: {' '.join(str(error).split())})"
+        )
+        raise ValueError(
+            f"{path}: other projects' weights need the package spandrel: pip install spandrel{why}"
+        ) from None
     try:
-        found = spandrel.ModelLoader(device).load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
+        found = spandrel.ModelLoader(device).load_from_state_dict(
+            spandrel.canonicalize_state_dict(tensors)
+        )
     except Exception as error:  # of some fifty architectures
-        raise ValueError(f"{path}: spandrel knows no net with these tensors ({type(error).__name__})") from None
-    if found.purpose not in ("SR", "Restoration") or found.scale not in (1, 2, 3, 4) or \
-            found.input_channels != found.output_channels or found.input_channels not in (1, 3):
-        raise ValueError(f"{path}: {found.architecture.name} for {found.purpose}, {found.input_channels} to {found.output_channels} "
-                         f"channels, x{found.scale}: must restore gray or RGB pictures, x1 to x4")
+        raise ValueError(
+            f"{path}: spandrel knows no net with these tensors ({type(error).__name__})"
+        ) from None
+    if (
+        found.purpose not in ("SR", "Restoration")
+        or found.scale not in (1, 2, 3, 4)
+        or found.input_channels != found.output_channels
+        or found.input_channels not in (1, 3)
+    ):
+        raise ValueError(
+            f"{path}: {found.architecture.name} for {found.purpose}, {found.input_channels} to {found.output_channels} "
+            f"channels, x{found.scale}: must restore gray or RGB pictures, x1 to x4"
+        )
     return Foreign(found).eval()
 
 
@@ -59,12 +81,24 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     if path.suffix.lower() == ".safetensors":
         return load_tensors(path)
     if path.suffix.lower() not in PICKLES:
-        raise ValueError(f"{path}: neither a run folder nor weights; these end in .safetensors, {', '.join(PICKLES)}")
+        raise ValueError(
+            f"{path}: neither a run folder nor weights; these end in .safetensors, {', '.join(PICKLES)}"
+        )
     try:
         with warnings.catch_warnings(action="ignore"):  # TorchScript: a warning, then refused
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path}: damaged, or holds more than tensors ({type(error).__name__}); nothing else is loaded") from None
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ) as error:
+        raise ValueError(
+            f"{path}: damaged, or holds more than tensors ({type(error).__name__}); nothing else is loaded"
+        ) from None
     if not isinstance(tensors, dict):
         raise ValueError(f"{path}: holds a {type(tensors).__name__}, not a dictionary of tensors")
     return tensors

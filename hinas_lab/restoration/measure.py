@@ -28,7 +28,15 @@ class Row:
     "(H, W) or (H, W, 3) in [0, 1]"
 
 
-def measure(method: str, restore: Restore, name: str, image: np.ndarray, number: int, level: float, protocol: Protocol) -> Row:
+def measure(
+    method: str,
+    restore: Restore,
+    name: str,
+    image: np.ndarray,
+    number: int,
+    level: float,
+    protocol: Protocol,
+) -> Row:
     """Degrade, restore and measure one uint8 image, as stored.
 
     ``number`` is its place in its data set, which its noise belongs to; ``level``: sigma on the 0-255 scale, or the scale of
@@ -50,10 +58,25 @@ def measure(method: str, restore: Restore, name: str, image: np.ndarray, number:
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     at = {protocol.level: level}
-    return Row(method=method, image=name, protocol=protocol.name, **at, psnr=psnr, ssim=ssim, seconds=spent, restored=restored)
+    return Row(
+        method=method,
+        image=name,
+        protocol=protocol.name,
+        **at,
+        psnr=psnr,
+        ssim=ssim,
+        seconds=spent,
+        restored=restored,
+    )
 
 
-def evaluate(method: str, restore: Restore, images: Mapping[str, np.ndarray], level: float, protocol: Protocol) -> Iterator[Row]:
+def evaluate(
+    method: str,
+    restore: Restore,
+    images: Mapping[str, np.ndarray],
+    level: float,
+    protocol: Protocol,
+) -> Iterator[Row]:
     """``measure`` for each image; every method sees the same noise."""
     for number, name in enumerate(images):
         yield measure(method, restore, name, images[name], number, level, protocol)
@@ -64,9 +87,18 @@ def mean(rows: list[Row]) -> dict[str, float]:
     protocols or levels: such numbers have no common mean."""
     kinds = {f"{r.protocol} at {r.sigma if r.scale is None else f'x{r.scale}'}" for r in rows}
     if len(kinds) > 1:
-        raise ValueError(f"rows of different protocols or levels have no common mean: {', '.join(sorted(kinds))}")
+        raise ValueError(
+            f"rows of different protocols or levels have no common mean: {', '.join(sorted(kinds))}"
+        )
     values = np.array([(r.psnr, r.ssim, r.seconds) for r in rows])
     with np.errstate(invalid="ignore"):  # identical images: an infinite PSNR has no spread
         error = values.std(0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.full(3, np.nan)
     p, s, t = values.mean(0).tolist()
-    return {"psnr": p, "ssim": s, "psnr_se": float(error[0]), "ssim_se": float(error[1]), "seconds": t, "n": len(rows)}
+    return {
+        "psnr": p,
+        "ssim": s,
+        "psnr_se": float(error[0]),
+        "ssim_se": float(error[1]),
+        "seconds": t,
+        "n": len(rows),
+    }

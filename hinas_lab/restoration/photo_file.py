@@ -26,8 +26,24 @@ MAX_PIXELS = 178_956_970
 "Pillow's own limit against decompression bombs"
 ORIENTATION = 274
 # EXIF shares its tags with TIFF: these say how the old file stored its pixels and would be false in a new one.
-LAYOUT = {*range(254, 267), 273, *range(277, 282), 284, 317, 320, *range(322, 326), 330, 332, *range(338, 342), 347,
-          *range(512, 533), 700, 33723, 34377, 34675}
+LAYOUT = {
+    *range(254, 267),
+    273,
+    *range(277, 282),
+    284,
+    317,
+    320,
+    *range(322, 326),
+    330,
+    332,
+    *range(338, 342),
+    347,
+    *range(512, 533),
+    700,
+    33723,
+    34377,
+    34675,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,9 +74,17 @@ class Writer(NamedTuple):
 
 
 _JPEG = Writer("JPEG", {"quality": 95, "subsampling": 0}, alpha=False, side=65500)
-_TIFF = Writer("TIFF", {}, deep=True)  # uncompressed: Pillow 13 cannot write EXIF through libtiff's compression
-WRITERS = {".png": Writer("PNG", {}, deep=True), ".jpg": _JPEG, ".jpeg": _JPEG, ".tif": _TIFF, ".tiff": _TIFF,
-           ".webp": Writer("WEBP", {"lossless": True, "exact": True}, side=16383)}
+_TIFF = Writer(
+    "TIFF", {}, deep=True
+)  # uncompressed: Pillow 13 cannot write EXIF through libtiff's compression
+WRITERS = {
+    ".png": Writer("PNG", {}, deep=True),
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".webp": Writer("WEBP", {"lossless": True, "exact": True}, side=16383),
+}
 
 
 @contextmanager
@@ -71,13 +95,21 @@ def _one_line(path: Path) -> Iterator[None]:
         try:
             yield
         except UnidentifiedImageError:
-            raise ValueError(f"{path}: not an image that can be read ({', '.join(READS)}), or damaged") from None
+            raise ValueError(
+                f"{path}: not an image that can be read ({', '.join(READS)}), or damaged"
+            ) from None
         except Image.DecompressionBombError:
-            raise ValueError(f"{path}: claims more than {MAX_PIXELS // 10**6} megapixels; cut it first") from None
-        except Exception as error:  # a damaged file raises OSError, SyntaxError, struct.error, KeyError and more
+            raise ValueError(
+                f"{path}: claims more than {MAX_PIXELS // 10**6} megapixels; cut it first"
+            ) from None
+        except (
+            Exception
+        ) as error:  # a damaged file raises OSError, SyntaxError, struct.error, KeyError and more
             if isinstance(error, OSError) and error.errno:
                 raise OSError(f"{path}: cannot be read: {error.strerror}") from error
-            raise ValueError(f"{path}: damaged or truncated image ({' '.join(str(error).split())})") from error
+            raise ValueError(
+                f"{path}: damaged or truncated image ({' '.join(str(error).split())})"
+            ) from error
 
 
 def _depth(image: Image.Image) -> int:
@@ -122,14 +154,18 @@ def read_photo(path: str | Path) -> Photo:
         exif = _upright(image)
     # MPO is a phone's JPEG with further views behind the photograph: its first frame is the photograph.
     if frames > 1 and image.format != "MPO":
-        raise ValueError(f"{path}: has {frames} frames or pages; save the one you want as an image of its own")
+        raise ValueError(
+            f"{path}: has {frames} frames or pages; save the one you want as an image of its own"
+        )
     clear = image.mode.endswith("A") or "transparency" in image.info
     colour = image.mode in COLOUR
     unsigned = image.mode.startswith("I;16") or (image.mode == "I" and image.format != "TIFF")
     deep = depth == 16 and unsigned and not clear
     if not deep and (depth > 8 or image.mode not in GRAY + COLOUR):
-        raise ValueError(f"{path}: {depth}-bit {image.mode} pixels are not read, as they would be reduced or changed "
-                         "unseen; save it as 8-bit gray or RGB, or as 16-bit gray without transparency")
+        raise ValueError(
+            f"{path}: {depth}-bit {image.mode} pixels are not read, as they would be reduced or changed "
+            "unseen; save it as 8-bit gray or RGB, or as 16-bit gray without transparency"
+        )
     if deep:
         data = np.asarray(image)
         data = 65535 - data if white_is_zero else data  # Pillow inverts only 8 bits
@@ -142,7 +178,13 @@ def read_photo(path: str | Path) -> Photo:
     pixels = data.astype(np.float32)
     pixels /= 65535 if deep else 255
     icc = image.info.get("icc_profile") or b""
-    return Photo(pixels, alpha, 16 if deep else 8, exif, icc if icc[16:20] == (b"RGB " if colour else b"GRAY") else b"")
+    return Photo(
+        pixels,
+        alpha,
+        16 if deep else 8,
+        exif,
+        icc if icc[16:20] == (b"RGB " if colour else b"GRAY") else b"",
+    )
 
 
 def _save(photo: Photo, stream: BinaryIO, writer: Writer) -> None:
@@ -152,7 +194,9 @@ def _save(photo: Photo, stream: BinaryIO, writer: Writer) -> None:
     if photo.alpha is not None:
         data = np.dstack([data, photo.alpha])
     metadata = {"exif": photo.exif, "icc_profile": photo.icc}
-    Image.fromarray(data).save(stream, writer.format, **writer.options, **{k: v for k, v in metadata.items() if v})
+    Image.fromarray(data).save(
+        stream, writer.format, **writer.options, **{k: v for k, v in metadata.items() if v}
+    )
 
 
 def check_output(path: str | Path, photo: Photo, scale: int = 1) -> Writer:
@@ -165,23 +209,35 @@ def check_output(path: str | Path, photo: Photo, scale: int = 1) -> Writer:
         raise ValueError(f"{path}: is a folder; name the file to write in it")
     writer = WRITERS.get(path.suffix.lower())
     if writer is None:
-        raise ValueError(f"{path}: unknown image extension {path.suffix!r}; known are {', '.join(WRITERS)}")
+        raise ValueError(
+            f"{path}: unknown image extension {path.suffix!r}; known are {', '.join(WRITERS)}"
+        )
     if photo.bits == 16 and not writer.deep:
         raise ValueError(f"{path}: {writer.format} cannot hold 16-bit gray; write .png or .tif")
     if photo.alpha is not None and not writer.alpha:
-        raise ValueError(f"{path}: {writer.format} cannot hold transparency; write .png, .tif or .webp")
+        raise ValueError(
+            f"{path}: {writer.format} cannot hold transparency; write .png, .tif or .webp"
+        )
     height, width = (scale * side for side in photo.pixels.shape[:2])
     if max(height, width) > writer.side or height * width > MAX_PIXELS:
-        raise ValueError(f"{path}: {width} x {height} pixels are too many for {writer.format}; cut the image first")
+        raise ValueError(
+            f"{path}: {width} x {height} pixels are too many for {writer.format}; cut the image first"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: its folder does not exist; make it first")
     if not os.access(path.parent, os.W_OK):
         raise PermissionError(f"{path}: its folder cannot be written to; choose another")
-    corner = replace(photo, pixels=photo.pixels[:1, :1], alpha=None if photo.alpha is None else photo.alpha[:1, :1])
+    corner = replace(
+        photo,
+        pixels=photo.pixels[:1, :1],
+        alpha=None if photo.alpha is None else photo.alpha[:1, :1],
+    )
     try:  # what is left to go wrong: metadata the format cannot hold, a Pillow built without it
         _save(corner, io.BytesIO(), writer)
     except Exception as error:
-        raise ValueError(f"{path}: cannot be written as {writer.format} ({error}); write .png") from error
+        raise ValueError(
+            f"{path}: cannot be written as {writer.format} ({error}); write .png"
+        ) from error
     return writer
 
 
@@ -202,5 +258,5 @@ def estimate_noise(pixels: np.ndarray) -> float:
     Clean photographs give 0.5 to 4, fine texture up to 10; noise clipped at black and white, or smoothed, reads low.
     """
     top, left = (max(0, (side - 2048) // 2) for side in pixels.shape[:2])
-    residual = np.diff(np.diff(pixels[top:top + 2048, left:left + 2048], 2, axis=0), 2, axis=1)
+    residual = np.diff(np.diff(pixels[top : top + 2048, left : left + 2048], 2, axis=0), 2, axis=1)
     return float(np.median(np.abs(residual))) / 0.6745 / 6 * 255 if residual.size else 0.0

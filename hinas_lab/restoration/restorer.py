@@ -17,8 +17,15 @@ PADDED = 384
 "pixels: side of a default tile with its halo; the widest nets need some 4 kB for each of its pixels"
 
 
-def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None, clip: bool = True,
-                  device: str | torch.device = "cpu", progress: Callable[[list[list[Tile]]], Iterable[list[Tile]]] = iter) -> np.ndarray:
+def restore_array(
+    net: nn.Module,
+    image: np.ndarray,
+    *,
+    tile: int | None = None,
+    clip: bool = True,
+    device: str | torch.device = "cpu",
+    progress: Callable[[list[list[Tile]]], Iterable[list[Tile]]] = iter,
+) -> np.ndarray:
     """Float32 (H, W) or (H, W, 3) in about [0, 1] -> float32, scale times as high and wide, in [0, 1] unless ``clip`` is off.
 
     ``net`` maps (B, C, H, W) to (B, C, S*H, S*W) and carries ``channels`` C (1 or 3), ``scale`` S and ``radius``: how
@@ -30,14 +37,25 @@ def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None,
     ``device`` and keeps its training modes.
     Raises ValueError for other arrays, empty ones and a tile below 1.
     """
-    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or image.size == 0 or image.dtype.kind != "f":
-        raise ValueError(f"image: {image.dtype} {image.shape}: must be float (H, W) or (H, W, 3), not empty")
+    if (
+        image.ndim not in (2, 3)
+        or image.shape[2:] not in ((), (3,))
+        or image.size == 0
+        or image.dtype.kind != "f"
+    ):
+        raise ValueError(
+            f"image: {image.dtype} {image.shape}: must be float (H, W) or (H, W, 3), not empty"
+        )
     if tile is not None and tile < 1:
         raise ValueError(f"tile = {tile}: must be 1 or more pixels")
     height, width = image.shape[:2]
     if tile is None:
         tile = max(height, width) if height * width <= WHOLE else max(128, PADDED - 2 * net.radius)
-    planes = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).reshape(height, width, -1).permute(2, 0, 1)
+    planes = (
+        torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))
+        .reshape(height, width, -1)
+        .permute(2, 0, 1)
+    )
     given = [plane[None] for plane in planes] if net.channels == 1 else [planes.expand(3, -1, -1)]
 
     def there_and_back(x: torch.Tensor) -> torch.Tensor:  # the picture stays in the host's memory
@@ -47,7 +65,9 @@ def restore_array(net: nn.Module, image: np.ndarray, *, tile: int | None = None,
     net.to(device).eval()
     try:
         with torch.inference_mode():
-            pieces = apply_tiled(there_and_back, given, net.scale, tile, net.radius, pixels_at_once(device), progress)
+            pieces = apply_tiled(
+                there_and_back, given, net.scale, tile, net.radius, pixels_at_once(device), progress
+            )
     finally:
         for module, training in modes:
             module.training = training
@@ -68,5 +88,7 @@ def restore_photo(net: nn.Module, photo: Photo, **options) -> Photo:
     for scale 1, else it is upscaled by Pillow's bicubic filter."""
     pixels, alpha = restore_array(net, photo.pixels, **options), photo.alpha
     if alpha is not None and net.scale > 1:
-        alpha = np.asarray(Image.fromarray(alpha).resize(pixels.shape[1::-1], Image.Resampling.BICUBIC))
+        alpha = np.asarray(
+            Image.fromarray(alpha).resize(pixels.shape[1::-1], Image.Resampling.BICUBIC)
+        )
     return replace(photo, pixels=pixels, alpha=alpha)

@@ -17,7 +17,9 @@ class Unfinished:
 
     def __init__(self, path: Path | None, header: dict):
         self.path, self.rows, self._kept = path, {}, [json.dumps(header, sort_keys=True)]
-        lines = path.read_text("utf-8", errors="replace").split("\n") if path and path.exists() else []
+        lines = (
+            path.read_text("utf-8", errors="replace").split("\n") if path and path.exists() else []
+        )
         if lines[:1] != self._kept:
             return
         for line in lines[1:-1]:  # a whole line ends with a newline

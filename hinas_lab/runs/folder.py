@@ -41,7 +41,14 @@ from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import alone, environment, write_atomic, write_json
 from hinas_lab.training.training import Training, build_network, train
 
-FILES = ("config.json", "env.json", "records.npz", "state.safetensors", "genotype.json", "best.safetensors")
+FILES = (
+    "config.json",
+    "env.json",
+    "records.npz",
+    "state.safetensors",
+    "genotype.json",
+    "best.safetensors",
+)
 "of a run, in the order in which they are written: whoever reads them backwards sees no state that is ahead of its records"
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
@@ -52,7 +59,9 @@ AFTER_SAVE: list[Callable[[Path], None]] = []
 class Run:
     """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run has nothing left to do."""
 
-    def __init__(self, folder: Path, header: dict, state: Search | Training | None, records: Records):
+    def __init__(
+        self, folder: Path, header: dict, state: Search | Training | None, records: Records
+    ):
         self.folder, self.header, self.state, self.records = folder, header, state, records
         self._known = self._on_disk()
 
@@ -69,16 +78,23 @@ class Run:
         if self.state is not None:
             with alone(self.folder):
                 if self._on_disk() != self._known:
-                    raise ValueError(f"{self.folder}: this run went on elsewhere since it was opened here; open it again")
+                    raise ValueError(
+                        f"{self.folder}: this run went on elsewhere since it was opened here; open it again"
+                    )
                 yield from self._steps(save_seconds)
 
     def _on_disk(self) -> tuple:
         """What the folder holds: another run object, or another process, may have played it since."""
         files = [self.folder / name for name in ("state.safetensors", "best.safetensors")]
-        return tuple((f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files)
+        return tuple(
+            (f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files
+        )
 
     def _steps(self, save_seconds: float) -> Iterator[Step | Epoch]:
-        records, saved = (search if isinstance(self.state, Search) else train)(self.state), time.monotonic()
+        records, saved = (
+            (search if isinstance(self.state, Search) else train)(self.state),
+            time.monotonic(),
+        )
         try:
             while self.state is not None:
                 with _deferred_interrupt() as interrupted:
@@ -114,10 +130,17 @@ class Run:
         To be asked between steps. ValueError for a training.
         """
         if self.header["kind"] != "search":
-            raise ValueError(f"{self.folder}: is a {self.header['kind']} run; only a search has alpha and beta")
+            raise ValueError(
+                f"{self.folder}: is a {self.header['kind']} run; only a search has alpha and beta"
+            )
         if self.state is None:
-            return tuple(np.array(self.records.epochs[name][-1], dtype=np.float32) for name in ("alpha", "beta"))
-        return tuple(p.detach().cpu().numpy().copy() for p in (self.state.net.alpha, self.state.net.beta))
+            return tuple(
+                np.array(self.records.epochs[name][-1], dtype=np.float32)
+                for name in ("alpha", "beta")
+            )
+        return tuple(
+            p.detach().cpu().numpy().copy() for p in (self.state.net.alpha, self.state.net.beta)
+        )
 
     def save(self):
         """Records first, then the state that counts them."""
@@ -142,36 +165,106 @@ class Run:
         self._saved()
 
 
-def open_search(folder: str | Path, preset: Preset, *, data: str = "builtin", device: str = "cpu", resume: bool = False,
-                graphs: str = "auto") -> Run:
+def open_search(
+    folder: str | Path,
+    preset: Preset,
+    *,
+    data: str = "builtin",
+    device: str = "cpu",
+    resume: bool = False,
+    graphs: str = "auto",
+) -> Run:
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError when the folder holds
     something else."""
     patches = _patches(data, preset.space.channels, preset.space.scale, device)
-    header = {"format": FORMAT, "kind": "search", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
-              "space": to_dict(preset.space), "search": to_dict(preset.search)}
-    return _open(Path(folder), header, preset.search.seed, device, resume,
-                 lambda: Search(preset.space, preset.search, patches, graphs))
+    header = {
+        "format": FORMAT,
+        "kind": "search",
+        "preset": preset.name,
+        "data": data,
+        "data_hash": data_hash(patches),
+        "space": to_dict(preset.space),
+        "search": to_dict(preset.search),
+    }
+    return _open(
+        Path(folder),
+        header,
+        preset.search.seed,
+        device,
+        resume,
+        lambda: Search(preset.space, preset.search, patches, graphs),
+    )
 
 
-def open_training(folder: str | Path, genotype: Genotype, preset: Preset, *, data: str = "builtin", device: str = "cpu",
-                  resume: bool = False, graphs: str = "auto") -> Run:
+def open_training(
+    folder: str | Path,
+    genotype: Genotype,
+    preset: Preset,
+    *,
+    data: str = "builtin",
+    device: str = "cpu",
+    resume: bool = False,
+    graphs: str = "auto",
+) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError
     when the folder holds something else."""
     patches = _patches(data, genotype.channels, genotype.scale, device)
-    header = {"format": FORMAT, "kind": "train", "preset": preset.name, "data": data, "data_hash": data_hash(patches),
-              "genotype": json.loads(genotype.to_json()), "residual": preset.space.residual, "train": to_dict(preset.train)}
-    return _open(Path(folder), header, preset.train.seed, device, resume,
-                 lambda: Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs))
+    header = {
+        "format": FORMAT,
+        "kind": "train",
+        "preset": preset.name,
+        "data": data,
+        "data_hash": data_hash(patches),
+        "genotype": json.loads(genotype.to_json()),
+        "residual": preset.space.residual,
+        "train": to_dict(preset.train),
+    }
+    return _open(
+        Path(folder),
+        header,
+        preset.train.seed,
+        device,
+        resume,
+        lambda: Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs),
+    )
 
 
-def open_peer(folder: str | Path, name: str, build: Callable[[], torch.nn.Module], config: TrainConfig, *, task: str, scale: int,
-              channels: int, preset: str, data: str = "builtin", device: str = "cpu", resume: bool = False) -> Run:
+def open_peer(
+    folder: str | Path,
+    name: str,
+    build: Callable[[], torch.nn.Module],
+    config: TrainConfig,
+    *,
+    task: str,
+    scale: int,
+    channels: int,
+    preset: str,
+    data: str = "builtin",
+    device: str = "cpu",
+    resume: bool = False,
+) -> Run:
     """A training of another method's net, new or continued: ``name``, and what builds it with its first weights; ``preset`` is the name of
     the one that ``config`` belongs to. ValueError when the folder holds something else."""
     patches = _patches(data, channels, scale, device)
-    header = {"format": FORMAT, "kind": "peer", "preset": preset, "data": data, "data_hash": data_hash(patches), "peer": name,
-              "task": task, "scale": scale, "train": to_dict(config)}
-    return _open(Path(folder), header, config.seed, device, resume, lambda: Training(None, config, patches, net=build()))
+    header = {
+        "format": FORMAT,
+        "kind": "peer",
+        "preset": preset,
+        "data": data,
+        "data_hash": data_hash(patches),
+        "peer": name,
+        "task": task,
+        "scale": scale,
+        "train": to_dict(config),
+    }
+    return _open(
+        Path(folder),
+        header,
+        config.seed,
+        device,
+        resume,
+        lambda: Training(None, config, patches, net=build()),
+    )
 
 
 def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
@@ -188,22 +281,42 @@ def data_hash(patches: Patches) -> str:
     return digest.hexdigest()[:12]
 
 
-def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make_state: Callable[[], Search | Training]) -> Run:
+def _open(
+    folder: Path,
+    header: dict,
+    seed: int,
+    device: str,
+    resume: bool,
+    make_state: Callable[[], Search | Training],
+) -> Run:
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; name a folder for the run")
     new = not (folder / "config.json").exists()
-    if new and folder.exists() and any(not p.name.startswith(".") and p.name != "env.json" and not p.is_dir() for p in folder.iterdir()):
-        raise ValueError(f"{folder}: holds files but no config.json, so it is not a run; choose another folder")
+    if (
+        new
+        and folder.exists()
+        and any(
+            not p.name.startswith(".") and p.name != "env.json" and not p.is_dir()
+            for p in folder.iterdir()
+        )
+    ):
+        raise ValueError(
+            f"{folder}: holds files but no config.json, so it is not a run; choose another folder"
+        )
     if not new:
         if not resume:
-            raise ValueError(f"{folder}: a run is already there; continue it with --resume or choose another folder")
+            raise ValueError(
+                f"{folder}: a run is already there; continue it with --resume or choose another folder"
+            )
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
     with nullcontext() if new else alone(folder):
         for stray in folder.glob(".*.*"):  # half-written files of a killed process
             name, _, tail = stray.name[1:].rpartition(".")
-            if name in FILES and len(tail) == 8:  # as mkstemp names them; a reader's .genotype.json.bak stays
+            if (
+                name in FILES and len(tail) == 8
+            ):  # as mkstemp names them; a reader's .genotype.json.bak stays
                 stray.unlink()
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
@@ -217,8 +330,10 @@ def _open(folder: Path, header: dict, seed: int, device: str, resume: bool, make
             records.truncate(*tensors.pop("records").tolist())
             state.load(tensors)
         except (KeyError, RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(f"{folder / 'state.safetensors'}: does not belong to this run ({type(error).__name__}); "
-                             "delete the folder and start again") from None
+            raise ValueError(
+                f"{folder / 'state.safetensors'}: does not belong to this run ({type(error).__name__}); "
+                "delete the folder and start again"
+            ) from None
         _note_resumed(folder, here)
     return Run(folder, header, state, records)
 
@@ -233,18 +348,31 @@ def _note_resumed(folder: Path, here: dict):
 
 def _check_same(folder: Path, there: dict, here: dict):
     if there["kind"] != here["kind"]:
-        raise ValueError(f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder")
+        raise ValueError(
+            f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder"
+        )
     there, here = dict(there), json.loads(json.dumps(here))
     for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
-        if name in here:  # all fields: a header leaves out those that came after the first version, at the value of before
+        if (
+            name in here
+        ):  # all fields: a header leaves out those that came after the first version, at the value of before
             full = json.loads(json.dumps(asdict(cls())))
-            here[name], there[name] = (full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there))
-    flat = lambda d, p="": {k: v for key, value in d.items() for k, v in  # noqa: E731
-                            (flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}).items()}
+            here[name], there[name] = (
+                full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there)
+            )
+    flat = lambda d, p="": {
+        k: v
+        for key, value in d.items()
+        for k, v in (  # noqa: E731
+            flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}
+        ).items()
+    }
     a, b = flat(there), flat(here)
     for name in sorted(set(a) | set(b)):
         if a.get(name) != b.get(name):
-            raise ValueError(f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder")
+            raise ValueError(
+                f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder"
+            )
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -252,7 +380,9 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ValueError(f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded") from None
+        raise ValueError(
+            f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded"
+        ) from None
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
@@ -260,7 +390,9 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     sigmas`` (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
     header = read_header(folder)
     if header["kind"] == "search":
-        raise ValueError(f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER")
+        raise ValueError(
+            f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER"
+        )
     genotype = load_genotype(folder)
     try:
         config = from_dict(TrainConfig, header["train"])
@@ -269,8 +401,16 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
     load_weights(net, Path(folder) / "best.safetensors")
     sigmas = list(config.sigmas) if genotype.task == "denoise" else []
-    info = {"task": genotype.task, "scale": genotype.scale, "channels": genotype.channels, "sigmas": sigmas, "preset": header["preset"],
-            "seed": config.seed, "parameters": sum(p.numel() for p in net.parameters()), "data": header["data"]}
+    info = {
+        "task": genotype.task,
+        "scale": genotype.scale,
+        "channels": genotype.channels,
+        "sigmas": sigmas,
+        "preset": header["preset"],
+        "seed": config.seed,
+        "parameters": sum(p.numel() for p in net.parameters()),
+        "data": header["data"],
+    }
     return fold(net).to(device), info
 
 
@@ -287,7 +427,9 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
 def load_weights(net: torch.nn.Module, path: Path):
     """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to another net."""
     if not path.exists():
-        raise ValueError(f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume")
+        raise ValueError(
+            f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume"
+        )
     try:
         net.load_state_dict(load_tensors(path))
     except RuntimeError:
@@ -316,4 +458,6 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 def with_seed(preset: Preset, seed: int) -> Preset:
     """The same preset with another seed for search and training."""
-    return preset._replace(search=replace(preset.search, seed=seed), train=replace(preset.train, seed=seed))
+    return preset._replace(
+        search=replace(preset.search, seed=seed), train=replace(preset.train, seed=seed)
+    )

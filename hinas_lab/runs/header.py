@@ -6,8 +6,11 @@ from pathlib import Path
 from hinas_lab.space.genotype import Genotype
 
 FORMAT = 1
-FIELDS = {"search": {"preset", "data", "space", "search"}, "train": {"preset", "data", "genotype", "residual", "train"},
-          "peer": {"preset", "data", "data_hash", "peer", "task", "scale", "train"}}
+FIELDS = {
+    "search": {"preset", "data", "space", "search"},
+    "train": {"preset", "data", "genotype", "residual", "train"},
+    "peer": {"preset", "data", "data_hash", "peer", "task", "scale", "train"},
+}
 "what each kind of run says of itself"
 
 
@@ -19,7 +22,9 @@ def read_header(folder: str | Path) -> dict:
     if not (folder / "config.json").exists():
         raise ValueError(f"{folder}: not a run folder (no config.json)")
     header = read_json(folder / "config.json")
-    if header.get("format") != FORMAT or not FIELDS.get(str(header.get("kind")), {""}) <= set(header):
+    if header.get("format") != FORMAT or not FIELDS.get(str(header.get("kind")), {""}) <= set(
+        header
+    ):
         raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
     return header
 
@@ -41,10 +46,14 @@ def load_genotype(path: str | Path) -> Genotype:
     if path.is_dir():
         header = read_header(path)
         if header["kind"] == "peer":
-            raise ValueError(f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it")
+            raise ValueError(
+                f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it"
+            )
         path = path / "genotype.json"
         if not path.exists():
-            raise ValueError(f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume")
+            raise ValueError(
+                f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume"
+            )
     try:
         text = path.read_text()
     except FileNotFoundError:

@@ -44,7 +44,9 @@ PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
 class Search:
     """The mutable state of a search: supernet, optimisers, position and the best supernet so far."""
 
-    def __init__(self, space: SearchSpace, config: SearchConfig, patches: Patches, graphs: str = "auto"):
+    def __init__(
+        self, space: SearchSpace, config: SearchConfig, patches: Patches, graphs: str = "auto"
+    ):
         """``graphs``: ``graphs.WHEN``."""
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
@@ -52,15 +54,21 @@ class Search:
         self.split = split(len(patches), config.share, config.seed)
         self.steps = config.crops_per_image * len(self.split.w) // config.batch
         if self.steps == 0:
-            raise ValueError(f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.w)} crops; "
-                             "lower batch or raise crops_per_image")
+            raise ValueError(
+                f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.w)} crops; "
+                "lower batch or raise crops_per_image"
+            )
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
         if graphs_on(graphs, patches.device):
             recorder = Recorder(graphs == "on")
-            self.gradients = {k: Captured(f, self.net.buffers(), recorder) for k, f in self.gradients.items()}
+            self.gradients = {
+                k: Captured(f, self.net.buffers(), recorder) for k, f in self.gradients.items()
+            }
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
-        self.arch_optimizer = adam(self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay)
+        self.arch_optimizer = adam(
+            self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay
+        )
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
         self.started = False  # the record of epoch 0 was given
         self.halfway = False  # this iteration's arch step is done, its weight step is not
@@ -77,17 +85,25 @@ class Search:
 
     def decode(self) -> Genotype:
         """The genotype that alpha and beta say now."""
-        return decode(self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy())
+        return decode(
+            self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy()
+        )
 
     def batch(self, stream: int) -> tuple[Tensor, Tensor]:
         """The present iteration's batch for the weights (stream W) or for alpha and beta (stream A): a pass over Train W or Train A,
         ``crops_per_image`` crops of each image. A pass over a smaller A starts again."""
         key = (stream, self.epoch)
         if key not in self._orders:
-            images = self.split.w if stream == W or self.config.arch_data == "weights" else self.split.a
+            images = (
+                self.split.w if stream == W or self.config.arch_data == "weights" else self.split.a
+            )
             images = torch.tensor(images).repeat(self.config.crops_per_image)
             self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
-            self._orders[key] = images[torch.randperm(len(images), generator=generator(self.config.seed, stream, self.epoch))]
+            self._orders[key] = images[
+                torch.randperm(
+                    len(images), generator=generator(self.config.seed, stream, self.epoch)
+                )
+            ]
         order = self._orders[key]
         places = (self.iteration * self.config.batch + torch.arange(self.config.batch)) % len(order)
         rng = generator(self.config.seed, stream, self.epoch, 1 + self.iteration)
@@ -97,13 +113,26 @@ class Search:
         """The three terms of the loss, then its gradient with respect to each weight; alpha and beta are numbers here."""
         with torch.no_grad():
             weights = self.net.weights()
-        terms = loss_of(lambda x: self.net(x, weights, checkpoint=self.config.checkpoint), degraded, clean, self.config)
-        return (*(t.detach() for t in terms), *gradients(terms[0], self.net.weight_parameters, self.config))
+        terms = loss_of(
+            lambda x: self.net(x, weights, checkpoint=self.config.checkpoint),
+            degraded,
+            clean,
+            self.config,
+        )
+        return (
+            *(t.detach() for t in terms),
+            *gradients(terms[0], self.net.weight_parameters, self.config),
+        )
 
     def _arch_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
         """The three terms of the loss, then its gradients with respect to alpha and beta; none of a weight is computed."""
-        terms = loss_of(lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config)
-        return (*(t.detach() for t in terms), *gradients(terms[0], self.net.arch_parameters, self.config))
+        terms = loss_of(
+            lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config
+        )
+        return (
+            *(t.detach() for t in terms),
+            *gradients(terms[0], self.net.arch_parameters, self.config),
+        )
 
     def step_bytes(self, batch: int) -> int:
         """What a weight step is predicted to need with that batch."""
@@ -114,28 +143,48 @@ class Search:
         a cosine of period 20 epochs, high at 0, 20, 40 and low at 10, 30, under (1 - e / epochs)^0.9, which falls to 0."""
         c = self.config
         if c.schedule == "cosine":
-            height = (1 + math.cos(math.pi * ((self.epoch + self.iteration / self.steps) / c.epochs))) / 2
+            height = (
+                1 + math.cos(math.pi * ((self.epoch + self.iteration / self.steps) / c.epochs))
+            ) / 2
         else:
-            height = (1 + math.cos(math.pi * self.epoch / 10)) / 2 * (1 - self.epoch / c.epochs) ** 0.9
+            height = (
+                (1 + math.cos(math.pi * self.epoch / 10)) / 2 * (1 - self.epoch / c.epochs) ** 0.9
+            )
         return c.lr_min + max(0.0, c.lr - c.lr_min) * height
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
-        place = torch.tensor([self.epoch, self.iteration, self.started, self.halfway, self.best_epoch])
-        out = {"place": place, "best_score": torch.tensor(self.best_score, dtype=torch.float64), "beta_grad": self.beta_grad,
-               "losses": self.divergence.tensor}
+        place = torch.tensor(
+            [self.epoch, self.iteration, self.started, self.halfway, self.best_epoch]
+        )
+        out = {
+            "place": place,
+            "best_score": torch.tensor(self.best_score, dtype=torch.float64),
+            "beta_grad": self.beta_grad,
+            "losses": self.divergence.tensor,
+        }
         out |= {f"net/{k}": v for k, v in self.net.state_dict().items()}
         out |= {f"best/{k}": v for k, v in self.best.items()}
         out["genotype"] = torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8)
-        return out | optimizer_tensors(self.weight_optimizer, "weight_optimizer") | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
+        return (
+            out
+            | optimizer_tensors(self.weight_optimizer, "weight_optimizer")
+            | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
+        )
 
     def load(self, tensors: dict[str, Tensor]):
         """Continue from ``tensors()`` of a search with the same space, config and images."""
-        part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
+        part = lambda prefix: {
+            k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+        }  # noqa: E731
         self.net.load_state_dict(part("net/"))
         self.best = {k: v.clone() for k, v in part("best/").items()}
         self.epoch, self.iteration, started, halfway, self.best_epoch = tensors["place"].tolist()
-        self.started, self.halfway, self.best_score = bool(started), bool(halfway), tensors["best_score"].item()
+        self.started, self.halfway, self.best_score = (
+            bool(started),
+            bool(halfway),
+            tensors["best_score"].item(),
+        )
         self.beta_grad.copy_(tensors["beta_grad"])
         self.divergence.load(tensors.get("losses"))
         self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
@@ -185,7 +234,9 @@ def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Paramet
     terms, given = out[:3], out[3:]
     values = loss_terms(terms, given, state.config).tolist()
     kind = "arch" if stream == A else "weight"
-    state.divergence.check(values, f"the {kind} step of epoch {state.epoch + 1}, iteration {state.iteration + 1}")
+    state.divergence.check(
+        values, f"the {kind} step of epoch {state.epoch + 1}, iteration {state.iteration + 1}"
+    )
     set_gradients(parameters, given)
     return values
 
@@ -225,17 +276,33 @@ def _epoch(state: Search, start: float) -> Epoch:
     alpha, beta = net.alpha.detach().cpu().numpy().copy(), net.beta.detach().cpu().numpy().copy()
     alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)
     arch_steps = max(1, state.steps * (state.epoch > c.warmup_epochs))
-    preview = _preview(state) if state.epoch % max(1, math.ceil(c.epochs / (PREVIEWS - 1))) == 0 else None
-    return Epoch(epoch=state.epoch, alpha=alpha, beta=beta, beta_grad=(state.beta_grad / arch_steps).cpu().numpy(), genotype=state.genotype,
-                 alpha_entropy=alpha_entropy, beta_entropy=beta_entropy, skip_share=skip_share(state.genotype),
-                 flips=flips(before, state.genotype), best=state.best_epoch, seconds=time.perf_counter() - start, preview=preview, **scores)
+    preview = (
+        _preview(state) if state.epoch % max(1, math.ceil(c.epochs / (PREVIEWS - 1))) == 0 else None
+    )
+    return Epoch(
+        epoch=state.epoch,
+        alpha=alpha,
+        beta=beta,
+        beta_grad=(state.beta_grad / arch_steps).cpu().numpy(),
+        genotype=state.genotype,
+        alpha_entropy=alpha_entropy,
+        beta_entropy=beta_entropy,
+        skip_share=skip_share(state.genotype),
+        flips=flips(before, state.genotype),
+        best=state.best_epoch,
+        seconds=time.perf_counter() - start,
+        preview=preview,
+        **scores,
+    )
 
 
 @torch.no_grad()
 def _preview(state: Search) -> np.ndarray:
     """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16 patches), uint8 (2, C, P, P)."""
     net, size = state.net, max(1, PREVIEW_SIZE[state.space.channels] // state.space.scale)
-    degraded, _ = state.patches.pair(state.split.v[0], state.config.sigmas[0], state.config.seed, size)
+    degraded, _ = state.patches.pair(
+        state.split.v[0], state.config.sigmas[0], state.config.seed, size
+    )
     soft = net.eval()(degraded[None])[0]
     decoded = net.restrict(state.genotype)
     with calibrate(net, state.patches, state.split.w, state.config, decoded, n=16):
@@ -245,5 +312,13 @@ def _preview(state: Search) -> np.ndarray:
 
 def _step(kind: str, state: Search, values: list[float], lr: float, start: float) -> Step:
     loss, pixel, lssim = values
-    return Step(kind=kind, epoch=state.epoch + 1, iteration=state.iteration + 1, loss=loss, pixel=pixel, lssim=lssim, lr=lr,
-                seconds=time.perf_counter() - start)
+    return Step(
+        kind=kind,
+        epoch=state.epoch + 1,
+        iteration=state.iteration + 1,
+        loss=loss,
+        pixel=pixel,
+        lssim=lssim,
+        lr=lr,
+        seconds=time.perf_counter() - start,
+    )

@@ -18,7 +18,13 @@ CALIBRATION_PATCHES = 256
 
 
 @torch.no_grad()
-def validate(net: SuperNet, patches: Patches, v: tuple[int, ...], config: SearchConfig, weights: Weights | None = None) -> dict[str, float]:
+def validate(
+    net: SuperNet,
+    patches: Patches,
+    v: tuple[int, ...],
+    config: SearchConfig,
+    weights: Weights | None = None,
+) -> dict[str, float]:
     """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with its one fixed noise field.
 
     Running batch-norm statistics; the restored image is joined from tiles and clipped to [0, 1].
@@ -28,8 +34,14 @@ def validate(net: SuperNet, patches: Patches, v: tuple[int, ...], config: Search
     rows, sigmas = [], config.sigmas if patches.scale == 1 else (0.0,)
     for index in v:
         pairs = [patches.pair(index, sigma, config.seed, config.validate_crop) for sigma in sigmas]
-        restored = apply_tiled(lambda x: net(x, weights), [degraded for degraded, _ in pairs], patches.scale, TILE, 0,
-                               pixels_at_once(patches.device))
+        restored = apply_tiled(
+            lambda x: net(x, weights),
+            [degraded for degraded, _ in pairs],
+            patches.scale,
+            TILE,
+            0,
+            pixels_at_once(patches.device),
+        )
         rows += [scores_of(image.clamp(0, 1), clean) for image, (_, clean) in zip(restored, pairs)]
     net.train(training)
     p, s = torch.stack(rows).mean(0).tolist()
@@ -40,15 +52,23 @@ def scores_of(image: Tensor, truth: Tensor) -> Tensor:
     """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in float64, on their device where it can
     (Apple's cannot)."""
     if min(image.shape[-2:]) < 11:
-        raise ValueError(f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: SSIM needs at least 11 x 11; remove it")
+        raise ValueError(
+            f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: SSIM needs at least 11 x 11; remove it"
+        )
     x, y = (t.cpu() if t.device.type == "mps" else t for t in (image, truth))
     x, y = x.double(), y.double()
     return torch.stack([-10 * (x - y).square().mean().log10(), ssim(x[None], y[None])[0]])
 
 
 @contextmanager
-def calibrate(net: SuperNet, patches: Patches, w: tuple[int, ...], config: SearchConfig, weights: Weights | None,
-              n: int = CALIBRATION_PATCHES):
+def calibrate(
+    net: SuperNet,
+    patches: Patches,
+    w: tuple[int, ...],
+    config: SearchConfig,
+    weights: Weights | None,
+    n: int = CALIBRATION_PATCHES,
+):
     """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before.
 
     The patches pass together, as each layer's statistics must be of all of them: memory grows with ``n`` times the patch's pixels.
@@ -71,7 +91,9 @@ def calibrate(net: SuperNet, patches: Patches, w: tuple[int, ...], config: Searc
         net.train(training)
 
 
-def shared_weight_score(net: SuperNet, genotype: Genotype, patches: Patches, w, v, config: SearchConfig) -> dict[str, float]:
+def shared_weight_score(
+    net: SuperNet, genotype: Genotype, patches: Patches, w, v, config: SearchConfig
+) -> dict[str, float]:
     """Score of ``genotype`` with the supernet's weights: batch-norm statistics recomputed; ``raw`` is the score without that."""
     weights = net.restrict(genotype)
     raw = validate(net, patches, v, config, weights)["score"]

@@ -42,12 +42,18 @@ class ScaledNorm(nn.Module):
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         bias = self.bias
         if self.weight is not None:
-            scale, bias = (self.weight, bias) if scale is None else (scale * self.weight, scale * bias)
-        return F.batch_norm(x, self.running_mean, self.running_var, scale, bias, self.training, self.momentum)
+            scale, bias = (
+                (self.weight, bias) if scale is None else (scale * self.weight, scale * bias)
+            )
+        return F.batch_norm(
+            x, self.running_mean, self.running_var, scale, bias, self.training, self.momentum
+        )
 
     def state(self, part: slice = slice(None)) -> dict[str, Tensor]:
         """Running statistics, and the affine parameters, of the channels ``part``, under nn.BatchNorm2d's names."""
-        names = ("running_mean", "running_var") + (() if self.weight is None else ("weight", "bias"))
+        names = ("running_mean", "running_var") + (
+            () if self.weight is None else ("weight", "bias")
+        )
         return {name: getattr(self, name)[part] for name in names}
 
 
@@ -59,13 +65,27 @@ class Source(nn.Module):
         self.channels, self.destinations = channels, destinations
         total = channels * destinations
         new = lambda *shape: nn.Parameter(torch.empty(shape))  # noqa: E731
-        self.conv = nn.ParameterDict({op.name: new(total, channels, op.kernel, op.kernel) for op in CONVS})
-        self.depthwise = nn.ParameterDict({f"{op.name}_{r}": new(total, 1, op.kernel, op.kernel) for op in SEPS for r in range(repeats)})
-        self.pointwise = nn.ParameterDict({f"{op.name}_{r}": new(total, channels, 1, 1) for op in SEPS for r in range(repeats)})
+        self.conv = nn.ParameterDict(
+            {op.name: new(total, channels, op.kernel, op.kernel) for op in CONVS}
+        )
+        self.depthwise = nn.ParameterDict(
+            {
+                f"{op.name}_{r}": new(total, 1, op.kernel, op.kernel)
+                for op in SEPS
+                for r in range(repeats)
+            }
+        )
+        self.pointwise = nn.ParameterDict(
+            {f"{op.name}_{r}": new(total, channels, 1, 1) for op in SEPS for r in range(repeats)}
+        )
         self.norm = nn.ModuleDict({op.name: ScaledNorm(total, affine) for op in CONVS})
-        self.norm.update({f"{op.name}_{r}": ScaledNorm(total, affine) for op in SEPS for r in range(repeats)})
+        self.norm.update(
+            {f"{op.name}_{r}": ScaledNorm(total, affine) for op in SEPS for r in range(repeats)}
+        )
         self.repeats = repeats
-        if channels > COMPOSED:  # 1 where an input and an output channel belong to the same destination
+        if (
+            channels > COMPOSED
+        ):  # 1 where an input and an output channel belong to the same destination
             own = torch.block_diag(*[torch.ones(channels, channels)] * destinations)
             self.register_buffer("_own", own[:, :, None, None], persistent=False)
 
@@ -76,7 +96,12 @@ class Source(nn.Module):
         total = None
         for op in CONVS:
             if op.name in active:
-                y = conv2d(a, self.conv[op.name], padding=op.dilation * (op.kernel // 2), dilation=op.dilation)
+                y = conv2d(
+                    a,
+                    self.conv[op.name],
+                    padding=op.dilation * (op.kernel // 2),
+                    dilation=op.dilation,
+                )
                 total = _plus(total, self.norm[op.name](y, scale[OP_NAMES.index(op.name)]))
         for op in SEPS:
             if op.name in active:
@@ -87,9 +112,15 @@ class Source(nn.Module):
                     y = y if last is not None else F.leaky_relu_(y, SLOPE)
                 total = _plus(total, y)
         if "skip" in active:
-            skip = x.permute(0, 2, 3, 1).unsqueeze(3) * alpha[:, SKIP, None]  # (B, H, W, D, C), stays channels-last
+            skip = (
+                x.permute(0, 2, 3, 1).unsqueeze(3) * alpha[:, SKIP, None]
+            )  # (B, H, W, D, C), stays channels-last
             total = _plus(total, skip.flatten(3).permute(0, 3, 1, 2))
-        return x.new_zeros(x.shape[0], self.channels * self.destinations, *x.shape[2:]) if total is None else total
+        return (
+            x.new_zeros(x.shape[0], self.channels * self.destinations, *x.shape[2:])
+            if total is None
+            else total
+        )
 
     def _separable(self, y: Tensor, op, r: int) -> Tensor:
         """Stage r of a separable convolution. Stage 0 reads the source (C channels), later stages each destination's own C channels."""
@@ -97,8 +128,15 @@ class Source(nn.Module):
         if r > 0 and C > COMPOSED:
             y = conv2d(y, self.depthwise[name], padding=op.kernel // 2, groups=D * C)
             return conv2d(y, self.pointwise[name].repeat(1, D, 1, 1) * self._own)
-        kernel = self.pointwise[name].view(D, C, C, 1, 1) * self.depthwise[name].view(D, 1, C, op.kernel, op.kernel)
-        return conv2d(y, kernel.view(D * C, C, op.kernel, op.kernel), padding=op.kernel // 2, groups=1 if r == 0 else D)
+        kernel = self.pointwise[name].view(D, C, C, 1, 1) * self.depthwise[name].view(
+            D, 1, C, op.kernel, op.kernel
+        )
+        return conv2d(
+            y,
+            kernel.view(D * C, C, op.kernel, op.kernel),
+            padding=op.kernel // 2,
+            groups=1 if r == 0 else D,
+        )
 
     def edge_state(self, op: str, destination: int) -> dict[str, Tensor]:
         """Weights and statistics of one (edge, operation) as the state of ``layers.make_op(op)``."""
@@ -109,7 +147,10 @@ class Source(nn.Module):
         state = {}
         for r in range(self.repeats if OPS[op].kind == "sep" else 0):
             name = f"{op}_{r}"
-            state |= {f"{r}.1.weight": self.depthwise[name][part], f"{r}.2.weight": self.pointwise[name][part]}
+            state |= {
+                f"{r}.1.weight": self.depthwise[name][part],
+                f"{r}.2.weight": self.pointwise[name][part],
+            }
             state |= prefixed(f"{r}.3", self.norm[name].state(part))
         return state
 
@@ -127,18 +168,28 @@ class SuperCell(nn.Module):
         self.nodes, self.channels = nodes, channels
         # source j reaches the nodes i with i + 2 > j; the last node is nobody's source
         self.reached = [list(range(max(0, j - 1), nodes)) for j in range(nodes + 1)]
-        self.sources = nn.ModuleList(Source(channels, len(r), repeats, affine) for r in self.reached)
+        self.sources = nn.ModuleList(
+            Source(channels, len(r), repeats, affine) for r in self.reached
+        )
         edge = lambda j, i: i * (i + 3) // 2 + j  # noqa: E731  position of (j -> i) in SearchSpace.edges
-        for j, r in enumerate(self.reached):  # on the device: an index from the host would be copied there, which no CUDA graph records
-            self.register_buffer(f"_edges_{j}", torch.tensor([edge(j, i) for i in r]), persistent=False)
+        for j, r in enumerate(
+            self.reached
+        ):  # on the device: an index from the host would be copied there, which no CUDA graph records
+            self.register_buffer(
+                f"_edges_{j}", torch.tensor([edge(j, i) for i in r]), persistent=False
+            )
 
-    def forward(self, x0: Tensor, x1: Tensor, alpha: Tensor, active: list[frozenset[str]]) -> Tensor:
+    def forward(
+        self, x0: Tensor, x1: Tensor, alpha: Tensor, active: list[frozenset[str]]
+    ) -> Tensor:
         """``active``: per source the operations with a nonzero weight (``supernet.Weights``)."""
         nodes, pending = [], None
         for j, source in enumerate(self.sources):
             x = (x0, x1)[j] if j < 2 else nodes[j - 2]
             y = source(x, alpha.index_select(0, getattr(self, f"_edges_{j}")), active[j])
-            pending = y if pending is None else pending + y  # sums of the nodes self.reached[j], Eq. 1
+            pending = (
+                y if pending is None else pending + y
+            )  # sums of the nodes self.reached[j], Eq. 1
             if j >= 1:  # node j-1 has now heard all its sources
                 done, pending = pending.split([self.channels, pending.shape[1] - self.channels], 1)
                 nodes.append(done)
@@ -155,7 +206,9 @@ class Cell(nn.Module):
     def __init__(self, cell: CellGenotype, channels: int, affine: bool = True, repeats: int = 2):
         super().__init__()
         self.wiring = cell
-        self.ops = nn.ModuleList(nn.ModuleList(make_op(op, channels, affine, repeats) for op, _ in node) for node in cell)
+        self.ops = nn.ModuleList(
+            nn.ModuleList(make_op(op, channels, affine, repeats) for op, _ in node) for node in cell
+        )
 
     def forward(self, x0: Tensor, x1: Tensor) -> Tensor:
         features = [x0, x1]

@@ -35,11 +35,15 @@ def node_channels(genotype: Genotype, width: int) -> list[int]:
     for i, c in zip(genotype.path, channels):
         if c != int(c):
             factor = genotype.width_factors[i]
-            raise ValueError(f"width = {width!r}: times the width factor {factor:g} it must be a whole number of channels")
+            raise ValueError(
+                f"width = {width!r}: times the width factor {factor:g} it must be a whole number of channels"
+            )
     return [int(c) for c in channels]
 
 
-def convolutions(genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2) -> Iterator[Conv]:
+def convolutions(
+    genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2
+) -> Iterator[Conv]:
     """All convolutions of the compact network, start to end."""
     g = genotype
     node = node_channels(g, width)
@@ -66,7 +70,10 @@ def convolutions(genotype: Genotype, width: int, stem: int = 64, end: str = "con
         yield Conv(stem, part, 1)
         yield from (Conv(stem, part, 3) for _ in ASPP_RATES)
         yield Conv(stem, part, 1)
-        yield from (Conv(merged + part, merged + part, 3, groups=merged + part, norm=False), Conv(merged + part, stem, 1))
+        yield from (
+            Conv(merged + part, merged + part, 3, groups=merged + part, norm=False),
+            Conv(merged + part, stem, 1),
+        )
         yield from (Conv(stem, stem, 3, groups=stem, norm=False), Conv(stem, stem, 1))
     yield Conv(stem, out, 3, bias=True, norm=False)
 
@@ -89,4 +96,6 @@ def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2)
         for edges in cell:
             reach.append(max(reach[src] + OPS[op].reach(repeats) for op, src in edges))
         h1, h2 = max(reach[2:]), h1
-    return h1 + (2 if end == "conv" else max(ASPP_RATES) + 3)  # the bicubic skip reaches 2, h1 is never less
+    return h1 + (
+        2 if end == "conv" else max(ASPP_RATES) + 3
+    )  # the bicubic skip reaches 2, h1 is never less

@@ -55,7 +55,9 @@ def viterbi(space: SearchSpace, beta: np.ndarray) -> tuple[tuple[int, ...], floa
     return k_best_paths(space, beta, 1)[0]
 
 
-def k_best_paths(space: SearchSpace, beta: np.ndarray, k: int) -> list[tuple[tuple[int, ...], float]]:
+def k_best_paths(
+    space: SearchSpace, beta: np.ndarray, k: int
+) -> list[tuple[tuple[int, ...], float]]:
     """The k best paths with their products, best first: list Viterbi, k partial paths kept per cell."""
     with np.errstate(divide="ignore"):
         logs = np.log(normalise_beta(space, beta))
@@ -65,14 +67,21 @@ def k_best_paths(space: SearchSpace, beta: np.ndarray, k: int) -> list[tuple[tup
         for m, move in enumerate(space.moves):
             if move.layer == l:
                 for value, path in partial.get(move.source, []):
-                    ahead.setdefault(move.target, []).append((value + logs[m], (*path, move.target)))
+                    ahead.setdefault(move.target, []).append(
+                        (value + logs[m], (*path, move.target))
+                    )
         partial = {i: _best(paths, k) for i, paths in ahead.items()}
-    return [(path, math.exp(value)) for value, path in _best([p for ps in partial.values() for p in ps], k)]
+    return [
+        (path, math.exp(value))
+        for value, path in _best([p for ps in partial.values() for p in ps], k)
+    ]
 
 
 def _best(paths, k):
     # Sums that differ only by rounding count as ties, so that the lexically lower path wins on any machine.
-    return sorted(paths, key=lambda vp: (-round(vp[0], 12) if math.isfinite(vp[0]) else math.inf, vp[1]))[:k]
+    return sorted(
+        paths, key=lambda vp: (-round(vp[0], 12) if math.isfinite(vp[0]) else math.inf, vp[1])
+    )[:k]
 
 
 def independent_path(space: SearchSpace, beta: np.ndarray) -> tuple[int, ...] | None:
@@ -83,7 +92,9 @@ def independent_path(space: SearchSpace, beta: np.ndarray) -> tuple[int, ...] | 
         ahead: dict[int, float] = {}
         for m, move in enumerate(space.moves):
             if move.layer == l:
-                ahead[move.target] = ahead.get(move.target, 0.0) + reach.get(move.source, 0.0) * weights[m]
+                ahead[move.target] = (
+                    ahead.get(move.target, 0.0) + reach.get(move.source, 0.0) * weights[m]
+                )
         path.append(max(sorted(ahead), key=ahead.get))
         reach = ahead
     return tuple(path) if tuple(path) in legal_paths(space) else None
@@ -97,11 +108,16 @@ def per_layer(space: SearchSpace, alpha: np.ndarray) -> np.ndarray:
 def decode(space: SearchSpace, alpha: np.ndarray, beta: np.ndarray) -> Genotype:
     """alpha (L, E, K) or (E, K) and beta (M,), unnormalised -> the genotype."""
     path, value = viterbi(space, beta)
-    cells = tuple(decode_cell(space, p) for p in softmax(per_layer(space, np.asarray(alpha, dtype=np.float64))))
+    cells = tuple(
+        decode_cell(space, p)
+        for p in softmax(per_layer(space, np.asarray(alpha, dtype=np.float64)))
+    )
     return make(space, cells, path, path_score=float(f"{value:.6g}"))
 
 
-def encode(space: SearchSpace, genotype: Genotype, sharpness: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
+def encode(
+    space: SearchSpace, genotype: Genotype, sharpness: float = 20.0
+) -> tuple[np.ndarray, np.ndarray]:
     """alpha, beta that decode to ``genotype``: the inverse of ``decode`` (float64, untied alpha).
 
     Not so for ``incoming`` beta and fewer than three layers: the path that widens at once has score 1 whatever beta is.
@@ -115,7 +131,12 @@ def encode(space: SearchSpace, genotype: Genotype, sharpness: float = 20.0) -> t
                 alpha[l, e, NONE] = 0.0
                 alpha[l, e, OP_NAMES.index(op)] = sharpness
     before = (0, *genotype.path[:-1])
-    beta = np.array([sharpness * (genotype.path[m.layer] == m.target and before[m.layer] == m.source) for m in space.moves])
+    beta = np.array(
+        [
+            sharpness * (genotype.path[m.layer] == m.target and before[m.layer] == m.source)
+            for m in space.moves
+        ]
+    )
     return alpha, beta
 
 

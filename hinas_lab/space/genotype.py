@@ -38,22 +38,38 @@ class Genotype:
         for name, kind in (("width_factors", float), ("path", int)):
             values = getattr(self, name)
             if not isinstance(values, tuple | list) or not all(is_a(kind, v) for v in values):
-                raise ValueError(f"genotype: {name} = {values!r}: must be a list of {'whole ' if kind is int else ''}numbers")
+                raise ValueError(
+                    f"genotype: {name} = {values!r}: must be a list of {'whole ' if kind is int else ''}numbers"
+                )
             set_(self, name, tuple(map(kind, values)))
         if not self.width_factors or min(self.width_factors) <= 0 or max(self.width_factors) > 1e6:
-            raise ValueError(f"genotype: width_factors = {self.width_factors!r}: must be positive numbers")
-        if self.path_score is not None and not (is_a(float, self.path_score) and self.path_score >= 0):
-            raise ValueError(f"genotype: path_score = {self.path_score!r}: must be a number, at least 0, or null")
+            raise ValueError(
+                f"genotype: width_factors = {self.width_factors!r}: must be positive numbers"
+            )
+        if self.path_score is not None and not (
+            is_a(float, self.path_score) and self.path_score >= 0
+        ):
+            raise ValueError(
+                f"genotype: path_score = {self.path_score!r}: must be a number, at least 0, or null"
+            )
         set_(self, "cells", _freeze(self.cells))
         # SearchSpace knows which tasks, scales, channels and nodes exist; the width that makes all factors whole is free here.
         try:
-            SearchSpace(task=self.task, scale=self.scale, channels=self.channels, nodes=self.nodes, layers=len(self.cells))
+            SearchSpace(
+                task=self.task,
+                scale=self.scale,
+                channels=self.channels,
+                nodes=self.nodes,
+                layers=len(self.cells),
+            )
         except ValueError as error:
             raise ValueError(f"genotype: {error}") from None
         check_path(self.path, len(self.cells), len(self.width_factors), "genotype: path")
         for l, cell in enumerate(self.cells):
             if len(cell) != self.nodes:
-                raise ValueError(f"genotype: cells: layer {l} has {len(cell)} nodes, must have {self.nodes}")
+                raise ValueError(
+                    f"genotype: cells: layer {l} has {len(cell)} nodes, must have {self.nodes}"
+                )
             for i, node in enumerate(cell):
                 _check_node(node, i, f"genotype: cells: layer {l}, node {i}")
 
@@ -77,7 +93,9 @@ class Genotype:
             raise ValueError("genotype: no schema field; this JSON is not a genotype")
         schema = values.pop("schema")
         if not is_a(int, schema) or schema != SCHEMA:
-            raise ValueError(f"genotype: schema is not {SCHEMA}; it was written by another version, update hinas_lab")
+            raise ValueError(
+                f"genotype: schema is not {SCHEMA}; it was written by another version, update hinas_lab"
+            )
         known = {f.name for f in fields(cls)}
         if set(values) != known:
             odd = ", ".join(repr(name) for name in sorted(set(values) ^ known))
@@ -91,24 +109,38 @@ class Genotype:
 
     def __str__(self) -> str:
         widths = "-".join(map(str, self.path))
-        cells = "; ".join(" ".join("+".join(f"{op}({s})" for op, s in node) for node in cell) for cell in self.cells)
+        cells = "; ".join(
+            " ".join("+".join(f"{op}({s})" for op, s in node) for node in cell)
+            for cell in self.cells
+        )
         return f"{self.task} path {widths}: {cells}"
 
 
 def _freeze(cells) -> tuple[Cell, ...]:
     """Nested lists as tuples, each node's edges by source: the order in which they are written says nothing."""
-    edges = [edge for cell in cells for node in cell for edge in node] if _nested(cells, 3) else [None]
+    edges = (
+        [edge for cell in cells for node in cell for edge in node] if _nested(cells, 3) else [None]
+    )
     for edge in edges:
         if not (isinstance(edge, tuple | list) and len(edge) == 2 and isinstance(edge[0], str)):
-            raise ValueError("genotype: cells: must be per layer, per node a list of [operation, source]")
+            raise ValueError(
+                "genotype: cells: must be per layer, per node a list of [operation, source]"
+            )
         if not is_a(int, edge[1]):
-            raise ValueError(f"genotype: cells: source {edge[1]!r} is no whole number; an edge is [operation, source]")
-    return tuple(tuple(tuple(sorted(((op, src) for op, src in node), key=lambda e: e[1])) for node in cell) for cell in cells)
+            raise ValueError(
+                f"genotype: cells: source {edge[1]!r} is no whole number; an edge is [operation, source]"
+            )
+    return tuple(
+        tuple(tuple(sorted(((op, src) for op, src in node), key=lambda e: e[1])) for node in cell)
+        for cell in cells
+    )
 
 
 def _nested(values, depth: int) -> bool:
     """Lists (or tuples) of lists, ``depth`` deep."""
-    return isinstance(values, tuple | list) and (depth == 1 or all(_nested(v, depth - 1) for v in values))
+    return isinstance(values, tuple | list) and (
+        depth == 1 or all(_nested(v, depth - 1) for v in values)
+    )
 
 
 def _check_node(node: tuple[Edge, ...], i: int, where: str):
@@ -118,7 +150,9 @@ def _check_node(node: tuple[Edge, ...], i: int, where: str):
         if op not in CHOICES:
             raise ValueError(f"{where}: unknown operation {op!r}; known are {', '.join(CHOICES)}")
         if not 0 <= src < i + 2:
-            raise ValueError(f"{where}: source {src!r} is a forward edge or does not exist; must be 0 to {i + 1}")
+            raise ValueError(
+                f"{where}: source {src!r} is a forward edge or does not exist; must be 0 to {i + 1}"
+            )
     if node[0][1] == node[1][1]:
         raise ValueError(f"{where}: both edges come from source {node[0][1]}; they must differ")
 
@@ -127,7 +161,10 @@ def sample(space: SearchSpace, rng: random.Random, choices: tuple[str, ...] = CH
     """A uniformly random genotype of ``space``: path uniform over legal paths, per node two distinct sources, uniform operations."""
     path = rng.choice(legal_paths(space))
     cells = tuple(
-        tuple(tuple((rng.choice(choices), s) for s in sorted(rng.sample(range(i + 2), 2))) for i in range(space.nodes))
+        tuple(
+            tuple((rng.choice(choices), s) for s in sorted(rng.sample(range(i + 2), 2)))
+            for i in range(space.nodes)
+        )
         for _ in range(space.layers)
     )
     if not space.lwas:
@@ -137,17 +174,29 @@ def sample(space: SearchSpace, rng: random.Random, choices: tuple[str, ...] = CH
 
 def make(space: SearchSpace, cells, path, path_score: float | None = None) -> Genotype:
     """A genotype of ``space`` with these cells and this path."""
-    return Genotype(task=space.task, scale=space.scale, channels=space.channels, nodes=space.nodes,
-                    width_factors=space.width_factors, path=path, cells=cells, path_score=path_score)
+    return Genotype(
+        task=space.task,
+        scale=space.scale,
+        channels=space.channels,
+        nodes=space.nodes,
+        width_factors=space.width_factors,
+        path=path,
+        cells=cells,
+        path_score=path_score,
+    )
 
 
 def check_fits(genotype: Genotype, space: SearchSpace):
     """Raise ValueError unless the genotype can be wired into a supernet of ``space``."""
     for name in ("task", "scale", "channels", "nodes", "layers", "width_factors"):
         if getattr(genotype, name) != getattr(space, name):
-            raise ValueError(f"genotype: {name} = {getattr(genotype, name)!r}, the search space has {getattr(space, name)!r}")
+            raise ValueError(
+                f"genotype: {name} = {getattr(genotype, name)!r}, the search space has {getattr(space, name)!r}"
+            )
     if any(w not in cells for w, cells in zip(genotype.path, space.cells)):
-        raise ValueError(f"genotype: path {genotype.path} has a width that does not exist in the search space")
+        raise ValueError(
+            f"genotype: path {genotype.path} has a width that does not exist in the search space"
+        )
 
 
 def legal_paths(space: SearchSpace) -> list[tuple[int, ...]]:
@@ -176,10 +225,13 @@ def neighbours(genotype: Genotype) -> Iterator[tuple[str, Genotype]]:
                     edges[e] = edge
                     cells = [[list(n) for n in c] for c in genotype.cells]
                     cells[l][i] = edges
-                    yield f"{kind}: layer {l}, node {i}, edge {e}", replace(genotype, cells=cells, path_score=None)
+                    yield (
+                        f"{kind}: layer {l}, node {i}, edge {e}",
+                        replace(genotype, cells=cells, path_score=None),
+                    )
     for l, width in enumerate(genotype.path):
         for new in (width - 1, width + 1):
-            path = (*genotype.path[:l], new, *genotype.path[l + 1:])
+            path = (*genotype.path[:l], new, *genotype.path[l + 1 :])
             try:
                 yield f"width: layer {l}", replace(genotype, path=path, path_score=None)
             except ValueError:
@@ -190,11 +242,17 @@ def diff(a: Genotype, b: Genotype) -> list[str]:
     """What differs, in words, one line per edge or width. Raises ValueError when the two have different shapes."""
     for name in ("task", "scale", "channels", "nodes", "layers", "width_factors"):
         if getattr(a, name) != getattr(b, name):
-            raise ValueError(f"cannot compare: {name} is {getattr(a, name)!r} and {getattr(b, name)!r}")
-    lines = [f"width of layer {l}: {x} -> {y}" for l, (x, y) in enumerate(zip(a.path, b.path)) if x != y]
+            raise ValueError(
+                f"cannot compare: {name} is {getattr(a, name)!r} and {getattr(b, name)!r}"
+            )
+    lines = [
+        f"width of layer {l}: {x} -> {y}" for l, (x, y) in enumerate(zip(a.path, b.path)) if x != y
+    ]
     for l in range(a.layers):
         for i in range(a.nodes):
             before, after = a.cells[l][i], b.cells[l][i]
-            for (op, src), (new_op, new_src) in zip([e for e in before if e not in after], [e for e in after if e not in before]):
+            for (op, src), (new_op, new_src) in zip(
+                [e for e in before if e not in after], [e for e in after if e not in before]
+            ):
                 lines.append(f"layer {l}, node {i}: {op} from {src} -> {new_op} from {new_src}")
     return lines

@@ -25,12 +25,24 @@ def channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def conv(source: int, target: int, kernel: int, dilation: int = 1, groups: int = 1, bias: bool = False) -> nn.Conv2d:
+def conv(
+    source: int, target: int, kernel: int, dilation: int = 1, groups: int = 1, bias: bool = False
+) -> nn.Conv2d:
     """A convolution that keeps height and width."""
-    return nn.Conv2d(source, target, kernel, padding=dilation * (kernel // 2), dilation=dilation, groups=groups, bias=bias)
+    return nn.Conv2d(
+        source,
+        target,
+        kernel,
+        padding=dilation * (kernel // 2),
+        dilation=dilation,
+        groups=groups,
+        bias=bias,
+    )
 
 
-def conv_bn(source: int, target: int, kernel: int, affine: bool, activate: bool = False) -> nn.Sequential:
+def conv_bn(
+    source: int, target: int, kernel: int, affine: bool, activate: bool = False
+) -> nn.Sequential:
     """convolution -> batch norm [-> LeakyReLU]."""
     layers = [conv(source, target, kernel), nn.BatchNorm2d(target, affine=affine)]
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE)) if activate else nn.Sequential(*layers)
@@ -51,10 +63,18 @@ def make_op(name: str, channels: int, affine: bool, repeats: int = 2) -> nn.Modu
     if op.kind == "none":
         return Zero()
     if op.kind == "conv":
-        return nn.Sequential(nn.LeakyReLU(SLOPE), conv(channels, channels, op.kernel, op.dilation), nn.BatchNorm2d(channels, affine=affine))
+        return nn.Sequential(
+            nn.LeakyReLU(SLOPE),
+            conv(channels, channels, op.kernel, op.dilation),
+            nn.BatchNorm2d(channels, affine=affine),
+        )
     stages = [
-        nn.Sequential(nn.LeakyReLU(SLOPE), conv(channels, channels, op.kernel, groups=channels), conv(channels, channels, 1),
-                      nn.BatchNorm2d(channels, affine=affine))
+        nn.Sequential(
+            nn.LeakyReLU(SLOPE),
+            conv(channels, channels, op.kernel, groups=channels),
+            conv(channels, channels, 1),
+            nn.BatchNorm2d(channels, affine=affine),
+        )
         for _ in range(repeats)
     ]
     return nn.Sequential(*stages)
@@ -92,17 +112,37 @@ class AsppEnd(nn.Module):
     ``rates``: (16,) in the supernet, (2, 4, 6) in a decoded net. No pooling branch.
     """
 
-    def __init__(self, source: int, stem: int, channels: int, scale: int, affine: bool, rates: tuple[int, ...], low: int | None):
+    def __init__(
+        self,
+        source: int,
+        stem: int,
+        channels: int,
+        scale: int,
+        affine: bool,
+        rates: tuple[int, ...],
+        low: int | None,
+    ):
         super().__init__()
         self.reduce = conv_bn(source, stem, 1, affine, activate=True)
         part = max(1, stem // (len(rates) + 1))
-        self.branches = nn.ModuleList([conv(stem, part, 1)] + [conv(stem, part, 3, dilation=r) for r in rates])
+        self.branches = nn.ModuleList(
+            [conv(stem, part, 1)] + [conv(stem, part, 3, dilation=r) for r in rates]
+        )
         merged = part * len(self.branches)
         self.norm = nn.Sequential(nn.BatchNorm2d(merged, affine=affine), nn.LeakyReLU(SLOPE))
         self.low = conv_bn(low, part, 1, affine, activate=True) if low else None
         merged += part if low else 0
-        sep = lambda a, b: [conv(a, a, 3, groups=a), conv(a, b, 1), nn.BatchNorm2d(b, affine=affine), nn.LeakyReLU(SLOPE)]  # noqa: E731
-        self.mix = nn.Sequential(*sep(merged, stem), *sep(stem, stem)) if low else conv_bn(merged, stem, 1, affine, activate=True)
+        sep = lambda a, b: [
+            conv(a, a, 3, groups=a),
+            conv(a, b, 1),
+            nn.BatchNorm2d(b, affine=affine),
+            nn.LeakyReLU(SLOPE),
+        ]  # noqa: E731
+        self.mix = (
+            nn.Sequential(*sep(merged, stem), *sep(stem, stem))
+            if low
+            else conv_bn(merged, stem, 1, affine, activate=True)
+        )
         self.last = conv(stem, channels * scale**2, 3, bias=True)
         self.scale = scale
 
@@ -117,7 +157,9 @@ class AsppEnd(nn.Module):
 SUPERNET_RATES, DECODED_RATES = (16,), (2, 4, 6)
 
 
-def make_end(kind: str, source: int, stem: int, channels: int, scale: int, *, decoded: bool) -> nn.Module:
+def make_end(
+    kind: str, source: int, stem: int, channels: int, scale: int, *, decoded: bool
+) -> nn.Module:
     """The end part ``kind`` of a supernet or of a decoded net."""
     if kind == "conv":
         return ConvEnd(source, stem, channels, scale, affine=decoded)
@@ -152,7 +194,9 @@ def initialise(module: nn.Module, generator: torch.Generator):
     for parameter in module.parameters():
         if parameter.ndim == 4:
             bound = 1 / math.sqrt(parameter[0].numel())
-            parameter.copy_(torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator))
+            parameter.copy_(
+                torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
+            )
     for name, parameter in module.named_parameters():
         if name.endswith("bias") or name == "end.last.weight":
             parameter.zero_()

@@ -18,7 +18,9 @@ class MixedOp(nn.Module):
 
     def __init__(self, channels: int, repeats: int, affine: bool):
         super().__init__()
-        self.ops = nn.ModuleDict({name: make_op(name, channels, affine, repeats) for name in OP_NAMES})
+        self.ops = nn.ModuleDict(
+            {name: make_op(name, channels, affine, repeats) for name in OP_NAMES}
+        )
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """x (B, C, H, W), alpha (K,) on the simplex."""
@@ -32,7 +34,9 @@ class LiteralCell(nn.Module):
         super().__init__()
         self.nodes = space.nodes
         self.edges = space.edges
-        self.mixed = nn.ModuleList(MixedOp(channels, space.repeats, space.affine) for _ in space.edges)
+        self.mixed = nn.ModuleList(
+            MixedOp(channels, space.repeats, space.affine) for _ in space.edges
+        )
 
     def forward(self, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
         features = [x0, x1]
@@ -49,13 +53,32 @@ class LiteralSuperNet(nn.Module):
         super().__init__()
         s = self.space = net.space
         out = {i: s.nodes * s.node_channels(i) for i in range(len(s.width_factors))}
-        self.alpha, self.beta = nn.Parameter(net.alpha.detach().clone()), nn.Parameter(net.beta.detach().clone())
+        self.alpha, self.beta = (
+            nn.Parameter(net.alpha.detach().clone()),
+            nn.Parameter(net.beta.detach().clone()),
+        )
         self.start = Start(s.channels, s.stem, s.nodes * s.width, affine=False)
         self.first = nn.ModuleList(
-            conv_bn(out[m.source] if m.layer else s.nodes * s.width, s.node_channels(m.target), 1, affine=False) for m in s.moves)
-        self.second = nn.ModuleDict({k: conv_bn(p[0].in_channels, p[0].out_channels, 1, affine=False) for k, p in net.second.items()})
-        self.cells = nn.ModuleDict({k: LiteralCell(s, cell.channels) for k, cell in net.cells.items()})
-        self.end = make_end(s.end, sum(out[i] for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False)
+            conv_bn(
+                out[m.source] if m.layer else s.nodes * s.width,
+                s.node_channels(m.target),
+                1,
+                affine=False,
+            )
+            for m in s.moves
+        )
+        self.second = nn.ModuleDict(
+            {
+                k: conv_bn(p[0].in_channels, p[0].out_channels, 1, affine=False)
+                for k, p in net.second.items()
+            }
+        )
+        self.cells = nn.ModuleDict(
+            {k: LiteralCell(s, cell.channels) for k, cell in net.cells.items()}
+        )
+        self.end = make_end(
+            s.end, sum(out[i] for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False
+        )
         self.to(net.alpha.dtype).load_from(net)
 
     @torch.no_grad()
@@ -86,15 +109,24 @@ class LiteralSuperNet(nn.Module):
         for l, cells in enumerate(s.cells):
             now, mixed_now = {}, {}
             for i in cells:
-                moves = [(m, k) for m, (layer, k, target) in enumerate(s.moves) if layer == l and target == i]
+                moves = [
+                    (m, k)
+                    for m, (layer, k, target) in enumerate(s.moves)
+                    if layer == l and target == i
+                ]
                 f = {k: self.first[m](history[-1][k]) for m, k in moves}
                 second = self._second_input(l, i, history[-2], mixed)
                 mixed_now[i] = sum(beta[m] * f[k] for m, k in moves)
                 if s.cell_sharing == "on":  # Eq. 5
                     now[i] = self.cells[f"{l}_{i}"](mixed_now[i], second, alpha[l])
                 else:  # Eq. 6, a cell per move with its own weights ("off") or the same ("tied")
-                    key = {k: f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}" for _, k in moves}
-                    now[i] = sum(beta[m] * self.cells[key[k]](f[k], second, alpha[l]) for m, k in moves)
+                    key = {
+                        k: f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"
+                        for _, k in moves
+                    }
+                    now[i] = sum(
+                        beta[m] * self.cells[key[k]](f[k], second, alpha[l]) for m, k in moves
+                    )
             history.append(now)
             mixed = mixed_now
         y = self.end(torch.cat([e * history[-1][i] for e, i in zip(ends, s.cells[-1])], 1), low)
@@ -104,9 +136,16 @@ class LiteralSuperNet(nn.Module):
 
     def _normalised_beta(self) -> list[Tensor]:
         s = self.space
-        side = (lambda m: (m.layer, m.source)) if s.beta_norm == "outgoing" else (lambda m: (m.layer, m.target))
+        side = (
+            (lambda m: (m.layer, m.source))
+            if s.beta_norm == "outgoing"
+            else (lambda m: (m.layer, m.target))
+        )
         weight = [b.exp() for b in self.beta]
-        return [w / sum(v for v, n in zip(weight, s.moves) if side(n) == side(m)) for w, m in zip(weight, s.moves)]
+        return [
+            w / sum(v for v, n in zip(weight, s.moves) if side(n) == side(m))
+            for w, m in zip(weight, s.moves)
+        ]
 
     def _second_input(self, l: int, i: int, before2, mixed: dict[int, Tensor]) -> Tensor:
         project = self.second[f"{l}_{i}"] if f"{l}_{i}" in self.second else None

@@ -19,8 +19,18 @@ class Network(nn.Module):
     ``radius``: how many input pixels to each side an output pixel depends on.
     """
 
-    def __init__(self, genotype: Genotype, *, width: int, stem: int = 64, end: str = "conv", repeats: int = 2, residual: bool = True,
-                 affine: bool = True, generator: torch.Generator | None = None):
+    def __init__(
+        self,
+        genotype: Genotype,
+        *,
+        width: int,
+        stem: int = 64,
+        end: str = "conv",
+        repeats: int = 2,
+        residual: bool = True,
+        affine: bool = True,
+        generator: torch.Generator | None = None,
+    ):
         super().__init__()
         g = self.genotype = genotype
         self.channels, self.scale, self.residual = g.channels, g.scale, residual
@@ -30,7 +40,9 @@ class Network(nn.Module):
         self.start = Start(g.channels, stem, g.nodes * width, affine)
         before, before2 = [g.nodes * width, *out], [stem, g.nodes * width, *out]
         self.first = nn.ModuleList(conv_bn(before[l], node[l], 1, affine) for l in range(g.layers))
-        self.second = nn.ModuleList(conv_bn(before2[l], node[l], 1, affine) for l in range(g.layers))
+        self.second = nn.ModuleList(
+            conv_bn(before2[l], node[l], 1, affine) for l in range(g.layers)
+        )
         self.cells = nn.ModuleList(Cell(cell, c, affine, repeats) for cell, c in zip(g.cells, node))
         self.end = make_end(end, out[-1], stem, g.channels, g.scale, decoded=affine)
         self.skip = GlobalSkip(g.scale)
@@ -64,11 +76,24 @@ def inherit(net: SuperNet, genotype: Genotype) -> Network:
     """The decoded wiring with the supernet's own weights: equal to ``net(x, net.restrict(genotype))`` (see there).
     ValueError where the decoded net is built otherwise: cell sharing off, mixed second inputs, ASPP, sigmoid, bilinear upsampling."""
     s = net.space
-    for name, need in (("cell_sharing", "on"), ("second_input", "layer"), ("end", "conv"), ("sigmoid", False), ("upsampling", "bicubic")):
+    for name, need in (
+        ("cell_sharing", "on"),
+        ("second_input", "layer"),
+        ("end", "conv"),
+        ("sigmoid", False),
+        ("upsampling", "bicubic"),
+    ):
         if getattr(s, name) != need:
-            raise ValueError(f"{name} = {getattr(s, name)!r}: weights can be inherited only with {need!r}")
-    small = Network(genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False)
-    small.cells = nn.ModuleList(Cell(wiring, c, s.affine, s.repeats) for wiring, c in zip(genotype.cells, node_channels(genotype, s.width)))
+            raise ValueError(
+                f"{name} = {getattr(s, name)!r}: weights can be inherited only with {need!r}"
+            )
+    small = Network(
+        genotype, width=s.width, stem=s.stem, repeats=s.repeats, residual=s.residual, affine=False
+    )
+    small.cells = nn.ModuleList(
+        Cell(wiring, c, s.affine, s.repeats)
+        for wiring, c in zip(genotype.cells, node_channels(genotype, s.width))
+    )
     small.to(net.alpha)
     small.start.load_state_dict(net.start.state_dict())
     path = (0, *genotype.path)
@@ -85,6 +110,6 @@ def inherit(net: SuperNet, genotype: Genotype) -> Network:
                 module.load_state_dict(net.cells[f"{l}_{i}"].edge_state(src, n, op), strict=False)
     last = genotype.path[-1]
     offset = sum(s.nodes * s.node_channels(i) for i in s.cells[-1] if i < last)
-    part = net.end.first[0].weight[:, offset:offset + s.nodes * s.node_channels(last)]
+    part = net.end.first[0].weight[:, offset : offset + s.nodes * s.node_channels(last)]
     small.end.load_state_dict(net.end.state_dict() | {"first.0.weight": part})
     return small

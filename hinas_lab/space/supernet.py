@@ -45,7 +45,9 @@ class Projection(nn.Module):
         self.conv, self.norm = conv(source, target, 1), ScaledNorm(target)
 
     def forward(self, h: Tensor, weight: Tensor) -> Tensor:
-        return self.norm(self.conv(h), weight.repeat(self.norm.running_mean.shape))  # not expand: batch norm's backward reads it densely
+        return self.norm(
+            self.conv(h), weight.repeat(self.norm.running_mean.shape)
+        )  # not expand: batch norm's backward reads it densely
 
 
 class SuperNet(nn.Module):
@@ -60,17 +62,30 @@ class SuperNet(nn.Module):
         s = self.space = space
         nodes, out = s.nodes, lambda i: s.nodes * s.node_channels(i)
         self.start = Start(s.channels, s.stem, nodes * s.width, affine=False)
-        self.first = nn.ModuleList(Projection(out(m.source) if m.layer else nodes * s.width, s.node_channels(m.target)) for m in s.moves)
+        self.first = nn.ModuleList(
+            Projection(out(m.source) if m.layer else nodes * s.width, s.node_channels(m.target))
+            for m in s.moves
+        )
         self.second = nn.ModuleDict()
         for l, cells in enumerate(s.cells):
             for i in cells:
                 channels = self._second_channels(l, i)
                 if channels is not None:
                     self.second[f"{l}_{i}"] = conv_bn(channels, s.node_channels(i), 1, affine=False)
-        names = [f"{m.layer}_{m.source}_{m.target}" for m in s.moves] if s.cell_sharing == "off" else \
-                [f"{l}_{i}" for l, cells in enumerate(s.cells) for i in cells]
-        self.cells = nn.ModuleDict({n: SuperCell(nodes, s.node_channels(int(n.split("_")[-1])), s.repeats, s.affine) for n in names})
-        self.end = make_end(s.end, sum(out(i) for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False)
+        names = (
+            [f"{m.layer}_{m.source}_{m.target}" for m in s.moves]
+            if s.cell_sharing == "off"
+            else [f"{l}_{i}" for l, cells in enumerate(s.cells) for i in cells]
+        )
+        self.cells = nn.ModuleDict(
+            {
+                n: SuperCell(nodes, s.node_channels(int(n.split("_")[-1])), s.repeats, s.affine)
+                for n in names
+            }
+        )
+        self.end = make_end(
+            s.end, sum(out(i) for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False
+        )
         self.skip = GlobalSkip(s.scale, s.upsampling)
         initialise(self, generator)
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))
@@ -78,9 +93,14 @@ class SuperNet(nn.Module):
         same = torch.zeros(len(s.moves), len(s.moves))
         for group in beta_groups(s):
             same[[[m] for m in group], group] = 1
-        self.register_buffer("_same", same, persistent=False)  # same[m, n] = 1: moves m, n share a softmax
-        self._incoming = {(l, i): [(k, m) for m, (ml, k, mi) in enumerate(s.moves) if (ml, mi) == (l, i)]
-                          for l, cells in enumerate(s.cells) for i in cells}
+        self.register_buffer(
+            "_same", same, persistent=False
+        )  # same[m, n] = 1: moves m, n share a softmax
+        self._incoming = {
+            (l, i): [(k, m) for m, (ml, k, mi) in enumerate(s.moves) if (ml, mi) == (l, i)]
+            for l, cells in enumerate(s.cells)
+            for i in cells
+        }
 
     def _second_source(self, l: int, i: int) -> int:
         """Width of the cell of layer l-2 that cell i of layer l hears: i, or the widest that layer has."""
@@ -91,7 +111,9 @@ class SuperNet(nn.Module):
         s = self.space
         if l == 0:
             return s.stem
-        if s.second_input == "mixed":  # the layer before's mixed first input; no projection where the width is the same
+        if (
+            s.second_input == "mixed"
+        ):  # the layer before's mixed first input; no projection where the width is the same
             before = s.cells[l - 1]
             return None if i in before else s.node_channels(before[-1])
         return s.nodes * (s.node_channels(self._second_source(l, i)) if l > 1 else s.width)
@@ -109,7 +131,10 @@ class SuperNet(nn.Module):
         """The relaxed weights: softmax of alpha over operations, of beta over the moves of one cell."""
         alpha = self.alpha.softmax(-1)
         e = (self.beta - self.beta.detach().max()).exp()
-        return Weights(alpha if self.space.lwas else alpha.expand(self.space.layers, -1, -1), e / (self._same @ e))
+        return Weights(
+            alpha if self.space.lwas else alpha.expand(self.space.layers, -1, -1),
+            e / (self._same @ e),
+        )
 
     def restrict(self, genotype: Genotype) -> Weights:
         """One-hot weights of ``genotype``: the supernet then equals the decoded wiring with inherited weights.
@@ -125,8 +150,18 @@ class SuperNet(nn.Module):
                 for op, src in node:
                     alpha[l, s.edges.index((src, i)), OP_NAMES.index(op)] = 1
         before = (0, *genotype.path[:-1])
-        beta = like.new_tensor([float(genotype.path[m.layer] == m.target and before[m.layer] == m.source) for m in s.moves])
-        return Weights(alpha, beta, like.new_tensor([float(i == genotype.path[-1]) for i in s.cells[-1]]), genotype)
+        beta = like.new_tensor(
+            [
+                float(genotype.path[m.layer] == m.target and before[m.layer] == m.source)
+                for m in s.moves
+            ]
+        )
+        return Weights(
+            alpha,
+            beta,
+            like.new_tensor([float(i == genotype.path[-1]) for i in s.cells[-1]]),
+            genotype,
+        )
 
     def _active(self, weights: Weights, l: int) -> list[frozenset[str]]:
         if weights.genotype is None:
@@ -134,7 +169,9 @@ class SuperNet(nn.Module):
         edges = [edge for node in weights.genotype.cells[l] for edge in node]
         return [frozenset(op for op, src in edges if src == j) for j in range(self.space.nodes + 1)]
 
-    def forward(self, x: Tensor, weights: Weights | None = None, checkpoint: bool = False) -> Tensor:
+    def forward(
+        self, x: Tensor, weights: Weights | None = None, checkpoint: bool = False
+    ) -> Tensor:
         """``checkpoint``: keep no tensor of a cell for the backward pass, compute them again there; statistics are updated once."""
         s, w = self.space, weights or self.weights()
         run = again if checkpoint and torch.is_grad_enabled() else SuperCell.__call__
@@ -148,16 +185,27 @@ class SuperNet(nn.Module):
                 second = self._second(l, i, before2, mixed)
                 if s.cell_sharing == "on":
                     f = _total((self.first[m](before[k], w.beta[m]) for k, m in moves), zero)
-                    now[i], mixed_now[i] = run(self.cells[f"{l}_{i}"], f, second, w.alpha[l], active), f  # Eq. 5
+                    now[i], mixed_now[i] = (
+                        run(self.cells[f"{l}_{i}"], f, second, w.alpha[l], active),
+                        f,
+                    )  # Eq. 5
                 else:
                     fs = [(k, m, self.first[m](before[k], w.beta.new_ones(()))) for k, m in moves]
-                    cell = {k: self.cells[f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"] for k, _, _ in fs}
-                    now[i] = _total((w.beta[m] * run(cell[k], f, second, w.alpha[l], active) for k, m, f in fs),
-                                    zero.repeat(1, s.nodes, 1, 1))  # Eq. 6
+                    cell = {
+                        k: self.cells[f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"]
+                        for k, _, _ in fs
+                    }
+                    now[i] = _total(
+                        (w.beta[m] * run(cell[k], f, second, w.alpha[l], active) for k, m, f in fs),
+                        zero.repeat(1, s.nodes, 1, 1),
+                    )  # Eq. 6
                     mixed_now[i] = _total((w.beta[m] * f for _, m, f in fs), zero)
             before2, before, mixed = before, now, mixed_now
         zeros = lambda i: x.new_zeros(x.shape[0], s.nodes * s.node_channels(i), *x.shape[2:])  # noqa: E731
-        ends = [before[i] if w.ends is None else w.ends[n] * before.get(i, zeros(i)) for n, i in enumerate(s.cells[-1])]
+        ends = [
+            before[i] if w.ends is None else w.ends[n] * before.get(i, zeros(i))
+            for n, i in enumerate(s.cells[-1])
+        ]
         y = self.end(torch.cat(ends, 1), low)
         if s.residual:
             y = y + self.skip(x)
@@ -168,7 +216,10 @@ class SuperNet(nn.Module):
         if genotype is None:
             return True
         move = self.space.moves[m]
-        return genotype.path[move.layer] == move.target and (0, *genotype.path)[move.layer] == move.source
+        return (
+            genotype.path[move.layer] == move.target
+            and (0, *genotype.path)[move.layer] == move.source
+        )
 
     def _needed(self, genotype: Genotype | None) -> list[list[int]]:
         """Per layer the cells to compute: all, or those of a one-hot path and those that they hear two layers on."""
@@ -191,8 +242,13 @@ class SuperNet(nn.Module):
 
 def again(cell: SuperCell, *inputs) -> Tensor:
     """``cell(*inputs)`` without what the backward pass needs, which is computed a second time there, with the statistics held."""
-    return torch.utils.checkpoint.checkpoint(cell, *inputs, use_reentrant=False, preserve_rng_state=False,
-                                             context_fn=lambda: (nullcontext(), held(cell)))
+    return torch.utils.checkpoint.checkpoint(
+        cell,
+        *inputs,
+        use_reentrant=False,
+        preserve_rng_state=False,
+        context_fn=lambda: (nullcontext(), held(cell)),
+    )
 
 
 @contextmanager

@@ -34,7 +34,9 @@ def kind_of(weight: Tensor, groups: int) -> str:
     return "pointwise" if weight.shape[2] == 1 else "dense"
 
 
-def library(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
+def library(
+    x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
+) -> Tensor:
     """What autograd would call."""
     return _backward(g, x, weight, padding, dilation, groups, 1)
 
@@ -46,7 +48,9 @@ def taps(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, grou
     columns = []
     for u in range(kernel):
         for v in range(kernel):
-            seen = x[:, :, u * dilation:u * dilation + height, v * dilation:v * dilation + width]
+            seen = x[
+                :, :, u * dilation : u * dilation + height, v * dilation : v * dilation + width
+            ]
             if weight.shape[1] == 1:
                 columns.append((g * seen).sum((0, 2, 3))[:, None])
             else:
@@ -55,7 +59,9 @@ def taps(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, grou
     return torch.stack(columns, -1).view(weight.shape)
 
 
-def unfold(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
+def unfold(
+    x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
+) -> Tensor:
     """Every window a column, then one product a group: (O/G, B H W) times (B H W, C/G K K)."""
     kernel, (batch, channels) = weight.shape[2], x.shape[:2]
     columns = F.unfold(x, kernel, dilation=dilation, padding=padding)  # (B, C K K, H W)
@@ -64,16 +70,22 @@ def unfold(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, gr
     return (rows @ columns.transpose(2, 3)).sum(0).reshape(weight.shape)
 
 
-def swapped(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
+def swapped(
+    x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
+) -> Tensor:
     """One forward convolution whose channels are the batch: x over the kernel g, its stride the dilation."""
     (batch, channels), outputs = x.shape[:2], g.shape[1]
-    a = x.view(batch, groups, channels // groups, *x.shape[2:]).permute(2, 1, 0, 3, 4).flatten(1, 2)  # (C/G, G B, H, W)
+    a = (
+        x.view(batch, groups, channels // groups, *x.shape[2:]).permute(2, 1, 0, 3, 4).flatten(1, 2)
+    )  # (C/G, G B, H, W)
     b = g.transpose(0, 1)  # (O, B, H, W)
     y = F.conv2d(a, b, padding=padding, stride=dilation, groups=groups)  # (C/G, O, K, K)
     return y.transpose(0, 1).reshape(outputs, *weight.shape[1:])
 
 
-def block_diagonal(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
+def block_diagonal(
+    x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
+) -> Tensor:
     """The gradient of the dense convolution, of which the groups' own blocks are kept."""
     (outputs, own, *kernel), channels = weight.shape, x.shape[1]
     dense = library(x, g, x.new_empty(outputs, channels, *kernel).to(g.dtype), padding, dilation, 1)
@@ -84,22 +96,32 @@ def block_diagonal(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation:
 _compiled: Callable | None = None
 
 
-def compiled(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
+def compiled(
+    x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
+) -> Tensor:
     """``taps`` through torch.compile, which joins the small kernels (needs a C compiler, and Triton on a GPU)."""
     global _compiled
     _compiled = _compiled or torch.compile(taps, dynamic=False)
     return _compiled(x, g, weight, padding, dilation, groups)
 
 
-WAYS: dict[str, Callable[..., Tensor]] = {"library": library, "taps": taps, "unfold": unfold, "swapped": swapped,
-                                          "block-diagonal": block_diagonal, "compiled": compiled}
+WAYS: dict[str, Callable[..., Tensor]] = {
+    "library": library,
+    "taps": taps,
+    "unfold": unfold,
+    "swapped": swapped,
+    "block-diagonal": block_diagonal,
+    "compiled": compiled,
+}
 
 
 class _Convolution(torch.autograd.Function):
     """``F.conv2d`` of stride 1 without bias, the weights' gradient in one of the WAYS."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, padding: int, dilation: int, groups: int, way: str) -> Tensor:
+    def forward(
+        ctx, x: Tensor, weight: Tensor, padding: int, dilation: int, groups: int, way: str
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.options, ctx.way = (padding, dilation, groups), way
         return F.conv2d(x, weight, padding=padding, dilation=dilation, groups=groups)
@@ -112,11 +134,15 @@ class _Convolution(torch.autograd.Function):
         if ctx.needs_input_grad[0]:
             dx = _backward(g, low, weight.to(g.dtype), padding, dilation, groups, 0).to(x.dtype)
         if ctx.needs_input_grad[1]:
-            dw = WAYS[ctx.way](low, g, weight.to(g.dtype), padding, dilation, groups).to(weight.dtype)
+            dw = WAYS[ctx.way](low, g, weight.to(g.dtype), padding, dilation, groups).to(
+                weight.dtype
+            )
         return dx, dw, None, None, None, None
 
 
-def conv2d(x: Tensor, weight: Tensor, *, padding: int = 0, dilation: int = 1, groups: int = 1) -> Tensor:
+def conv2d(
+    x: Tensor, weight: Tensor, *, padding: int = 0, dilation: int = 1, groups: int = 1
+) -> Tensor:
     """x (B, C, H, W), weight (O, C / groups, K, K) -> (B, O, H, W): ``F.conv2d`` of stride 1 without bias."""
     way = CHOSEN.get(kind_of(weight, groups), "library")
     if way == "library" or x.device.type in ON_LIBRARY:
@@ -137,13 +163,19 @@ def chosen(ways: dict[str, str]) -> Iterator[None]:
         CHOSEN.update(before)
 
 
-def _backward(g: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, groups: int, which: int) -> Tensor:
+def _backward(
+    g: Tensor, x: Tensor, weight: Tensor, padding: int, dilation: int, groups: int, which: int
+) -> Tensor:
     """The library's gradient of the input (``which`` 0) or of the weights (1)."""
     wanted, pad, dil = (which == 0, which == 1, False), (padding, padding), (dilation, dilation)
-    return torch.ops.aten.convolution_backward(g, x, weight, None, (1, 1), pad, dil, False, (0, 0), groups, wanted)[which]
+    return torch.ops.aten.convolution_backward(
+        g, x, weight, None, (1, 1), pad, dil, False, (0, 0), groups, wanted
+    )[which]
 
 
 def _by_group(t: Tensor, groups: int) -> Tensor:
     """(B, C, H, W) -> (G, C/G, B H W)."""
     batch, channels, height, width = t.shape
-    return t.reshape(batch, groups, channels // groups, height * width).permute(1, 2, 0, 3).flatten(2)
+    return (
+        t.reshape(batch, groups, channels // groups, height * width).permute(1, 2, 0, 3).flatten(2)
+    )

@@ -23,7 +23,9 @@ def graphs_on(when: str, device: str | torch.device) -> bool:
         raise ValueError(f"graphs = {when!r}: must be one of {', '.join(WHEN)}")
     can = torch.device(device).type == "cuda"
     if when == "on" and not can:
-        raise ValueError(f"graphs = 'on': needs an NVIDIA GPU, the device is {device}; leave it at auto")
+        raise ValueError(
+            f"graphs = 'on': needs an NVIDIA GPU, the device is {device}; leave it at auto"
+        )
     return can and when != "off"
 
 
@@ -39,7 +41,9 @@ class Recorder:
 
     def give_up(self, why: str):
         """Forget all graphs, and their memory."""
-        logging.getLogger("hinas_lab").warning("hinas-lab: no CUDA graph could be recorded (%s); goes on without", why)
+        logging.getLogger("hinas_lab").warning(
+            "hinas-lab: no CUDA graph could be recorded (%s); goes on without", why
+        )
         self.failed = True
         for captured in self.graphs:
             captured.graph = captured.inputs = captured.outputs = None
@@ -53,7 +57,9 @@ class Captured:
     not change.
     """
 
-    def __init__(self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], recorder: Recorder):
+    def __init__(
+        self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], recorder: Recorder
+    ):
         self.f, self.keep, self.recorder = f, list(keep), recorder
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: list[Tensor] | None = None
@@ -76,18 +82,26 @@ class Captured:
             with torch.cuda.device(inputs[0].device):
                 self._record(inputs)
         except RuntimeError as error:
-            cause = error.__context__ or error  # ending a broken recording raises a second error, which says less
+            cause = (
+                error.__context__ or error
+            )  # ending a broken recording raises a second error, which says less
             why = str(cause).strip().splitlines()[0][:120]
             if not self.recorder.must:
                 self.recorder.give_up(why)
             elif isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
             else:
-                raise ValueError(f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); leave it at auto") from None
+                raise ValueError(
+                    f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); leave it at auto"
+                ) from None
 
     def _record(self, inputs: tuple[Tensor, ...]):
         self.inputs = [x.clone() for x in inputs]
-        before, current, stream = [t.clone() for t in self.keep], torch.cuda.current_stream(), torch.cuda.Stream()
+        before, current, stream = (
+            [t.clone() for t in self.keep],
+            torch.cuda.current_stream(),
+            torch.cuda.Stream(),
+        )
         stream.wait_stream(current)
         try:
             with torch.cuda.stream(stream):
@@ -101,9 +115,13 @@ class Captured:
         gc.collect()  # no graph of an earlier run may be destroyed while this one is recorded
         graph = torch.cuda.CUDAGraph()
         try:
-            with torch.cuda.graph(graph, pool=self.recorder.pool, stream=stream, capture_error_mode="thread_local"):  # panels: a thread
+            with torch.cuda.graph(
+                graph, pool=self.recorder.pool, stream=stream, capture_error_mode="thread_local"
+            ):  # panels: a thread
                 self.outputs = self.f(*self.inputs)
         except RuntimeError:
-            torch.cuda.set_stream(current)  # torch leaves the recording's stream current when a recording ends broken
+            torch.cuda.set_stream(
+                current
+            )  # torch leaves the recording's stream current when a recording ends broken
             raise
         self.graph = graph

@@ -25,9 +25,15 @@ class Divergence:
         if math.isfinite(values[0]):
             return
         overflow = all(map(math.isfinite, values[1:]))
-        what = f"a {self.config.precision} gradient overflowed" if overflow else f"the loss became {values[0]}"
+        what = (
+            f"a {self.config.precision} gradient overflowed"
+            if overflow
+            else f"the loss became {values[0]}"
+        )
         kept = "nothing was saved after it" if changed else "no parameter was changed"
-        raise FloatingPointError(f"{what} in {where}; {kept}; {'use precision float32' if overflow else self.advice()}")
+        raise FloatingPointError(
+            f"{what} in {where}; {kept}; {'use precision float32' if overflow else self.advice()}"
+        )
 
     def add(self, loss: float):
         """One more loss of a step of the weights."""
@@ -39,14 +45,18 @@ class Divergence:
         limit, least = GROWN * max(self.first, LEAST_FIRST), self.least
         self.least = math.inf
         if limit < least < math.inf:
-            raise FloatingPointError(f"the loss stayed above {least:.3g} in {where}, it began at {self.first:.3g}: the run diverges; "
-                                     f"{self.advice()}")
+            raise FloatingPointError(
+                f"the loss stayed above {least:.3g} in {where}, it began at {self.first:.3g}: the run diverges; "
+                f"{self.advice()}"
+            )
 
     def advice(self) -> str:
         """What to change."""
         name, cut = f"{self.part}.grad_clip", self.config.grad_clip
-        return f"cut the gradient's norm{' lower' if cut else ''} with --set {name}={0.1 if cut is None else cut / 3:.2g}, " \
-               f"or lower {self.part}.lr = {self.config.lr:g}"
+        return (
+            f"cut the gradient's norm{' lower' if cut else ''} with --set {name}={0.1 if cut is None else cut / 3:.2g}, "
+            f"or lower {self.part}.lr = {self.config.lr:g}"
+        )
 
     @property
     def tensor(self) -> Tensor:

@@ -32,8 +32,12 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
         yield
 
 
-def loss_of(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor,
-            config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor, Tensor]:
+def loss_of(
+    net: Callable[[Tensor], Tensor],
+    degraded: Tensor,
+    clean: Tensor,
+    config: SearchConfig | TrainConfig,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Eq. 7 of ``net(degraded)``, computed in the config's precision, and ``clean``, both (B, C, S*H, S*W): (total, pixel term, l_ssim), as
     ``losses.restoration_loss`` gives them."""
     with precision(config.precision, degraded.device):
@@ -41,7 +45,9 @@ def loss_of(net: Callable[[Tensor], Tensor], degraded: Tensor, clean: Tensor,
     return restoration_loss(output.float(), clean, config.loss)
 
 
-def gradients(total: Tensor, parameters: list[Tensor], config: SearchConfig | TrainConfig) -> tuple[Tensor, ...]:
+def gradients(
+    total: Tensor, parameters: list[Tensor], config: SearchConfig | TrainConfig
+) -> tuple[Tensor, ...]:
     """d total / d parameters, float32. bfloat16 has float32's range and needs no scaling, float16 does."""
     if config.precision != "float16":
         return torch.autograd.grad(total, parameters)
@@ -50,7 +56,9 @@ def gradients(total: Tensor, parameters: list[Tensor], config: SearchConfig | Tr
     return scaled
 
 
-def loss_terms(terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig) -> Tensor:
+def loss_terms(
+    terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig
+) -> Tensor:
     """The terms of a loss as one tensor of their own (3,), to be read at once when all work is queued on a GPU; the first is nan when a
     gradient in a short format is not finite though the loss is."""
     values = torch.stack([t.detach() for t in terms])
@@ -64,4 +72,6 @@ def check_precision(name: str, device: str | torch.device):
     if name != "bfloat16" or torch.device(device).type != "cuda" or torch.version.cuda is None:
         return
     if torch.cuda.get_device_capability(device) < (8, 0):
-        raise ValueError(f"precision = 'bfloat16': {torch.cuda.get_device_name(device)} only emulates it; use float16 or float32")
+        raise ValueError(
+            f"precision = 'bfloat16': {torch.cuda.get_device_name(device)} only emulates it; use float16 or float32"
+        )

@@ -7,8 +7,13 @@ from torch import Tensor
 def make_optimizer(config, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
     """SGD with momentum or Adam (beta1 = momentum), as ``config.optimizer`` says."""
     if config.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay,
-                               fused=_fused(parameters))
+        return torch.optim.SGD(
+            parameters,
+            lr=config.lr,
+            momentum=config.momentum,
+            weight_decay=config.weight_decay,
+            fused=_fused(parameters),
+        )
     return adam(parameters, config.lr, config.momentum, config.weight_decay)
 
 
@@ -33,9 +38,13 @@ def clip_gradients(parameters: list[torch.nn.Parameter], config):
         torch.nn.utils.clip_grad_norm_(parameters, config.grad_clip)
 
 
-def adam(parameters: list[torch.nn.Parameter], lr: float, beta1: float, weight_decay: float) -> torch.optim.Adam:
+def adam(
+    parameters: list[torch.nn.Parameter], lr: float, beta1: float, weight_decay: float
+) -> torch.optim.Adam:
     """Adam with beta2 = 0.999."""
-    return torch.optim.Adam(parameters, lr=lr, betas=(beta1, 0.999), weight_decay=weight_decay, fused=_fused(parameters))
+    return torch.optim.Adam(
+        parameters, lr=lr, betas=(beta1, 0.999), weight_decay=weight_decay, fused=_fused(parameters)
+    )
 
 
 def set_gradients(parameters: list[torch.nn.Parameter], gradients: tuple[Tensor, ...]):
@@ -54,7 +63,12 @@ def _fused(parameters: list[torch.nn.Parameter]) -> bool:
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """The optimiser's state as ``prefix/parameter number/name`` -> tensor; learning rates follow from the position and are not kept."""
     state = optimizer.state_dict()["state"]
-    return {f"{prefix}/{i}/{name}": value for i, values in state.items() for name, value in values.items() if value is not None}
+    return {
+        f"{prefix}/{i}/{name}": value
+        for i, values in state.items()
+        for name, value in values.items()
+        if value is not None
+    }
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]):

@@ -49,7 +49,9 @@ class Footprint:
 def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
     """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without ``parameters``; each storage once."""
     own = {p.untyped_storage()._cdata for p in parameters}
-    kept: dict[int, Tensor] = {}  # holding the tensors keeps their addresses from being given out again
+    kept: dict[
+        int, Tensor
+    ] = {}  # holding the tensors keeps their addresses from being given out again
 
     def pack(tensor: Tensor) -> Tensor:
         kept[tensor.untyped_storage()._cdata] = tensor
@@ -57,7 +59,9 @@ def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         _result = forward()
-    return sum(tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own)
+    return sum(
+        tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own
+    )
 
 
 def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
@@ -65,14 +69,18 @@ def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
     with FakeTensorMode():
         net = SuperNet(space)
         kept = kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))
-        again = max(cell_bytes(space, i, config) for i in space.cells[-1]) if config.checkpoint else 0
+        again = (
+            max(cell_bytes(space, i, config) for i in space.cells[-1]) if config.checkpoint else 0
+        )
         return _footprint(net, config, net.weight_parameters, kept, again)
 
 
 def training_step(genotype: Genotype, config: TrainConfig) -> Footprint:
     """Of an iteration of the training of a decoded net."""
     with FakeTensorMode():
-        net = Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats)
+        net = Network(
+            genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats
+        )
         degraded, clean = batch(genotype.channels, genotype.scale, config)
         kept = kept_bytes(lambda: loss_of(net, degraded, clean, config)[0], list(net.parameters()))
         return _footprint(net, config, list(net.parameters()), kept)
@@ -87,7 +95,9 @@ def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
 def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor]:
     """Random (degraded, clean) of the config's size."""
     side = config.patch
-    return torch.rand(config.batch, channels, side, side), torch.rand(config.batch, channels, scale * side, scale * side)
+    return torch.rand(config.batch, channels, side, side), torch.rand(
+        config.batch, channels, scale * side, scale * side
+    )
 
 
 def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
@@ -95,7 +105,10 @@ def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
     channels = space.node_channels(width)
     cell = SuperCell(space.nodes, channels, space.repeats, space.affine)
     alpha = torch.rand(len(space.edges), len(CHOICES) + 1, requires_grad=True)
-    inputs = [torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True) for _ in range(2)]
+    inputs = [
+        torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True)
+        for _ in range(2)
+    ]
     inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
 
     def forward() -> Tensor:
@@ -108,16 +121,27 @@ def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
 def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
     """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is computed again: the activated input of each
     source, and of each batch norm its input. All else is linear in what is kept, or follows from it element by element."""
-    norms = sum(1 if op.kind == "conv" else space.repeats for op in OPS.values() if op.kind in ("conv", "sep"))
+    norms = sum(
+        1 if op.kind == "conv" else space.repeats
+        for op in OPS.values()
+        if op.kind in ("conv", "sep")
+    )
     planes = space.node_channels(width) * (len(space.edges) * norms + space.nodes + 1)
     return 4 * planes * config.batch * config.patch**2
 
 
-def _footprint(net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0) -> Footprint:
+def _footprint(
+    net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0
+) -> Footprint:
     size = lambda tensors: sum(t.numel() * t.element_size() for t in tensors)  # noqa: E731
     moments = 2 if config.optimizer == "adam" else int(config.momentum > 0)
-    return Footprint(parameters=size([*net.parameters(), *net.buffers()]), gradients=size(trained), optimizer=moments * size(trained),
-                     kept=kept, again=again)
+    return Footprint(
+        parameters=size([*net.parameters(), *net.buffers()]),
+        gradients=size(trained),
+        optimizer=moments * size(trained),
+        kept=kept,
+        again=again,
+    )
 
 
 def largest_batch(need: Callable[[int], int], limit: int) -> int:
@@ -131,7 +155,9 @@ SPARE = 0.85
 
 
 @contextmanager
-def memory_advice(part: str, batch: int, need: Callable[[int], int] | None, device: str | torch.device) -> Iterator[None]:
+def memory_advice(
+    part: str, batch: int, need: Callable[[int], int] | None, device: str | torch.device
+) -> Iterator[None]:
     """Around a step on a GPU: where its memory ends, a ValueError in one line that names the largest batch that fits, as predicted.
 
     ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step, None where nothing predicts them.
@@ -143,9 +169,17 @@ def memory_advice(part: str, batch: int, need: Callable[[int], int] | None, devi
         have = int(SPARE * (free + torch.cuda.memory_reserved(device)))
         line = f"batch = {batch}: the GPU has no memory for it"
         if need is not None:
-            fits = min(batch - 1, largest_batch(need, have))  # what is not predicted may have been too much
-            line += f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
-            line += f"the largest that fits is about {fits}: --set {part}.batch={fits}" if fits else "none fits: choose a smaller preset"
+            fits = min(
+                batch - 1, largest_batch(need, have)
+            )  # what is not predicted may have been too much
+            line += (
+                f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
+            )
+            line += (
+                f"the largest that fits is about {fits}: --set {part}.batch={fits}"
+                if fits
+                else "none fits: choose a smaller preset"
+            )
         else:
             line += f"; lower {part}.batch"
         raise ValueError(line) from None
@@ -156,4 +190,7 @@ def sharing_factors(space: SearchSpace, config: SearchConfig) -> dict[str, float
     moves = Counter(m.target for m in space.moves if m.layer == space.layers - 1)
     with FakeTensorMode():
         each = {i: cell_bytes(space, i, config) for i in moves}
-    return {"one cell": float(max(moves.values())), "one layer": sum(each[i] * k for i, k in moves.items()) / sum(each.values())}
+    return {
+        "one cell": float(max(moves.values())),
+        "one layer": sum(each[i] * k for i, k in moves.items()) / sum(each.values()),
+    }

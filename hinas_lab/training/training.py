@@ -47,8 +47,15 @@ class Training:
     ``graphs``: ``graphs.WHEN``.
     """
 
-    def __init__(self, genotype: Genotype | None, config: TrainConfig, patches: Patches, residual: bool = True,
-                 net: torch.nn.Module | None = None, graphs: str = "auto"):
+    def __init__(
+        self,
+        genotype: Genotype | None,
+        config: TrainConfig,
+        patches: Patches,
+        residual: bool = True,
+        net: torch.nn.Module | None = None,
+        graphs: str = "auto",
+    ):
         check_precision(config.precision, patches.device)
         self.genotype, self.config, self.patches = genotype, config, patches
         patches.check_patch(config.patch)
@@ -57,7 +64,10 @@ class Training:
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
         if config.biases == "double":
-            split_off_biases(self.optimizer, [p for name, p in self.net.named_parameters() if name.endswith("bias")])
+            split_off_biases(
+                self.optimizer,
+                [p for name, p in self.net.named_parameters() if name.endswith("bias")],
+            )
         device = torch.device(patches.device).type
         self.read_every = 1 if device == "cpu" else READ_EVERY
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
@@ -100,11 +110,17 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
         out = {"place": torch.tensor([self.iteration]), "losses": self.divergence.tensor}
-        return out | {f"net/{k}": v for k, v in self.net.state_dict().items()} | optimizer_tensors(self.optimizer, "optimizer")
+        return (
+            out
+            | {f"net/{k}": v for k, v in self.net.state_dict().items()}
+            | optimizer_tensors(self.optimizer, "optimizer")
+        )
 
     def load(self, tensors: dict[str, Tensor]):
         """Continue from ``tensors()`` of a training with the same net, config and images."""
-        part = lambda prefix: {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}  # noqa: E731
+        part = lambda prefix: {
+            k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
+        }  # noqa: E731
         self.net.load_state_dict(part("net/"))
         self.iteration = int(tensors["place"][0])
         self.divergence.load(tensors.get("losses"))
@@ -116,8 +132,15 @@ class Training:
 
 def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True) -> Network:
     """The compact network of a training, with its first weights."""
-    return Network(genotype, width=config.width, stem=config.stem, end=config.end, repeats=config.repeats, residual=residual,
-                   generator=generator(config.seed, INIT))
+    return Network(
+        genotype,
+        width=config.width,
+        stem=config.stem,
+        end=config.end,
+        repeats=config.repeats,
+        residual=residual,
+        generator=generator(config.seed, INIT),
+    )
 
 
 def train_step(state: Training) -> Tensor:
@@ -126,9 +149,15 @@ def train_step(state: Training) -> Tensor:
     c = state.config
     use_tf32(c.precision == "tf32")
     state.net.train()
-    pinned = torch.device(state.patches.device).type == "cuda"  # only then may the copy go on while the tensors are forgotten here
-    drawn = [t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)]
-    with memory_advice("train", c.batch, state.step_bytes if state.genotype else None, state.patches.device):
+    pinned = (
+        torch.device(state.patches.device).type == "cuda"
+    )  # only then may the copy go on while the tensors are forgotten here
+    drawn = [
+        t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)
+    ]
+    with memory_advice(
+        "train", c.batch, state.step_bytes if state.genotype else None, state.patches.device
+    ):
         out = state.gradients(*drawn)
     values = loss_terms(out[:3], out[3:], c)
     if state.read_every == 1:
@@ -151,21 +180,36 @@ def train(state: Training) -> Iterator[Step]:
     start, sums, n, unread = time.perf_counter(), np.zeros(3), 0, []
     while not state.finished:
         unread.append(train_step(state))
-        due = state.iteration % every == 0 or state.finished or time.perf_counter() - start >= RECORD_SECONDS
+        due = (
+            state.iteration % every == 0
+            or state.finished
+            or time.perf_counter() - start >= RECORD_SECONDS
+        )
         if due or len(unread) >= state.read_every:
             for values in _read(state, unread):
                 sums, n = sums + values, n + 1
             unread = []
         if due:
             loss, pixel, lssim = (sums / n).tolist()
-            yield Step(kind="train", epoch=1, iteration=state.iteration, loss=loss, pixel=pixel, lssim=lssim,
-                       lr=state.optimizer.param_groups[0]["lr"], seconds=(time.perf_counter() - start) / n)
+            yield Step(
+                kind="train",
+                epoch=1,
+                iteration=state.iteration,
+                loss=loss,
+                pixel=pixel,
+                lssim=lssim,
+                lr=state.optimizer.param_groups[0]["lr"],
+                seconds=(time.perf_counter() - start) / n,
+            )
             start, sums, n = time.perf_counter(), np.zeros(3), 0
 
 
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not finite, and when the training diverges."""
-    first, epoch = state.iteration - len(unread) + 1, max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch))
+    first, epoch = (
+        state.iteration - len(unread) + 1,
+        max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch)),
+    )
     losses = torch.stack(unread).tolist()
     for iteration, values in enumerate(losses, first):
         state.divergence.check(values, f"iteration {iteration}", changed=True)

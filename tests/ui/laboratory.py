@@ -17,7 +17,9 @@ import nbformat
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-    "notebook-extension/tracker": {"windowingMode": "none"},  # cells that are scrolled away stay in the page
+    "notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # cells that are scrolled away stay in the page
 }
 IDLE = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
 
@@ -61,12 +63,21 @@ class Server:
             [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}", f"--port={self.port}",
              "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"],
             env=env, stdout=self.log, stderr=self.log)  # fmt: skip
-        wait(lambda: self.answers() or self.process.poll() is not None, 60, f"JupyterLab to start: {self.log.name}")
+        wait(
+            lambda: self.answers() or self.process.poll() is not None,
+            60,
+            f"JupyterLab to start: {self.log.name}",
+        )
         assert self.process.poll() is None, Path(self.log.name).read_text()
 
     def answers(self) -> bool:
         try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2).status == 200
+            return (
+                urllib.request.urlopen(
+                    f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2
+                ).status
+                == 200
+            )
         except OSError:
             return False
 
@@ -100,9 +111,20 @@ class Notebook:
         self.page, self.pictures = page, pictures
         self.broken: list[str] = []
         "what the page said about widgets that it could not draw"
-        page.on("console", lambda said: self.broken.append(said.text) if "Could not create a view" in said.text else None)
-        self.sources = [cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells]
-        self.code = [i for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells) if cell.cell_type == "code"]
+        page.on(
+            "console",
+            lambda said: (
+                self.broken.append(said.text) if "Could not create a view" in said.text else None
+            ),
+        )
+        self.sources = [
+            cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells
+        ]
+        self.code = [
+            i
+            for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells)
+            if cell.cell_type == "code"
+        ]
         page.goto(server.address(name))
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
         page.wait_for_selector(IDLE, timeout=60_000)
@@ -146,10 +168,16 @@ class Notebook:
             cell.locator(".cm-content").click()
             self.page.keyboard.press("Shift+Enter")
             # the very first execution can be lost: a kernel that idles beside an unanswered cell is asked again
-            wait(lambda: ended() or self.idle_for(3), seconds, f"a cell to end: {cell.locator('.cm-content').inner_text()}")
+            wait(
+                lambda: ended() or self.idle_for(3),
+                seconds,
+                f"a cell to end: {cell.locator('.cm-content').inner_text()}",
+            )
             if ended():
                 break
-        error = cell.locator(".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error")
+        error = cell.locator(
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error"
+        )
         assert not error.count(), error.first.inner_text()
         assert not self.broken, self.broken
 

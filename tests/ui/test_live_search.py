@@ -34,7 +34,9 @@ def test_start_pause_step_resume_stop(nb):
         cell.get_by_role("button", name=name, exact=True).click()
 
     def says(pattern: str, seconds: float = 60) -> str:
-        return wait(lambda: re.search(pattern, line.inner_text()), seconds, f"the panel to say {pattern}").string
+        return wait(
+            lambda: re.search(pattern, line.inner_text()), seconds, f"the panel to say {pattern}"
+        ).string
 
     place = lambda said: re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]  # noqa: E731
     says("^ready")
@@ -47,7 +49,9 @@ def test_start_pause_step_resume_stop(nb):
     pressed = time.monotonic()
     press("Pause")
     says("^(pausing|paused)", 5)
-    print(f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, on a machine with other work")
+    print(
+        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, on a machine with other work"
+    )
     before = place(says("^paused"))
     nb.page.wait_for_timeout(3000)  # many steps long
     assert place(says("^paused")) == before, "the counter stands still"
@@ -55,7 +59,9 @@ def test_start_pause_step_resume_stop(nb):
 
     press("Step weight")
     wait(lambda: place(says("^paused")) != before, 30, "one step")
-    one, two = (int(re.search(r"iteration (\d+)", text)[1]) for text in (before, place(says("^paused"))))
+    one, two = (
+        int(re.search(r"iteration (\d+)", text)[1]) for text in (before, place(says("^paused")))
+    )
     assert two == one + 1
     picture = cell.locator("img").get_attribute("src")
     press("Step epoch")
@@ -66,7 +72,11 @@ def test_start_pause_step_resume_stop(nb):
     press("Resume")
     says("^running.*epoch 2/16, iteration [1-9]")
     press("Stop")
-    wait(lambda: cell.locator("img").count() == 1 and not cell.locator(".widget-button").count(), 60, "a picture in place of the buttons")
+    wait(
+        lambda: cell.locator("img").count() == 1 and not cell.locator(".widget-button").count(),
+        60,
+        "a picture in place of the buttons",
+    )
     assert "stopped" in cell.inner_text()
     nb.shoot("03-5-stopped", cell)
 
@@ -77,7 +87,10 @@ def test_drag_the_replay(nb):
     wait(lambda: at.inner_text() == "0" and picture.is_visible(), 30, "the start of the recording")
     nb.shoot("03-6-replay", cell)
     start = nb.settled(picture)
-    handle, rail = cell.locator(".noUi-handle").first, cell.locator(".noUi-base").first.bounding_box()
+    handle, rail = (
+        cell.locator(".noUi-handle").first,
+        cell.locator(".noUi-base").first.bounding_box(),
+    )
     spot = handle.bounding_box()
     nb.page.mouse.move(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
     nb.page.mouse.down()
@@ -107,15 +120,25 @@ def test_two_searches_side_by_side(nb):
 def test_operate_on_a_genotype(nb):
     cell = nb.run("surgery(found", 120)
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
-    offered = lambda select: [text.replace("\xa0", " ") for text in select.locator("option").all_inner_texts()]  # noqa: E731
+    offered = lambda select: [
+        text.replace("\xa0", " ") for text in select.locator("option").all_inner_texts()
+    ]  # noqa: E731
     wait(lambda: cell.locator("svg").count(), 60, "a drawing")
     nb.shoot("03-10-surgery", cell)
     assert "No changes." in cell.inner_text()
-    place.select_option(index=next(i for i, text in enumerate(offered(place)) if "edge" in text and "skip" not in text))
+    place.select_option(
+        index=next(
+            i for i, text in enumerate(offered(place)) if "edge" in text and "skip" not in text
+        )
+    )
     wait(lambda: "operation skip" in offered(becomes), 20, "the options of the edge")
     becomes.select_option(index=offered(becomes).index("operation skip"))
     cell.get_by_role("button", name="Apply", exact=True).click()
-    wait(lambda: "No changes." not in cell.inner_text() and "scoring" not in cell.inner_text(), 60, "the edit")
+    wait(
+        lambda: "No changes." not in cell.inner_text() and "scoring" not in cell.inner_text(),
+        60,
+        "the edit",
+    )
     assert re.search(r"shared-weight score\s+[\d.]+\s+[\d.]+\s+[+-]", cell.inner_text())
     nb.shoot("03-11-edited", cell)
     cell.get_by_role("button", name="Undo", exact=True).click()

@@ -31,7 +31,9 @@ class Peer:
     def build(self, scale: int = 1):
         """The net with random weights (torch's default initialisation), in training mode. ValueError for a scale it is not made for."""
         if scale not in self.parameters:
-            raise ValueError(f"{self.name}: scale = {scale} must be one of {', '.join(map(str, self.parameters))}")
+            raise ValueError(
+                f"{self.name}: scale = {scale} must be one of {', '.join(map(str, self.parameters))}"
+            )
         module, name = self.where.split(":")
         cls = getattr(import_module(f"{__name__}.{module}"), name)
         return cls(scale) if self.input == "low" else cls()
@@ -55,5 +57,7 @@ PEERS: dict[tuple[str, str], Peer] = {(p.name, p.task): p for p in (
 def peer(name: str, task: str) -> Peer:
     """ValueError names those that are there for ``task``."""
     if (name, task) not in PEERS:
-        raise ValueError(f"peer {name!r}: for {task} there is {', '.join(n for n, t in PEERS if t == task)}")
+        raise ValueError(
+            f"peer {name!r}: for {task} there is {', '.join(n for n, t in PEERS if t == task)}"
+        )
     return PEERS[name, task]

@@ -10,7 +10,11 @@ class DnCNN(nn.Module):
         super().__init__()
         layers = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            layers += [nn.Conv2d(features, features, 3, padding=1, bias=False), nn.BatchNorm2d(features), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Conv2d(features, features, 3, padding=1, bias=False),
+                nn.BatchNorm2d(features),
+                nn.ReLU(inplace=True),
+            ]
         self.noise = nn.Sequential(*layers, nn.Conv2d(features, channels, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:

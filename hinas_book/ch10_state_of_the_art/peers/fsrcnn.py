@@ -7,13 +7,22 @@ from torch import Tensor, nn
 class FSRCNN(nn.Module):
     """Luminance (B, 1, H, W) at low resolution -> (B, 1, S*H, S*W)."""
 
-    def __init__(self, scale: int, channels: int = 1, features: int = 56, shrunk: int = 12, mappings: int = 4):
+    def __init__(
+        self, scale: int, channels: int = 1, features: int = 56, shrunk: int = 12, mappings: int = 4
+    ):
         super().__init__()
-        layers = [nn.Conv2d(channels, features, 5, padding=2), nn.PReLU(features), nn.Conv2d(features, shrunk, 1), nn.PReLU(shrunk)]
+        layers = [
+            nn.Conv2d(channels, features, 5, padding=2),
+            nn.PReLU(features),
+            nn.Conv2d(features, shrunk, 1),
+            nn.PReLU(shrunk),
+        ]
         for _ in range(mappings):
             layers += [nn.Conv2d(shrunk, shrunk, 3, padding=1), nn.PReLU(shrunk)]
         self.body = nn.Sequential(*layers, nn.Conv2d(shrunk, features, 1), nn.PReLU(features))
-        self.up = nn.ConvTranspose2d(features, channels, 9, stride=scale, padding=4, output_padding=scale - 1)
+        self.up = nn.ConvTranspose2d(
+            features, channels, 9, stride=scale, padding=4, output_padding=scale - 1
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.up(self.body(x))

@@ -17,8 +17,12 @@ class ContrastAttention(nn.Module):
 
     def __init__(self, features: int, reduction: int = 16):
         super().__init__()
-        self.weigh = nn.Sequential(_conv(features, features // reduction, 1), nn.ReLU(inplace=True),
-                                   _conv(features // reduction, features, 1), nn.Sigmoid())
+        self.weigh = nn.Sequential(
+            _conv(features, features // reduction, 1),
+            nn.ReLU(inplace=True),
+            _conv(features // reduction, features, 1),
+            nn.Sigmoid(),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         var, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
@@ -31,9 +35,14 @@ class Distillation(nn.Module):
     def __init__(self, features: int):
         super().__init__()
         self.kept, self.rest = features // 4, features - features // 4
-        self.steps = nn.ModuleList([_conv(features, features), _conv(self.rest, features), _conv(self.rest, features)])
+        self.steps = nn.ModuleList(
+            [_conv(features, features), _conv(self.rest, features), _conv(self.rest, features)]
+        )
         self.last = _conv(self.rest, self.kept)
-        self.attention, self.fuse = ContrastAttention(4 * self.kept), _conv(4 * self.kept, features, 1)
+        self.attention, self.fuse = (
+            ContrastAttention(4 * self.kept),
+            _conv(4 * self.kept, features, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         rest, kept = x, []
@@ -50,7 +59,11 @@ class IMDN(nn.Module):
         super().__init__()
         self.start = _conv(channels, features)
         self.blocks = nn.ModuleList(Distillation(features) for _ in range(blocks))
-        self.fuse = nn.Sequential(_conv(blocks * features, features, 1), nn.LeakyReLU(0.05, inplace=True), _conv(features, features))
+        self.fuse = nn.Sequential(
+            _conv(blocks * features, features, 1),
+            nn.LeakyReLU(0.05, inplace=True),
+            _conv(features, features),
+        )
         self.up = nn.Sequential(_conv(features, channels * scale**2), nn.PixelShuffle(scale))
 
     def forward(self, x: Tensor) -> Tensor:

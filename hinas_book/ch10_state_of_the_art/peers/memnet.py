@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 def _pre(source: int, target: int, kernel: int = 3) -> nn.Sequential:
     """Batch norm, ReLU, convolution: the paper's pre-activated order."""
-    return nn.Sequential(nn.BatchNorm2d(source), nn.ReLU(inplace=False), nn.Conv2d(source, target, kernel, padding=kernel // 2, bias=False))
+    return nn.Sequential(
+        nn.BatchNorm2d(source),
+        nn.ReLU(inplace=False),
+        nn.Conv2d(source, target, kernel, padding=kernel // 2, bias=False),
+    )
 
 
 class Memory(nn.Module):
@@ -36,7 +40,9 @@ class MemNet(nn.Module):
     def __init__(self, channels: int = 1, features: int = 64, blocks: int = 6, recursions: int = 6):
         super().__init__()
         self.start = _pre(channels, features)
-        self.blocks = nn.ModuleList(Memory(features, recursions, long_term=1 + b) for b in range(blocks))
+        self.blocks = nn.ModuleList(
+            Memory(features, recursions, long_term=1 + b) for b in range(blocks)
+        )
         self.restore = _pre(features, channels)
         self.share = nn.Parameter(torch.full((blocks,), 1 / blocks))
 

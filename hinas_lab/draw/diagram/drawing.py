@@ -27,7 +27,14 @@ BOXES = {
     "input": {"fillcolor": style.PALE},
     "output": {"fillcolor": style.PALE},
     "node": {"fillcolor": style.PAPER, "penwidth": "1.6"},
-    "sum": {"fillcolor": style.PAPER, "penwidth": "1.6", "shape": "circle", "margin": "0.01", "width": "0.3", "height": "0.3"},
+    "sum": {
+        "fillcolor": style.PAPER,
+        "penwidth": "1.6",
+        "shape": "circle",
+        "margin": "0.01",
+        "width": "0.3",
+        "height": "0.3",
+    },
     "unused": {"fillcolor": style.PAPER, "color": LINE, "fontcolor": DIM},
 }
 LINES = {
@@ -70,12 +77,18 @@ class Edge:
         if not self.parts:
             return None
         marks = [m for m in (self.mark if self.mark != "plain" else "", self.label) if m]
-        return ", ".join([f"{self.tail} to {self.head}", *marks]).replace(":", "")  # DOT reads a:b as box a, port b
+        return ", ".join([f"{self.tail} to {self.head}", *marks]).replace(
+            ":", ""
+        )  # DOT reads a:b as box a, port b
 
     @property
     def text(self) -> str:
         """``conv 3x3``, with the sign of a change."""
-        return {"new": "+ ", "old": "− "}.get(self.mark, "") + self.label + (style.op_label(self.op) if self.op else "")
+        return (
+            {"new": "+ ", "old": "− "}.get(self.mark, "")
+            + self.label
+            + (style.op_label(self.op) if self.op else "")
+        )
 
     @property
     def parts(self) -> tuple[tuple[str, str], ...]:
@@ -126,13 +139,17 @@ class Drawing:
     def svg(self) -> str:
         """SVG text with role, title and description; equal drawings give equal bytes on one machine."""
         text = render(self, "svg").decode("utf-8")
-        text = text[text.index("<svg") + 4:]
+        text = text[text.index("<svg") + 4 :]
         head, body = text.split(">", 1)
-        body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(f"'{FONT}'", f"'{FONT}', {FONTS}")
+        body = body.replace(f'"{FONT}"', f'"{FONT}, {FONTS}"').replace(
+            f"'{FONT}'", f"'{FONT}', {FONTS}"
+        )
         title = escape(self.title)
         fit = "max-width: 100%; height: auto"  # of the page it stands in
-        return (f'<svg role="img" aria-label="{title}" style="{fit}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
-                f"{body.rstrip()}\n")
+        return (
+            f'<svg role="img" aria-label="{title}" style="{fit}"{head}>\n<title>{title}</title>\n<desc>{escape(self.alt)}</desc>'
+            f"{body.rstrip()}\n"
+        )
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -156,7 +173,12 @@ def render(drawing: Drawing, fmt: str) -> bytes:
     for backend in (_by_program, _by_pygraphviz):
         try:
             data = backend(drawing.dot, fmt, ["-Gdpi=144"] if fmt == "png" else [])
-        except (ImportError, OSError, ValueError, subprocess.SubprocessError):  # absent, or built without this format
+        except (
+            ImportError,
+            OSError,
+            ValueError,
+            subprocess.SubprocessError,
+        ):  # absent, or built without this format
             continue
         # Equal drawings, equal bytes: a PDF carries no date.
         return re.sub(rb"\(D:\d{14}", b"(D:19700101000000", data) if fmt == "pdf" else data
@@ -171,7 +193,9 @@ def _by_program(dot: str, fmt: str, args: list[str]) -> bytes:
         raise FileNotFoundError("dot")
     command = [program, f"-T{fmt}", *args]
     with _fonts():
-        return subprocess.run(command, input=dot.encode(), capture_output=True, check=True, timeout=60).stdout
+        return subprocess.run(
+            command, input=dot.encode(), capture_output=True, check=True, timeout=60
+        ).stdout
 
 
 _LOCK = threading.Lock()  # Graphviz in process is not made for threads

@@ -15,9 +15,13 @@ def _layout(group: Group) -> tuple[dict[str, tuple[float, float]], list[list[str
     """
     depth = {id: 2 * c for id, c in group.columns().items()}
     if group.nodes[0].row is not None:
-        return {n.id: (depth[n.id], n.row) for n in group.nodes}, [[edge.tail, edge.head] for edge in group.edges]
+        return {n.id: (depth[n.id], n.row) for n in group.nodes}, [
+            [edge.tail, edge.head] for edge in group.edges
+        ]
 
-    columns = [[n.id for n in group.nodes if depth[n.id] == c] for c in range(max(depth.values()) + 1)]
+    columns = [
+        [n.id for n in group.nodes if depth[n.id] == c] for c in range(max(depth.values()) + 1)
+    ]
     chains, near = [], {}
     for n, edge in enumerate(group.edges):
         between = range(depth[edge.tail] + 1, depth[edge.head])
@@ -28,12 +32,17 @@ def _layout(group: Group) -> tuple[dict[str, tuple[float, float]], list[list[str
         for x, y in zip(chains[-1], chains[-1][1:]):
             near.setdefault(x, []).append(y)
             near.setdefault(y, []).append(x)
-    if len(set(depth.values())) == len(group.nodes) and len({(c[0], c[-1]) for c in chains}) == len(chains):
+    if len(set(depth.values())) == len(group.nodes) and len({(c[0], c[-1]) for c in chains}) == len(
+        chains
+    ):
         return _line(depth, chains)
     rows = {k: i - (len(ids) - 1) / 2 for ids in columns for i, k in enumerate(ids)}
     for sweep in range(24):
         for ids in columns if sweep % 2 == 0 else reversed(columns):
-            wanted = {k: sum(rows[x] for x in near[k]) / len(near[k]) if k in near else rows[k] for k in ids}
+            wanted = {
+                k: sum(rows[x] for x in near[k]) / len(near[k]) if k in near else rows[k]
+                for k in ids
+            }
             if sweep < 8:
                 ids.sort(key=wanted.get)
             for i, k in enumerate(ids):
@@ -73,7 +82,11 @@ def _spread(group: Group, places: dict[str, tuple[float, float]], chains: list[l
     last = max(c for c, _ in places.values())
     wide = [0.5 if group.nodes[0].row is not None else 0.25] * (last + 1)
     texts = {node.id: node.label for node in group.nodes}
-    texts |= {edge.chip: "".join(text for text, _ in edge.parts) + " " for edge in group.edges if edge.chip}
+    texts |= {
+        edge.chip: "".join(text for text, _ in edge.parts) + " "
+        for edge in group.edges
+        if edge.chip
+    }
     for k, text in texts.items():
         if k in places:  # a trellis has no chips
             wide[places[k][0]] = max(wide[places[k][0]], _wide(text))
@@ -86,8 +99,11 @@ def _spread(group: Group, places: dict[str, tuple[float, float]], chains: list[l
 def draw(drawing: Drawing, fmt: str) -> bytes:
     """The drawing as svg, pdf or png; equal drawings give equal bytes."""
     out = io.BytesIO()
-    nothing = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None},
-               "pdf": {"CreationDate": None, "Producer": None, "Creator": None}}
+    nothing = {
+        "svg": {"Date": None, "Creator": None},
+        "png": {"Software": None},
+        "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+    }
     with style.theme():
         _figure(drawing).savefig(out, format=fmt, dpi=144, metadata=nothing[fmt])
     return out.getvalue()
@@ -98,9 +114,20 @@ def _figure(drawing: Drawing):
     from matplotlib.figure import Figure
 
     layouts = [_spread(group, *_layout(group)) for group in drawing.groups]
-    lows, highs = zip(*((min(rows), max(rows)) for rows in ([y for _, y in places.values()] for places, _ in layouts)))
-    heights = [(high - low + 1.6) * _row(group) for group, low, high in zip(drawing.groups, lows, highs)]
-    width = max(places[node.id][0] + _wide(node.label) / 2 for group, (places, _) in zip(drawing.groups, layouts) for node in group.nodes)
+    lows, highs = zip(
+        *(
+            (min(rows), max(rows))
+            for rows in ([y for _, y in places.values()] for places, _ in layouts)
+        )
+    )
+    heights = [
+        (high - low + 1.6) * _row(group) for group, low, high in zip(drawing.groups, lows, highs)
+    ]
+    width = max(
+        places[node.id][0] + _wide(node.label) / 2
+        for group, (places, _) in zip(drawing.groups, layouts)
+        for node in group.nodes
+    )
     figure = Figure(figsize=(width + 0.3, sum(heights) + 0.6))
     figure.suptitle(drawing.title, fontsize=11, y=1 - 0.2 / figure.get_figheight(), va="center")
     axes = figure.subplots(len(heights), squeeze=False, height_ratios=heights).ravel()
@@ -116,7 +143,9 @@ def _figure(drawing: Drawing):
 def _draw_group(ax, group: Group, places: dict[str, tuple[float, float]], chains: list[list[str]]):
     from matplotlib.patches import FancyArrowPatch, Rectangle
 
-    half = {n.id: 0.16 if n.kind == "sum" else _wide(n.label) / 2 - 0.02 for n in group.nodes}  # of a box's width
+    half = {
+        n.id: 0.16 if n.kind == "sum" else _wide(n.label) / 2 - 0.02 for n in group.nodes
+    }  # of a box's width
     for edge, chain in zip(group.edges, chains):
         line, bold = LINES[edge.mark], edge.mark == "new"
         look = {"linestyle": line.get("style", "solid"), "linewidth": float(line["penwidth"])}
@@ -125,26 +154,74 @@ def _draw_group(ax, group: Group, places: dict[str, tuple[float, float]], chains
         x, y = places[edge.head]
         path = _curve([*(places[k] for k in chain[:-1]), (x - half[edge.head], y + lift)])
         look |= {"color": edge.colour}
-        ax.add_patch(FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, shrinkB=0, **look))
+        ax.add_patch(
+            FancyArrowPatch(path=path, arrowstyle="-|>", mutation_scale=11, shrinkB=0, **look)
+        )
         if edge.ops:  # codes side by side, each on its colour
             x, y = places[edge.chip]
             span = 0.17 * len(edge.ops)
-            ax.add_patch(Rectangle((x - span / 2, y - 0.2), span, 0.4, fc=style.PAPER, ec=style.PAPER, zorder=2))
+            ax.add_patch(
+                Rectangle(
+                    (x - span / 2, y - 0.2), span, 0.4, fc=style.PAPER, ec=style.PAPER, zorder=2
+                )
+            )
             for i, (code, ground) in enumerate(edge.parts):
-                ax.text(x + 0.17 * (i - (len(edge.ops) - 1) / 2), y, code, ha="center", va="center", fontsize=7, color=style.ink_on(ground),
-                        zorder=3, bbox={"boxstyle": "square,pad=0.2", "fc": ground, "ec": style.PAPER, "lw": 0.5})
+                ax.text(
+                    x + 0.17 * (i - (len(edge.ops) - 1) / 2),
+                    y,
+                    code,
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color=style.ink_on(ground),
+                    zorder=3,
+                    bbox={"boxstyle": "square,pad=0.2", "fc": ground, "ec": style.PAPER, "lw": 0.5},
+                )
         elif edge.label and not edge.op:
-            ax.text(*places[edge.chip], edge.text, ha="center", va="center", fontsize=9, zorder=3,
-                    bbox={"boxstyle": "square,pad=0.25", "fc": style.PAPER, "ec": edge.colour})
+            ax.text(
+                *places[edge.chip],
+                edge.text,
+                ha="center",
+                va="center",
+                fontsize=9,
+                zorder=3,
+                bbox={"boxstyle": "square,pad=0.25", "fc": style.PAPER, "ec": edge.colour},
+            )
         elif edge.op:
-            box = {"boxstyle": "square,pad=0.25", "fc": edge.colour, "ec": style.INK if bold else edge.colour,
-                   "ls": look["linestyle"], "lw": 2 if bold else 1}
-            ax.text(*places[edge.chip], f"{OPS[edge.op].code}  {edge.text}", ha="center", va="center", fontsize=9,
-                    color=style.ink_on(edge.colour), fontweight="bold" if bold else "normal", zorder=3, bbox=box)
+            box = {
+                "boxstyle": "square,pad=0.25",
+                "fc": edge.colour,
+                "ec": style.INK if bold else edge.colour,
+                "ls": look["linestyle"],
+                "lw": 2 if bold else 1,
+            }
+            ax.text(
+                *places[edge.chip],
+                f"{OPS[edge.op].code}  {edge.text}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color=style.ink_on(edge.colour),
+                fontweight="bold" if bold else "normal",
+                zorder=3,
+                bbox=box,
+            )
     for node in group.nodes:
         box = {"color": style.INK, "fontcolor": style.INK} | BOXES[node.kind]
-        ax.text(*places[node.id], node.label, ha="center", va="center", fontsize=9, color=box["fontcolor"], zorder=4,
-                bbox={"boxstyle": f"{'circle' if node.kind == 'sum' else 'round'},pad=0.35", "fc": box["fillcolor"], "ec": box["color"]})
+        ax.text(
+            *places[node.id],
+            node.label,
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=box["fontcolor"],
+            zorder=4,
+            bbox={
+                "boxstyle": f"{'circle' if node.kind == 'sum' else 'round'},pad=0.35",
+                "fc": box["fillcolor"],
+                "ec": box["color"],
+            },
+        )
 
 
 def _curve(points: list[tuple[float, float]]):

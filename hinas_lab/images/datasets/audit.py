@@ -106,7 +106,12 @@ class _Placement:
     shift: np.ndarray
 
 
-def audit(train: dict[str, Path], test: dict[str, Path], *, progress: Callable[[list[str]], Iterable] = iter) -> list[Match]:
+def audit(
+    train: dict[str, Path],
+    test: dict[str, Path],
+    *,
+    progress: Callable[[list[str]], Iterable] = iter,
+) -> list[Match]:
     """Every pair (training image, test image) that shows the same photograph, sorted by test and training name.
 
     ``train``, ``test``: name -> file. ``progress`` wraps the list of names, once for each side, as ``tqdm`` does. The answer depends
@@ -116,13 +121,23 @@ def audit(train: dict[str, Path], test: dict[str, Path], *, progress: Callable[[
     """
     if not train or not test:
         raise ValueError(f"nothing to audit: {len(train)} training and {len(test)} test images")
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, 4)) as pool:  # each holds one decoded image; numpy, scipy and Pillow release the lock
+    with ThreadPoolExecutor(
+        min(os.cpu_count() or 1, 4)
+    ) as pool:  # each holds one decoded image; numpy, scipy and Pillow release the lock
         names = sorted(train)
         pictures = dict(zip(progress(names), pool.map(lambda name: _picture(train[name]), names)))
         index = _Index(pictures)
         names = sorted(test)
-        found = list(zip(progress(names), pool.map(lambda name: index.matches(name, _picture(test[name])), names)))
-    return sorted((match for _, matches in found for match in matches), key=lambda match: (match.test, match.train))
+        found = list(
+            zip(
+                progress(names),
+                pool.map(lambda name: index.matches(name, _picture(test[name])), names),
+            )
+        )
+    return sorted(
+        (match for _, matches in found for match in matches),
+        key=lambda match: (match.test, match.train),
+    )
 
 
 def _picture(path: Path) -> _Picture:
@@ -130,10 +145,22 @@ def _picture(path: Path) -> _Picture:
     height, width = pixels.shape[:2]
     digest = hashlib.sha256(np.ascontiguousarray(pixels)).digest()
     if min(width, height) < SMALLEST:
-        return _Picture(digest, (width, height), None, np.zeros((0, 3)), np.zeros((0, 2, 2)), np.zeros((0, _LOW.sum()), np.float32))
+        return _Picture(
+            digest,
+            (width, height),
+            None,
+            np.zeros((0, 3)),
+            np.zeros((0, 2, 2)),
+            np.zeros((0, _LOW.sum()), np.float32),
+        )
     gray = Image.fromarray(pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
     factor = SIDE / np.sqrt(width * height)
-    gray = np.asarray(gray.resize((max(1, round(width * factor)), max(1, round(height * factor))), Image.Resampling.BICUBIC))
+    gray = np.asarray(
+        gray.resize(
+            (max(1, round(width * factor)), max(1, round(height * factor))),
+            Image.Resampling.BICUBIC,
+        )
+    )
     return _Picture(digest, (width, height), gray, *_describe(gray))
 
 
@@ -148,11 +175,15 @@ def _describe(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             stack.append(gaussian_filter(stack[-1], np.sqrt(after**2 - before**2)))
         stack = np.stack(stack)
         response = np.abs(np.diff(stack, axis=0))
-        peaks = (response == maximum_filter(response, 3)) & (response > 0.3)  # of 255: below it is rounding
+        peaks = (response == maximum_filter(response, 3)) & (
+            response > 0.3
+        )  # of 255: below it is rounding
         peaks[[0, -1]] = False
         level, y, x = np.nonzero(peaks)
         reach = np.abs(_PATCH[0]) * sigmas[level]
-        inside = np.logical_and.reduce([(reach <= at + 1) & (at + reach <= size) for at, size in zip((y, x), image.shape)])
+        inside = np.logical_and.reduce(
+            [(reach <= at + 1) & (at + reach <= size) for at, size in zip((y, x), image.shape)]
+        )
         level, y, x = level[inside], y[inside], x[inside]
         rows, columns = (at[:, None] + sigmas[level, None] * _PATCH for at in (y, x))
         where = np.broadcast_arrays(level[:, None, None], rows[:, :, None], columns[:, None, :])
@@ -168,7 +199,9 @@ def _describe(gray: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _standard_position(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Turns (n, 2, 2) and codes (n, 35): mirrored and transposed until the patch rises to the right and down, and more to the right."""
-    waves = dctn(patches, axes=(1, 2), norm="ortho")  # here a mirror image is a change of sign of the odd waves
+    waves = dctn(
+        patches, axes=(1, 2), norm="ortho"
+    )  # here a mirror image is a change of sign of the odd waves
     sign_x, sign_y = (np.where(wave < 0, -1.0, 1.0) for wave in (waves[:, 0, 1], waves[:, 1, 0]))
     waves[:, :, 1::2] *= sign_x[:, None, None]
     waves[:, 1::2] *= sign_y[:, None, None]
@@ -177,7 +210,9 @@ def _standard_position(patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     turns = np.stack([sign_x, sign_y], axis=1)[:, :, None] * np.eye(2)
     turns[steep] = turns[steep][:, ::-1]
     codes = waves[:, _LOW]
-    return turns, (codes / np.linalg.norm(codes, axis=1, keepdims=True).clip(1e-6)).astype(np.float32)
+    return turns, (codes / np.linalg.norm(codes, axis=1, keepdims=True).clip(1e-6)).astype(
+        np.float32
+    )
 
 
 class _Index:
@@ -191,30 +226,42 @@ class _Index:
             self.copies[picture.size, picture.digest].append(name)
         self.owner = np.repeat(np.arange(len(pictures)), [len(p.points) for p in pictures.values()])
         self.points, self.turns, self.codes = (
-            np.concatenate([getattr(p, field) for p in pictures.values()]) for field in ("points", "turns", "codes")
+            np.concatenate([getattr(p, field) for p in pictures.values()])
+            for field in ("points", "turns", "codes")
         )
 
     def matches(self, name: str, test: _Picture) -> list[Match]:
         same = self.copies.get((test.size, test.digest), [])
-        found = {train: Match(train=train, test=name, kind="exact", score=1.0, detail="same pixels") for train in same}
+        found = {
+            train: Match(train=train, test=name, kind="exact", score=1.0, detail="same pixels")
+            for train in same
+        }
         while True:  # a point votes for one training picture only: ask again without those found, as training may hold copies
             more = {}
             for train, placement in self.candidates(test, found):
                 if train not in more and (match := _confirm(self.pictures[train], test, placement)):
-                    more[train] = Match(train=train, test=name, kind="perceptual", score=match[0], detail=match[1])
+                    more[train] = Match(
+                        train=train, test=name, kind="perceptual", score=match[0], detail=match[1]
+                    )
             if not more:
                 return list(found.values())
             found |= more
 
-    def candidates(self, test: _Picture, without: Container[str]) -> Iterator[tuple[str, _Placement]]:
+    def candidates(
+        self, test: _Picture, without: Container[str]
+    ) -> Iterator[tuple[str, _Placement]]:
         """Training names with the placements that most points agree on, likeliest first."""
-        taken = np.flatnonzero(np.isin(self.owner, [i for i, name in enumerate(self.names) if name in without]))
+        taken = np.flatnonzero(
+            np.isin(self.owner, [i for i, name in enumerate(self.names) if name in without])
+        )
         if len(taken) == len(self.codes) or not len(test.codes):
             return
         mine = self.likest(test.codes, taken)
         points, others = self.points[mine], test.points
         turns = self.turns[mine].transpose(0, 2, 1) @ test.turns
-        group = 81 * self.owner[mine] + (turns.reshape(-1, 4) @ [27, 9, 3, 1] + 40).astype(int)  # one number for a picture and a turn
+        group = 81 * self.owner[mine] + (turns.reshape(-1, 4) @ [27, 9, 3, 1] + 40).astype(
+            int
+        )  # one number for a picture and a turn
         for which in _ranked(points, others, turns, group, test.frame / 2):
             votes = group == which
             if placement := _place(points[votes], others[votes], turns[votes][0]):
@@ -231,10 +278,14 @@ class _Index:
         return np.concatenate(best)
 
 
-def _ranked(points: np.ndarray, others: np.ndarray, turns: np.ndarray, group: np.ndarray, centre: np.ndarray) -> np.ndarray:
+def _ranked(
+    points: np.ndarray, others: np.ndarray, turns: np.ndarray, group: np.ndarray, centre: np.ndarray
+) -> np.ndarray:
     """The groups with most votes for one rough placement, at least ``VOTES``: a Hough transform over scale and shift."""
     scale = points[:, 2] / others[:, 2]
-    shift = points[:, :2] / scale[:, None] - _turned(turns, others[:, :2] - centre)  # of the test picture's centre, in its pixels
+    shift = points[:, :2] / scale[:, None] - _turned(
+        turns, others[:, :2] - centre
+    )  # of the test picture's centre, in its pixels
     bins = np.column_stack([shift / (SIDE / 2), 2 * np.log2(scale)]).clip(-15, 15) + 16
     most = np.zeros(group.max() + 1, dtype=int)
     for half in np.ndindex(2, 2, 2):  # bins overlap by half: no placement falls between two
@@ -256,7 +307,9 @@ def _place(points: np.ndarray, others: np.ndarray, turn: np.ndarray) -> _Placeme
     scales = sigma / others[:, 2]
     shifts = at - scales[:, None] * there
     # every vote as a placement (rows) against every vote as a witness (columns); the error of a scale grows with the distance
-    error = np.hypot(*(a - scales[:, None] * t - s[:, None] for a, t, s in zip(at.T, there.T, shifts.T)))
+    error = np.hypot(
+        *(a - scales[:, None] * t - s[:, None] for a, t, s in zip(at.T, there.T, shifts.T))
+    )
     apart = np.hypot(*(a - a[:, None] for a in at.T))
     agree = (error < 1.5 * sigma + 0.15 * apart) & _same(scales, scales[:, None])
     chosen = agree.sum(1).argmax()
@@ -264,8 +317,14 @@ def _place(points: np.ndarray, others: np.ndarray, turn: np.ndarray) -> _Placeme
     for _ in range(3):
         mean, mean_there = at[inside].mean(0), there[inside].mean(0)
         spread = there[inside] - mean_there
-        if (variance := (spread**2).sum()) > 25:  # pixels squared: points in one place say nothing about the scale
-            scale = np.clip(((at[inside] - mean) * spread).sum() / variance, scales[chosen] / 1.5, scales[chosen] * 1.5)
+        if (
+            variance := (spread**2).sum()
+        ) > 25:  # pixels squared: points in one place say nothing about the scale
+            scale = np.clip(
+                ((at[inside] - mean) * spread).sum() / variance,
+                scales[chosen] / 1.5,
+                scales[chosen] * 1.5,
+            )
         shift = mean - scale * mean_there
         closer = (np.hypot(*(at - scale * there - shift).T) < sigma + 1) & _same(scales, scale)
         if not closer.any():
@@ -289,7 +348,13 @@ def _confirm(train: _Picture, test: _Picture, placement: _Placement) -> tuple[fl
     corners = scale * _turned(turn, np.array([[0, 0], test.frame])) + shift
     low, high = corners.min(0).clip(0, train.frame), corners.max(0).clip(0, train.frame)
     box = high - low
-    grain = max(1, *scale, *(train.frame / train.size), *(scale * np.abs(_turned(turn, test.frame / test.size))), box.max() / 128)
+    grain = max(
+        1,
+        *scale,
+        *(train.frame / train.size),
+        *(scale * np.abs(_turned(turn, test.frame / test.size))),
+        box.max() / 128,
+    )
     nodes = np.floor(box / grain).astype(int)
     areas = sorted([train.frame.prod(), (scale * test.frame).prod()])
     if nodes.prod() < SAMPLES or box.prod() < OVERLAP * areas[0] or box.prod() < LEAST * areas[1]:
@@ -301,12 +366,22 @@ def _confirm(train: _Picture, test: _Picture, placement: _Placement) -> tuple[fl
 
 
 def _align(
-    train: _Picture, test: _Picture, placement: _Placement, low: np.ndarray, box: np.ndarray, nodes: np.ndarray
+    train: _Picture,
+    test: _Picture,
+    placement: _Placement,
+    low: np.ndarray,
+    box: np.ndarray,
+    nodes: np.ndarray,
 ) -> tuple[float, _Placement]:
     """The best correlation on a grid of ``nodes`` (across, down) in the box of the training picture, and the placement that has it:
     Gauss-Newton for scale and shift along with gain and brightness (Lucas and Kanade 1981)."""
     turn, centre, step = placement.turn, low + box / 2, box / nodes
-    grid = np.stack(np.meshgrid(*((np.arange(n) + 0.5) * size + start for n, size, start in zip(nodes, step, low))), axis=-1)
+    grid = np.stack(
+        np.meshgrid(
+            *((np.arange(n) + 0.5) * size + start for n, size, start in zip(nodes, step, low))
+        ),
+        axis=-1,
+    )
     mine = _sampled(gaussian_filter(train.gray, 0.8 * step.max()), grid)
     blurred = gaussian_filter(test.gray, 0.8 * step.max() / placement.scale.mean())
     zoom, offset = 1 / placement.scale, (centre - placement.shift) / placement.scale
@@ -315,10 +390,21 @@ def _align(
         theirs = _sampled(blurred, _turned(turn.T, zoom * (grid - centre) + offset))
         if min(mine.std(), theirs.std()) < 0.1:  # flat, beside the 1 of a picture full of detail
             break
-        best = max(best, (float(np.corrcoef(mine.ravel(), theirs.ravel())[0, 1]), zoom, offset), key=lambda found: found[0])
+        best = max(
+            best,
+            (float(np.corrcoef(mine.ravel(), theirs.ravel())[0, 1]), zoom, offset),
+            key=lambda found: found[0],
+        )
         slopes = np.stack(np.gradient(theirs)[::-1], axis=-1) / step / zoom
-        columns = [theirs[..., None], np.ones_like(theirs)[..., None], slopes, slopes * (grid - centre)]
-        gain, _, *change = np.linalg.lstsq(np.concatenate(columns, axis=2).reshape(mine.size, 6), mine.ravel())[0]
+        columns = [
+            theirs[..., None],
+            np.ones_like(theirs)[..., None],
+            slopes,
+            slopes * (grid - centre),
+        ]
+        gain, _, *change = np.linalg.lstsq(
+            np.concatenate(columns, axis=2).reshape(mine.size, 6), mine.ravel()
+        )[0]
         if gain < 0.05:
             break
         change = np.array(change) / gain
@@ -341,11 +427,21 @@ def _sampled(gray: np.ndarray, xy: np.ndarray) -> np.ndarray:
 
 def _detail(train: _Picture, test: _Picture, placement: _Placement) -> str:
     """Which part of which, in pixels of the files; how large, how turned."""
-    corners = placement.scale * _turned(placement.turn, np.array([[0, 0], test.frame])) + placement.shift
+    corners = (
+        placement.scale * _turned(placement.turn, np.array([[0, 0], test.frame])) + placement.shift
+    )
     low, high = corners.min(0), corners.max(0)
-    within_test = np.sort(_turned(placement.turn.T, (np.array([[0, 0], train.frame]) - placement.shift) / placement.scale), axis=0)
+    within_test = np.sort(
+        _turned(
+            placement.turn.T, (np.array([[0, 0], train.frame]) - placement.shift) / placement.scale
+        ),
+        axis=0,
+    )
     near = 0.01 * (high - low)  # an edge closer than this counts as met
-    test_inside, train_inside = ((low > -near) & (high < train.frame + near)).all(), ((low < near) & (high > train.frame - near)).all()
+    test_inside, train_inside = (
+        ((low > -near) & (high < train.frame + near)).all(),
+        ((low < near) & (high > train.frame - near)).all(),
+    )
     if test_inside and train_inside:
         text = "the whole picture"
     elif test_inside:
@@ -354,11 +450,18 @@ def _detail(train: _Picture, test: _Picture, placement: _Placement) -> str:
         text = f"train is a crop of test ({_pixels(*within_test, test)})"
     else:
         text = f"test shares a part of train ({_pixels(low, high, train)})"
-    scale = np.sqrt(np.prod(test.size) / test.frame.prod() / (np.prod(train.size) / train.frame.prod()) / placement.scale.prod())
+    scale = np.sqrt(
+        np.prod(test.size)
+        / test.frame.prod()
+        / (np.prod(train.size) / train.frame.prod())
+        / placement.scale.prod()
+    )
     return text + f", scale {scale:.2f}" + TURNS[tuple(placement.turn.astype(int).ravel())]
 
 
 def _pixels(low: np.ndarray, high: np.ndarray, picture: _Picture) -> str:
     to_file = picture.size / picture.frame
-    (left, top), (right, bottom) = ((corner.clip(0, picture.frame) * to_file).round().astype(int) for corner in (low, high))
+    (left, top), (right, bottom) = (
+        (corner.clip(0, picture.frame) * to_file).round().astype(int) for corner in (low, high)
+    )
     return f"x {left}..{right - 1}, y {top}..{bottom - 1}"

@@ -80,9 +80,16 @@ def part_files(chosen: DataSet, folder: Path, part: str) -> list[Path]:
     if chosen.name == "builtin":
         return [photograph_path(name) for name in {"train": TRAIN, "test": TEST}[part]]
     for pattern in chosen.patterns:
-        files = sorted(p for p in folder.glob(pattern.format(part=part)) if _is_image(p) and not LOW_RESOLUTION.search(p.stem))
+        files = sorted(
+            p
+            for p in folder.glob(pattern.format(part=part))
+            if _is_image(p) and not LOW_RESOLUTION.search(p.stem)
+        )
         # Any folder may have a train and a test: BSDS500 and DIV2K are told by the names of their images.
-        if files and (not chosen.train or not digests(chosen.name, part).keys().isdisjoint(p.stem for p in files)):
+        if files and (
+            not chosen.train
+            or not digests(chosen.name, part).keys().isdisjoint(p.stem for p in files)
+        ):
             return files
     return []
 
@@ -98,15 +105,26 @@ def _holds(chosen: DataSet, folder: Path) -> bool:
 def find(chosen: DataSet, root: Path | None = None) -> Path | None:
     """The folder of a set below ``root`` (the cache), under any of its names, alone or in ``benchmark``; None if it is not there."""
     root = root or cache_folder()
-    inside = [p for above in (root, root / "benchmark") if above.is_dir() for p in sorted(above.iterdir())]
+    inside = [
+        p for above in (root, root / "benchmark") if above.is_dir() for p in sorted(above.iterdir())
+    ]
     folders = [p for p in inside if p.name.lower() in chosen.names] + [root] * bool(chosen.train)
-    return root if chosen.name == "builtin" else next((f for f in folders if _holds(chosen, f)), None)
+    return (
+        root if chosen.name == "builtin" else next((f for f in folders if _holds(chosen, f)), None)
+    )
 
 
 def recognise(folder: Path) -> DataSet | None:
     """The set that a folder is built like; sets for measuring only must be called so too."""
     name = folder.resolve().name.lower()
-    return next((s for s in SETS.values() if s.archives and (s.train or name in s.names) and _holds(s, folder)), None)
+    return next(
+        (
+            s
+            for s in SETS.values()
+            if s.archives and (s.train or name in s.names) and _holds(s, folder)
+        ),
+        None,
+    )
 
 
 def locate(data: str) -> Place:
@@ -118,11 +136,17 @@ def locate(data: str) -> Place:
     if folder.is_dir():
         return Place(recognise(folder), folder, None)
     if chosen is None:
-        raise FileNotFoundError(f"data = {data!r}: neither a known data set ({', '.join(SETS)}) nor a folder")
+        raise FileNotFoundError(
+            f"data = {data!r}: neither a known data set ({', '.join(SETS)}) nor a folder"
+        )
     if part.lower() not in ("", *chosen.parts):
-        raise FileNotFoundError(f"data = {data!r}: {chosen.name} has the parts {', '.join(chosen.parts)}")
-    raise FileNotFoundError(f"data = {data!r}: not found in {cache_folder()}; get it with: hinas-lab data get {chosen.name}, "
-                            "or give the folder it lies in")
+        raise FileNotFoundError(
+            f"data = {data!r}: {chosen.name} has the parts {', '.join(chosen.parts)}"
+        )
+    raise FileNotFoundError(
+        f"data = {data!r}: not found in {cache_folder()}; get it with: hinas-lab data get {chosen.name}, "
+        "or give the folder it lies in"
+    )
 
 
 def named_files(data: str, part: str = "train") -> dict[str, Path]:
@@ -139,13 +163,17 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
     parts = (only,) if only else {"train": chosen.train, "test": chosen.test}[part]
     if part == "train" and (not parts or not set(parts) <= set(chosen.train)):
         others = ", ".join(s.name for s in SETS.values() if s.train)
-        raise ValueError(f"data = {data!r}: is for measuring only; train on {others} or a folder of your own")
+        raise ValueError(
+            f"data = {data!r}: is for measuring only; train on {others} or a folder of your own"
+        )
     named = {}
     for one in parts:
         files = part_files(chosen, folder, one)
         if not files:
-            raise FileNotFoundError(f"data = {data!r}: no images of {chosen.name}/{one} in {folder}; "
-                                    f"get them with: hinas-lab data get {chosen.name}")
+            raise FileNotFoundError(
+                f"data = {data!r}: no images of {chosen.name}/{one} in {folder}; "
+                f"get them with: hinas-lab data get {chosen.name}"
+            )
         named |= {f.stem: f for f in files}
     return named
 
@@ -158,13 +186,26 @@ def read_image(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             if image.mode.startswith("I"):  # 16-bit gray: PIL's convert would clip, so scale
-                return (np.asarray(image, dtype=np.float64) / 257).round().clip(0, 255).astype(np.uint8)
+                return (
+                    (np.asarray(image, dtype=np.float64) / 257)
+                    .round()
+                    .clip(0, 255)
+                    .astype(np.uint8)
+                )
             if image.mode in ("1", "L", "LA", "La", "F"):
                 return np.asarray(image.convert("L"))
             pixels = np.asarray(image.convert("RGB"))
-            return pixels[..., 0].copy() if image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all() else pixels
-    except Exception as error:  # a damaged file raises OSError, SyntaxError, struct.error, zlib.error and more
-        raise ValueError(f"{path}: cannot be read as an image ({' '.join(str(error).split())})") from None
+            return (
+                pixels[..., 0].copy()
+                if image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()
+                else pixels
+            )
+    except (
+        Exception
+    ) as error:  # a damaged file raises OSError, SyntaxError, struct.error, zlib.error and more
+        raise ValueError(
+            f"{path}: cannot be read as an image ({' '.join(str(error).split())})"
+        ) from None
 
 
 def load_image(path: Path, channels: int) -> np.ndarray:

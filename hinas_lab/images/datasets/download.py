@@ -43,7 +43,9 @@ def get(chosen: DataSet, root: Path, bar: Callable) -> Path:
     try:
         work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"{work}: cannot be made, {_why(error)}; choose another folder: --dir, or HINAS_DATA") from None
+        raise OSError(
+            f"{work}: cannot be made, {_why(error)}; choose another folder: --dir, or HINAS_DATA"
+        ) from None
     with _alone(work):
         for stray in work.glob("tmp*"):  # of a process that was killed
             shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
@@ -54,13 +56,17 @@ def get(chosen: DataSet, root: Path, bar: Callable) -> Path:
     there = find(chosen, root)
     if not there or not complete(chosen, there):
         where = there or root / chosen.archives[0].folder
-        raise ValueError(f"{chosen.name}: {where} is not complete (see hinas-lab data verify); move it away and run the command again")
+        raise ValueError(
+            f"{chosen.name}: {where} is not complete (see hinas-lab data verify); move it away and run the command again"
+        )
     return there
 
 
 def complete(chosen: DataSet, folder: Path) -> bool:
     """Whether every part has as many images as it should."""
-    return all(len(part_files(chosen, folder, part)) == count for part, count in chosen.parts.items())
+    return all(
+        len(part_files(chosen, folder, part)) == count for part, count in chosen.parts.items()
+    )
 
 
 @contextmanager
@@ -72,7 +78,9 @@ def _alone(work: Path) -> Iterator[None]:
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise OSError(f"{work}: another download into this folder is under way; wait for it") from None
+            raise OSError(
+                f"{work}: another download into this folder is under way; wait for it"
+            ) from None
         except (ImportError, OSError):  # Windows, and network disks without locks
             pass
         yield
@@ -83,7 +91,9 @@ def _room(archive: Archive, work: Path):
     have = sum(p.stat().st_size for p in work.glob(f"{archive.name}*"))
     need, free = 2 * archive.bytes - have, shutil.disk_usage(work).free
     if need > free:
-        raise OSError(f"{work}: {archive.name} needs {need / 1e6:.0f} MB here, {free / 1e6:.0f} MB are free; make room, or use --dir")
+        raise OSError(
+            f"{work}: {archive.name} needs {need / 1e6:.0f} MB here, {free / 1e6:.0f} MB are free; make room, or use --dir"
+        )
 
 
 def fetch(archive: Archive, work: Path, bar: Callable) -> Path:
@@ -93,12 +103,18 @@ def fetch(archive: Archive, work: Path, bar: Callable) -> Path:
     pooch.get_logger().setLevel("ERROR")
     download = partial(_download, archive, bar)
     try:
-        return Path(pooch.retrieve(archive.url, f"sha256:{archive.sha256}", archive.name, work, downloader=download))
+        return Path(
+            pooch.retrieve(
+                archive.url, f"sha256:{archive.sha256}", archive.name, work, downloader=download
+            )
+        )
     except ValueError as error:
         if "does not match" not in str(error):
             raise
-        raise ValueError(f"{archive.url}: gives another file than the one we know (its SHA-256 differs); deleted. "
-                         f"Run the command again; if it stays so, put {archive.name} into {work} yourself") from None
+        raise ValueError(
+            f"{archive.url}: gives another file than the one we know (its SHA-256 differs); deleted. "
+            f"Run the command again; if it stays so, put {archive.name} into {work} yourself"
+        ) from None
 
 
 def _download(archive: Archive, bar: Callable, url: str, output: str, pooch) -> None:
@@ -111,8 +127,10 @@ def _download(archive: Archive, bar: Callable, url: str, output: str, pooch) -> 
                 break
             except Broken as error:
                 if number == TRIES:
-                    raise OSError(f"{url}: {error}, {TRIES} times; run the command again to go on from there, "
-                                  f"or put {archive.name} into {part.parent} yourself") from None
+                    raise OSError(
+                        f"{url}: {error}, {TRIES} times; run the command again to go on from there, "
+                        f"or put {archive.name} into {part.parent} yourself"
+                    ) from None
                 time.sleep(WAIT * number)
     part.replace(output)
 
@@ -151,10 +169,14 @@ def _continue(archive: Archive, part: Path, progress) -> None:
     except requests.RequestException as error:
         raise ValueError(f"{archive.url}: {' '.join(str(error).split())}") from None
     except OSError as error:
-        raise OSError(f"{part}: cannot be written, {_why(error)}; make room and run the command again to go on, or use --dir") from None
+        raise OSError(
+            f"{part}: cannot be written, {_why(error)}; make room and run the command again to go on, or use --dir"
+        ) from None
     if have > archive.bytes:
         part.unlink()
-        raise ValueError(f"{archive.url}: sends more than the {archive.bytes} bytes of the archive we know; deleted")
+        raise ValueError(
+            f"{archive.url}: sends more than the {archive.bytes} bytes of the archive we know; deleted"
+        )
     if have < archive.bytes:
         raise Broken(f"the connection ended after {have} of {archive.bytes} bytes")
 
@@ -164,33 +186,46 @@ def _begin(archive: Archive, answer, have: int, part: Path) -> int:
     code = answer.status_code
     if code in (408, 429) or code >= 500:
         raise Broken(f"the server answers {code} {answer.reason}")
-    if code == 416 or (code == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")):
+    if code == 416 or (
+        code == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    ):
         part.unlink(missing_ok=True)  # it will not go on from here: start anew
         raise Broken("the server does not resume where it should")
     if code not in (200, 206):
-        raise ValueError(f"{archive.url}: the server answers {code} {answer.reason}; see whether the homepage has moved it")
+        raise ValueError(
+            f"{archive.url}: the server answers {code} {answer.reason}; see whether the homepage has moved it"
+        )
     start = have if code == 206 else 0
     length = answer.headers.get("Content-Length", "")
     if length.isdigit() and start + int(length) != archive.bytes:
-        raise ValueError(f"{archive.url}: offers {start + int(length)} bytes, the archive we know has {archive.bytes}; not downloaded")
+        raise ValueError(
+            f"{archive.url}: offers {start + int(length)} bytes, the archive we know has {archive.bytes}; not downloaded"
+        )
     return start
 
 
 def _unpack(archive: Archive, path: Path, place: Path, bar: Callable) -> None:
     """Make ``place`` out of the archive, whole or not at all, and delete the archive: it is used up, or refused for what it holds."""
-    with TemporaryDirectory(dir=path.parent) as above, bar(total=archive.images, desc="unpack", unit="image") as progress:
+    with (
+        TemporaryDirectory(dir=path.parent) as above,
+        bar(total=archive.images, desc="unpack", unit="image") as progress,
+    ):
         new = Path(above) / "new"
         try:
             found = unpack(path, archive.keep, new, GROWTH * archive.bytes, progress.update)
             if found != archive.images:
-                raise ValueError(f"{archive.name}: holds {found} images where {archive.images} should be; refused")
+                raise ValueError(
+                    f"{archive.name}: holds {found} images where {archive.images} should be; refused"
+                )
             place.parent.mkdir(parents=True, exist_ok=True)
             new.replace(place)
         except ValueError:
             path.unlink()
             raise
         except OSError as error:
-            raise OSError(f"{place}: cannot be unpacked, {_why(error)}; nothing was changed there, the download is kept") from None
+            raise OSError(
+                f"{place}: cannot be unpacked, {_why(error)}; nothing was changed there, the download is kept"
+            ) from None
     path.unlink()
 
 

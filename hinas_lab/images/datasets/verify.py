@@ -45,7 +45,9 @@ def file_digest(path: Path) -> str:
 def pixel_digest(image: np.ndarray) -> str:
     """The same of a size and uint8 RGB pixels; (H, W) counts as gray RGB. Any lossless format of an image has the same."""
     rgb = np.ascontiguousarray(expand(image))
-    return hashlib.sha256(f"{rgb.shape[1]}x{rgb.shape[0]}".encode() + rgb.tobytes()).hexdigest()[:12]
+    return hashlib.sha256(f"{rgb.shape[1]}x{rgb.shape[0]}".encode() + rgb.tobytes()).hexdigest()[
+        :12
+    ]
 
 
 def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report:
@@ -55,7 +57,9 @@ def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report
         named = named_files(data)
         what = {path: name for name, path in named.items()}
     else:
-        named = {part: part_files(chosen, folder, part) for part in ((only,) if only else chosen.parts)}
+        named = {
+            part: part_files(chosen, folder, part) for part in ((only,) if only else chosen.parts)
+        }
         what = {path: f"{part}/{path.name}" for part, paths in named.items() for path in paths}
     sizes, hashes, unreadable = {}, {}, []
     for path in progress(list(what)):
@@ -70,20 +74,42 @@ def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report
     if chosen is None:
         return Report(ANY, folder, sizes, tuple(unreadable))
     wrong = [_compare(chosen, part, paths, hashes) for part, paths in named.items()]
-    changed, extra, missing = (tuple(name for part in wrong for name in part[kind]) for kind in range(3))
-    return Report(f"{chosen.name}/{only}" if only else chosen.name, folder, sizes, tuple(unreadable), changed, extra, missing)
+    changed, extra, missing = (
+        tuple(name for part in wrong for name in part[kind]) for kind in range(3)
+    )
+    return Report(
+        f"{chosen.name}/{only}" if only else chosen.name,
+        folder,
+        sizes,
+        tuple(unreadable),
+        changed,
+        extra,
+        missing,
+    )
 
 
-def _compare(chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]) -> tuple[list[str], list[str], list[str]]:
+def _compare(
+    chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]
+) -> tuple[list[str], list[str], list[str]]:
     """(changed, extra, missing) of one part. Unreadable files, which have no hash, are none of these."""
     known, count = digests(chosen.name, part), chosen.parts[part]
     if not known:  # only how many there are
         surplus = len(paths) - count
-        return [], [f"{part}: {surplus} images more than {count}"] * (surplus > 0), _short(part, -surplus, count)
+        return (
+            [],
+            [f"{part}: {surplus} images more than {count}"] * (surplus > 0),
+            _short(part, -surplus, count),
+        )
     if chosen.digest != "pixels":
-        changed = [p for p in paths if p in hashes and p.stem in known and hashes[p] not in known[p.stem]]
+        changed = [
+            p for p in paths if p in hashes and p.stem in known and hashes[p] not in known[p.stem]
+        ]
         absent = known.keys() - {p.stem for p in paths}
-        return _names(part, changed), _names(part, [p for p in paths if p.stem not in known]), [f"{part}/{i}" for i in sorted(absent)]
+        return (
+            _names(part, changed),
+            _names(part, [p for p in paths if p.stem not in known]),
+            [f"{part}/{i}" for i in sorted(absent)],
+        )
     # Told by what is in them, as copies of these sets name their files in many ways. What is no image of the set, or one of it for the
     # second time, stands in for one that is absent; which one, nobody can say.
     owner = {digest: name for name, those in known.items() for digest in those}
@@ -92,8 +118,12 @@ def _compare(chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, s
         if path in hashes and not absent.pop(owner.get(hashes[path]), None):
             strangers.append(path)
     short = count - len(paths)
-    missing = [f"{part}/{name}" for name in absent] if short == len(absent) else _short(part, short, count)
-    return _names(part, strangers[:len(absent)]), _names(part, strangers[len(absent):]), missing
+    missing = (
+        [f"{part}/{name}" for name in absent]
+        if short == len(absent)
+        else _short(part, short, count)
+    )
+    return _names(part, strangers[: len(absent)]), _names(part, strangers[len(absent) :]), missing
 
 
 def _names(part: str, paths: list[Path]) -> list[str]:

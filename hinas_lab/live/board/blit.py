@@ -29,7 +29,9 @@ class Blit:
 
     def axes(self, x: float, y: float, width: float, height: float, *, bare: bool = False) -> Axes:
         """Axes at these pixels, y from below. bare: no frame, ticks or limits of their own, a unit is a pixel."""
-        ax = self.figure.add_axes((x / self.width, y / self.height, width / self.width, height / self.height))
+        ax = self.figure.add_axes(
+            (x / self.width, y / self.height, width / self.width, height / self.height)
+        )
         if bare:
             ax.set(xlim=(0, width), ylim=(0, height))
             ax.set_axis_off()
@@ -43,7 +45,9 @@ class Blit:
 
     def text(self, ax: Axes, x: float, y: float, text: str = "", **how) -> "Stamp":
         """A text that moves or changes, in data coordinates or those of ``transform``. ``paper``: on a white ground."""
-        return self.add(ax.add_artist(Stamp(x, y, text, **{"transform": ax.transData, "clip_on": False} | how)))
+        return self.add(
+            ax.add_artist(Stamp(x, y, text, **{"transform": ax.transData, "clip_on": False} | how))
+        )
 
     def limits(self, ax: Axes, low: float, high: float, ticks) -> None:
         """Set the y limits and ticks of ``ax``; the background is drawn again only if they differ from what is there."""
@@ -84,8 +88,16 @@ class Stamp(Text):
         if not isinstance(renderer, RendererAgg):  # into an SVG or a PDF
             super().draw(renderer)
             return
-        key = (self.get_text(), self.get_color(), self.get_fontsize(), self.get_fontweight(), self.get_ha(), self.get_va(), self.paper,
-               renderer.dpi)
+        key = (
+            self.get_text(),
+            self.get_color(),
+            self.get_fontsize(),
+            self.get_fontweight(),
+            self.get_ha(),
+            self.get_va(),
+            self.paper,
+            renderer.dpi,
+        )
         made = self.pictures.get(key)
         if made is None:
             if len(self.pictures) >= 1000:  # memory stays flat over any number of frames
@@ -122,10 +134,17 @@ def quick_png(pixels: np.ndarray) -> bytes:
     np.subtract(flat[1:], flat[:-1], out=lines[1:, 1:])
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines, 1)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(lines, 1))
+        + chunk(b"IEND", b"")
+    )
 
 
 # ---------------------------------------------------------------- limits and labels that stand still
@@ -146,17 +165,31 @@ def log_ticks_between(low: float, high: float) -> np.ndarray:
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
     ticks = np.outer(powers, (1, 2, 5)).ravel()
     first = max(0, np.searchsorted(ticks, low * (1 + 1e-9)) - 1)
-    inside = ticks[first:max(first + 2, np.searchsorted(ticks, high * (1 - 1e-9)) + 1)]
+    inside = ticks[first : max(first + 2, np.searchsorted(ticks, high * (1 - 1e-9)) + 1)]
     return inside if len(inside) <= 7 else powers[:-1]
 
 
 class EndLabels:
     """Short names at the right ends of curves, kept apart."""
 
-    def __init__(self, blit: Blit, ax: Axes, names: list[str], colours: list[str], size: float = 8.5):
+    def __init__(
+        self, blit: Blit, ax: Axes, names: list[str], colours: list[str], size: float = 8.5
+    ):
         self.ax = ax
-        self.texts = [blit.text(ax, 0, 0, name, color=colour, fontsize=size, fontweight="bold", va="center",
-                                transform=ax.get_xaxis_transform()) for name, colour in zip(names, colours)]
+        self.texts = [
+            blit.text(
+                ax,
+                0,
+                0,
+                name,
+                color=colour,
+                fontsize=size,
+                fontweight="bold",
+                va="center",
+                transform=ax.get_xaxis_transform(),
+            )
+            for name, colour in zip(names, colours)
+        ]
         self.gap = size * 100 / 72 / (ax.get_position().height * blit.height)
 
     def place(self, x: list[float], y: list[float]) -> None:
@@ -167,10 +200,15 @@ class EndLabels:
         share = {n: float(to_share.transform((x[n], y[n]))[1]) for n in known}
         up = sorted(known, key=lambda n: (share[n], -n))
         # pushed apart upwards and downwards; the mean of the two keeps the gaps and a crowd where it is
-        places = (self._stack({n: share[n] for n in up}), self._stack({n: -share[n] for n in reversed(up)}))
+        places = (
+            self._stack({n: share[n] for n in up}),
+            self._stack({n: -share[n] for n in reversed(up)}),
+        )
         share = {n: (places[0][n] - places[1][n]) / 2 for n in known}
         share = self._stack({n: max(share[n], 0.4 * self.gap) for n in up})
-        share = {n: -s for n, s in self._stack({n: max(-share[n], -1.0) for n in reversed(up)}).items()}
+        share = {
+            n: -s for n, s in self._stack({n: max(-share[n], -1.0) for n in reversed(up)}).items()
+        }
         reach = 0.02 * abs(self.ax.get_xlim()[1] - self.ax.get_xlim()[0])
         for n, text in enumerate(self.texts):
             text.set_visible(n in share)

@@ -26,16 +26,29 @@ class Board:
     layer, edge: whose alpha the curves show, see ``choose``.
     """
 
-    def __init__(self, space: SearchSpace, epochs: int, *, layer: int = 0, edge: int = 0, dpi: int = 100):
+    def __init__(
+        self, space: SearchSpace, epochs: int, *, layer: int = 0, edge: int = 0, dpi: int = 100
+    ):
         self.space, self.epochs = space, epochs
         with style.theme():
             blit = self._blit = Blit(*SIZE, dpi)
             page = blit.axes(0, 0, *SIZE, bare=True)
-            self._title = blit.text(page, 20, 726, fontsize=12.5, fontweight="bold", color=style.INK)
+            self._title = blit.text(
+                page, 20, 726, fontsize=12.5, fontweight="bold", color=style.INK
+            )
             for n, (name, op) in enumerate(OPS.items()):
                 colour = style.OP_COLOURS[name]
-                page.text(466 + 104 * n, 731, op.code, fontsize=9, fontweight="bold", color=style.ink_on(colour), va="center", ha="center",
-                          bbox={"boxstyle": "square,pad=0.25", "fc": colour, "ec": "none"})
+                page.text(
+                    466 + 104 * n,
+                    731,
+                    op.code,
+                    fontsize=9,
+                    fontweight="bold",
+                    color=style.ink_on(colour),
+                    va="center",
+                    ha="center",
+                    bbox={"boxstyle": "square,pad=0.25", "fc": colour, "ec": "none"},
+                )
                 page.text(482 + 104 * n, 731, style.op_label(name), fontsize=9, va="center")
             self._maps = AlphaMaps(blit, space, 56, 410, 440, 280)
             self._curves = AlphaCurves(blit, space, epochs, (606, 410, 252, 280))
@@ -56,7 +69,10 @@ class Board:
     def choose(self, layer: int, edge: int) -> None:
         """From the next frame on show the alpha of edge ``edge`` (its place in ``space.edges``) of ``layer``; tied alpha is one for all.
         ValueError for one that does not exist."""
-        for name, value, count in (("layer", layer, self.space.layers), ("edge", edge, len(self.space.edges))):
+        for name, value, count in (
+            ("layer", layer, self.space.layers),
+            ("edge", edge, len(self.space.edges)),
+        ):
             if not 0 <= value < count:
                 raise ValueError(f"{name} = {value!r}: must be from 0 to {count - 1}")
         layer = layer if self.space.lwas else 0

@@ -31,7 +31,9 @@ def box(x0: float, y0: float, x1: float, y1: float) -> list[tuple[float, float]]
 class AlphaMaps:
     """A heat map per layer (tied alpha: one), the edges that the decoder keeps framed, their operation's code written in."""
 
-    def __init__(self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float):
+    def __init__(
+        self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float
+    ):
         self.blit, self.space, self.scale = blit, space, 0.0
         maps, edges = space.layers if space.lwas else 1, len(space.edges)
         gap = 16
@@ -41,22 +43,55 @@ class AlphaMaps:
         self.images, self.frames, self.codes = [], [], []
         parts = [e - 0.5 for e in range(1, edges) if space.edges[e][1] != space.edges[e - 1][1]]
         for l, ax in enumerate(self.axes):
-            self.images.append(blit.add(ax.pcolormesh(np.arange(K + 1) - 0.5, np.arange(edges + 1) - 0.5, np.zeros((edges, K)),
-                                                      cmap=style.HEAT, vmin=0, vmax=1)))
-            blit.add(ax.add_collection(LineCollection([[(-0.5, e), (K - 0.5, e)] for e in parts], color=style.PAPER, linewidth=2.5)))
-            self.frames.append(blit.add(ax.add_collection(PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=1.8))))
-            self.codes.append([blit.text(ax, 0, 0, ha="center", va="center", fontsize=size, fontweight="bold")
-                               for _ in range(2 * space.nodes)])
+            self.images.append(
+                blit.add(
+                    ax.pcolormesh(
+                        np.arange(K + 1) - 0.5,
+                        np.arange(edges + 1) - 0.5,
+                        np.zeros((edges, K)),
+                        cmap=style.HEAT,
+                        vmin=0,
+                        vmax=1,
+                    )
+                )
+            )
+            blit.add(
+                ax.add_collection(
+                    LineCollection(
+                        [[(-0.5, e), (K - 0.5, e)] for e in parts], color=style.PAPER, linewidth=2.5
+                    )
+                )
+            )
+            self.frames.append(
+                blit.add(
+                    ax.add_collection(
+                        PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=1.8)
+                    )
+                )
+            )
+            self.codes.append(
+                [
+                    blit.text(ax, 0, 0, ha="center", va="center", fontsize=size, fontweight="bold")
+                    for _ in range(2 * space.nodes)
+                ]
+            )
             faint_frame(ax, f"α, layer {l}" if space.lwas else "α, all layers")
             ax.set_xticks(range(K), CODES, fontsize=size)
-            ax.set_yticks(range(edges), edge_labels(space) if l == 0 else [""] * edges, fontsize=size)
+            ax.set_yticks(
+                range(edges), edge_labels(space) if l == 0 else [""] * edges, fontsize=size
+            )
             ax.tick_params(length=0)
             ax.spines[:].set_visible(False)
             ax.set(xlim=(-0.5, K - 0.5), ylim=(edges - 0.5, -0.5), autoscale_on=False)
         # which edge the curves show
-        self.pointer = [blit.text(ax, K - 0.42, 0, "◂", fontsize=11, color=style.INK, ha="left", va="center") for ax in self.axes]
+        self.pointer = [
+            blit.text(ax, K - 0.42, 0, "◂", fontsize=11, color=style.INK, ha="left", va="center")
+            for ax in self.axes
+        ]
         bar = blit.axes(x + maps * (wide + gap) + 2, y, 9, height)
-        bar.imshow(np.linspace(1, 0, 64)[:, None], cmap=style.HEAT, aspect="auto", extent=(0, 1, 0, 1))
+        bar.imshow(
+            np.linspace(1, 0, 64)[:, None], cmap=style.HEAT, aspect="auto", extent=(0, 1, 0, 1)
+        )
         bar.spines[:].set_visible(False)
         bar.set_xticks([])
         bar.yaxis.tick_right()
@@ -81,13 +116,19 @@ class AlphaMaps:
             kept = winners(self.space, p[l])
             self.frames[l].set_verts([box(-0.47, e - 0.44, K - 0.53, e + 0.44) for e, _ in kept])
             for text, (e, k) in zip(self.codes[l], kept):
-                text.set(text=CODES[k], position=(k, e), color="white" if p[l, e, k] < 0.55 * scale else "black")
+                text.set(
+                    text=CODES[k],
+                    position=(k, e),
+                    color="white" if p[l, e, k] < 0.55 * scale else "black",
+                )
 
 
 class Trellis:
     """Every move as an arrow, as thick as its weight, with its number; the Viterbi path bold."""
 
-    def __init__(self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float):
+    def __init__(
+        self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float
+    ):
         self.space = space
         ax = blit.axes(x, y, width, height, bare=True)
         faint_frame(ax)
@@ -96,25 +137,52 @@ class Trellis:
         step = (width - 60) / space.layers
         half = min(28, 0.25 * step)
         size = min(8.5, 0.4 * half)
-        self.at = {(c, i): (30 + c * step, 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows))
-                   for c, widths in enumerate(columns) for i in widths}
+        self.at = {
+            (c, i): (30 + c * step, 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows))
+            for c, widths in enumerate(columns)
+            for i in widths
+        }
         self.half = half
         self.title = blit.text(ax, 0, height + 4, fontsize=9.5, color=style.INK)
         self.arrows = blit.add(ax.add_collection(PolyCollection([], linewidth=0)))
-        outline = {place: box(px - half, py - 12, px + half, py + 12) for place, (px, py) in self.at.items()}
+        outline = {
+            place: box(px - half, py - 12, px + half, py + 12)
+            for place, (px, py) in self.at.items()
+        }
         self.outline = outline
-        ax.add_collection(PolyCollection(list(outline.values()), facecolor=style.PALE, edgecolor=style.FAINT, linewidth=0.8))
+        ax.add_collection(
+            PolyCollection(
+                list(outline.values()), facecolor=style.PALE, edgecolor=style.FAINT, linewidth=0.8
+            )
+        )
         for (_, i), (px, py) in self.at.items():
-            ax.text(px, py, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=size)
+            ax.text(
+                px, py, f"{space.width_factors[i]:g}·W", ha="center", va="center", fontsize=size
+            )
         for c in range(len(columns)):
-            ax.text(30 + c * step, 10, f"layer {c - 1}" if c else "start", ha="center", fontsize=size)
-        self.path = blit.add(ax.add_collection(PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=2.2)))
+            ax.text(
+                30 + c * step, 10, f"layer {c - 1}" if c else "start", ha="center", fontsize=size
+            )
+        self.path = blit.add(
+            ax.add_collection(
+                PolyCollection([], facecolor="none", edgecolor=style.FRAME, linewidth=2.2)
+            )
+        )
         self.numbers = []
         for move in space.moves:
             (x0, y0), (x1, y1) = self.ends(move)
             t = 0.45 if move.source == move.target else 0.3  # diagonals cross in the middle
-            self.numbers.append(blit.text(ax, x0 + t * (x1 - x0), y0 + t * (y1 - y0), ha="center", va="center", fontsize=min(8, size),
-                                          paper=True))
+            self.numbers.append(
+                blit.text(
+                    ax,
+                    x0 + t * (x1 - x0),
+                    y0 + t * (y1 - y0),
+                    ha="center",
+                    va="center",
+                    fontsize=min(8, size),
+                    paper=True,
+                )
+            )
 
     def ends(self, move) -> tuple[tuple[float, float], tuple[float, float]]:
         (x0, y0), (x1, y1) = self.at[move.layer, move.source], self.at[move.layer + 1, move.target]
@@ -127,15 +195,26 @@ class Trellis:
         across = np.array((-along[1], along[0]))
         thin, wide, long = 0.3 + 2.5 * weight, 3 + 3.5 * weight, 7 + 4 * weight
         neck = head - long * along
-        return np.array([tail + thin * across, neck + thin * across, neck + wide * across, head,
-                         neck - wide * across, neck - thin * across, tail - thin * across])
+        return np.array(
+            [
+                tail + thin * across,
+                neck + thin * across,
+                neck + wide * across,
+                head,
+                neck - wide * across,
+                neck - thin * across,
+                tail - thin * across,
+            ]
+        )
 
     def show(self, moment: Moment) -> None:
         space = self.space
         weights = normalise_beta(space, moment.beta)
         path, value = viterbi(space, moment.beta)
         places = list(enumerate((0, *path)))
-        kept = [(m.layer, m.source) in places and (m.layer + 1, m.target) in places for m in space.moves]
+        kept = [
+            (m.layer, m.source) in places and (m.layer + 1, m.target) in places for m in space.moves
+        ]
         self.arrows.set_verts([self.arrow(m, w) for m, w in zip(space.moves, weights)])
         self.arrows.set_facecolor([style.FRAME if k else style.FAINT for k in kept])
         self.path.set_verts([self.outline[place] for place in places])
@@ -148,7 +227,9 @@ class Trellis:
 class Wiring:
     """The genotype: per layer its width, per node two operations and where they come from. ``+`` and bold: new since the epoch before."""
 
-    def __init__(self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float):
+    def __init__(
+        self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float
+    ):
         self.space = space
         ax = blit.axes(x, y, width, height, bare=True)
         faint_frame(ax)
@@ -169,10 +250,17 @@ class Wiring:
                     left = 72 + n * 0.5 * (width - 72)
                     places.append(box(left, top + 0.08 * tall, left + 26, top + 0.92 * tall))
                     self.codes.append((left + 13, middle))
-                    self.sources.append(blit.text(ax, left + 33, middle, fontsize=size, va="center", color=style.INK))
+                    self.sources.append(
+                        blit.text(
+                            ax, left + 33, middle, fontsize=size, va="center", color=style.INK
+                        )
+                    )
             top -= 0.35 * tall
         self.chips = blit.add(ax.add_collection(PolyCollection(places, linewidth=0)))
-        self.codes = [blit.text(ax, *place, fontsize=size, ha="center", va="center", fontweight="bold") for place in self.codes]
+        self.codes = [
+            blit.text(ax, *place, fontsize=size, ha="center", va="center", fontweight="bold")
+            for place in self.codes
+        ]
 
     def show(self, moment: Moment) -> None:
         now, before = moment.genotype, moment.before or moment.genotype
@@ -180,15 +268,24 @@ class Wiring:
         for l, head in enumerate(self.heads):
             changed = now.path[l] != before.path[l]
             new += changed
-            head.set(text=f"{'+ ' if changed else ''}layer {l}, width {self.space.width_factors[now.path[l]]:g}·W",
-                     fontweight="bold" if changed else "normal")
-        edges = [(op, j, (op, j) not in before.cells[l][i]) for l, cell in enumerate(now.cells)
-                 for i, node in enumerate(cell) for op, j in node]
+            head.set(
+                text=f"{'+ ' if changed else ''}layer {l}, width {self.space.width_factors[now.path[l]]:g}·W",
+                fontweight="bold" if changed else "normal",
+            )
+        edges = [
+            (op, j, (op, j) not in before.cells[l][i])
+            for l, cell in enumerate(now.cells)
+            for i, node in enumerate(cell)
+            for op, j in node
+        ]
         colours = [style.OP_COLOURS[op] for op, _, _ in edges]
         self.chips.set_facecolor(colours)
         for code, source, colour, (op, j, changed) in zip(self.codes, self.sources, colours, edges):
             code.set(text=OPS[op].code, color=style.ink_on(colour))
-            source.set(text=f"← {source_label(j)}{' +' if changed else ''}", fontweight="bold" if changed else "normal")
+            source.set(
+                text=f"← {source_label(j)}{' +' if changed else ''}",
+                fontweight="bold" if changed else "normal",
+            )
             new += changed
         self.title.set_text("genotype" + (f", + {new} new since last epoch" if new else ""))
 
@@ -201,11 +298,41 @@ class Patch:
         for n, name in enumerate(("by the decoded wiring", "V patch, soft supernet")):
             ax = blit.axes(x, y + n * (size + gap), size, size)
             faint_frame(ax, name)
-            ax.set(xticks=[], yticks=[], xlim=(0, 1), ylim=(0, 1), autoscale_on=False, facecolor=style.PALE)
+            ax.set(
+                xticks=[],
+                yticks=[],
+                xlim=(0, 1),
+                ylim=(0, 1),
+                autoscale_on=False,
+                facecolor=style.PALE,
+            )
             ax.spines[:].set_visible(False)
-            self.images.insert(0, blit.add(ax.imshow(np.zeros((1, 1)), cmap="gray", vmin=0, vmax=255, extent=(0, 1, 0, 1),
-                                                     aspect="auto", interpolation="nearest")))
-            self.missing.append(blit.text(ax, 0.5, 0.5, "no picture yet", ha="center", va="center", fontsize=8.5, color=style.FAINT))
+            self.images.insert(
+                0,
+                blit.add(
+                    ax.imshow(
+                        np.zeros((1, 1)),
+                        cmap="gray",
+                        vmin=0,
+                        vmax=255,
+                        extent=(0, 1, 0, 1),
+                        aspect="auto",
+                        interpolation="nearest",
+                    )
+                ),
+            )
+            self.missing.append(
+                blit.text(
+                    ax,
+                    0.5,
+                    0.5,
+                    "no picture yet",
+                    ha="center",
+                    va="center",
+                    fontsize=8.5,
+                    color=style.FAINT,
+                )
+            )
 
     def show(self, moment: Moment) -> None:
         there = moment.preview is not None

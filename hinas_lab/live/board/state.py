@@ -46,4 +46,7 @@ class Moment:
     @property
     def now(self) -> float:
         """The place of this moment on the epoch axis."""
-        return max(float(self.times[-1]) if len(self.times) else 0.0, float(self.records["epoch/epoch"].max(initial=0)))
+        return max(
+            float(self.times[-1]) if len(self.times) else 0.0,
+            float(self.records["epoch/epoch"].max(initial=0)),
+        )

@@ -19,7 +19,15 @@ from hinas_lab.space.ops import OP_NAMES
 class Trace:
     """Axes over all epochs from the start, the warm-up shaded, the best epoch a dotted line."""
 
-    def __init__(self, blit: Blit, epochs: int, place: tuple[float, float, float, float], title: str = "", *, numbers: bool = True):
+    def __init__(
+        self,
+        blit: Blit,
+        epochs: int,
+        place: tuple[float, float, float, float],
+        title: str = "",
+        *,
+        numbers: bool = True,
+    ):
         self.blit, self.ax = blit, blit.axes(*place)
         ax = self.ax
         faint_frame(ax, title)
@@ -47,7 +55,9 @@ class AlphaCurves(Trace):
         super().__init__(blit, epochs, place)
         self.space = space
         colours = [style.OP_COLOURS[name] for name in OP_NAMES]
-        self.title = blit.text(self.ax, 0, 1.02, transform=self.ax.transAxes, fontsize=9.5, color=style.INK)
+        self.title = blit.text(
+            self.ax, 0, 1.02, transform=self.ax.transAxes, fontsize=9.5, color=style.INK
+        )
         self.lines = [self.line(color=c, linewidth=1.6) for c in colours]
         self.ends = EndLabels(blit, self.ax, CODES, colours)
 
@@ -64,7 +74,10 @@ class AlphaCurves(Trace):
         past = r["epoch/alpha"].reshape(len(x), *moment.probabilities.shape)[:, layer, edge]
         p = softmax(past.astype(np.float64))
         if not len(x) or moment.now > x[-1]:
-            x, p = np.append(x, moment.now), np.append(p, moment.probabilities[layer, edge][None], axis=0)
+            x, p = (
+                np.append(x, moment.now),
+                np.append(p, moment.probabilities[layer, edge][None], axis=0),
+            )
         top = scale_of(p)
         self.blit.limits(self.ax, 0, top, (0, top / 2, top))
         for line, y in zip(self.lines, p.T):
@@ -88,7 +101,11 @@ class Losses(Trace):
     def show(self, moment: Moment) -> None:
         super().show(moment)
         r = moment.records
-        loss, kind, epoch = np.asarray(r["step/loss"], dtype=np.float64), r["step/kind"], r["step/epoch"]
+        loss, kind, epoch = (
+            np.asarray(r["step/loss"], dtype=np.float64),
+            r["step/kind"],
+            r["step/epoch"],
+        )
         shown = loss[np.isfinite(loss) & (loss > 0)]
         if len(shown):
             ticks = log_ticks_between(shown.min(), shown.max())
@@ -96,7 +113,9 @@ class Losses(Trace):
         last = []
         for n in range(2):
             mine = kind == n
-            thin = np.flatnonzero(mine)[::mine.sum() // 4000 + 1]  # more points than pixels cost time and show nothing
+            thin = np.flatnonzero(mine)[
+                :: mine.sum() // 4000 + 1
+            ]  # more points than pixels cost time and show nothing
             self.steps[n].set_data(moment.times[thin], loss[thin])
             sums, counts = (np.bincount(epoch[mine], weights) for weights in (loss[mine], None))
             ends = np.flatnonzero(counts)
@@ -111,18 +130,43 @@ class Scores(Trace):
 
     def __init__(self, blit: Blit, epochs: int, place):
         super().__init__(blit, epochs, place)
-        self.title = blit.text(self.ax, 0, 1.03, transform=self.ax.transAxes, fontsize=9.5, color=style.INK)
+        self.title = blit.text(
+            self.ax, 0, 1.03, transform=self.ax.transAxes, fontsize=9.5, color=style.INK
+        )
         self.curve = self.line(color=style.INK, linewidth=1.5, marker="o", markersize=3.5)
-        self.star = self.line(color=style.BEST, marker="*", markersize=13, markeredgecolor=style.PAPER)
-        self.word = blit.text(self.ax, 0, 0.04, "warm-up", transform=self.ax.get_xaxis_transform(), ha="center", fontsize=8,
-                              color=style.FAINT)
-        self.none = blit.text(self.ax, 0.5, 0.5, "not validated yet", transform=self.ax.transAxes, ha="center", va="center",
-                              fontsize=8.5, color=style.FAINT)
+        self.star = self.line(
+            color=style.BEST, marker="*", markersize=13, markeredgecolor=style.PAPER
+        )
+        self.word = blit.text(
+            self.ax,
+            0,
+            0.04,
+            "warm-up",
+            transform=self.ax.get_xaxis_transform(),
+            ha="center",
+            fontsize=8,
+            color=style.FAINT,
+        )
+        self.none = blit.text(
+            self.ax,
+            0.5,
+            0.5,
+            "not validated yet",
+            transform=self.ax.transAxes,
+            ha="center",
+            va="center",
+            fontsize=8.5,
+            color=style.FAINT,
+        )
 
     def show(self, moment: Moment) -> None:
         super().show(moment)
         r = moment.records
-        epochs, score, best = r["epoch/epoch"], np.asarray(r["epoch/score"], dtype=np.float64), best_epoch(r)
+        epochs, score, best = (
+            r["epoch/epoch"],
+            np.asarray(r["epoch/score"], dtype=np.float64),
+            best_epoch(r),
+        )
         known = np.isfinite(score)
         at = known & (epochs == best)
         width = warmup_end(r)
@@ -141,12 +185,23 @@ class Entropy(Trace):
 
     def __init__(self, blit: Blit, epochs: int, place):
         top = float(np.log(len(OP_NAMES)))
-        super().__init__(blit, epochs, place, "entropy of α, β (nats); share of skips", numbers=False)
+        super().__init__(
+            blit, epochs, place, "entropy of α, β (nats); share of skips", numbers=False
+        )
         self.ax.axhline(top, color=style.FAINT, linewidth=0.8, linestyle="--")
         blit.limits(self.ax, 0, 2, (0, 0.5, 1, 1.5, 2))
-        names = {"alpha_entropy": ("α", style.ALPHA, "o"), "beta_entropy": ("β", style.BETA, "s"), "skip_share": ("skip", style.SKIP, "^")}
-        self.lines = {key: self.line(color=c, linewidth=1.5, marker=m, markersize=3) for key, (_, c, m) in names.items()}
-        self.ends = EndLabels(blit, self.ax, [n for n, _, _ in names.values()], [c for _, c, _ in names.values()])
+        names = {
+            "alpha_entropy": ("α", style.ALPHA, "o"),
+            "beta_entropy": ("β", style.BETA, "s"),
+            "skip_share": ("skip", style.SKIP, "^"),
+        }
+        self.lines = {
+            key: self.line(color=c, linewidth=1.5, marker=m, markersize=3)
+            for key, (_, c, m) in names.items()
+        }
+        self.ends = EndLabels(
+            blit, self.ax, [n for n, _, _ in names.values()], [c for _, c, _ in names.values()]
+        )
 
     def show(self, moment: Moment) -> None:
         super().show(moment)
@@ -164,11 +219,17 @@ class Flips(Trace):
     def __init__(self, blit: Blit, epochs: int, place):
         super().__init__(blit, epochs, place, "decoded edges and widths that flipped")
         width = max(0.8, min(8, 0.6 * place[2] / epochs * 0.72))
-        self.bars = blit.add(self.ax.add_collection(LineCollection([], color=style.INK, linewidth=width, capstyle="butt")))
+        self.bars = blit.add(
+            self.ax.add_collection(
+                LineCollection([], color=style.INK, linewidth=width, capstyle="butt")
+            )
+        )
 
     def show(self, moment: Moment) -> None:
         super().show(moment)
         r = moment.records
         ticks = ticks_between(0, max(4, r["epoch/flips"].max(initial=0)))
         self.blit.limits(self.ax, 0, ticks[-1], ticks)
-        self.bars.set_segments([[(e, 0), (e, f)] for e, f in zip(r["epoch/epoch"], r["epoch/flips"]) if f])
+        self.bars.set_segments(
+            [[(e, 0), (e, f)] for e, f in zip(r["epoch/epoch"], r["epoch/flips"]) if f]
+        )
