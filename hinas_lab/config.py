@@ -21,7 +21,7 @@ RETIRED = {"SearchConfig": {"graphs": False}}
 header says of them is not read. graphs: chooses how a GPU does the same work, which is no setting of a search."""
 
 
-def added(legacy):
+def added_later(legacy):
     """A field that recorded runs did not know, with what they did as its default: at that value it is in no hash and no header.
 
     So a config can grow and every recorded key, a hash of all that decides a job's numbers, stays.
@@ -290,7 +290,7 @@ class SearchConfig:
     weight_decay: float = 3e-4
     grad_clip: float | None = None
     "largest norm of the weights' gradient, all of them together; None: no limit"
-    value_clip: float | None = added(None)
+    value_clip: float | None = added_later(None)
     "largest size of each value of the weights' gradient, cut before the norm is; None: no limit"
     arch_lr: float = 1e-3
     "Adam on alpha and beta"
@@ -350,17 +350,17 @@ class TrainConfig:
     optimizer: str = "sgd"
     lr: float = 0.05
     lr_min: float = 0.0
-    schedule: str = added("cosine")
+    schedule: str = added_later("cosine")
     "cosine: one, to lr_min; poly: (1 - t / T)^0.9 of the way to it (the authors' code)"
     warmup: int = 0
     "iterations over which the learning rate rises linearly to lr; then the schedule begins"
     momentum: float = 0.9
     weight_decay: float = 3e-4
-    biases: str = added("as weights")
+    biases: str = added_later("as weights")
     "how biases learn: as weights, or double: at twice the rate and without weight decay (the authors' code)"
     grad_clip: float | None = None
     "as in SearchConfig"
-    value_clip: float | None = added(None)
+    value_clip: float | None = added_later(None)
     "as in SearchConfig"
     precision: str = "float32"
     "as in SearchConfig"

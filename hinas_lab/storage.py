@@ -37,7 +37,7 @@ def write_atomic(path: Path, data: bytes):
 
 
 @contextmanager
-def alone(folder: Path, name: str = "config.json") -> Iterator[None]:
+def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
     """Inside, the run in ``folder`` is the caller's alone, among all threads and processes. ValueError when it is another's.
 
     The system's lock on the file ``name``, which is never replaced: it ends with the process, however that dies. A file system without

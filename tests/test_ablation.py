@@ -19,12 +19,12 @@ from hinas_book.ch07_ablations.one_change import one_change
 from hinas_book.kit import recorded
 from hinas_book.kit.claims import NOT_TESTED
 from hinas_book.kit.design import Setting
-from hinas_book.kit.missing import asked
+from hinas_book.kit.missing import load_and_print
 from hinas_book.kit.registry import designs
 from hinas_book.kit.verdicts import against_least, verdict_table
 from hinas_book.lessons.questions import solve
 from hinas_book.paper.printed_tests import printed_tests
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.campaign import run_design as study
 from hinas_lab.analysis.jobs import SearchJob
 from hinas_lab.analysis.statistics import (
@@ -166,7 +166,7 @@ def test_a_plan_stands_on_the_spread():
     for none in ([0.1], [0.1, 0.1], []):
         with pytest.raises(ValueError, match="no spread to plan with"):
             plan(none, 0.03)
-    assert findings.planned([0.1], 0.03) == []
+    assert findings.plan_lines([0.1], 0.03) == []
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -184,7 +184,7 @@ def test_the_90_percent_interval_is_the_two_tests(seed):
 )
 def test_the_printed_90_percent_interval_is_the_two_tests(t):
     a, b = {8: (2, 1), 9: (3, 2)}[t.table]
-    on, off = (table(t.table).rows[i][t.column] for i in (a, b))
+    on, off = (paper_table(t.table).rows[i][t.column] for i in (a, b))
     low, high = figures.printed_tost_interval(t)
     for margin in (0.02, 0.05, 0.1, 0.15, 0.2):
         p = [
@@ -232,12 +232,12 @@ def test_a_line_says_what_the_interval_says():
 def test_asked_prints_the_scale_or_the_command(records, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     for name in NAMES:
-        assert not asked(name, findings.along)
+        assert not load_and_print(name, findings.effect_by_budget)
         assert capsys.readouterr().out.endswith(
             f"make it with: hinas-lab study {name} --json data/studies/{name}.json\n"
         )
     (tmp_path / "budget.json").write_text(json.dumps(records["budget"]))
-    assert asked("budget", findings.along) == json.loads(json.dumps(records["budget"]))
+    assert load_and_print("budget", findings.effect_by_budget) == json.loads(json.dumps(records["budget"]))
     first, *rest = capsys.readouterr().out.splitlines()
     assert (
         first.startswith("preset tiny, builtin photographs, protocol whole, device cpu, ")
@@ -277,7 +277,7 @@ def test_factors_and_their_interaction(records):
 
 
 def test_along_the_budget(records):
-    *points, change = findings.along(records["budget"])
+    *points, change = findings.effect_by_budget(records["budget"])
     told = records["budget"]["along"]
     assert len(points) == 3 and all(f"{p['mean']:+.3f} dB" in line for p, line in zip(told, points))
     assert f"{told[-1]['mean'] - told[0]['mean']:+.3f} dB" in change and change.endswith(
@@ -411,12 +411,12 @@ def test_few_seeds_have_no_verdict(tmp_path, monkeypatch):
 def test_what_three_seeds_would_have_said():
     d = drawn(8)
     a = announced(d, 3, 0.03)
-    said = findings.in_three("x", d, 0.03)
+    said = findings.three_seeds_text("x", d, 0.03)
     assert said.startswith(
         f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
     )
-    assert len(findings.on_n(d, 0.03)) == 9 and findings.on_n([], 0.03) == []
-    third = findings.on_n(d, 0.03)[3].split()
+    assert len(findings.table_by_n(d, 0.03)) == 9 and findings.table_by_n([], 0.03) == []
+    third = findings.table_by_n(d, 0.03)[3].split()
     assert third[:2] == ["3", "56"] and third[2:6] == [
         f"{x:.0%}" for x in (a.gain, a.loss, a.turned, a.resolved)
     ]
@@ -540,7 +540,7 @@ def test_one_change_is_a_study(tmp_path):
     told = study(
         one_change(setting, change),
         tmp_path,
-        progress=lambda done, asked: seen.append((done, asked)),
+        progress=lambda done, load_and_print: seen.append((done, load_and_print)),
     )
     assert seen[-1] == (4, 4) and told["change"] == change and len(told["differences"]) == 2
     psnr = {(r["arm"], r["seed"]): r["psnr"] for r in told["rows"]}

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from hinas_book.ch09_against_random import figures as views
 from hinas_book.ch09_against_random import findings as study
-from hinas_book.ch09_against_random.findings import Field, read
-from hinas_book.kit.missing import Absent
+from hinas_book.ch09_against_random.findings import RandomBaseline, read
+from hinas_book.kit.missing import MissingRecord
 from hinas_lab.analysis.statistics import best_of, kendall
 from hinas_lab.config import preset
 from hinas_lab.draw.style import theme
@@ -68,7 +68,7 @@ def made(
 
 
 @pytest.fixture(scope="module")
-def field() -> Field:
+def field() -> RandomBaseline:
     return read(made())
 
 
@@ -141,15 +141,15 @@ def test_needed_is_the_first_k_that_reaches_the_level(field):
 
 def test_searched_against_the_best_of_k():
     far, near = read(made(lead=0.5)), read(made(lead=-0.5))
-    assert study.against_best_of(far, 2).low > 0 and study.bought(far, 2).endswith(
+    assert study.against_best_of(far, 2).low > 0 and study.best_of_k_text(far, 2).endswith(
         "searched is better"
     )
-    assert study.against_best_of(near, 2).high < 0 and study.bought(near, 2).endswith(
+    assert study.against_best_of(near, 2).high < 0 and study.best_of_k_text(near, 2).endswith(
         "random is better"
     )
     few = read(made(lead=0.5))
-    few = Field(**{**vars(few), "searched": few.searched[:2]})
-    assert study.bought(few, 2).endswith("not resolved"), "two searches resolve nothing"
+    few = RandomBaseline(**{**vars(few), "searched": few.searched[:2]})
+    assert study.best_of_k_text(few, 2).endswith("not resolved"), "two searches resolve nothing"
 
 
 def test_predictors_are_held_against_another_training(field):
@@ -169,7 +169,7 @@ def test_where_nets_land_is_told(field):
     np.testing.assert_allclose(
         at["searched"], [100 * (field.random < x).mean() for x in field.searched]
     )
-    text = study.landed(field)
+    text = study.percentile_text(field)
     assert f"12 random nets, two trainings each: mean {field.random.mean():.3f} dB;" in text
     assert f"percentiles {at['rsws'].min():.0f} to {at['rsws'].max():.0f}" in text
 
@@ -396,12 +396,12 @@ def test_a_dropdown_of_pictures(field, monkeypatch):
 
 
 def test_what_is_absent_is_one_line():
-    gone = Absent("recorded study 'search': make it with: hinas-lab study search")
+    gone = MissingRecord("recorded study 'search': make it with: hinas-lab study search")
     field = read(gone)
     for shown in (
-        study.landed(field),
+        study.percentile_text(field),
         study.equal_cost(field),
-        study.bought(field, 1),
+        study.best_of_k_text(field, 1),
         study.path_text(gone),
         study.epoch_text(gone),
         views.figure_field(field),

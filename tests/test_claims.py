@@ -9,7 +9,7 @@ from scipy import stats
 
 from hinas_book.kit import recorded
 from hinas_book.kit.claims import NOT_TESTED, PATH, claim, claims, judge
-from hinas_book.kit.design import Setting, judged, report
+from hinas_book.kit.design import Setting, judge_claim, report
 from hinas_book.kit.verdicts import verdict_table
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.images.protocol import Protocol
@@ -108,13 +108,13 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
     write(
         "lwas-residual",
         {
-            "lwas-denoise": judged("lwas-denoise", up),
-            "residual-denoise": judged("residual-denoise", up[:2]),
+            "lwas-denoise": judge_claim("lwas-denoise", up),
+            "residual-denoise": judge_claim("residual-denoise", up[:2]),
         },
     )
-    write("widths", {"widths-w40": judged("widths-w40", [-x for x in up[:6]])}, base="tiny")
+    write("widths", {"widths-w40": judge_claim("widths-w40", [-x for x in up[:6]])}, base="tiny")
     write(
-        "sharing", {"sharing-equal": judged("sharing-equal", [x - 0.1 for x in up]) | {"p": 0.001}}
+        "sharing", {"sharing-equal": judge_claim("sharing-equal", [x - 0.1 for x in up]) | {"p": 0.001}}
     )
     rows = ledger_rows()
     assert rows["lwas-denoise"][6].startswith("supported, +0.104 dB (95 % interval +0.0")

@@ -10,14 +10,14 @@ from scipy import stats
 
 from hinas_book.ch07_ablations.widths import AGAIN
 from hinas_book.kit.design import paired_by_seed
-from hinas_book.kit.verdicts import judged
-from hinas_book.paper.published import table as published
+from hinas_book.kit.verdicts import claims_with_verdicts
+from hinas_book.paper.published import paper_table as published
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.cli.main import main
 from hinas_lab.images.datasets.catalog import TEST, TRAIN, load_images
 from hinas_lab.images.protocol import protocol
 from hinas_lab.restoration.classical import METHODS, classical
-from hinas_lab.restoration.compare import COMPARED, table, totals
+from hinas_lab.restoration.compare import COMPARED, comparison_table, totals
 from hinas_lab.restoration.measure import evaluate, mean
 from hinas_lab.runs.folder import load_genotype, load_network
 
@@ -104,7 +104,7 @@ def test_classical_methods_denoise(method):
     rows = list(evaluate(method, classical(method, "denoise", 50.0), crop, 50.0, protocol("whole")))
     noisy = list(evaluate("noisy", lambda x: x, crop, 50.0, protocol("whole")))
     assert mean(rows)["psnr"] > mean(noisy)["psnr"] + 8
-    assert "parameters" in table([*noisy, *rows], 1) and list(totals([*noisy, *rows])) == [
+    assert "parameters" in comparison_table([*noisy, *rows], 1) and list(totals([*noisy, *rows])) == [
         "noisy",
         method,
     ]
@@ -215,7 +215,7 @@ def test_readme_quotes_the_verdicts():
     widths = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["rows"]
     fair = paired(paired_by_seed(widths, AGAIN, "w40"))
     assert fair.low < 0 < fair.high and "nor with cells searched the same way" in table
-    known = judged()
+    known = claims_with_verdicts()
     said = {id: j.told for id, j in known.items()}
     for id in (
         "residual-denoise",

@@ -20,7 +20,7 @@ from hinas_book.ch10_state_of_the_art import state_of_the_art
 from hinas_book.cli.study import lines
 from hinas_book.kit import sharing_cost
 from hinas_book.kit.claims import claim, claims
-from hinas_book.kit.design import Setting, judged, paired_by_seed
+from hinas_book.kit.design import Setting, judge_claim, paired_by_seed
 from hinas_book.kit.registry import designs
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.jobs import ScoreJob, SearchJob, TrainJob
@@ -41,7 +41,7 @@ def no_pictures_and_no_supernets(monkeypatch):
     def predicted(space, config):
         for way, bytes_a_patch in (("on", 1000), ("tied", 2500), ("off", 2500)):
             seconds = config.batch * {"on": 0.5, "tied": 1.4, "off": 1.5}[way]
-            yield sharing_cost.Cost(
+            yield sharing_cost.SharingCost(
                 sharing=way,
                 cells=1,
                 weights=1,
@@ -775,7 +775,7 @@ def test_pairs_need_both_arms():
     ],
 )
 def test_verdicts(differences, wanted):
-    holds(told := judged("search-random", differences), differences, "search-random")
+    holds(told := judge_claim("search-random", differences), differences, "search-random")
     assert told["verdict"] == wanted
 
 

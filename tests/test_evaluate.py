@@ -16,7 +16,7 @@ from test_runs import fill_disk, hinas, python, refused, setting, snapshot, tiny
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS
 from hinas_lab.restoration import measure as engine
-from hinas_lab.restoration.measure import Row, mean
+from hinas_lab.restoration.measure import Measurement, mean
 from hinas_lab.restoration.unfinished import Unfinished, plain
 
 COMPUTED = {"seconds", "peak_mb"}
@@ -170,8 +170,8 @@ def test_nothing_done_to_no_noise(pictures):
     )
 
 
-def row(**values) -> Row:
-    return Row(
+def row(**values) -> Measurement:
+    return Measurement(
         **{
             "method": "m",
             "image": "i",

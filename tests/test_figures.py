@@ -22,13 +22,13 @@ from hinas_book.ch10_state_of_the_art.figures import (
     published_scores,
 )
 from hinas_book.kit import recorded
-from hinas_book.kit.design import Setting, judged, net_row, report
+from hinas_book.kit.design import Setting, judge_claim, net_row, report
 from hinas_book.kit.registry import designs, paper_figures
 from hinas_book.kit.verdicts import in_words
 from hinas_book.paper import registry, tables, visual_comparisons
 from hinas_book.paper.our_rows import Measured, by_protocol, measured, merged, one_protocol
 from hinas_book.paper.our_studies import blocks
-from hinas_book.paper.published import TABLES, table
+from hinas_book.paper.published import TABLES, paper_table
 from hinas_book.paper.registry import IDS, index, redraw
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import SearchSpace
@@ -42,8 +42,8 @@ STAMP = {"commit": "abc", "device": "cpu", "seed": 0}
 
 
 def test_ranks_by_hand():
-    rank = tables.ranks(table(10))
-    method = [r["method"].printed for r in table(10).rows]
+    rank = tables.ranks(paper_table(10))
+    method = [r["method"].printed for r in paper_table(10).rows]
     assert (
         rank[method.index("HiNAS"), "psnr_s50"] == 1
         and rank[method.index("N3Net"), "psnr_s50"] == 2
@@ -54,48 +54,48 @@ def test_ranks_by_hand():
     assert (method.index("NLRN"), "ssim_s30") not in rank and rank[
         method.index("HiNAS"), "ssim_s30"
     ] == 1  # the flagged cell ranks nowhere
-    twelve = tables.ranks(table(12))
+    twelve = tables.ranks(paper_table(12))
     best = {
         s: [
-            table(12).rows[i]["method"].printed
+            paper_table(12).rows[i]["method"].printed
             for (i, c), r in twelve.items()
-            if c == "psnr_set5" and r == 1 and table(12).rows[i]["scale"].printed == s
+            if c == "psnr_set5" and r == 1 and paper_table(12).rows[i]["scale"].printed == s
         ]
         for s in ("×2", "×4")
     }
     assert best == {"×2": ["SAN"], "×4": ["RFArNet"]}  # each scale by itself
     assert not [
-        i for i, _ in tables.ranks(table(4)) if table(4).rows[i]["method"].printed == "Comparison"
+        i for i, _ in tables.ranks(paper_table(4)) if paper_table(4).rows[i]["method"].printed == "Comparison"
     ]
 
 
 @pytest.mark.parametrize("number", TABLES)
 def test_every_published_cell_is_in_every_format(number):
     rows = by_protocol(number).get("whole" if number == 10 else "sr-standard", [])
-    plain = list(csv.reader(io.StringIO(tables.csv_text(table(number), rows))))
-    assert [line[:-1] for line in plain[1 : 1 + len(table(number).rows)]] == [
-        [c.printed for c in r.values()] for r in table(number).rows
+    plain = list(csv.reader(io.StringIO(tables.csv_text(paper_table(number), rows))))
+    assert [line[:-1] for line in plain[1 : 1 + len(paper_table(number).rows)]] == [
+        [c.printed for c in r.values()] for r in paper_table(number).rows
     ]
-    assert [line[-1] for line in plain[1:]].count("published") == len(table(number).rows)
+    assert [line[-1] for line in plain[1:]].count("published") == len(paper_table(number).rows)
     for write in (tables.markdown, tables.latex):
-        text = write(table(number), rows)
+        text = write(paper_table(number), rows)
         assert all(
             c.printed.split(" ")[0] in text
-            for r in table(number).rows
+            for r in paper_table(number).rows
             for k, c in r.items()
             if k.startswith(("psnr", "ssim"))
         )
-    tex = tables.latex(table(number), rows)
+    tex = tables.latex(paper_table(number), rows)
     assert tex.count(r"\toprule") == tex.count(r"\bottomrule") == 1 and tex.count("{") == tex.count(
         "}"
     )
     body = tex[tex.index(r"\toprule") : tex.index(r"\bottomrule")]
     assert {line.count(" & ") for line in body.splitlines() if line.endswith(r"\\")} == {
-        len(table(number).columns) - 1
+        len(paper_table(number).columns) - 1
     }
     assert not re.search(r"[σ×±✓✗†“”]|(?<!\\)[%&_#](?!\s)", tex)
-    flags = sum(bool(c.flag) for r in table(number).rows for c in r.values())
-    assert tables.markdown(table(number), rows).count("- †") == flags
+    flags = sum(bool(c.flag) for r in paper_table(number).rows for c in r.values())
+    assert tables.markdown(paper_table(number), rows).count("- †") == flags
 
 
 def test_measured_rows_stand_beneath_and_say_what_they_are():
@@ -105,14 +105,14 @@ def test_measured_rows_stand_beneath_and_say_what_they_are():
         set(tv.values) == {f"{m}_{s}" for m in ("psnr", "ssim") for s in ("s30", "s50", "s70")}
         and tv.protocol == "whole"
     )
-    text = tables.markdown(table(10), rows)
+    text = tables.markdown(paper_table(10), rows)
     assert (
         "tv (here)" in text
         and "preset none" in text
         and tables.BANNER in text
         and "Protocol whole" in text
     )
-    assert "Published numbers alone" in tables.markdown(table(1), [])
+    assert "Published numbers alone" in tables.markdown(paper_table(1), [])
     ours = next(r for r in rows if r.method.startswith("ours"))
     assert set(ours.values) == set(tv.values) and (ours.n, ours.preset, ours.source) == (
         "200",
@@ -122,7 +122,7 @@ def test_measured_rows_stand_beneath_and_say_what_they_are():
     bicubic = {tuple(r.where.items()): r for n in (11, 12) for r in by_protocol(n)["sr-bicubic"]}
     assert len(bicubic) == 3 and {r.n for r in bicubic.values()} == {"5, 100"}
     for where, r in bicubic.items():
-        printed = table(r.table).row("bicubic", **dict(where))
+        printed = paper_table(r.table).row("bicubic", **dict(where))
         assert all(
             abs(v - printed[c].value) <= (0.011 if c.startswith("psnr") else 0.001)
             for c, v in r.values.items()
@@ -133,7 +133,7 @@ def test_rows_of_two_protocols_never_share_a_table():
     a = measured(10)[0]
     b = replace(a, protocol="authors-eval")
     with pytest.raises(ValueError, match="rows of 2 protocols in one table: authors-eval, whole"):
-        tables.markdown(table(10), [a, b])
+        tables.markdown(paper_table(10), [a, b])
     assert (
         one_protocol([a, a]) == "whole" and len(merged([a, b])) == 2 and len(merged([a, a])) == 2
     )  # nothing is overwritten
@@ -194,7 +194,7 @@ def two_by_two(record, n=6):
         "lwas-residual",
         rows,
         {
-            f"residual-{t}": judged(f"residual-{t}", [1.0 + s / 100 for s in range(n)])
+            f"residual-{t}": judge_claim(f"residual-{t}", [1.0 + s / 100 for s in range(n)])
             for t in ("denoise", "sr")
         },
         protocols=("whole", "sr-standard"),
@@ -204,7 +204,7 @@ def two_by_two(record, n=6):
 def test_without_records_nothing_is_beneath(record):
     assert not any(blocks(n) for n in TABLES)
     assert all(
-        "Published numbers alone" in tables.markdown(table(n), measured(n), blocks(n))
+        "Published numbers alone" in tables.markdown(paper_table(n), measured(n), blocks(n))
         for n in TABLES
     )
 
@@ -271,11 +271,11 @@ def test_measured_on_the_tables_own_pictures(record):
 
 
 def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
-    before = {n: tables.csv_text(table(n), merged(measured(n))) for n in TABLES}
+    before = {n: tables.csv_text(paper_table(n), merged(measured(n))) for n in TABLES}
     two_by_two(record)
     (denoise,), (sr,) = blocks(1), blocks(2)
     assert not measured(1) and before == {
-        n: tables.csv_text(table(n), merged(measured(n))) for n in TABLES
+        n: tables.csv_text(paper_table(n), merged(measured(n))) for n in TABLES
     }  # published grids stay
     assert [a.name for a in denoise.arms] == ["lwas on, residual on", "lwas on, residual off"]
     values = [21 + s / 10 for s in range(6)]
@@ -299,7 +299,7 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
         "residual learning helps denoising: supported, +1.025 dB (95 % interval +1.00"
     ) and said.endswith(", n 6")
 
-    text = tables.markdown(table(1), [], blocks(1))
+    text = tables.markdown(paper_table(1), [], blocks(1))
     published, own = text.split("### Beneath Table 1")
     assert (
         "Published numbers alone" not in text and "21.25" not in published and tables.OTHER in own
@@ -312,7 +312,7 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
         word in own
         for word in ("camera", "preset tiny", "protocol whole", "device cpu", "lwas-residual.json")
     )
-    tex = tables.latex(table(1), [], blocks(1))
+    tex = tables.latex(paper_table(1), [], blocks(1))
     assert tex.count(r"\toprule") == tex.count(r"\bottomrule") == 2 and tex.count("{") == tex.count(
         "}"
     )
@@ -337,13 +337,13 @@ def test_what_arms_do_not_show(record):
             for lam in (0, 0.6)
             for s in range(2)
         ],
-        {"loss-psnr": judged("loss-psnr", [0.6, 0.6])},
+        {"loss-psnr": judge_claim("loss-psnr", [0.6, 0.6])},
         presets=("tiny", "tiny*"),
     )
     (loss,) = blocks(4)
     assert (
         loss.changed
-        and "changed as the arm says" in tables.markdown(table(4), [], [loss])
+        and "changed as the arm says" in tables.markdown(paper_table(4), [], [loss])
         and not blocks(5)
     )
     assert loss.said == (
@@ -524,7 +524,7 @@ def test_visual_rows_are_the_papers(tmp_path):
         for label, source in line.columns:
             if source[0] == "T":  # the published row of that method, at that scale
                 number, row = map(int, source[1:].split("."))
-                cells = table(number).rows[row - 1]
+                cells = paper_table(number).rows[row - 1]
                 assert label in (cells["method"].printed, "MSE + SSIM") or number in (1, 2)
                 assert "scale" not in cells or cells["scale"].value == line.level
     path = tmp_path / "figures.csv"

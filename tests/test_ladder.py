@@ -17,7 +17,7 @@ from hinas_lab.analysis.jobs import measure
 from hinas_lab.config import TrainConfig, from_dict, preset
 from hinas_lab.draw import comparison
 from hinas_lab.draw.style import theme
-from hinas_lab.restoration.measure import Row
+from hinas_lab.restoration.measure import Measurement
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.runs.folder import load_genotype, load_network, load_supernet, read_header, with_seed
 from hinas_lab.space.network import inherit
@@ -251,8 +251,8 @@ def test_figure_sharpness_shows_weights_and_patches(ladder):
     figure.draw_without_rendering()
 
 
-def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Row:
-    return Row(
+def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Measurement:
+    return Measurement(
         method=method,
         image=image,
         protocol=protocol,
@@ -266,7 +266,7 @@ def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Row:
 
 def test_rows_as_a_table_and_as_pictures():
     measured = {m: [row(m, "a", p), row(m, "b", p + 1)] for m, p in (("tv", 25.0), ("ours", 26.0))}
-    lines = comparison.table(measured).splitlines()
+    lines = comparison.measurement_table(measured).splitlines()
     assert lines[0].split() == ["PSNR", "in", "dB", "a", "b", "mean", "SSIM"]
     assert lines[1].split() == ["tv", "25.00", "26.00", "25.50", "0.5100"]
     assert lines[2].split() == ["ours", "26.00", "27.00", "26.50", "0.5300"]
@@ -274,4 +274,4 @@ def test_rows_as_a_table_and_as_pictures():
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == ["tv\n26.00 dB, SSIM 0.5200", "ours\n27.00 dB, SSIM 0.5400", "clean"]
     with pytest.raises(ValueError, match="no common mean"):
-        comparison.table(measured | {"x": [row("x", "a", 25.0, "authors-eval")]})
+        comparison.measurement_table(measured | {"x": [row("x", "a", 25.0, "authors-eval")]})

@@ -16,8 +16,8 @@ from test_runs import ROOT, python
 
 from hinas_lab.live import panel as panel_file
 from hinas_lab.live import watch
-from hinas_lab.live.panel import BUTTONS, LivePanel, panel
-from hinas_lab.live.watch import Panel, clock, memory_now
+from hinas_lab.live.panel import BUTTONS, SearchPanel, panel
+from hinas_lab.live.watch import Watch, clock, memory_now
 from hinas_lab.space.decode import decode
 
 
@@ -47,7 +47,7 @@ def quick(monkeypatch):
     return QuickBoard
 
 
-def click(shown: LivePanel, name: str):
+def click(shown: SearchPanel, name: str):
     next(b for b in shown.box.children[0].children if b.description == name).click()
 
 
@@ -355,14 +355,14 @@ def test_without_widgets_it_plays_in_the_foreground(monkeypatch, capsys, why):
     if why == "HINAS_LIVE=0":
         monkeypatch.setattr(panel_file, "in_kernel", lambda: True)
         monkeypatch.setenv("HINAS_LIVE", "0")
-        monkeypatch.setattr(Panel, "_progress", lambda self: print)
+        monkeypatch.setattr(Watch, "_progress", lambda self: print)
     if why == "no ipywidgets":
         monkeypatch.setitem(sys.modules, "ipywidgets", None)
         monkeypatch.setenv("HINAS_LIVE", "1")
     threads = set()
     shown = panel(FakeRun(step=lambda: threads.add(threading.current_thread())))
     assert (
-        type(shown) is Panel
+        type(shown) is Watch
         and shown.player.state == "finished"
         and threads == {threading.main_thread()}
     )
@@ -393,7 +393,7 @@ def test_words():
     assert [clock(s) for s in (0, 65.2, 7207)] == ["0:00", "1:05", "2:00:07"]
     assert memory_now().endswith(" MiB") and int(memory_now().split()[0]) > 10
     run = FakeRun()
-    assert "on loan" in Panel(run, 5, 0.05, memory=lambda: "on loan").line()
+    assert "on loan" in Watch(run, 5, 0.05, memory=lambda: "on loan").line()
 
 
 # A stored notebook

@@ -14,7 +14,7 @@ from test_runs import ROOT, hinas, refused, snapshot, tiny_runs
 from hinas_book.ch10_state_of_the_art import peer_training as study
 from hinas_book.kit.recorded import FOLDER, made_by, recorded
 from hinas_book.paper.our_rows import measured
-from hinas_book.paper.published import TABLES, table
+from hinas_book.paper.published import TABLES, paper_table
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import preset
 from hinas_lab.images.datasets.catalog import load_images
@@ -329,7 +329,7 @@ def test_the_record():
             "peers-trained" in row.source or "DnCNN" in row.method for row in measured(number)
         )
         printed = {v for r in rows for v in (r["psnr"], r["ssim"])}
-        assert not printed & {cell.value for row in table(number).rows for cell in row.values()}
+        assert not printed & {cell.value for row in paper_table(number).rows for cell in row.values()}
 
 
 def test_every_record_has_its_command():

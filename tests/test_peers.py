@@ -9,7 +9,7 @@ from test_runs import refused
 
 from hinas_book.ch10_state_of_the_art.peer_costs import costs, weights_of
 from hinas_book.ch10_state_of_the_art.peers import PEERS, peer
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 
 each = pytest.mark.parametrize(
     ("p", "scale"),
@@ -55,7 +55,7 @@ def test_the_papers_tables_know_them():
     ):
         scale = int(where.get("scale", "×3")[1])
         p = PEERS[name, "denoise" if n == 10 else "sr"]
-        printed = table(n).row(name, **where)["params_m"].value
+        printed = paper_table(n).row(name, **where)["params_m"].value
         assert p.published(1 if n == 10 else scale) / 1e6 == pytest.approx(
             printed, abs=0.5 if printed > 2 else 0.0051
         )

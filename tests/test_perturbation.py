@@ -18,7 +18,7 @@ from hinas_book.ch08_perturbations.edits import (
     beyond,
     both_worse,
     least_share,
-    luck,
+    best_under_null,
     pairs_worse,
     rank_among_random,
     read,
@@ -37,7 +37,7 @@ from hinas_book.ch08_perturbations.two_edits import two_edits
 from hinas_book.kit import recorded as studies
 from hinas_book.kit.claims import claim
 from hinas_book.kit.intervals import spread_heights
-from hinas_book.kit.missing import Absent, asked, record, scale, unless_absent
+from hinas_book.kit.missing import MissingRecord, load_and_print, load_record, scale, unless_missing
 from hinas_book.kit.verdicts import verdict_table
 from hinas_book.lessons import check
 from hinas_book.lessons.questions import variant
@@ -199,13 +199,13 @@ def test_noise_holds_95_of_100_trainings_of_the_same_net():
 
 
 def test_luck_tells_equal_neighbours_from_a_better_one():
-    typical, chance = luck(read(made(lean=0.0)))
+    typical, chance = best_under_null(read(made(lean=0.0)))
     assert (
         typical > 0.02 and chance > 0.05
     )  # the best of 44 equal ones looks better by more than a standard deviation
     better = made(lean=0.0)
     better["rows"][20]["drop"] = -0.5
-    assert luck(read(better))[1] < 0.001
+    assert best_under_null(read(better))[1] < 0.001
     assert (
         dict((r[0], r[2]) for r in words.readings(read(better)))["strict: no neighbour is better"]
         == "fails"
@@ -519,9 +519,9 @@ def test_training_edits_at_tiny(leaning, tmp_path, capsys, monkeypatch):
 
 def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
-    absent = record("perturb")
+    absent = load_record("perturb")
     line = "recorded study 'perturb': make it with: hinas-lab study perturb --json data/studies/perturb.json"
-    assert isinstance(absent, Absent) and repr(absent) == line == str(absent)
+    assert isinstance(absent, MissingRecord) and repr(absent) == line == str(absent)
     p = read(absent)
     for shown in (
         p,
@@ -533,16 +533,16 @@ def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     ):
         assert shown is absent and not shown
     assert (
-        asked("perturb") == absent
+        load_and_print("perturb") == absent
         and capsys.readouterr().out == f"{line}\n"
         and f"- perturb: {line}" in verdict_table("perturb")
     )
     with pytest.raises(ValueError, match="must be one of"):
-        record("nothing")
+        load_record("nothing")
     (tmp_path / "perturb.json").write_text("{}")
-    assert record("perturb") == {}
+    assert load_record("perturb") == {}
 
 
 def test_what_is_there_is_passed_on():
-    assert unless_absent(lambda a, b=1: (a, b))(3, b=4) == (3, 4)
-    assert unless_absent(lambda a, b: a)(3, b=Absent("gone")) == "gone"
+    assert unless_missing(lambda a, b=1: (a, b))(3, b=4) == (3, 4)
+    assert unless_missing(lambda a, b: a)(3, b=MissingRecord("gone")) == "gone"

@@ -18,7 +18,7 @@ from test_runs import FILES, ROOT, hinas, open_run, same_result, tiny_runs
 from hinas_lab.live import player as module
 from hinas_lab.live.player import ENDS, Player
 from hinas_lab.records import read_records
-from hinas_lab.storage import alone
+from hinas_lab.storage import run_lock
 
 PRESSES = {
     name: (lambda p, name=name: getattr(p, name)()) for name in ("start", "pause", "resume", "stop")
@@ -454,12 +454,12 @@ with alone(Path({str(tmp_path)!r})):
     )
     try:
         assert child.stdout.readline() == "held\n"
-        with pytest.raises(ValueError, match="running already"), alone(tmp_path):
+        with pytest.raises(ValueError, match="running already"), run_lock(tmp_path):
             pass
     finally:
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-    with alone(tmp_path):
+    with run_lock(tmp_path):
         assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
 
 

@@ -22,7 +22,7 @@ from hinas_lab.images.protocol import PROTOCOLS, protocol
 from hinas_lab.restoration import compare
 from hinas_lab.restoration import measure as engine
 from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical, tune
-from hinas_lab.restoration.measure import Row, mean
+from hinas_lab.restoration.measure import Measurement, mean
 
 PHOTOS = load_images("builtin", 3, "test")
 PICTURES = {
@@ -57,8 +57,8 @@ def blur(image):
     return uniform_filter(image, (3, 3) if image.ndim == 2 else (3, 3, 1))
 
 
-def row(protocol: str, image: str, psnr: float, ssim: float = 0.5) -> Row:
-    return Row(
+def row(protocol: str, image: str, psnr: float, ssim: float = 0.5) -> Measurement:
+    return Measurement(
         method="m", image=image, protocol=protocol, sigma=25.0, psnr=psnr, ssim=ssim, seconds=0.0
     )
 

@@ -22,14 +22,14 @@ from hinas_book.paper.published import bicubic
 from hinas_lab.draw.style import theme
 from hinas_lab.images.protocol import PROTOCOLS, Protocol, coverage, protocol
 from hinas_lab.live.sliders import slider
-from hinas_lab.restoration.measure import Row
+from hinas_lab.restoration.measure import Measurement
 
 ROOT = Path(__file__).parent.parent
 rng = np.random.default_rng(0)
 
 
-def row(protocol_name: str, image: str, psnr: float, ssim: float = 0.5) -> Row:
-    return Row(
+def row(protocol_name: str, image: str, psnr: float, ssim: float = 0.5) -> Measurement:
+    return Measurement(
         method="x",
         image=image,
         protocol=protocol_name,
@@ -97,7 +97,7 @@ def test_sweep_goes_from_wide_to_narrow_strides():
 
 def test_crops_are_counted_and_zoomed():
     clean = rng.random((100, 140))
-    shown = Row(
+    shown = Measurement(
         method="m", image="i", protocol="p", psnr=12.34, ssim=0.5, seconds=0, restored=1 - clean
     )
     figure = figure_crops(clean, [shown], tile=64, stride=32, zoom=(10, 20, 30))

@@ -14,7 +14,7 @@ from hinas_book.kit.intervals import plot_forest
 from hinas_book.paper import published
 from hinas_book.paper.printed_intervals import figure_printed
 from hinas_book.paper.printed_tests import CONTRASTS, printed_tests
-from hinas_book.paper.published import PAPER, TABLES, calculate, parse, sentences, table, where
+from hinas_book.paper.published import PAPER, TABLES, calculate, parse, sentences, paper_table, where
 from hinas_lab.analysis.statistics import Contrast
 
 SHAPES = {
@@ -35,7 +35,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("number", TABLES)
 def test_every_cell_is_typed_and_plausible(number):
-    t = table(number)
+    t = paper_table(number)
     assert (len(t.rows), len(t.columns)) == SHAPES[number]
     for row in t.rows:
         for column, cell in row.items():
@@ -65,53 +65,53 @@ def test_every_cell_is_typed_and_plausible(number):
 
 def test_known_cells():
     """Read off the paper by eye."""
-    cell = table(1).rows[4]["psnr_s50"]
+    cell = paper_table(1).rows[4]["psnr_s50"]
     assert (cell.printed, cell.value, cell.std) == ("26.81 ± 0.0700", 26.81, 0.07)
     assert (
-        table(8).rows[1]["psnr_s70"].std == 0.0213
-        and table(9).rows[3]["ssim_urban100"].std == 0.0003
+        paper_table(8).rows[1]["psnr_s70"].std == 0.0213
+        and paper_table(9).rows[3]["ssim_urban100"].std == 0.0003
     )
-    assert table(10).row("HiNAS")["params_m"] == published.Cell("0.22-0.34", 0.34, low=0.22)
+    assert paper_table(10).row("HiNAS")["params_m"] == published.PaperCell("0.22-0.34", 0.34, low=0.22)
     assert (
-        table(12).row("HiNAS", scale="×4")["seconds"].value == 1.45
-        and table(11).row("SAN")["seconds"].value == 34.59
+        paper_table(12).row("HiNAS", scale="×4")["seconds"].value == 1.45
+        and paper_table(11).row("SAN")["seconds"].value == 34.59
     )
-    assert table(2).rows[3]["resl"].value is True and table(2).rows[3]["lwas"].value is False
+    assert paper_table(2).rows[3]["resl"].value is True and paper_table(2).rows[3]["lwas"].value is False
     with pytest.raises(ValueError, match="table 12: 2 rows of 'HiNAS'"):
-        table(12).row("HiNAS")
+        paper_table(12).row("HiNAS")
     with pytest.raises(ValueError, match="0 rows of 'Hinas'.*N3Net, HiNAS"):
-        table(10).row("Hinas")
+        paper_table(10).row("Hinas")
     with pytest.raises(ValueError, match="tables 1 to 12"):
-        table(13)
+        paper_table(13)
 
 
 def test_tables_agree_where_they_print_the_same_thing():
     """Cells that the paper prints twice are equal here: a slip of typing would show."""
     for a, b in (
-        (table(1).rows[4], table(8).rows[2]),
-        (table(3).rows[0], table(6).rows[0]),
-        (table(5).rows[1], table(7).rows[0]),
+        (paper_table(1).rows[4], paper_table(8).rows[2]),
+        (paper_table(3).rows[0], paper_table(6).rows[0]),
+        (paper_table(5).rows[1], paper_table(7).rows[0]),
     ):
         columns = [c for c in a if c in b and c.startswith(("psnr", "ssim"))]
         assert len(columns) >= 2 and [a[c] for c in columns] == [b[c] for c in columns]
     for column in ("psnr_s30", "ssim_s30", "psnr_s50", "ssim_s50", "psnr_s70", "ssim_s70"):
-        assert table(1).rows[4][column].value == table(10).row("HiNAS")[column].value
-        assert table(8).rows[0][column].value == table(10).row("E-CAE")[column].value
-    for column in table(2).columns[4:]:
-        assert table(2).rows[4][column].value == table(12).row("HiNAS", scale="×4")[column].value
-        if column in table(9).columns:
+        assert paper_table(1).rows[4][column].value == paper_table(10).row("HiNAS")[column].value
+        assert paper_table(8).rows[0][column].value == paper_table(10).row("E-CAE")[column].value
+    for column in paper_table(2).columns[4:]:
+        assert paper_table(2).rows[4][column].value == paper_table(12).row("HiNAS", scale="×4")[column].value
+        if column in paper_table(9).columns:
             assert (
-                table(9).rows[3][column].value == table(12).row("HiNAS", scale="×2")[column].value
+                paper_table(9).rows[3][column].value == paper_table(12).row("HiNAS", scale="×2")[column].value
             )
 
 
 def test_more_noise_and_larger_scales_are_harder_except_in_flagged_cells():
-    for row in table(10).rows:
+    for row in paper_table(10).rows:
         for metric in ("psnr", "ssim"):
             cells = [row[f"{metric}_s{s}"] for s in (30, 50, 70)]
             known = [c.value for c in cells if c.value is not None and not c.flag]
             assert known == sorted(known, reverse=True)
-    for row in table(12).rows:
+    for row in paper_table(12).rows:
         if row["scale"].printed == "×4":
             psnr = [row[f"psnr_{s}"] for s in ("set5", "set14", "bsd100", "urban100")]
             known = [c.value for c in psnr if not c.flag]
@@ -122,7 +122,7 @@ def test_flags_name_cells_and_change_none():
     flagged = [
         (n, row["method"].printed, column)
         for n in TABLES
-        for row in table(n).rows
+        for row in paper_table(n).rows
         for column, cell in row.items()
         if cell.flag
     ]
@@ -137,7 +137,7 @@ def test_flags_name_cells_and_change_none():
         (12, "SPSR", "ssim_urban100"),
         (12, "VDSR", "ssim_bsd100"),
     ]
-    assert table(12).row("VDSR", scale="×4")["ssim_bsd100"].value == 0.0726
+    assert paper_table(12).row("VDSR", scale="×4")["ssim_bsd100"].value == 0.0726
 
 
 VERDICTS = """lwas-dn-psnr- lwas-dn-ssim- resl-dn-psnr- resl-dn-ssim- resl-more-psnr+ resl-less-ssim- both-dn-from-psnr- both-dn-from-ssim-
@@ -200,18 +200,18 @@ def test_a_file_edited_by_hand_names_line_and_column(tmp_path):
     with pytest.raises(
         ValueError, match=r"table10.csv, line 10, column psnr_s30: '28.66\?' is no number"
     ):
-        table(10, tmp_path)
+        paper_table(10, tmp_path)
     path.write_text(path.read_text().replace("28.66?", "28.66,1"))
     with pytest.raises(ValueError, match="line 10: 10 cells under 9 columns"):
-        table(10, tmp_path)
+        paper_table(10, tmp_path)
     path.write_text((PAPER / "table10.csv").read_text().replace("0.3460", "0.6460"))
     with pytest.raises(
         ValueError, match="flags.csv: WNNM, ssim_s70 = 0.3460 is no cell of table10.csv"
     ):
-        table(10, tmp_path)
+        paper_table(10, tmp_path)
     path.unlink()
     with pytest.raises(ValueError, match="table10.csv: cannot be read"):
-        published.table(10, tmp_path)
+        published.paper_table(10, tmp_path)
     text = tmp_path / "claims_text.csv"
     text.write_text(text.read_text().replace("T3.1.params_m", "T3.1.parameters", 1))
     with pytest.raises(
@@ -229,7 +229,7 @@ def test_printed_contrasts():
     assert not any(of(1, "layer-wise sharing") + of(8, "cell sharing") + of(9, "cell sharing"))
     for number, contrasts in CONTRASTS.items():
         for what, (a, b) in contrasts.items():
-            one, other = table(number).rows[a - 1], table(number).rows[b - 1]
+            one, other = paper_table(number).rows[a - 1], paper_table(number).rows[b - 1]
             changed = [
                 c
                 for c in ("lwas", "resl", "cell_sharing")

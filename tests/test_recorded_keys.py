@@ -9,7 +9,7 @@ from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  desi
 from hinas_lab import config
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.jobs import SearchJob, TrainJob
-from hinas_lab.config import SearchConfig, TrainConfig, added, from_dict, preset, to_dict
+from hinas_lab.config import SearchConfig, TrainConfig, added_later, from_dict, preset, to_dict
 from hinas_lab.space.genotype import Genotype
 
 STUDIES = Path(__file__).parent.parent / "data" / "studies"
@@ -70,7 +70,7 @@ def keys_of_today() -> set[str]:
 def grown(cls):
     """``cls`` with a field more, whose legacy value is 7."""
     more = dataclasses.make_dataclass(
-        cls.__name__, [("dummy", int, added(7))], bases=(cls,), frozen=True, kw_only=True
+        cls.__name__, [("dummy", int, added_later(7))], bases=(cls,), frozen=True, kw_only=True
     )
     return more
 

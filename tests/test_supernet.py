@@ -14,7 +14,7 @@ from hinas_lab.space.genotype import legal_paths, make, sample
 from hinas_lab.space.literal import LiteralSuperNet
 from hinas_lab.space.network import inherit
 from hinas_lab.space.ops import OP_NAMES, SKIP
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet, Mixture
 
 SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
 DEEP = {
@@ -212,11 +212,11 @@ def test_an_affine_scale_hides_alpha():
         for name, p in net.cells.named_parameters():
             if "norm.conv_3x3." in name:
                 p.mul_(2)
-    assert_close(net(x, Weights(halved, weights.beta)), before, rtol=0, atol=1e-10)
+    assert_close(net(x, Mixture(halved, weights.beta)), before, rtol=0, atol=1e-10)
     with torch.no_grad():
         for p in affine(net):
             p.mul_(1.5)
-    assert not torch.allclose(net(x, Weights(halved, weights.beta)), before, rtol=0, atol=1e-3)
+    assert not torch.allclose(net(x, Mixture(halved, weights.beta)), before, rtol=0, atol=1e-3)
 
 
 def test_super_resolution_has_five_cells_and_cell_sharing_off_one_a_move():
@@ -367,7 +367,7 @@ def test_a_lone_move_sends_its_weight_a_gradient_through_skip_only(monkeypatch):
             alpha[..., SKIP] = 0
         beta = net.weights().beta.detach().requires_grad_()
         return torch.autograd.grad(
-            net.train()(image(space), Weights(alpha, beta)).square().mean(), beta
+            net.train()(image(space), Mixture(alpha, beta)).square().mean(), beta
         )[0].abs()
 
     without, with_skip = gradient(False), gradient(True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hinas_book.kit.claims import NOT_TESTED, claims
 from hinas_book.kit.recorded import recorded
-from hinas_book.kit.verdicts import compared, in_words, judged, smallest
+from hinas_book.kit.verdicts import compared, in_words, claims_with_verdicts, smallest
 from hinas_book.paper.our_studies import DATASET, under
 from hinas_book.paper.printed_tests import printed_tests
-from hinas_book.paper.published import TABLES, sentences, table
+from hinas_book.paper.published import TABLES, sentences, paper_table
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ledger.md"
@@ -78,7 +78,7 @@ def bench() -> dict[str, tuple[str, str]]:
 
 def tested() -> str:
     """Registered claims. What was measured at a small scale keeps its scale beside its verdict."""
-    said, costs, rows = judged(), bench(), []
+    said, costs, rows = claims_with_verdicts(), bench(), []
     for c in claims():
         verdict, probability, command = (
             NOT_TESTED,
@@ -150,7 +150,7 @@ def document() -> str:
     flags = [
         (n, r["method"].printed, c, cell)
         for n in TABLES
-        for r in table(n).rows
+        for r in paper_table(n).rows
         for c, cell in r.items()
         if cell.flag
     ]

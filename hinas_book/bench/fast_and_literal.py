@@ -60,7 +60,7 @@ VIEWS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Ratio:
     """One comparison. ``unit``: s (seconds), bytes or calls; a and b are medians, the ratio is the median of the pairs' ratios."""
 
     what: str
@@ -74,7 +74,7 @@ class Row:
     repeats: int = 1
 
 
-def timed(what: str, a: Callable, b: Callable, repeats: int) -> Row:
+def timed(what: str, a: Callable, b: Callable, repeats: int) -> Ratio:
     """a and b in turn, ``repeats`` times, after one of each that does not count; who comes first alternates."""
     a(), b()
     pairs = []
@@ -90,7 +90,7 @@ def timed(what: str, a: Callable, b: Callable, repeats: int) -> Row:
         statistics.quantiles(ratios, n=4, method="inclusive") if repeats > 1 else [ratios[0]] * 3
     )
     middle = [statistics.median(column) for column in zip(*pairs)]
-    return Row(
+    return Ratio(
         what=what,
         a=middle[0],
         b=middle[1],
@@ -101,9 +101,9 @@ def timed(what: str, a: Callable, b: Callable, repeats: int) -> Row:
     )
 
 
-def counted(what: str, a: float, b: float, unit: str) -> Row:
+def counted(what: str, a: float, b: float, unit: str) -> Ratio:
     """Two numbers that are the same each time."""
-    return Row(
+    return Ratio(
         what=what, a=a, b=b, ratio=a / b, threads=torch.get_num_threads(), spread=0.0, unit=unit
     )
 
@@ -216,7 +216,7 @@ def loop_batch(
     return torch.stack(out)[:, None]
 
 
-def bench(quick: bool = False) -> Iterator[Row]:
+def bench(quick: bool = False) -> Iterator[Ratio]:
     """All comparisons at the present number of threads. ``quick``: the same at sizes that take seconds."""
     torch.manual_seed(0)
     paper = preset("tiny" if quick else "paper")
@@ -312,7 +312,7 @@ def bench(quick: bool = False) -> Iterator[Row]:
         )
 
 
-def images(quick: bool = False) -> Iterator[Row]:
+def images(quick: bool = False) -> Iterator[Ratio]:
     """Patches and resizing."""
     repeats = 5 if quick else 50
     pictures, rng = load_images("builtin", 1), np.random.default_rng(0)

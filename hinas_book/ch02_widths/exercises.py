@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from hinas_book.lessons.made_up import greedy, outgoing, trap
-from hinas_book.lessons.questions import asks, table
+from hinas_book.lessons.questions import asks, text_table
 from hinas_lab.analysis.width_paths import path_value
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.decode import k_best_paths, viterbi
@@ -25,7 +25,7 @@ def shown(space: SearchSpace, weights: np.ndarray) -> str:
                 if (m.layer, m.source) == (l, k)
             ]
             lines.append(f"into layer {l}, from width {k}   " + "   ".join(ahead))
-    return table(lines)
+    return text_table(lines)
 
 
 @asks(

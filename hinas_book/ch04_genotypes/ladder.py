@@ -18,7 +18,7 @@ from hinas_lab.searching.scoring import calibrate
 from hinas_lab.space.decode import decode, normalise_beta, per_layer, softmax
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet, Mixture
 
 SHARPNESS = (1, 2, 4, 8, 16, math.inf)
 "1: as searched; infinite: on every edge its most probable operation alone (`none` included), from every cell its most probable move"
@@ -37,7 +37,7 @@ class Rung:
     "(H, W) in [0, 1]"
 
 
-def sharpened(net: SuperNet, sharpness: float) -> Weights:
+def sharpened(net: SuperNet, sharpness: float) -> Mixture:
     """softmax(sharpness * alpha), softmax(sharpness * beta): simplex weights from the searched ones (1) to one-hot ones (inf).
 
     Not yet the decoded wiring: every edge and every width is still there. ValueError for a sharpness below 0.
@@ -46,7 +46,7 @@ def sharpened(net: SuperNet, sharpness: float) -> Weights:
         raise ValueError(f"sharpness = {sharpness}: must be at least 0")
     s = min(sharpness, 1e9)  # no two float32 numbers of this size lie closer
     alpha, beta = numbers(net)
-    return Weights(
+    return Mixture(
         *(
             net.alpha.new_tensor(w)
             for w in (softmax(s * per_layer(net.space, alpha)), normalise_beta(net.space, s * beta))
@@ -108,7 +108,7 @@ class Ladder:
         """A net with weights of its own."""
         return self.rung(name, lambda image: restore_array(net, image, clip=False))
 
-    def shared(self, name: str, weights: Weights) -> tuple[Rung, Rung]:
+    def shared(self, name: str, weights: Mixture) -> tuple[Rung, Rung]:
         """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the batch-norm statistics that the search
         left behind, and with those of 256 Train-W patches under these weights."""
         raw = self.rung(name, through(self.net, weights))
@@ -122,7 +122,7 @@ def centred(picture: np.ndarray, side: int) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
-def through(net: SuperNet, weights: Weights) -> Callable[[np.ndarray], np.ndarray]:
+def through(net: SuperNet, weights: Mixture) -> Callable[[np.ndarray], np.ndarray]:
     """The supernet as a function of one gray image (H, W), batch norms as they are in eval mode."""
 
     @torch.inference_mode()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from hinas_book.lessons.made_up import flat, of_mse
-from hinas_book.lessons.questions import asks, table
+from hinas_book.lessons.questions import asks, text_table
 from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import ssim
 from hinas_lab.space.cost import receptive_radius
@@ -87,7 +87,7 @@ def radius(rng):
     ]
     r = receptive_radius(g)
     return (
-        {"cell": table(lines)},
+        {"cell": text_table(lines)},
         r,
         (2 * r + 1, "That is the whole width of the field; asked is the radius."),
     )

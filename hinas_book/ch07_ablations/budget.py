@@ -1,6 +1,6 @@
 """What residual learning is worth, against the training steps it is given: an effect along a budget, not at one point of it."""
 
-from hinas_book.ch07_ablations.findings import along
+from hinas_book.ch07_ablations.findings import effect_by_budget
 from hinas_book.kit.design import Setting, net_row, paired_by_seed, report
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
@@ -56,4 +56,4 @@ def design(setting: Setting) -> Design:
 
 
 def findings(record: dict) -> list[str]:
-    return along(record)
+    return effect_by_budget(record)

@@ -2,7 +2,7 @@
 
 from statistics import mean, stdev
 
-from hinas_book.lessons.questions import asks, table
+from hinas_book.lessons.questions import asks, text_table
 
 
 def drawn(rng, n: int, effect: float, spread: float) -> list[float]:
@@ -11,7 +11,7 @@ def drawn(rng, n: int, effect: float, spread: float) -> list[float]:
 
 
 def listed(differences: list[float]) -> str:
-    return table(["  ".join(f"{d:+.3f}" for d in differences)])
+    return text_table(["  ".join(f"{d:+.3f}" for d in differences)])
 
 
 @asks(
@@ -184,7 +184,7 @@ def factorial(rng):
         "off, on": base + residual,
         "on, on": base + residual + given,
     }
-    rows = table({"sharing, residual": list(cells), "PSNR": [f"{v:.2f}" for v in cells.values()]})
+    rows = text_table({"sharing, residual": list(cells), "PSNR": [f"{v:.2f}" for v in cells.values()]})
     return (
         {"rows": rows},
         (without + given) / 2,

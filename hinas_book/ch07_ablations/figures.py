@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from hinas_book.ch07_ablations.chosen_n import by_chance, plan, tost_interval
-from hinas_book.ch07_ablations.findings import METRICS, TASKS, by_arm, effects, stray
+from hinas_book.ch07_ablations.findings import METRICS, TASKS, by_arm, effects, outlier_seed
 from hinas_book.kit.intervals import plot_forest
 from hinas_book.kit.verdicts import UNITS
 from hinas_book.paper.printed_tests import CONTRASTS, RUNS, Printed
-from hinas_book.paper.published import table as published
+from hinas_book.paper.published import paper_table as published
 from hinas_book.paper.published import where
 from hinas_lab.analysis.statistics import paired, power, welch
 from hinas_lab.draw import style
@@ -157,7 +157,7 @@ def plot_intervals(
     if len({len(d) for d in each}) == 1:
         ax.plot(across + 0.12, np.array(each), "o-", color=style.FAINT, ms=2.6, lw=0.6, alpha=0.8)
     for at, d in zip(across, each):
-        c, off = paired(d), stray(d)
+        c, off = paired(d), outlier_seed(d)
         colour = (
             style.FAINT if not c.resolved else style.ALPHA if c.mean * better > 0 else style.BETA
         )

@@ -10,8 +10,8 @@ from scipy import stats
 from hinas_book.ch07_ablations.chosen_n import announced, choices, plan, tost_interval
 from hinas_book.kit.claims import claim
 from hinas_book.kit.missing import scale
-from hinas_book.kit.verdicts import found
-from hinas_book.paper.published import table
+from hinas_book.kit.verdicts import format_contrast
+from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.statistics import LEAST, Contrast, paired, verdict
 
 TASKS = {"denoise": "denoising", "sr": "super-resolution"}
@@ -38,10 +38,10 @@ def line(label: str, c: Contrast, metric: str = "psnr", wide: int = 34) -> str:
     """A contrast in words; fewer than ``LEAST`` pairs resolve nothing."""
     few = f", fewer than {LEAST} pairs" if c.n < LEAST else ""
     word = {"supported": "above 0", "contradicted": "below 0"}.get(verdict(c), "unresolved")
-    return f"{label:<{wide}} {found(c, metric)}, n = {c.n}: {word}{few}"
+    return f"{label:<{wide}} {format_contrast(c, metric)}, n = {c.n}: {word}{few}"
 
 
-def stray(differences: Sequence[float], far: float = 5) -> int | None:
+def outlier_seed(differences: Sequence[float], far: float = 5) -> int | None:
     """The place of a pair that is ``far`` times the range of all others away from the nearest of them; None among fewer than ``LEAST``."""
     for i in (
         {int(np.argmin(differences)), int(np.argmax(differences))}
@@ -54,9 +54,9 @@ def stray(differences: Sequence[float], far: float = 5) -> int | None:
     return None
 
 
-def stray_line(label: str, differences: Sequence[float]) -> list[str]:
+def outlier_line(label: str, differences: Sequence[float]) -> list[str]:
     """A line when one seed stands apart (``differences`` are in the order of the seeds 0, 1, ...)."""
-    i = stray(differences)
+    i = outlier_seed(differences)
     return (
         []
         if i is None
@@ -88,7 +88,7 @@ def of_factors(record: dict) -> list[str]:
         (name, _), (_, on), (_, off) = effects(record, factor, task)
         out += [
             line(f"{TASKS[task]}, {name}", contrast_of(told), wide=42),
-            *stray_line(name, told["differences"]),
+            *outlier_line(name, told["differences"]),
         ]
         if factor == "lwas":
             out.append(
@@ -101,7 +101,7 @@ def of_factors(record: dict) -> list[str]:
     return out
 
 
-def on_n(differences: Sequence[float], size: float) -> list[str]:
+def table_by_n(differences: Sequence[float], size: float) -> list[str]:
     """What each n would have announced, a line per n; none without seeds."""
     if not differences:
         return []
@@ -116,7 +116,7 @@ def on_n(differences: Sequence[float], size: float) -> list[str]:
     return out
 
 
-def in_three(name: str, differences: Sequence[float], size: float) -> str:
+def three_seeds_text(name: str, differences: Sequence[float], size: float) -> str:
     """What three of the seeds would have said, beside all of them."""
     a = announced(differences, min(3, len(differences)), size)
     return (
@@ -125,7 +125,7 @@ def in_three(name: str, differences: Sequence[float], size: float) -> str:
     )
 
 
-def planned(differences: Sequence[float], size: float) -> list[str]:
+def plan_lines(differences: Sequence[float], size: float) -> list[str]:
     """What n ought to be, from the spread of the record; no line without two seeds."""
     if len(differences) < 2:
         return []
@@ -140,7 +140,7 @@ def planned(differences: Sequence[float], size: float) -> list[str]:
     ]
 
 
-def along(record: dict) -> list[str]:
+def effect_by_budget(record: dict) -> list[str]:
     """Study ``budget``: the effect at each budget, and how much it changes from the first to the last."""
     points = record["along"]
     out = [
@@ -148,7 +148,7 @@ def along(record: dict) -> list[str]:
     ]
     first, last = points[0], points[-1]
     change = paired([b - a for a, b in zip(first["differences"], last["differences"])])
-    far = [said for p in points for said in stray_line(f"{p['times']} x", p["differences"])]
+    far = [said for p in points for said in outlier_line(f"{p['times']} x", p["differences"])]
     return [*out, *far, line(f"{last['times']} x minus {first['times']} x, by seed", change)]
 
 
@@ -167,7 +167,7 @@ def of_lambda(record: dict) -> list[str]:
         )
         name = f"{TASKS[task]}, {metric.upper()}{', less is better' * (metric == 'gmsd')}"
         out.append(line(f"{name}: best at {best:g}; 0.6 - 0", contrast_of(told), metric, 62))
-        out += stray_line("0.6 - 0", [a - b for a, b in zip(arms[0.6], arms[0.0])])
+        out += outlier_line("0.6 - 0", [a - b for a, b in zip(arms[0.6], arms[0.0])])
     return out
 
 
@@ -196,11 +196,11 @@ def of_paths(record: dict) -> list[str]:
         ]
     for arm, name in (("w40", "ws - w40"), ("wm", "ws - wm")):
         told = record["claims"][f"widths-{arm}"]
-        out += [line(name, contrast_of(told)), *stray_line(name, told["differences"])]
+        out += [line(name, contrast_of(told)), *outlier_line(name, told["differences"])]
     return [
         *out,
         line("ws - the same path, cells again", paired(record["again"])),
-        *stray_line("cells again", record["again"]),
+        *outlier_line("cells again", record["again"]),
     ]
 
 
@@ -220,8 +220,8 @@ def of_sharing(record: dict) -> list[str]:
     low, high = tost_interval(told["differences"])
     cost, image = record["cost"], record["image_seconds_at_equal_memory"]
     hours = (
-        table(8).row("HiNAS", cell_sharing="✗")["hours"].value
-        / table(8).row("HiNAS", cell_sharing="✓")["hours"].value
+        paper_table(8).row("HiNAS", cell_sharing="✗")["hours"].value
+        / paper_table(8).row("HiNAS", cell_sharing="✓")["hours"].value
     )
     three = choices(told["differences"], min(3, c.n))
     silent = sum(not x.contrast.resolved for x in three) / len(three)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hinas_book.ch07_ablations.findings import of_lambda
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, paired_by_seed, report
+from hinas_book.kit.design import Setting, judge_claim, net_row, paired_by_seed, report
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.config import preset
@@ -40,9 +40,9 @@ def design(setting: Setting) -> Design:
         [r for r in rows if r["task"] == task], "lambda 0.6", "lambda 0", metric
     )  # noqa: E731
     claims = {
-        "loss-ssim": judged("loss-ssim", of("denoise", "ssim")),
-        "loss-psnr": judged("loss-psnr", of("denoise", "psnr")),
-        "loss-sr-ssim": judged("loss-sr-ssim", of("sr", "ssim")),
+        "loss-ssim": judge_claim("loss-ssim", of("denoise", "ssim")),
+        "loss-psnr": judge_claim("loss-psnr", of("denoise", "psnr")),
+        "loss-sr-ssim": judge_claim("loss-sr-ssim", of("sr", "ssim")),
     }
     return report("loss", setting, rows, used, claims, against_none=curves)
 

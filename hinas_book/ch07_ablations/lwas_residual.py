@@ -1,7 +1,7 @@
 """Tables 1 and 2: layer-wise architecture sharing and residual learning, on and off, each searched, trained and measured."""
 
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, paired_by_seed, report
+from hinas_book.kit.design import Setting, judge_claim, net_row, paired_by_seed, report
 from hinas_lab.analysis.campaign import Design
 
 ARMS = {
@@ -50,7 +50,7 @@ def design(setting: Setting) -> Design:
             for at, row in trained.items()
         ]
         for factor in ("lwas", "residual"):
-            claims[f"{factor}-{task}"] = judged(f"{factor}-{task}", effect(mine, factor))
+            claims[f"{factor}-{task}"] = judge_claim(f"{factor}-{task}", effect(mine, factor))
             other = "residual" if factor == "lwas" else "lwas"
             for value in (True, False):
                 some = [r | {"arm": r[factor]} for r in mine if r[other] == value]

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 
 from hinas_book.ch07_ablations.findings import of_sharing
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, paired_by_seed, report
+from hinas_book.kit.design import Setting, judge_claim, net_row, paired_by_seed, report
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import one_thread
 
@@ -33,7 +33,7 @@ def design(setting: Setting) -> Design:
         for (s, seed), row in trained.items()
     ]
     gaps = paired_by_seed(rows, *ARMS.values())
-    claims = {"sharing-equal": judged("sharing-equal", gaps)}
+    claims = {"sharing-equal": judge_claim("sharing-equal", gaps)}
     job = jobs["on", 0]
     # seconds in turn, here and now: searches that ran beside different neighbours tell nothing of time
     with one_thread():

@@ -7,8 +7,8 @@ from scipy import stats
 
 from hinas_book.ch07_ablations.findings import of_paths
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, paired_by_seed, report
-from hinas_book.kit.verdicts import found
+from hinas_book.kit.design import Setting, judge_claim, net_row, paired_by_seed, report
+from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.config import preset
@@ -87,7 +87,7 @@ def design(setting: Setting) -> Design:
             ).statistic
         )
     claims = {
-        f"widths-{arm}": judged(f"widths-{arm}", paired_by_seed(rows, "ws", arm))
+        f"widths-{arm}": judge_claim(f"widths-{arm}", paired_by_seed(rows, "ws", arm))
         | {"note": like_for_like(rows, arm)}
         for arm in BY_HAND
     }
@@ -108,7 +108,7 @@ def design(setting: Setting) -> Design:
 def like_for_like(rows: list[dict], arm: str) -> str:
     """Cells of ``arm`` were searched alone on their path; those of ws beside the widths."""
     size = {name: mean(r["parameters"] for r in rows if r["arm"] == name) for name in ("ws", arm)}
-    gap = found(paired(paired_by_seed(rows, AGAIN, arm)))
+    gap = format_contrast(paired(paired_by_seed(rows, AGAIN, arm)))
     return (
         f"with the cells of ws searched again on the found path, as those of {arm} were: {gap}; "
         f"mean parameters of ws {size['ws']:,.0f}, of {arm} {size[arm]:,.0f}"

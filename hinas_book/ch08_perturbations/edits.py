@@ -10,7 +10,7 @@ from math import comb, nan, sqrt
 import numpy as np
 from scipy import stats
 
-from hinas_book.kit.missing import unless_absent
+from hinas_book.kit.missing import unless_missing
 from hinas_lab.analysis.statistics import Contrast, one_against
 from hinas_lab.space.genotype import Genotype, diff
 
@@ -74,7 +74,7 @@ class Perturbed:
         )
 
 
-@unless_absent
+@unless_missing
 def read(record: dict, task: str = "denoise") -> Perturbed:
     """What the study's record holds of ``task``, as values. ValueError for a task that was not studied."""
     if task not in record["found"]:
@@ -128,22 +128,22 @@ def least_share(shown: int = 2, confidence: float = 0.95) -> float:
     return (1 - confidence) ** (1 / shown)
 
 
-@unless_absent
+@unless_missing
 def pairs_worse(p: Perturbed) -> float:
     """Of all pairs of the trained edits, the share in which both are worse."""
     worse = sum(e.drop > 0 for e in p.edits)
     return comb(worse, 2) / comb(len(p.edits), 2)
 
 
-@unless_absent
+@unless_missing
 def beyond(p: Perturbed, kind: str) -> tuple[int, int, float]:
     """(edits worse, edits better than the found net by more than the noise of a training; how many on either side noise alone gives)."""
     d = p.drops(kind)
     return int((d > p.noise).sum()), int((d < -p.noise).sum()), 0.025 * len(d)
 
 
-@unless_absent
-def luck(p: Perturbed) -> tuple[float, float]:
+@unless_missing
+def best_under_null(p: Perturbed) -> tuple[float, float]:
     """(dB by which the best of so many nets, all no different from the found one, would seem better: the median case; the chance that it
     would seem better by at least what the best edit does). Normal noise, simulated with seed 0."""
     rng, n = np.random.default_rng(0), len(p.null)
@@ -155,7 +155,7 @@ def luck(p: Perturbed) -> tuple[float, float]:
     return float(np.median(gain)) * sd, float((1 + (gain >= seen).sum()) / (1 + DRAWS))
 
 
-@unless_absent
+@unless_missing
 def against_random(p: Perturbed, kind: str) -> Contrast:
     """Mean drop of the found net's edits minus that of random nets' in dB, and whether the found net could be one of them: a net is one
     unit, its edits are not. The found net's edits are measured here from the seeds that those of random nets are measured from."""
@@ -167,14 +167,14 @@ def mean_drop(p: Perturbed, kind: str) -> float:
     return float((p.drops(kind) - p.null[:2].mean()).mean())
 
 
-@unless_absent
+@unless_missing
 def rank_among_random(p: Perturbed, kind: str) -> tuple[int, int]:
     """(place of the found net by the mean drop of its edits, 1 the largest; nets in all)."""
     means = [d.mean() for d in p.controls[kind].values()]
     return 1 + sum(m >= mean_drop(p, kind) for m in means), 1 + len(means)
 
 
-@unless_absent
+@unless_missing
 def at_equal_parameters(p: Perturbed) -> Contrast:
     """The mean drop in dB of an edit that leaves the parameters as they are: a straight line of drop against parameters, its 95 %
     interval, and the p of its slope."""
@@ -199,7 +199,7 @@ def known(p: Perturbed, chosen) -> list[Edit]:
     return [p.edits[i] for i in chosen]
 
 
-@unless_absent
+@unless_missing
 def train_edits(p: Perturbed, chosen, base: str, folder: str) -> list[float]:
     """Train the found net and the edits numbered ``chosen`` at preset ``base``, seed 0, one thread, and say each when it is there: PSNR in
     dB on the test photographs. Finished trainings below ``folder`` are read. ValueError for a number that is no edit."""

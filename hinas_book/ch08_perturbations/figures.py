@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from hinas_book.ch08_perturbations.edits import KINDS, Perturbed, both_worse
 from hinas_book.kit.intervals import spread_heights
-from hinas_book.kit.missing import unless_absent
+from hinas_book.kit.missing import unless_missing
 from hinas_book.kit.verdicts import worse
 from hinas_lab.draw import style
 from hinas_lab.space.ops import OPS
@@ -121,7 +121,7 @@ def _label(kind: str, told: dict) -> str:
     return f"{kind}: {KINDS[kind]}\n{worse(told)}"
 
 
-@unless_absent
+@unless_missing
 def figure_drops(p: Perturbed, shown: Sequence[int] = ()) -> Figure:
     """All edits beside the found net trained again. Figure-level. ``shown``: numbers of edits to be ringed. The band: where 95 of 100
     trainings of a net that is no different would fall."""
@@ -143,7 +143,7 @@ def figure_drops(p: Perturbed, shown: Sequence[int] = ()) -> Figure:
     return figure
 
 
-@unless_absent
+@unless_missing
 def figure_control(p: Perturbed) -> Figure:
     """The same kinds of edits on the found net and on random ones, a panel for each kind; a diamond is the mean of one net's edits.
     Figure-level. An empty figure says so when the study had no random nets."""
@@ -177,7 +177,7 @@ def figure_control(p: Perturbed) -> Figure:
     return figure
 
 
-@unless_absent
+@unless_missing
 def figure_beside(p: Perturbed, plot) -> Figure:
     """``plot_parameters`` or ``plot_judges`` on a figure of its own. Figure-level."""
     figure = Figure(figsize=(8.4, 3.8), layout="constrained")
@@ -185,7 +185,7 @@ def figure_beside(p: Perturbed, plot) -> Figure:
     return figure
 
 
-@unless_absent
+@unless_missing
 def plot_parameters(p: Perturbed, *, ax: Axes) -> Axes:
     """The drop of each edit against the parameters it adds; an operation's letter code where it was put, open circles for R2. A mark that
     would cover another stands to its right. Axes-level."""
@@ -221,7 +221,7 @@ def plot_parameters(p: Perturbed, *, ax: Axes) -> Axes:
     return ax
 
 
-@unless_absent
+@unless_missing
 def plot_judges(p: Perturbed, *, ax: Axes) -> Axes:
     """What the supernet's weights say of each edit against what training says; the corners in which both agree are shaded. Axes-level."""
     for kind, mark in zip(KINDS, "os"):

@@ -7,13 +7,13 @@ from hinas_book.ch08_perturbations.edits import (
     at_equal_parameters,
     beyond,
     known,
-    luck,
+    best_under_null,
     pairs_worse,
     rank_among_random,
 )
-from hinas_book.kit.missing import unless_absent
-from hinas_book.kit.verdicts import found, worse
-from hinas_book.paper.published import sentences, table
+from hinas_book.kit.missing import unless_missing
+from hinas_book.kit.verdicts import format_contrast, worse
+from hinas_book.paper.published import sentences, paper_table
 from hinas_book.paper.published import where as place
 from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, wilson
 
@@ -21,8 +21,8 @@ from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, wilson
 def printed_drops() -> str:
     """Tables 6 and 7: what R1 and R2 lose, in dB and in standard deviations of one run (Tables 1 and 2, last row, three runs)."""
     out = []
-    for number, spread in ((6, table(1).rows[-1]), (7, table(2).rows[-1])):
-        found, *changed = table(number).rows
+    for number, spread in ((6, paper_table(1).rows[-1]), (7, paper_table(2).rows[-1])):
+        found, *changed = paper_table(number).rows
         for row in changed:
             for column in (c for c in row if c.startswith("psnr")):
                 drop = found[column].value - row[column].value
@@ -38,7 +38,7 @@ def printed_drops() -> str:
     return "\n".join(out + said)
 
 
-@unless_absent
+@unless_missing
 def drop_text(p: Perturbed) -> str:
     """How many are worse, how many beyond noise, and the same against one training with the edits' own seed."""
     out = [f"noise of a training: ±{p.noise:.3f} dB, from {len(p.null)} trainings of the found net"]
@@ -59,7 +59,7 @@ def drop_text(p: Perturbed) -> str:
     return "\n".join(out)
 
 
-@unless_absent
+@unless_missing
 def recorded_drops(p: Perturbed, chosen) -> str:
     """The drops of the edits numbered ``chosen``. ValueError for a number that is no edit."""
     return "\n".join(
@@ -67,7 +67,7 @@ def recorded_drops(p: Perturbed, chosen) -> str:
     )
 
 
-@unless_absent
+@unless_missing
 def control_text(p: Perturbed) -> str:
     """Edits of the same kinds on random nets."""
     out = []
@@ -76,12 +76,12 @@ def control_text(p: Perturbed) -> str:
             rank, nets = rank_among_random(p, kind)
             out.append(
                 f"{kind}: on random nets {worse(r)}\n    mean drop, found minus random, a net as the unit: "
-                f"{found(against_random(p, kind))}; place {rank} of {nets}"
+                f"{format_contrast(against_random(p, kind))}; place {rank} of {nets}"
             )
     return "\n".join(out) or "this record holds no edits of random nets"
 
 
-@unless_absent
+@unless_missing
 def parameter_text(p: Perturbed) -> str:
     """Is it size? The line through all edits, at no change of parameters."""
     c, tau = (
@@ -89,12 +89,12 @@ def parameter_text(p: Perturbed) -> str:
         kendall([e.parameters for e in p.edits], [e.drop for e in p.edits]),
     )
     return (
-        f"drop at unchanged parameters: {found(c)}\n"
-        f"more parameters against larger drop: tau {found(tau, 'tau')}"
+        f"drop at unchanged parameters: {format_contrast(c)}\n"
+        f"more parameters against larger drop: tau {format_contrast(tau, 'tau')}"
     )
 
 
-@unless_absent
+@unless_missing
 def judge_text(p: Perturbed) -> str:
     """Does the shared-weight drop tell the trained one?"""
     tau = kendall([e.shared_drop for e in p.edits], [e.drop for e in p.edits])
@@ -102,15 +102,15 @@ def judge_text(p: Perturbed) -> str:
     cheap, trained = (sum(getattr(e, k) > 0 for e in p.edits) for k in ("shared_drop", "drop"))
     return (
         f"of {len(p.edits)} edits the supernet's weights call {cheap} worse, training {trained}; both say the same of {same}\n"
-        f"ranking: tau {found(tau, 'tau')}"
+        f"ranking: tau {format_contrast(tau, 'tau')}"
     )
 
 
-@unless_absent
+@unless_missing
 def readings(p: Perturbed) -> list[tuple[str, str, str]]:
     """(reading of "an optimum", what was found, verdict): strict, weak for each kind, and owed to the search."""
     best = min(p.edits, key=lambda e: e.drop)
-    typical, chance = luck(p)
+    typical, chance = best_under_null(p)
     seen = f"the best of {len(p.edits)} is {-best.drop:+.3f} dB; luck alone: {typical:+.3f} dB, as much or more in {chance:.0%}"
     out = [
         (
@@ -137,7 +137,7 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
     for kind in KINDS:
         if p.controls[kind]:
             c, (place, nets) = against_random(p, kind), rank_among_random(p, kind)
-            seen = f"mean drop {found(c)} against random nets'; place {place} of {nets} nets"
+            seen = f"mean drop {format_contrast(c)} against random nets'; place {place} of {nets} nets"
             out.append(
                 (
                     f"owed to the search, {kind}: such edits cost random nets less",
@@ -152,7 +152,7 @@ def _side(low: float, high: float) -> str:
     return "holds" if low > 0 else "fails" if high < 0 else "open"
 
 
-@unless_absent
+@unless_missing
 def told_two(p: Perturbed, first: int, second: int) -> str:
     """What a paper with room for two examples would have shown: a line for each of the edits ``first`` and ``second``, and what the pair
     says beside all others. ValueError for a number that is no edit."""
@@ -176,7 +176,7 @@ def told_two(p: Perturbed, first: int, second: int) -> str:
     )
 
 
-@unless_absent
+@unless_missing
 def readings_table(p: Perturbed) -> str:
     """``readings`` as Markdown."""
     rows = [f"| {reading} | {seen} | **{said}** |" for reading, seen, said in readings(p)]

@@ -7,7 +7,7 @@ from html import escape
 from hinas_book.ch08_perturbations.edits import Perturbed
 from hinas_book.ch08_perturbations.figures import figure_drops
 from hinas_book.ch08_perturbations.findings import told_two
-from hinas_book.kit.missing import unless_absent
+from hinas_book.kit.missing import unless_missing
 from hinas_lab.draw.diagram.drawing import Drawing
 from hinas_lab.draw.genotype_graph import draw_difference
 from hinas_lab.draw.style import png, theme
@@ -78,7 +78,7 @@ class TwoEdits:
         return VBox([*lists, page])
 
 
-@unless_absent
+@unless_missing
 def two_edits(perturbed: Perturbed, first: int, second: int) -> TwoEdits:
     """Edits are counted from 0. ValueError for a number that is no edit."""
     return TwoEdits(perturbed, first, second)

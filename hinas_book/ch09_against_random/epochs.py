@@ -6,8 +6,8 @@ from scipy import stats
 
 from hinas_book.ch09_against_random.findings import both_paces
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, report
-from hinas_book.kit.verdicts import found
+from hinas_book.kit.design import Setting, judge_claim, net_row, report
+from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.config import preset
 
@@ -32,7 +32,7 @@ def design(setting: Setting) -> Design:
     second, more = yield from long_searches(setting, **eager)
     claims, other = first.pop("claims"), second["claims"]["best-on-v"]
     claims["best-on-v"]["note"] += (
-        f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {found(other)}, {other['note']}"
+        f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {format_contrast(other)}, {other['note']}"
     )
     return report(
         "epochs",
@@ -95,7 +95,7 @@ def long_searches(setting: Setting, **changes) -> Design:
         across[name] = [float(stats.kendalltau(*zip(*pairs)).statistic) for pairs in each]
     same = sum(best[s]["key"] == trained[s, last]["key"] for s in seeds)
     skips = [np.mean([row["at"][i]["skip_share"] for row in searched]) for i in (0, -1)]
-    judgement = judged("best-on-v", [best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds]) | {
+    judgement = judge_claim("best-on-v", [best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds]) | {
         "note": f"the same net in {same} of {len(searched)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"
     }
     return {

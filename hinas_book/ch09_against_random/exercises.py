@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from hinas_book.lessons.questions import asks, table
+from hinas_book.lessons.questions import asks, text_table
 
 
 def _psnrs(rng, n: int, digits: int = 2) -> list[float]:
@@ -32,7 +32,7 @@ def place(rng):
     searched = rng.choice(sorted(values)[4:9])
     answer, ties = round(percentile(searched, values)), 5
     return (
-        {"rows": table([" ".join(f"{v:.2f}" for v in values)]), "searched": searched},
+        {"rows": text_table([" ".join(f"{v:.2f}" for v in values)]), "searched": searched},
         answer,
         (answer - ties, "The equal one counts half."),
         (answer + ties, "The equal one is not below: it counts half."),
@@ -55,7 +55,7 @@ def best(rng):
     values, k = _psnrs(rng, 5), rng.choice([2, 3])
     mean = sum(values) / 5
     return (
-        {"rows": table([" ".join(f"{v:.2f}" for v in values)]), "k": k},
+        {"rows": text_table([" ".join(f"{v:.2f}" for v in values)]), "k": k},
         best_of(values, k),
         (mean, f"That is one net, not the best of {k}."),
         (max(values), "Only who draws all five is sure of the best."),
@@ -96,7 +96,7 @@ def tau(rng):
     scores, psnrs = rng.sample(range(1, 10), 5), _psnrs(rng, 5)
     t = float(stats.kendalltau(scores, psnrs).statistic)
     return (
-        {"rows": table({"score": scores, "PSNR": [f"{v:.2f}" for v in psnrs]})},
+        {"rows": text_table({"score": scores, "PSNR": [f"{v:.2f}" for v in psnrs]})},
         t,
         (-t, "The sign: alike counts as plus."),
         (float(stats.spearmanr(scores, psnrs).statistic), "That is Spearman's rho."),

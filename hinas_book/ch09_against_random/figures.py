@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from hinas_book.ch09_against_random.findings import (
     COLUMNS,
     NAMES,
-    Field,
+    RandomBaseline,
     best_then,
     checkpoints,
     equal_cost,
@@ -22,23 +22,23 @@ from hinas_book.ch09_against_random.findings import (
     taus,
 )
 from hinas_book.kit.intervals import plot_forest, spread_heights
-from hinas_book.kit.missing import unless_absent
+from hinas_book.kit.missing import unless_missing
 from hinas_lab.analysis.width_paths import is_widest_last
 from hinas_lab.draw import style
 
 ARMS = {"searched": style.ALPHA, "rsws": style.BETA}
 
 
-@unless_absent
-def figure_field(field: Field) -> Figure:
+@unless_missing
+def figure_field(field: RandomBaseline) -> Figure:
     """``plot_field`` on a figure of its own. Figure-level."""
     figure = Figure(figsize=(8.4, 6), layout="constrained")
     plot_field(field, ax=figure.subplots())
     return figure
 
 
-@unless_absent
-def figures_best_of(field: Field, ks: Sequence[int]) -> dict[str, Figure]:
+@unless_missing
+def figures_best_of(field: RandomBaseline, ks: Sequence[int]) -> dict[str, Figure]:
     """``plot_best_of`` for each of ``ks`` that there are nets for, and for what a search costs; by the name of k, in order."""
     figures = {}
     for k in sorted({k for k in (*ks, equal_cost(field)) if k <= len(field.random)}):
@@ -47,8 +47,8 @@ def figures_best_of(field: Field, ks: Sequence[int]) -> dict[str, Figure]:
     return figures
 
 
-@unless_absent
-def figures_predictors(field: Field) -> dict[str, Figure]:
+@unless_missing
+def figures_predictors(field: RandomBaseline) -> dict[str, Figure]:
     """``plot_predictor`` for each, by its name."""
     figures = {}
     for name in field.predictors:
@@ -57,8 +57,8 @@ def figures_predictors(field: Field) -> dict[str, Figure]:
     return figures
 
 
-@unless_absent
-def plot_field(field: Field, *, ax: Axes) -> Axes:
+@unless_missing
+def plot_field(field: RandomBaseline, *, ax: Axes) -> Axes:
     """A line from one training of a random net to the other, nets by their mean; below, the searched nets and the RSWS winners with their
     median percentile. Axes-level. The band around the mean of all: 95 of 100 trainings of *one* net in the middle would fall there."""
     rows, order = field.random, np.argsort(field.random.mean(1))
@@ -110,8 +110,8 @@ def plot_field(field: Field, *, ax: Axes) -> Axes:
     return ax
 
 
-@unless_absent
-def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
+@unless_missing
+def plot_best_of(field: RandomBaseline, k: int, *, ax: Axes) -> Axes:
     """The expected best of so many random nets, in the training that picked it and in another one; the means of searched and RSWS nets as
     lines; the whole nets that the seconds of a search and its training buy are a dotted line, ``k`` a ring. Axes-level."""
     ks = np.arange(1, len(field.random) + 1)
@@ -150,8 +150,8 @@ def plot_best_of(field: Field, k: int, *, ax: Axes) -> Axes:
     return ax
 
 
-@unless_absent
-def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
+@unless_missing
+def plot_predictor(field: RandomBaseline, name: str, *, ax: Axes) -> Axes:
     """What ``name`` says of each random net against its two trainings. Axes-level. ValueError names the predictors."""
     if name not in field.predictors:
         raise ValueError(f"predictor {name!r}: must be one of {', '.join(field.predictors)}")
@@ -173,8 +173,8 @@ def plot_predictor(field: Field, name: str, *, ax: Axes) -> Axes:
     return ax
 
 
-@unless_absent
-def figure_taus(field: Field) -> Figure:
+@unless_missing
+def figure_taus(field: RandomBaseline) -> Figure:
     """tau-b of every predictor with its interval, above them what one training says of another. Figure-level."""
     rows = [
         ("another training of the net", field.retest),
@@ -190,7 +190,7 @@ def figure_taus(field: Field) -> Figure:
     return figure
 
 
-@unless_absent
+@unless_missing
 def figure_paths(record: dict) -> Figure:
     """How many searches have each width path, before and after; a panel for each softmax. Bars of paths whose last layer is the widest
     are hatched as well as coloured. Figure-level."""
@@ -232,7 +232,7 @@ def figure_paths(record: dict) -> Figure:
     return figure
 
 
-@unless_absent
+@unless_missing
 def figures_epochs(record: dict) -> dict[str, Figure]:
     """``figure_epochs`` of the preset's pace, and of the eager one, titled."""
     figures = {"the preset's": figure_epochs(record), "eager": figure_epochs(record["eager"])}
@@ -241,7 +241,7 @@ def figures_epochs(record: dict) -> dict[str, Figure]:
     return figures
 
 
-@unless_absent
+@unless_missing
 def figure_epochs(record: dict) -> Figure:
     """One search, three times as long: the soft supernet, what is decoded with its weights, the same retrained, and its share of skips. A
     thin line is a search, the thick one their mean, a triangle the epoch that V picked. Figure-level."""

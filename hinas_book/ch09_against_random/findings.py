@@ -7,9 +7,9 @@ from math import floor, nan
 import numpy as np
 from scipy import stats
 
-from hinas_book.kit.missing import unless_absent
-from hinas_book.kit.verdicts import found
-from hinas_book.paper.published import table
+from hinas_book.kit.missing import unless_missing
+from hinas_book.kit.verdicts import format_contrast
+from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.statistics import Contrast, best_of, kendall, percentile, verdict
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import Genotype
@@ -28,7 +28,7 @@ DRAWS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class RandomBaseline:
     """Trained nets of one study; PSNR in dB on the test photographs."""
 
     random: np.ndarray
@@ -56,8 +56,8 @@ class Field:
         return kendall(self.random[:, 0], self.random[:, 1])
 
 
-@unless_absent
-def read(record: dict) -> Field:
+@unless_missing
+def read(record: dict) -> RandomBaseline:
     """The study's record as values."""
     rows = record["rows"]
     once = {
@@ -69,7 +69,7 @@ def read(record: dict) -> Field:
     first, nets = once[1], [Genotype.from_json(r["genotype"]) for r in once[1]]
     values = {name: np.array([r[key] for r in first], float) for name, key in COLUMNS.items()}
     arm = lambda name: np.array([r["psnr"] for r in rows if r["arm"] == name])  # noqa: E731
-    return Field(
+    return RandomBaseline(
         random=np.array([[r["psnr"] for r in once[t]] for t in (1, 2)]).T,
         searched=arm("searched"),
         rsws=arm("rsws"),
@@ -80,8 +80,8 @@ def read(record: dict) -> Field:
     )
 
 
-@unless_absent
-def taus(field: Field) -> dict[str, Contrast]:
+@unless_missing
+def taus(field: RandomBaseline) -> dict[str, Contrast]:
     """Of each predictor: tau-b against one training, the mean over both, so that it may be held against ``retest``; nan for a predictor
     that says the same of every net."""
     out = {}
@@ -104,23 +104,23 @@ def best_then(random: np.ndarray, k: int) -> tuple[float, float]:
     return (best_of(a, k) + best_of(b, k)) / 2, (best_of(a, k, b) + best_of(b, k, a)) / 2
 
 
-@unless_absent
-def equal_cost(field: Field) -> int:
+@unless_missing
+def equal_cost(field: RandomBaseline) -> int:
     """How many random nets can be trained in the seconds of one search and the training of what it found; at most all that there are."""
     k = 1 + floor(field.seconds["search"] / field.seconds["training"])
     return min(k, len(field.random))
 
 
-@unless_absent
-def needed(field: Field, level: float) -> int | None:
+@unless_missing
+def needed(field: RandomBaseline, level: float) -> int | None:
     """The fewest random nets whose best, trained once more, is expected to reach ``level`` dB; None when all are too few."""
     return next(
         (k for k in range(1, 1 + len(field.random)) if best_then(field.random, k)[1] >= level), None
     )
 
 
-@unless_absent
-def against_best_of(field: Field, k: int) -> Contrast:
+@unless_missing
+def against_best_of(field: RandomBaseline, k: int) -> Contrast:
     """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing; dB, with a bootstrap interval over
     searches and random nets (seed 0). No interval where k is more than a third of the nets: a resample holds too few different ones."""
     rng, n, m = np.random.default_rng(0), len(field.random), len(field.searched)
@@ -135,8 +135,8 @@ def against_best_of(field: Field, k: int) -> Contrast:
     return Contrast(mean=mean, low=low, high=high, n=min(n, m))
 
 
-@unless_absent
-def percentiles(field: Field) -> dict[str, np.ndarray]:
+@unless_missing
+def percentiles(field: RandomBaseline) -> dict[str, np.ndarray]:
     """searched, rsws -> (seeds,) of how many in 100 trainings of random nets are below, ties counted half."""
     return {
         name: np.array([percentile(x, field.random.ravel()) for x in values])
@@ -144,8 +144,8 @@ def percentiles(field: Field) -> dict[str, np.ndarray]:
     }
 
 
-@unless_absent
-def permutation_p(field: Field) -> float:
+@unless_missing
+def permutation_p(field: RandomBaseline) -> float:
     """Two-sided p that the searched nets and as many random ones, trained once each, are alike: the labels drawn anew (9999 times, seed
     0), the difference of means held against them."""
     if min(len(field.searched), len(field.random)) < 2:
@@ -161,8 +161,8 @@ def permutation_p(field: Field) -> float:
     )
 
 
-@unless_absent
-def landed(field: Field) -> str:
+@unless_missing
+def percentile_text(field: RandomBaseline) -> str:
     """Where the nets land, in words."""
     random, sd = field.random.mean(1), field.seed_sd
     out = [
@@ -181,19 +181,19 @@ def landed(field: Field) -> str:
     return "\n".join(out)
 
 
-@unless_absent
-def search_text(field: Field) -> str:
+@unless_missing
+def search_text(field: RandomBaseline) -> str:
     """Where nets land, what ranks them, what a search costs."""
     ranks = [
-        f"tau-b, {name:<35}{found(tau, 'tau')}"
+        f"tau-b, {name:<35}{format_contrast(tau, 'tau')}"
         for name, tau in {"another training": field.retest, **taus(field)}.items()
         if np.isfinite(tau.mean)
     ]
-    return "\n".join([landed(field), *ranks, cost_text(field), bought(field, equal_cost(field))])
+    return "\n".join([percentile_text(field), *ranks, cost_text(field), best_of_k_text(field, equal_cost(field))])
 
 
-@unless_absent
-def needed_text(field: Field) -> str:
+@unless_missing
+def needed_text(field: RandomBaseline) -> str:
     """How many random nets it takes to reach the searched ones."""
     k, level = needed(field, float(field.searched.mean())), field.searched.mean()
     few = f"the best of all {len(field.random)} random nets does not reach it"
@@ -202,8 +202,8 @@ def needed_text(field: Field) -> str:
     )
 
 
-@unless_absent
-def bought(field: Field, k: int) -> str:
+@unless_missing
+def best_of_k_text(field: RandomBaseline, k: int) -> str:
     """What ``k`` random nets give, beside a search."""
     best, again = best_then(field.random, k)
     c = against_best_of(field, k)
@@ -212,12 +212,12 @@ def bought(field: Field, k: int) -> str:
     )
     return (
         f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another\nsearched minus the latter: "
-        f"{found(c)}: {said}"
+        f"{format_contrast(c)}: {said}"
     )
 
 
-@unless_absent
-def cost_text(field: Field) -> str:
+@unless_missing
+def cost_text(field: RandomBaseline) -> str:
     """Seconds of the parts, and the nets that they buy."""
     s, k = field.seconds, equal_cost(field)
     out = [
@@ -237,7 +237,7 @@ def hours_text() -> str:
         f"Table {number}: {row['method'].printed:<9}{row['hours'].printed:>5} h on {row['gpu'].printed:<9}by "
         f"{row['search'].printed}{sharing[row['cell_sharing'].value]}"
         for number in (8, 9)
-        for row in table(number).rows
+        for row in paper_table(number).rows
     )
 
 
@@ -248,7 +248,7 @@ def _p(p: float) -> str:
     return f"{p:.2g}" if p >= 0.001 else "below 0.001"
 
 
-@unless_absent
+@unless_missing
 def path_text(record: dict) -> str:
     """How often the last layer is widest, before and after, beside the base rates."""
     out = [
@@ -267,7 +267,7 @@ def path_text(record: dict) -> str:
     return "\n".join(out)
 
 
-@unless_absent
+@unless_missing
 def checkpoints(record: dict) -> dict[str, np.ndarray]:
     """The study ``epochs`` as arrays: ``epoch`` (C,); ``soft``, ``shared``, ``psnr``, ``skip_share`` (searches, C), and as column C the
     same at the epoch that V picked; ``picked`` (searches,): that epoch. nan where a study did not measure."""
@@ -283,7 +283,7 @@ def checkpoints(record: dict) -> dict[str, np.ndarray]:
     return {"epoch": np.array(epochs), "picked": np.array(record["picked"]), **columns}
 
 
-@unless_absent
+@unless_missing
 def both_paces(record: dict) -> str:
     """``epoch_text`` of the searches as the preset has them, and of the eager ones."""
     eager = ", ".join(f"{k} {v:g}" for k, v in record["eager"]["changes"].items())
@@ -292,7 +292,7 @@ def both_paces(record: dict) -> str:
     )
 
 
-@unless_absent
+@unless_missing
 def epoch_text(record: dict) -> str:
     """What becomes of a search that goes on, from its first checkpoint to its last."""
     c, told = checkpoints(record), record["claims"]["best-on-v"]
@@ -318,7 +318,7 @@ def epoch_text(record: dict) -> str:
     return "\n".join(
         [
             *out,
-            f"picked by V minus the last, retrained: {found(told)}; each search: {each}",
+            f"picked by V minus the last, retrained: {format_contrast(told)}; each search: {each}",
             f"within a search, tau with the retrained net, median: {said}",
         ]
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from hinas_book.ch09_against_random.findings import read, search_text
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judged, net_row, report
+from hinas_book.kit.design import Setting, judge_claim, net_row, report
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import ScoreJob
 from hinas_lab.analysis.random_nets import random_genotypes
@@ -78,10 +78,10 @@ def design(setting: Setting, n: int = RANDOM) -> Design:
         for t in TRAININGS
     ]
     claims = {
-        "search-random": judged(
+        "search-random": judge_claim(
             "search-random", [p - float(random_psnr.mean()) for p in at("searched")]
         ),
-        "search-rsws": judged("search-rsws", [a - b for a, b in zip(at("searched"), at("rsws"))]),
+        "search-rsws": judge_claim("search-rsws", [a - b for a, b in zip(at("searched"), at("rsws"))]),
     }
     return report(
         "search", setting, rows, [*found, *scores, *trained.values()], claims, seconds=seconds

@@ -2,8 +2,8 @@
 
 from hinas_book.kit.recorded import recorded
 from hinas_book.lessons.questions import asks
-from hinas_book.lessons.questions import table as block
-from hinas_book.paper.published import SETS, table
+from hinas_book.lessons.questions import text_table as block
+from hinas_book.paper.published import SETS, paper_table
 
 
 @asks(
@@ -46,7 +46,7 @@ def half_width(rng):
 )
 def left(rng):
     sigma = rng.choice([30, 50, 70])
-    of = lambda method: table(10).row(method)[f"psnr_s{sigma}"].value  # noqa: E731
+    of = lambda method: paper_table(10).row(method)[f"psnr_s{sigma}"].value  # noqa: E731
     other = rng.choice(["E-CAE", "DuRN-P", "N3Net"])
     gain = next(
         d["psnr"]
@@ -75,7 +75,7 @@ def front(rng):
     key = rng.choice(list(SETS))
     timed = [
         (r["method"].printed, r["seconds"].value, r[f"psnr_{key}"].value)
-        for r in table(11).rows
+        for r in paper_table(11).rows
         if r["seconds"].value
     ]
     some = rng.sample(timed, 6)

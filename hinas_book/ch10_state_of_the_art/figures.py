@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 from hinas_lab.draw import style
 
 SIZE = 55
@@ -46,7 +46,7 @@ def plot_tradeoff(
 def published_points(number: int, quality: str) -> list[tuple[str, float, float, float | None]]:
     """Methods of a table whose seconds and ``quality`` cell are printed and not flagged."""
     out = []
-    for row in table(number).rows:
+    for row in paper_table(number).rows:
         seconds, cell = row["seconds"], row[quality]
         if (
             seconds.value is not None
@@ -91,7 +91,7 @@ def figure_costs(rows: Sequence[Mapping]) -> Figure:
 
 def published_scores(number: int, place: str, scale: str = "") -> dict[str, tuple[float, float]]:
     """Method -> (PSNR in dB, SSIM) as printed at ``place``, e.g. bsd100, and ``scale``, e.g. ×4; rows with a flag there are left out."""
-    rows = [r for r in table(number).rows if not scale or r["scale"].printed == scale]
+    rows = [r for r in paper_table(number).rows if not scale or r["scale"].printed == scale]
     both = {
         r["method"].printed: (r[f"psnr_{place}"], r[f"ssim_{place}"])
         for r in rows

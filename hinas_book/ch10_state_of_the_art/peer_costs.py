@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 320, 480
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class PeerCost:
     method: str
     task: str
     scale: int
@@ -44,7 +44,7 @@ def costs(
     height: int = HEIGHT,
     width: int = WIDTH,
     nets: dict[str, nn.Module] | None = None,
-) -> Iterator[Cost]:
+) -> Iterator[PeerCost]:
     """Ours and the peers, with random weights (time does not depend on them), from the cheapest on. ``nets``: more of ours, named."""
     rows = {name: (net, net.channels, "low") for name, net in ours(task, scale, nets or {}).items()}
     rows |= {
@@ -73,7 +73,7 @@ def costs(
                 spent.append(time.perf_counter() - start)
         net.cpu()
         low, middle, high = np.quantile(spent[2:], [0.25, 0.5, 0.75])
-        yield Cost(
+        yield PeerCost(
             method=name,
             task=task,
             scale=scale,

@@ -7,7 +7,7 @@ from pathlib import Path
 from hinas_book.ch10_state_of_the_art.peers import peer
 from hinas_book.kit.claims import NOT_TESTED, claim
 from hinas_book.kit.design import Setting, report
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import Job, TrainJob, measure, work
 from hinas_lab.analysis.leaks import refuse_leaks
@@ -164,7 +164,7 @@ def beside_print(base: str, rows: list[dict]) -> dict:
     """The registered claim, in words: a measured and a published row are never subtracted, and one net is no sample."""
     registered, at = claim("sota-denoise"), 50.0
     printed = ", ".join(
-        f"{name} {table(10).row(name)['psnr_s50'].printed}"
+        f"{name} {paper_table(10).row(name)['psnr_s50'].printed}"
         for name in ("HiNAS", registered.against)
     )
     ours = ", ".join(

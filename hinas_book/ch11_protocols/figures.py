@@ -13,7 +13,7 @@ from hinas_book.ch11_protocols.protocols import Difference
 from hinas_lab.draw import style
 from hinas_lab.draw.plots import Box, plot_restoration
 from hinas_lab.images.protocol import coverage
-from hinas_lab.restoration.measure import Row
+from hinas_lab.restoration.measure import Measurement
 
 UNITS = {"psnr": "dB", "ssim": "SSIM"}
 
@@ -113,7 +113,7 @@ def plot_sweep(
 
 
 def figure_crops(
-    clean: np.ndarray, rows: Sequence[Row], *, tile: int, stride: int, zoom: Box
+    clean: np.ndarray, rows: Sequence[Measurement], *, tile: int, stride: int, zoom: Box
 ) -> Figure:
     """How many crops lie over each pixel, and what they give: a panel per row (which must carry its picture), zoomed.
 

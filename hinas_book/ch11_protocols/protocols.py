@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from hinas_lab.images.protocol import PROTOCOLS, Restore, default_protocol, protocol
-from hinas_lab.restoration.measure import Row, measure
+from hinas_lab.restoration.measure import Measurement, measure
 
 BASE = {task: default_protocol(task) for task in ("denoise", "sr")}
 "task -> the protocol that the others are compared with"
@@ -59,8 +59,8 @@ def measure_under(
     restore: Restore,
     images: Mapping[str, np.ndarray],
     level: float,
-    done: Mapping[tuple[str, str], Row] | None = None,
-) -> Iterator[Row]:
+    done: Mapping[tuple[str, str], Measurement] | None = None,
+) -> Iterator[Measurement]:
     """Rows of every image under every protocol named, image by image. ``done``: (protocol, image) -> rows that are taken as they are.
 
     ``restore`` must give the same output for the same input: protocols that differ only in what they compare share it.
@@ -102,7 +102,7 @@ class Difference:
     ssim_high: float
 
 
-def differences(rows: list[Row], base: str) -> list[Difference]:
+def differences(rows: list[Measurement], base: str) -> list[Difference]:
     """Paired differences of each protocol in ``rows`` to ``base``, in the order of the rows. ValueError when the images are not the same.
 
     The interval of a single image is infinite.

@@ -59,7 +59,7 @@ class Setting:
         )
 
 
-def judged(id: str, differences: list[float]) -> dict:
+def judge_claim(id: str, differences: list[float]) -> dict:
     """The verdict on a registered claim, with what it stands on; rounded to what a reader needs. p: of the paired t test, of an equivalence
     TOST's; the exact sign flip stands beside it (with 8 pairs never below 0.0078: no effect, however large, would pass Holm)."""
     registered = claim(id)

@@ -15,7 +15,7 @@ SHARING = {"on": "Eq. 5", "tied": "Eq. 6, same weights", "off": "Eq. 6, own weig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class SharingCost:
     """Of the forward and backward pass of a supernet."""
 
     sharing: str
@@ -28,15 +28,15 @@ class Cost:
     seconds: float | None = None
 
 
-def _cost(space: SearchSpace, sharing: str, **cost) -> Cost:
-    return Cost(
+def _cost(space: SearchSpace, sharing: str, **cost) -> SharingCost:
+    return SharingCost(
         sharing=sharing,
         cells=sum(map(len, space.cells)) if sharing == "on" else len(space.moves),
         **cost,
     )
 
 
-def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list[Cost]:
+def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list[SharingCost]:
     """Eq. 5 and Eq. 6 on this machine: bytes counted while they are kept, and the shortest of ``repeats`` passes, taken in turn."""
     nets = {s: SuperNet(replace(space, cell_sharing=s)) for s in SHARING}
     shortest = dict.fromkeys(nets, float("inf"))
@@ -57,7 +57,7 @@ def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list
     ]
 
 
-def predicted(space: SearchSpace, config: SearchConfig) -> Iterator[Cost]:
+def predicted(space: SearchSpace, config: SearchConfig) -> Iterator[SharingCost]:
     """The same from the configuration alone, for sizes that do not fit here; no seconds."""
     for sharing in SHARING:
         other = replace(space, cell_sharing=sharing)

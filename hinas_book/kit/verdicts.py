@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isnan, nan
 
 from hinas_book.kit.claims import NOT_TESTED, Claim, claims
-from hinas_book.kit.missing import record, scale
+from hinas_book.kit.missing import load_record, scale
 from hinas_book.kit.recorded import registered
 from hinas_lab.analysis.statistics import LEAST, Contrast, holm
 
@@ -38,18 +38,18 @@ class Judged:
         return "none: too few" if isnan(self.p) else f"{self.p:.2g} ({self.adjusted:.2g})"
 
 
-def judged() -> dict[str, Judged]:
+def claims_with_verdicts() -> dict[str, Judged]:
     """All claims whose study is recorded, by id. ValueError for a damaged record."""
     known = [(c, registered(c.study)) for c in claims()]
     said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
     p = [nan if told.get("p") is None else told["p"] for told, _ in said.values()]
     return {
-        c.id: Judged(told=told, record=of, p=one, adjusted=all_)
+        c.id: Judged(told=told, load_record=of, p=one, adjusted=all_)
         for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))
     }
 
 
-def found(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:
+def format_contrast(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:
     """A contrast, or a record's words for one: ``+0.047 dB (-0.094 to +0.189)``; its mean alone where there is no interval. ``interval``:
     what to call that."""
     told = c if isinstance(c, Mapping) else vars(c)
@@ -65,7 +65,7 @@ def in_words(told: dict) -> str:
     """A judged claim of a record: ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``, with its note."""
     if told.get("mean") is None:
         return told["verdict"] + _note(told)
-    return f"{told['verdict']}, {found(told, told['metric'], '95 % interval ')}, n {told['n']}{_note(told)}"
+    return f"{told['verdict']}, {format_contrast(told, told['metric'], '95 % interval ')}, n {told['n']}{_note(told)}"
 
 
 def _note(told: dict) -> str:
@@ -98,12 +98,12 @@ def against_least(low: float | None, high: float | None, least: float) -> str:
 def verdict_table(*studies: str) -> str:
     """Markdown: a row per registered claim of ``studies``, their scales below, and the command of each that is not recorded. ValueError
     for a name that is no study's."""
-    known = judged()
+    known = claims_with_verdicts()
     out = [
         "| claim | paper | verdict | found (95 % interval) | does it matter? | n | p (Holm) |",
         "|---|---|---|---|---|---|---|",
     ]
-    below = [f"- {name}: {scale(record(name))}" for name in studies]
+    below = [f"- {name}: {scale(load_record(name))}" for name in studies]
     for c in (c for c in claims() if c.study in studies):
         where = f"Table {c.table}" if c.table.isdigit() else c.table or f"Section {c.section}"
         cells = [
@@ -121,7 +121,7 @@ def verdict_table(*studies: str) -> str:
                 told["metric"] == c.metric
             ):  # a share of edits has its smallest effect in dB, of their mean drop
                 least = f"{against_least(told['low'], told['high'], c.least)} ({least})"
-            value = found(told, told["metric"]) if told["mean"] is not None else ""
+            value = format_contrast(told, told["metric"]) if told["mean"] is not None else ""
             cells[2:] = (
                 f"**{told['verdict']}**",
                 (value + _note(told)).lstrip(": "),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hinas_book.lessons.questions import table
+from hinas_book.lessons.questions import text_table
 from hinas_lab.analysis.width_paths import greedy_path
 from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import psnr
@@ -28,7 +28,7 @@ def alpha_row(rng, low: float = -1.5, high: float = 1.5) -> list[float]:
 
 
 def alpha_table(**rows) -> str:
-    return table(
+    return text_table(
         {"": [OPS[name].name for name in OP_NAMES]}
         | {k: [f"{v:.2f}" for v in values] for k, values in rows.items()}
     )

@@ -234,7 +234,7 @@ def quoted(text: str, most: int) -> str:
     return f"`{text if len(text) <= most else text[: most - 3] + '...'}`"
 
 
-def table(rows: dict[str, list[float]] | list[str]) -> str:
+def text_table(rows: dict[str, list[float]] | list[str]) -> str:
     """Lines of numbers under ``names`` as a block that Markdown keeps as it is: {row: values}, or ready lines."""
     lines = (
         rows

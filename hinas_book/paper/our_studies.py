@@ -10,14 +10,14 @@ from statistics import mean, median, stdev
 
 from hinas_book.kit.claims import claim
 from hinas_book.kit.recorded import registered
-from hinas_book.kit.verdicts import found, in_words, worse
+from hinas_book.kit.verdicts import format_contrast, in_words, worse
 from hinas_lab.config import preset
 from hinas_lab.images.datasets.sets import TEST
 from hinas_lab.images.protocol import protocol
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arm:
+class StudyArm:
     """Trained nets of one kind. A quality is (mean, standard deviation) over them, the latter nan for one net."""
 
     name: str
@@ -35,12 +35,12 @@ class Arm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Block:
+class StudyBlock:
     """A study, for beneath a published table."""
 
     table: int
     study: str
-    arms: tuple[Arm, ...]
+    arms: tuple[StudyArm, ...]
     dataset: str
     protocol: str
     preset: str
@@ -77,7 +77,7 @@ ARMS = {
 "a record's word -> a reader's"
 
 
-def blocks(number: int) -> list[Block]:
+def blocks(number: int) -> list[StudyBlock]:
     """What studies on the built-in photographs say beneath table ``number``; empty while nothing was run. ValueError for a damaged
     record."""
     out = []
@@ -94,7 +94,7 @@ def blocks(number: int) -> list[Block]:
     return out
 
 
-def _block(number: int, study: str, task: str, told: dict) -> Block:
+def _block(number: int, study: str, task: str, told: dict) -> StudyBlock:
     known, rows = (
         preset(told["preset"], task),
         [r for r in told["rows"] if r.get("task", task) == task],
@@ -111,7 +111,7 @@ def _block(number: int, study: str, task: str, told: dict) -> Block:
         study, lambda told: []
     )
     said = _worse(told["told"][task]) if study == "perturb" else more(told)
-    return Block(
+    return StudyBlock(
         table=number,
         study=study,
         arms=tuple(arms),
@@ -131,7 +131,7 @@ def under(told: dict, task: str) -> str:
     return ", ".join(p for p in told["protocols"] if protocol(p).task == task)
 
 
-def _arms(rows: list[dict]) -> Iterator[Arm]:
+def _arms(rows: list[dict]) -> Iterator[StudyArm]:
     kinds: dict[str, list[dict]] = {}
     for row in rows:
         name = ARMS.get(row["arm"], row["arm"])
@@ -142,7 +142,7 @@ def _arms(rows: list[dict]) -> Iterator[Arm]:
         yield _arm(name, some)
 
 
-def _arm(name: str, rows: list[dict]) -> Arm:
+def _arm(name: str, rows: list[dict]) -> StudyArm:
     seeds = sorted({r["seed"] for r in rows})
     whole = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
     over = lambda key: (
@@ -150,7 +150,7 @@ def _arm(name: str, rows: list[dict]) -> Arm:
         stdev(r[key] for r in rows) if len(rows) > 1 else nan,
     )  # noqa: E731
     count = [r["parameters"] for r in rows]
-    return Arm(
+    return StudyArm(
         name=name,
         n=len(rows),
         seeds=f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds)),
@@ -162,7 +162,7 @@ def _arm(name: str, rows: list[dict]) -> Arm:
     )
 
 
-def _edits(rows: list[dict]) -> Iterator[Arm]:
+def _edits(rows: list[dict]) -> Iterator[StudyArm]:
     """The found net with all its seeds; of the edits of a kind the one whose drop is the median's nearest."""
     yield _arm("found", [r for r in rows if r["arm"] == "found"])
     for kind in ("R1", "R2"):
@@ -177,7 +177,7 @@ def _edits(rows: list[dict]) -> Iterator[Arm]:
 
 def _along(told: dict) -> list[str]:
     return [
-        f"residual on - residual off after {at['iterations']:,} iterations: {found(at, interval='95 % interval ')}, n {at['n']}"
+        f"residual on - residual off after {at['iterations']:,} iterations: {format_contrast(at, interval='95 % interval ')}, n {at['n']}"
         for at in told["along"]
     ]
 

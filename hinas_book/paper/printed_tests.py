@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.statistics import Contrast, welch
 
 RUNS = 3
@@ -31,9 +31,9 @@ def printed_tests() -> list[Printed]:
     """Every contrast on every column that has a ±, first row minus second."""
     out = []
     for number, contrasts in CONTRASTS.items():
-        rows = table(number).rows
+        rows = paper_table(number).rows
         for what, (a, b) in contrasts.items():
-            for column in table(number).columns:
+            for column in paper_table(number).columns:
                 one, other = rows[a - 1][column], rows[b - 1][column]
                 if one.std is not None and other.std is not None:
                     out.append(

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"(?P<value>\d+(?:\.\d+)?)(?:-(?P<high>\d+(?:\.\d+)?)| ± (
 
 
 @dataclass(frozen=True)
-class Cell:
+class PaperCell:
     """One printed cell. A range keeps its upper end as ``value``: the one the paper's text calculates with."""
 
     printed: str
@@ -35,12 +35,12 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Table:
+class PaperTable:
     number: int
     columns: tuple[str, ...]
-    rows: tuple[dict[str, Cell], ...]
+    rows: tuple[dict[str, PaperCell], ...]
 
-    def row(self, method: str, **where: str) -> dict[str, Cell]:
+    def row(self, method: str, **where: str) -> dict[str, PaperCell]:
         """The one row of ``method`` (as printed), with the other columns as printed in ``where``. ValueError names what is there."""
         found = [
             r
@@ -56,7 +56,7 @@ class Table:
 
 
 @cache
-def table(number: int, folder: Path = PAPER) -> Table:
+def paper_table(number: int, folder: Path = PAPER) -> PaperTable:
     """Table 1 to 12. ValueError names the file, line and column of a cell that is no number, range, mean ± std, mark or dash."""
     if number not in TABLES:
         raise ValueError(f"table {number}: the paper has tables 1 to 12")
@@ -94,18 +94,18 @@ def table(number: int, folder: Path = PAPER) -> Table:
                 f"{folder / 'flags.csv'}: {flag['method']}, {flag['column']} = {flag['printed']} is no cell of {path.name}"
             )
         cell = row[flag["column"]]
-        row[flag["column"]] = Cell(cell.printed, cell.value, cell.low, cell.std, flag["reason"])
-    return Table(number, columns, tuple(rows))
+        row[flag["column"]] = PaperCell(cell.printed, cell.value, cell.low, cell.std, flag["reason"])
+    return PaperTable(number, columns, tuple(rows))
 
 
-def parse(column: str, text: str) -> Cell:
+def parse(column: str, text: str) -> PaperCell:
     """A cell's text as a value. ValueError when it is none of what the paper prints."""
     if column in _TEXT:
         if not text.strip():
             raise ValueError("is empty")
-        return Cell(text, None)
+        return PaperCell(text, None)
     if text in _MARKS:
-        return Cell(text, _MARKS[text])
+        return PaperCell(text, _MARKS[text])
     match = _NUMBER.fullmatch(text.removeprefix("×") if column == "scale" else text)
     if not match:
         raise ValueError(f"{text!r} is no number, range, mean ± std, ✓, ✗ or -")
@@ -114,15 +114,15 @@ def parse(column: str, text: str) -> Cell:
     )
     if column.startswith("ssim") and value > 1:
         raise ValueError(f"{text!r}: an SSIM is at most 1")
-    return Cell(text, value if high is None else high, None if high is None else value, std)
+    return PaperCell(text, value if high is None else high, None if high is None else value, std)
 
 
 def bicubic() -> dict[str, dict[int, tuple[float, float]]]:
     """Data set -> scale -> (PSNR in dB, SSIM) of bicubic upscaling (Tables 11, 12)."""
     rows = {
-        2: table(12).row("bicubic", scale="×2"),
-        3: table(11).row("bicubic"),
-        4: table(12).row("bicubic", scale="×4"),
+        2: paper_table(12).row("bicubic", scale="×2"),
+        3: paper_table(11).row("bicubic"),
+        4: paper_table(12).row("bicubic", scale="×4"),
     }
     return {
         name: {s: (r[f"psnr_{key}"].value, r[f"ssim_{key}"].value) for s, r in rows.items()}
@@ -137,7 +137,7 @@ def where(column: str) -> str:
 
 
 @dataclass(frozen=True)
-class Said:
+class Sentence:
     """A number in the text, and what the tables give for it."""
 
     id: str
@@ -153,7 +153,7 @@ class Said:
     "within half of the last printed digit"
 
 
-def sentences(folder: Path = PAPER) -> list[Said]:
+def sentences(folder: Path = PAPER) -> list[Sentence]:
     """``claims_text.csv``, recomputed from the tables. ValueError names a line whose formula does not stand on them."""
     path = folder / "claims_text.csv"
     head, *lines = _read(path)
@@ -167,7 +167,7 @@ def sentences(folder: Path = PAPER) -> list[Said]:
             raise ValueError(f"{path}, line {n}: {error}") from None
         agrees = abs(recomputed - stated) <= tolerance + 1e-9
         out.append(
-            Said(
+            Sentence(
                 told["id"],
                 told["section"],
                 told["says"],
@@ -189,7 +189,7 @@ def calculate(formula: str, folder: Path = PAPER) -> float:
 
     def value(match: re.Match) -> str:
         number, row, column = int(match[1]), int(match[2]), match[3]
-        rows = table(number, folder).rows
+        rows = paper_table(number, folder).rows
         if (
             not 1 <= row <= len(rows)
             or column not in rows[0]

@@ -18,7 +18,7 @@ def run(args) -> int:
     from textwrap import fill
 
     from hinas_book.paper.printed_tests import printed_tests
-    from hinas_book.paper.published import TABLES, sentences, table, where
+    from hinas_book.paper.published import TABLES, sentences, paper_table, where
     from hinas_lab.cli.methods import check_json
     from hinas_lab.storage import environment, write_atomic, write_json
 
@@ -67,7 +67,7 @@ def run(args) -> int:
     flagged = [
         (n, row, column, cell)
         for n in TABLES
-        for row in table(n).rows
+        for row in paper_table(n).rows
         for column, cell in row.items()
         if cell.flag
     ]

@@ -20,7 +20,7 @@ from hinas_book.kit.registry import PaperFigure, paper_figures
 from hinas_book.paper import tables
 from hinas_book.paper.our_rows import by_protocol, measured, merged
 from hinas_book.paper.our_studies import blocks
-from hinas_book.paper.published import TABLES, table
+from hinas_book.paper.published import TABLES, paper_table
 from hinas_lab.draw import style
 from hinas_lab.draw.diagram.drawing import Drawing, render
 from hinas_lab.images.protocol import Restore
@@ -113,11 +113,11 @@ def _tables(number: int, out: Path) -> list[str]:
     file of their own."""
     below, groups = blocks(number), list(by_protocol(number).values()) or [[]]
     told = lambda write: "\n".join(
-        write(table(number), g, below if g is groups[-1] else ()) for g in groups
+        write(paper_table(number), g, below if g is groups[-1] else ()) for g in groups
     )  # noqa: E731
     texts = {
         "md": told(tables.markdown),
-        "csv": "\n".join(tables.csv_text(table(number), g) for g in groups),
+        "csv": "\n".join(tables.csv_text(paper_table(number), g) for g in groups),
         "tex": told(tables.latex),
     }
     names = {f"table{number:02}.{suffix}": text for suffix, text in texts.items()}

@@ -10,8 +10,8 @@ import io
 from collections.abc import Callable, Sequence
 
 from hinas_book.paper.our_rows import Measured, one_protocol
-from hinas_book.paper.our_studies import Arm, Block
-from hinas_book.paper.published import Table, where
+from hinas_book.paper.our_studies import StudyArm, StudyBlock
+from hinas_book.paper.published import PaperTable, where
 
 TITLES = {
     1: "Layer-wise architecture sharing (LWAS) and residual learning (ResL), denoising",
@@ -62,7 +62,7 @@ def heading(column: str) -> str:
     return WORDS.get(column) or f"{where(column)} {column.split('_')[0].upper()}"
 
 
-def ranks(table: Table) -> dict[tuple[int, str], int]:
+def ranks(table: PaperTable) -> dict[tuple[int, str], int]:
     """(row, column) -> 1 for the best, 2 for the second best value, over the rows of one scale; ties share a rank."""
     out = {}
     groups: dict[str, list[int]] = {}
@@ -86,7 +86,7 @@ def ranks(table: Table) -> dict[tuple[int, str], int]:
 
 
 def lines(
-    table: Table, rows: list[Measured], style: Callable[[str, int, bool], str]
+    table: PaperTable, rows: list[Measured], style: Callable[[str, int, bool], str]
 ) -> list[list[str]]:
     """All cells as text: a head, published rows, then measured ones (an empty cell where nothing was measured)."""
     rank = ranks(table)
@@ -106,7 +106,7 @@ def lines(
     return out
 
 
-def notes(table: Table, rows: list[Measured], blocks: Sequence[Block] = ()) -> list[str]:
+def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> list[str]:
     """What stands below: where measured rows come from, reasons of flags."""
     out = []
     if rows:
@@ -129,7 +129,7 @@ def notes(table: Table, rows: list[Measured], blocks: Sequence[Block] = ()) -> l
     ]
 
 
-def arm_cells(block: Block, arm: Arm) -> list[str]:
+def arm_cells(block: StudyBlock, arm: StudyArm) -> list[str]:
     """A row of ``GRID``."""
     spread = lambda told, digits: (
         f"{told[0]:.{digits}f}" + (f" ± {told[1]:.{digits}f}" if arm.n > 1 else "")
@@ -150,11 +150,11 @@ def arm_cells(block: Block, arm: Arm) -> list[str]:
     ]
 
 
-def block_title(block: Block) -> str:
+def block_title(block: StudyBlock) -> str:
     return f"Beneath Table {block.table}, measured here: study {block.study}"
 
 
-def block_notes(block: Block) -> list[str]:
+def block_notes(block: StudyBlock) -> list[str]:
     changed = ", changed as the arm says" if block.changed else ""
     return [
         OTHER,
@@ -164,7 +164,7 @@ def block_notes(block: Block) -> list[str]:
     ]
 
 
-def markdown(table: Table, rows: list[Measured], blocks: Sequence[Block] = ()) -> str:
+def markdown(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> str:
     def style(text: str, rank: int, flag: bool) -> str:
         text = text.replace("*", r"\*")  # HiNAS**
         return {1: f"**{text}**", 2: f"*{text}*"}.get(rank, text) + "†" * flag
@@ -194,7 +194,7 @@ def _markdown(title: str, cells: list[list[str]], below: list[str]) -> str:
     return f"{title}\n\n{grid}\n" + "".join(f"- {n}\n" for n in below)
 
 
-def csv_text(table: Table, rows: list[Measured]) -> str:
+def csv_text(table: PaperTable, rows: list[Measured]) -> str:
     """Plain cells; the last column says where a row comes from."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -207,7 +207,7 @@ def csv_text(table: Table, rows: list[Measured]) -> str:
     return out.getvalue()
 
 
-def blocks_csv(blocks: Sequence[Block]) -> str:
+def blocks_csv(blocks: Sequence[StudyBlock]) -> str:
     """The arms of ``blocks`` alone, a number a cell: they share no column with the published table, so they share no file."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -260,7 +260,7 @@ _TEX = str.maketrans(
 )
 
 
-def latex(table: Table, rows: list[Measured], blocks: Sequence[Block] = ()) -> str:
+def latex(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> str:
     """Booktabs tables; they need the packages booktabs and amssymb."""
 
     def style(text: str, rank: int, flag: bool) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hinas_book.paper.published import table
+from hinas_book.paper.published import paper_table
 from hinas_lab.draw import style
 from hinas_lab.draw.plots import plot_restoration, zoom_box
 from hinas_lab.images.datasets.catalog import read_images
@@ -163,7 +163,7 @@ def _absent(ax: Axes, label: str, source: str, line: Line, shape) -> None:
     text = "no weights here"
     if source[0] == "T":
         number, row = (int(part) for part in source[1:].split("."))
-        cells = table(number).rows[row - 1]
+        cells = paper_table(number).rows[row - 1]
         end = f"s{line.level:g}" if line.task == "denoise" else _COLUMN[line.dataset]
         psnr = cells.get(f"psnr_{end}")
         if psnr is not None and psnr.value is not None:

@@ -20,7 +20,7 @@ from hinas_lab.config import TASKS, Preset, SearchConfig, SearchSpace, TrainConf
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.storage import alone, environment, write_json
+from hinas_lab.storage import run_lock, environment, write_json
 
 PROTOCOLS = {task: default_protocol(task) for task in TASKS}
 "what a trained net is measured under, unless said otherwise"
@@ -283,7 +283,7 @@ class ScoreJob(Job):
         if self.untrained:
             score = first_scorer(job.space, job.search, job.data, job.device)
         else:
-            work(
+            run_job(
                 job, folder
             )  # done before, as a rule; on a machine without its folder it is done here
             score = shared_scorer(folder / job.key, job.device)
@@ -313,7 +313,7 @@ def measure(restore: Restore, level: float, test: str, protocol_name: str) -> di
     }
 
 
-def stored(job: Job, folder: Path) -> dict | None:
+def stored_row(job: Job, folder: Path) -> dict | None:
     """The row of a finished job; ValueError when what lies under its key was asked for otherwise."""
     path = folder / job.key / "row.json"
     if not path.exists():
@@ -328,38 +328,38 @@ def stored(job: Job, folder: Path) -> dict | None:
     return row
 
 
-def work(job: Job, folder: str | Path) -> dict:
+def run_job(job: Job, folder: str | Path) -> dict:
     """Do ``job`` below ``folder``, or read what is there: its row. To be called in a worker."""
     folder = Path(folder)
-    if (row := stored(job, folder)) is not None:
+    if (row := stored_row(job, folder)) is not None:
         return row
-    with turn(folder / job.key), one_thread():
-        if (row := stored(job, folder)) is None:  # not done by somebody else meanwhile
+    with job_lock(folder / job.key), one_thread():
+        if (row := stored_row(job, folder)) is None:  # not done by somebody else meanwhile
             start = time.perf_counter()
             row = {"key": job.key, **job.run(folder)}
             row |= {
                 "job_seconds": round(time.perf_counter() - start, 2),
                 "env": environment(job.seed, job.device),
             }
-            store(job, folder, row)
-    return stored(job, folder)
+            store_row(job, folder, row)
+    return stored_row(job, folder)
 
 
-def store(job: Job, folder: Path, row: dict):
+def store_row(job: Job, folder: Path, row: dict):
     """Keep the row of a finished job."""
     (folder / job.key).mkdir(parents=True, exist_ok=True)
     write_json(folder / job.key / "row.json", row | {"spec": job.spec})
 
 
 @contextmanager
-def turn(folder: Path) -> Iterator[None]:
+def job_lock(folder: Path) -> Iterator[None]:
     """Inside, the job in ``folder`` is the caller's; who else wants it (another study, another terminal) waits here until it is free."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".turn").touch()
     with ExitStack() as mine:
         while True:
             try:
-                mine.enter_context(alone(folder, ".turn"))
+                mine.enter_context(run_lock(folder, ".turn"))
                 break
             except ValueError:  # another's
                 time.sleep(0.2)

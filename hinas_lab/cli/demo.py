@@ -35,7 +35,7 @@ def add(commands):
 def run(args) -> int:
     from hinas_lab.config import preset
     from hinas_lab.draw.genotype_graph import draw_genotype
-    from hinas_lab.restoration.compare import table
+    from hinas_lab.restoration.compare import comparison_table
     from hinas_lab.runs.folder import (
         load_genotype,
         load_supernet,
@@ -83,7 +83,7 @@ def run(args) -> int:
     seconds["total"] = seconds["search"] + seconds["train"] + time.perf_counter() - start - working
     means = _write_summary(folder, chosen, args.seed, rows, parameters, seconds)
     best = max(t["psnr"] for m, t in means.items() if m not in ("noisy", "ours"))
-    print(_indent(table(rows, parameters)))
+    print(_indent(comparison_table(rows, parameters)))
     print(
         f"   ours: {means['ours']['psnr'] - means['noisy']['psnr']:+.2f} dB over noisy, "
         f"{means['ours']['psnr'] - best:+.2f} dB over the best classical method"

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hinas_lab.draw.plots import figure_restoration
-from hinas_lab.restoration.measure import Row, mean
+from hinas_lab.restoration.measure import Measurement, mean
 
-Rows = Mapping[str, Sequence[Row]]
+Rows = Mapping[str, Sequence[Measurement]]
 
 
-def table(rows: Rows) -> str:
+def measurement_table(rows: Rows) -> str:
     """A line per method: PSNR in dB on each photograph, mean PSNR and SSIM. ValueError for rows of several protocols or levels."""
     mean([row for of in rows.values() for row in of])
     wide = max(map(len, rows)) + 2

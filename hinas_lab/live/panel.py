@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hinas_lab.draw.plots import edge_labels
 from hinas_lab.live.board.board import Moment
 from hinas_lab.live.player import ENDS, Player, one_line
-from hinas_lab.live.watch import Panel, in_kernel, still
+from hinas_lab.live.watch import Watch, in_kernel, still
 
 BUTTONS = {
     "Start": ("start", "Play the search; ends a pause too"),
@@ -34,7 +34,7 @@ def panel(
     share: float = 0.05,
     live: bool | None = None,
     memory: Callable[[], str] | None = None,
-) -> Panel:
+) -> Watch:
     """Watch and play a search. Show the returned object as a cell's last value; ``.result()`` waits for the end.
 
     run: as ``engine.runs.open_search`` gives it; asked again with the same run, the same panel is returned. Pictures take at most
@@ -45,7 +45,7 @@ def panel(
     known = vars(run).get("_panel")
     if known is None:
         live = _wants_live(run) if live is None else live
-        known = run._panel = (LivePanel if live and _has_widgets() else Panel)(
+        known = run._panel = (SearchPanel if live and _has_widgets() else Watch)(
             run, fps, share, memory
         )
         known.open()
@@ -66,7 +66,7 @@ def _has_widgets() -> bool:
     return True
 
 
-class LivePanel(Panel):
+class SearchPanel(Watch):
     """A search with buttons: it plays in a thread. Widgets are written from there and from presses, each behind a lock held for a frame."""
 
     def open(self):

@@ -39,7 +39,7 @@ class Place:
     edge: int | None = None
 
 
-class Row(NamedTuple):
+class EdgeRow(NamedTuple):
     """One number of the original and of the edited genotype."""
 
     what: str
@@ -158,21 +158,21 @@ class Surgery:
             self._scores[genotype.hash] = dict(self._score(genotype))
         return self._scores[genotype.hash]
 
-    def rows(self, scored: bool = True) -> list[Row]:
+    def rows(self, scored: bool = True) -> list[EdgeRow]:
         """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``, the scores, before and after."""
         pair = self.original, self.genotype
         reach = {k: v for k, v in self.shape.items() if k != "stem"}
         rows = [
-            Row("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
-            Row(
+            EdgeRow("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
+            EdgeRow(
                 f"MACs ({self.size[0]}x{self.size[1]} input)",
                 *(cost.macs(g, self.width, *self.size, **self.shape) for g in pair),
             ),
-            Row("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair)),
+            EdgeRow("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair)),
         ]
         if scored:
             before, after = map(self.scores, pair)
-            rows += [Row(name, before[name], after[name]) for name in before]
+            rows += [EdgeRow(name, before[name], after[name]) for name in before]
         return rows
 
     def drawing(self) -> Drawing:

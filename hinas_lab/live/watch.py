@@ -15,7 +15,7 @@ from hinas_lab.records import kept_row
 from hinas_lab.space.decode import decode, entropy, skip_share
 
 
-class Panel:
+class Watch:
     """A search, its player and its picture. ``open`` plays it to the end."""
 
     def __init__(self, run, fps: float, share: float, memory: Callable[[], str] | None = None):

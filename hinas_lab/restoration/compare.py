@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hinas_lab.images.datasets.catalog import read_images
 from hinas_lab.images.protocol import Protocol
 from hinas_lab.restoration.classical import METHODS, classical
-from hinas_lab.restoration.measure import Row, evaluate, mean
+from hinas_lab.restoration.measure import Measurement, evaluate, mean
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.space.network import Network
 
@@ -14,7 +14,7 @@ COMPARED = ("noisy", *METHODS, "ours")
 
 def compare(
     net: Network, sigma: float, protocol: Protocol, data: str = "builtin", device: str = "cpu"
-) -> Iterator[Row]:
+) -> Iterator[Measurement]:
     """Rows of noisy, tv, wavelet, nl_means (each tuned on training photographs for ``sigma``, 0-255 scale) and ``net``, image by image."""
     images = read_images(data, "test")
     for method in COMPARED:
@@ -27,7 +27,7 @@ def compare(
         yield from evaluate(method, restore, images, sigma, protocol)
 
 
-def totals(rows: list[Row]) -> dict[str, dict[str, float]]:
+def totals(rows: list[Measurement]) -> dict[str, dict[str, float]]:
     """Method -> means over images (``evaluate.mean``), in the order of the rows. ValueError for rows of several protocols or levels: they
     do not belong in one table."""
     mean(rows)
@@ -36,7 +36,7 @@ def totals(rows: list[Row]) -> dict[str, dict[str, float]]:
     }
 
 
-def table(rows: list[Row], parameters: int) -> str:
+def comparison_table(rows: list[Measurement], parameters: int) -> str:
     """The means as text, a line per method; ``parameters`` of the method called ours."""
     lines = [f"{'method':<10} {'PSNR dB':>8} {'SSIM':>7} {'s/image':>8} {'parameters':>11}"]
     for method, t in totals(rows).items():

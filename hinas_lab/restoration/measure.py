@@ -10,7 +10,7 @@ from hinas_lab.images.protocol import Protocol, Restore
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Measurement:
     """One image restored by one method."""
 
     method: str
@@ -36,7 +36,7 @@ def measure(
     number: int,
     level: float,
     protocol: Protocol,
-) -> Row:
+) -> Measurement:
     """Degrade, restore and measure one uint8 image, as stored.
 
     ``number`` is its place in its data set, which its noise belongs to; ``level``: sigma on the 0-255 scale, or the scale of
@@ -58,7 +58,7 @@ def measure(
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     at = {protocol.level: level}
-    return Row(
+    return Measurement(
         method=method,
         image=name,
         protocol=protocol.name,
@@ -76,13 +76,13 @@ def evaluate(
     images: Mapping[str, np.ndarray],
     level: float,
     protocol: Protocol,
-) -> Iterator[Row]:
+) -> Iterator[Measurement]:
     """``measure`` for each image; every method sees the same noise."""
     for number, name in enumerate(images):
         yield measure(method, restore, name, images[name], number, level, protocol)
 
 
-def mean(rows: list[Row]) -> dict[str, float]:
+def mean(rows: list[Measurement]) -> dict[str, float]:
     """Mean and standard error over images, per image first: psnr, ssim, psnr_se, ssim_se, seconds, n. ValueError for rows of several
     protocols or levels: such numbers have no common mean."""
     kinds = {f"{r.protocol} at {r.sigma if r.scale is None else f'x{r.scale}'}" for r in rows}

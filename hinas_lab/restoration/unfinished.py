@@ -4,7 +4,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from hinas_lab.restoration.measure import Row
+from hinas_lab.restoration.measure import Measurement
 from hinas_lab.storage import write_atomic
 
 
@@ -24,13 +24,13 @@ class Unfinished:
             return
         for line in lines[1:-1]:  # a whole line ends with a newline
             try:
-                row = Row(**json.loads(line))
+                row = Measurement(**json.loads(line))
             except (ValueError, TypeError):
                 break
             self.rows[row.protocol, row.image] = row
             self._kept.append(line)
 
-    def add(self, row: Row):
+    def add(self, row: Measurement):
         """Keep one more row. The file is begun with the first."""
         if self.path is None or (row.protocol, row.image) in self.rows:
             return
@@ -46,6 +46,6 @@ class Unfinished:
             self.path.unlink(missing_ok=True)
 
 
-def plain(row: Row) -> dict:
+def plain(row: Measurement) -> dict:
     """A row without its picture, for JSON."""
     return {f.name: getattr(row, f.name) for f in fields(row) if f.name != "restored"}

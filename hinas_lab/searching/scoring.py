@@ -9,7 +9,7 @@ from hinas_lab.config import SearchConfig
 from hinas_lab.images.patches import CALIBRATE, Patches, generator
 from hinas_lab.images.tiles import apply_tiled, pixels_at_once
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet, Mixture
 from hinas_lab.training.losses import ssim
 
 TILE = 64
@@ -23,7 +23,7 @@ def validate(
     patches: Patches,
     v: tuple[int, ...],
     config: SearchConfig,
-    weights: Weights | None = None,
+    weights: Mixture | None = None,
 ) -> dict[str, float]:
     """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with its one fixed noise field.
 
@@ -66,7 +66,7 @@ def calibrate(
     patches: Patches,
     w: tuple[int, ...],
     config: SearchConfig,
-    weights: Weights | None,
+    weights: Mixture | None,
     n: int = CALIBRATION_PATCHES,
 ):
     """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before.

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.layers import GlobalSkip, Start, conv_bn, make_end, make_op
 from hinas_lab.space.ops import OP_NAMES
-from hinas_lab.space.supernet import SuperNet, Weights
+from hinas_lab.space.supernet import SuperNet, Mixture
 
 
 class MixedOp(nn.Module):
@@ -94,7 +94,7 @@ class LiteralSuperNet(nn.Module):
                 for name, op in mixed.ops.items():
                     op.load_state_dict(net.cells[key].edge_state(j, i, name), strict=False)
 
-    def forward(self, x: Tensor, weights: Weights | None = None) -> Tensor:
+    def forward(self, x: Tensor, weights: Mixture | None = None) -> Tensor:
         s = self.space
         if weights is None:
             alpha = self.alpha.softmax(-1)

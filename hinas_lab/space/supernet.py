@@ -25,7 +25,7 @@ from hinas_lab.space.ops import CHOICES, OP_NAMES
 
 
 @dataclass(frozen=True)
-class Weights:
+class Mixture:
     """Simplex weights of one forward pass: alpha (L, E, K), beta (M,), ends (cells of the last layer,).
 
     ``genotype`` is set when they are one-hot: then operations, cells and moves of zero weight are not computed.
@@ -127,16 +127,16 @@ class SuperNet(nn.Module):
     def weight_parameters(self) -> list[nn.Parameter]:
         return [p for p in self.parameters() if p is not self.alpha and p is not self.beta]
 
-    def weights(self) -> Weights:
+    def weights(self) -> Mixture:
         """The relaxed weights: softmax of alpha over operations, of beta over the moves of one cell."""
         alpha = self.alpha.softmax(-1)
         e = (self.beta - self.beta.detach().max()).exp()
-        return Weights(
+        return Mixture(
             alpha if self.space.lwas else alpha.expand(self.space.layers, -1, -1),
             e / (self._same @ e),
         )
 
-    def restrict(self, genotype: Genotype) -> Weights:
+    def restrict(self, genotype: Genotype) -> Mixture:
         """One-hot weights of ``genotype``: the supernet then equals the decoded wiring with inherited weights.
 
         Exactly so when path[l] = path[l-2] for l >= 2 (else the second input comes from another cell). Raises ValueError
@@ -156,25 +156,25 @@ class SuperNet(nn.Module):
                 for m in s.moves
             ]
         )
-        return Weights(
+        return Mixture(
             alpha,
             beta,
             like.new_tensor([float(i == genotype.path[-1]) for i in s.cells[-1]]),
             genotype,
         )
 
-    def _active(self, weights: Weights, l: int) -> list[frozenset[str]]:
+    def _active(self, weights: Mixture, l: int) -> list[frozenset[str]]:
         if weights.genotype is None:
             return [frozenset(CHOICES)] * (self.space.nodes + 1)  # `none` adds exactly zero
         edges = [edge for node in weights.genotype.cells[l] for edge in node]
         return [frozenset(op for op, src in edges if src == j) for j in range(self.space.nodes + 1)]
 
     def forward(
-        self, x: Tensor, weights: Weights | None = None, checkpoint: bool = False
+        self, x: Tensor, weights: Mixture | None = None, checkpoint: bool = False
     ) -> Tensor:
         """``checkpoint``: keep no tensor of a cell for the backward pass, compute them again there; statistics are updated once."""
         s, w = self.space, weights or self.weights()
-        run = again if checkpoint and torch.is_grad_enabled() else SuperCell.__call__
+        run = recompute_in_backward if checkpoint and torch.is_grad_enabled() else SuperCell.__call__
         low, h = self.start(channels_last(x))
         before2, before, mixed = low, {0: h}, {}
         for l, needed in enumerate(self._needed(w.genotype)):
@@ -240,19 +240,19 @@ class SuperNet(nn.Module):
         return self.second[name](before2[self._second_source(l, i)] if l > 1 else before2[0])
 
 
-def again(cell: SuperCell, *inputs) -> Tensor:
+def recompute_in_backward(cell: SuperCell, *inputs) -> Tensor:
     """``cell(*inputs)`` without what the backward pass needs, which is computed a second time there, with the statistics held."""
     return torch.utils.checkpoint.checkpoint(
         cell,
         *inputs,
         use_reentrant=False,
         preserve_rng_state=False,
-        context_fn=lambda: (nullcontext(), held(cell)),
+        context_fn=lambda: (nullcontext(), frozen_statistics(cell)),
     )
 
 
 @contextmanager
-def held(module: nn.Module) -> Iterator[None]:
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
     """Inside, batch norms use the statistics of their batch as always and do not remember them."""
     norms = [(m, m.momentum) for m in module.modules() if isinstance(m, ScaledNorm)]
     for norm, _ in norms:
