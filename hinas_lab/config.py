@@ -1,8 +1,8 @@
 """What can be chosen: the search space, a search, a training; and the named presets.
 
-Everything is frozen, keyword-only and plain: a config is its JSON. A wrong value is a ``ValueError`` that names the field.
-Where the paper leaves a gap, the default is the reading that docs and METHOD call "ours"; the other reading is an option.
-"""
+Everything is frozen, keyword-only and plain: a config is its JSON. A wrong value is a
+``ValueError`` that names the field. Where the paper leaves a gap, the default is the reading that
+docs and METHOD call "ours"; the other reading is an option."""
 
 import dataclasses
 import json
@@ -12,17 +12,19 @@ from functools import cached_property
 from types import UnionType
 from typing import NamedTuple, get_origin
 
-from hinas_lab.space.ops import OP_NAMES
+from hinas_lab.space.ops import OP_NAMES, OPS, choices_of
 
 TASKS = ("denoise", "sr")
 
 RETIRED = {"SearchConfig": {"graphs": False}}
-"""Fields that are gone (class -> name -> value): they stay in hashes and headers, so that those of recorded runs hold; what a
-header says of them is not read. graphs: chooses how a GPU does the same work, which is no setting of a search."""
+"""Fields that are gone (class -> name -> value): they stay in hashes and headers, so that those of
+recorded runs hold; what a header says of them is not read. graphs: chooses how a GPU does the same
+work, which is no setting of a search."""
 
 
 def added_later(legacy):
-    """A field that recorded runs did not know, with what they did as its default: at that value it is in no hash and no header.
+    """A field that recorded runs did not know, with what they did as its default: at that value it
+    is in no hash and no header.
 
     So a config can grow and every recorded key, a hash of all that decides a job's numbers, stays.
     """
@@ -38,7 +40,8 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a finite number"
 
 
 def _check_types(config):
-    """Hold every field to its annotation; sequences become tuples, numbers of float fields floats. ValueError names the field."""
+    """Hold every field to its annotation; sequences become tuples, numbers of float fields floats.
+    ValueError names the field."""
     for f in fields(config):
         kind, value, optional = f.type, getattr(config, f.name), False
         if isinstance(kind, UnionType):  # X | None
@@ -87,7 +90,8 @@ def _share(name: str, value):
 
 
 class Move(NamedTuple):
-    """A legal width move: into layer ``layer``, from width ``source`` of the layer before, to width ``target``."""
+    """A legal width move: into layer ``layer``, from width ``source`` of the layer before, to width
+    ``target``."""
 
     layer: int
     source: int
@@ -116,15 +120,19 @@ class SearchSpace:
     repeats: int = 2
     "how often a separable convolution is applied"
     lwas: bool = True
-    "layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers (Eq. 2 against Eq. 1)"
+    """layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers
+    (Eq. 2 against Eq. 1)"""
     cell_sharing: str = "on"
-    "on: sum first, one cell (Eq. 5); off: a cell per incoming move, own weights; tied: the same weights applied to each (Eq. 6)"
+    """on: sum first, one cell (Eq. 5); off: a cell per incoming move, own weights; tied: the same
+    weights applied to each (Eq. 6)"""
     residual: bool = True
     "output = input (or its upscaling) + network"
     beta_norm: str = "outgoing"
-    "softmax over the moves that leave a cell (a path is a probability) or over the moves that enter one (Eq. 5 as read)"
+    """softmax over the moves that leave a cell (a path is a probability) or over the moves that
+    enter one (Eq. 5 as read)"""
     affine: bool = False
-    "scale and shift in the operations' batch norms while searching: the scale can do what alpha does, which then says little"
+    """scale and shift in the operations' batch norms while searching: the scale can do what alpha
+    does, which then says little"""
     second_input: str = "layer"
     "layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors' code)"
     end: str = "conv"
@@ -135,6 +143,9 @@ class SearchSpace:
     "the SR skip while searching: bicubic (MATLAB kernel) or bilinear (the authors' code)"
     fixed_path: tuple[int, ...] | None = None
     "search operations only, on this width path: no beta"
+    ops: tuple[str, ...] = added_later(OP_NAMES)
+    """the operations that compete on every edge, names of ``space.ops.OPS``, in the order of
+    alpha's last axis"""
 
     def __post_init__(self):
         _check_types(self)
@@ -163,6 +174,17 @@ class SearchSpace:
         _one_of("upsampling", self.upsampling, ("bicubic", "bilinear"))
         if self.fixed_path is not None:
             check_path(self.fixed_path, self.layers, len(self.width_factors), "fixed_path")
+        for name in self.ops:
+            _one_of("ops", name, tuple(OPS))
+        _need(len(set(self.ops)) == len(self.ops), "ops", self.ops, "must name each operation once")
+        _need(
+            len(self.choices) > 0, "ops", self.ops, "must name an operation that an edge can keep"
+        )
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What a decoded edge may hold: ``ops`` without none."""
+        return choices_of(self.ops)
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
@@ -195,12 +217,13 @@ class SearchSpace:
 
     @property
     def alpha_shape(self) -> tuple[int, ...]:
-        inner = (len(self.edges), len(OP_NAMES))
+        inner = (len(self.edges), len(self.ops))
         return (self.layers, *inner) if self.lwas else inner
 
 
 def check_path(path, layers: int, widths: int, name: str = "path"):
-    """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most one, from width 0."""
+    """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most
+    one, from width 0."""
     ok = len(path) == layers and all(is_a(int, i) and 0 <= i < widths for i in path)
     _need(ok, name, path, f"must hold {layers} width indices from 0 to {widths - 1}")
     _need(
@@ -220,7 +243,8 @@ class Loss:
     pixel: str = "mse"
     "mse, or l1 (the authors' super-resolution)"
     reduction: str = "mean"
-    "of the pixel loss: mean over pixels, or sum (the norm as printed in Eq. 7, averaged over the batch)"
+    """of the pixel loss: mean over pixels, or sum (the norm as printed in Eq. 7, averaged over the
+    batch)"""
     average_terms: bool = False
     "divide by the number of terms (the authors' code)"
 
@@ -275,7 +299,8 @@ class SearchConfig:
     share: float = 0.02
     "share of the training images kept for V"
     validate_crop: int | None = None
-    "V images are cut to a centred square of at most this many pixels of the network's input; None: whole images"
+    """V images are cut to a centred square of at most this many pixels of the network's input;
+    None: whole images"""
     score: str = "ssim+psnr/100"
     "what picks the best supernet; or psnr"
     loss: Loss = field(default_factory=Loss)
@@ -284,7 +309,8 @@ class SearchConfig:
     lr: float = 0.025
     lr_min: float = 0.001
     schedule: str = "cosine"
-    "cosine: one, over all epochs; wave: down and up again in 20 epochs, under an envelope that falls to 0 (the authors' code)"
+    """cosine: one, over all epochs; wave: down and up again in 20 epochs, under an envelope that
+    falls to 0 (the authors' code)"""
     momentum: float = 0.9
     "of SGD; beta1 of Adam"
     weight_decay: float = 3e-4
@@ -297,13 +323,16 @@ class SearchConfig:
     arch_beta1: float = 0.9
     arch_weight_decay: float = 1e-3
     arch_data: str = "own"
-    "alpha and beta learn on images of their own, Train A, or on the images of the weights, Train W (A is then unused)"
+    """alpha and beta learn on images of their own, Train A, or on the images of the weights, Train
+    W (A is then unused)"""
     keep: str = "best"
     "the supernet that is the result: the best one on V, or the last one (V is scored all the same)"
     precision: str = "float32"
-    "float32; tf32 (NVIDIA GPUs): convolutions with 10 bits; bfloat16, float16: the forward pass, parameters and loss stay float32"
+    """float32; tf32 (NVIDIA GPUs): convolutions with 10 bits; bfloat16, float16: the forward pass,
+    parameters and loss stay float32"""
     checkpoint: bool = False
-    "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
+    """compute each cell again in the backward pass instead of keeping its tensors: less memory,
+    more time, the same numbers"""
     seed: int = 0
 
     def __post_init__(self):
@@ -357,7 +386,8 @@ class TrainConfig:
     momentum: float = 0.9
     weight_decay: float = 3e-4
     biases: str = added_later("as weights")
-    "how biases learn: as weights, or double: at twice the rate and without weight decay (the authors' code)"
+    """how biases learn: as weights, or double: at twice the rate and without weight decay (the
+    authors' code)"""
     grad_clip: float | None = None
     "as in SearchConfig"
     value_clip: float | None = added_later(None)
@@ -382,8 +412,8 @@ class TrainConfig:
 
 
 def to_dict(config) -> dict:
-    """A config as plain JSON values: what headers hold and keys are hashes of. A field that was ``added`` is there when it differs
-    from what was done before it, a RETIRED one always."""
+    """A config as plain JSON values: what headers hold and keys are hashes of. A field that was
+    ``added`` is there when it differs from what was done before it, a RETIRED one always."""
     values = dict(RETIRED.get(type(config).__name__, {}))
     for f in fields(config):
         value = getattr(config, f.name)
@@ -393,7 +423,8 @@ def to_dict(config) -> dict:
 
 
 def from_dict(cls, values: dict):
-    """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError, never ignored."""
+    """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError,
+    never ignored."""
     _need(isinstance(values, dict), cls.__name__, values, "must be a JSON object")
     values = {
         name: value for name, value in values.items() if name not in RETIRED.get(cls.__name__, {})
@@ -414,8 +445,9 @@ class Preset(NamedTuple):
 
 
 def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:
-    """The text of the paper to the letter; base widths are not in it and taken from the authors' code. Denoising diverges within 8 to 34
-    iterations, whatever the pictures; a training for x4 climbs to 17 times the loss of bicubic (docs/stability.md)."""
+    """The text of the paper to the letter; base widths are not in it and taken from the authors'
+    code. Denoising diverges within 8 to 34 iterations, whatever the pictures; a training for x4
+    climbs to 17 times the loss of bicubic (docs/stability.md)."""
     if task == "denoise":
         return SearchSpace(), SearchConfig(), TrainConfig()
     space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)
@@ -423,19 +455,21 @@ def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainCon
 
 
 STABLE_NORM = 0.1
-"""largest norm of the weights' gradient at ``paper``, chosen by trial (docs/stability.md). At the start the loss curves by 119 along the
-last convolution alone: momentum 0.9 bears a rate of 2 (1 + 0.9) / 119 = 0.032 there, and the text trains with 0.05"""
+"""largest norm of the weights' gradient at ``paper``, chosen by trial (docs/stability.md). At the
+start the loss curves by 119 along the last convolution alone: momentum 0.9 bears a rate of 2 (1 +
+0.9) / 119 = 0.032 there, and the text trains with 0.05"""
 
 
 def _paper(task: str, scale: int):
-    """The text of the paper with one departure, without which it diverges: the weights' gradient is cut to a norm of 0.1."""
+    """The text of the paper with one departure, without which it diverges: the weights' gradient is
+    cut to a norm of 0.1."""
     space, search, train = _printed(task, scale)
     return space, replace(search, grad_clip=STABLE_NORM), replace(train, grad_clip=STABLE_NORM)
 
 
 def _authors(task: str, scale: int):
-    """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of this end part stable: the norm is cut,
-    too. A search holds as theirs does."""
+    """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of
+    this end part stable: the norm is cut, too. A search holds as theirs does."""
     space, search, train = _printed(task, scale)
     space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
     search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
@@ -494,8 +528,9 @@ def _tiny(task: str, scale: int):
 
 
 def _classroom(task: str, scale: int):
-    """A laptop CPU, minutes: Adam, the pixel loss alone and a small space, so that alpha and beta move while one watches (not the
-    paper's setting). Measured: with lambda = 0.6 the young supernet runs to skip; with lambda = 0 it does so far less."""
+    """A laptop CPU, minutes: Adam, the pixel loss alone and a small space, so that alpha and beta
+    move while one watches (not the paper's setting). Measured: with lambda = 0.6 the young supernet
+    runs to skip; with lambda = 0 it does so far less."""
     space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=4, stem=16)
     search = SearchConfig(
         sigmas=(50.0,),
@@ -543,7 +578,8 @@ def _study(task: str, scale: int):
 
 
 def _paper_tenth(task: str, scale: int):
-    """The paper's with a tenth of the training iterations: what a GPU reaches in an afternoon. Named apart, so that no row is mistaken."""
+    """The paper's with a tenth of the training iterations: what a GPU reaches in an afternoon.
+    Named apart, so that no row is mistaken."""
     space, search, train = _paper(task, scale)
     return space, search, replace(train, iterations=train.iterations // 10)
 
@@ -561,10 +597,11 @@ PRESETS = tuple(_PRESETS)
 
 
 def preset(name: str | None = None, task: str = "denoise", scale: int | None = None) -> Preset:
-    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and defaults to 4 for super-resolution.
+    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and
+    defaults to 4 for super-resolution.
 
-    Without a name: the environment's HINAS_PRESET, else ``classroom`` (how notebooks and their tests choose).
-    """
+    Without a name: the environment's HINAS_PRESET, else ``classroom`` (how notebooks and their
+    tests choose)."""
     name = name or os.environ.get("HINAS_PRESET") or "classroom"
     _one_of("preset", name, PRESETS)
     _one_of("task", task, TASKS)

@@ -1,4 +1,5 @@
-"""What a search or a training tells: frozen records, and the columns they are stored in. numpy only, no pickle."""
+"""What a search or a training tells: frozen records, and the columns they are stored in. numpy
+only, no pickle."""
 
 import io
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ _EPOCH = {
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One weight or arch step of a search; of a training, the mean over the iterations since the last record."""
+    """One weight or arch step of a search; of a training, the mean over the iterations since the
+    last record."""
 
     kind: str
     epoch: int
@@ -82,7 +84,8 @@ class Epoch:
 
 
 class Records:
-    """Columns of a run: ``add`` records, read them as a dict of arrays ``step/..`` and ``epoch/..``."""
+    """Columns of a run: ``add`` records, read them as a dict of arrays ``step/..`` and
+    ``epoch/..``."""
 
     def __init__(self):
         self.steps: dict[str, list] = {name: [] for name in _STEP}
@@ -138,8 +141,8 @@ class Records:
 
 
 def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
-    """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the last one when none was validated or the
-    search was told to ``keep`` the "last"."""
+    """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the
+    last one when none was validated or the search was told to ``keep`` the "last"."""
     best = int(columns["epoch/best"][-1]) if keep == "best" else 0
     return (
         int((columns["epoch/epoch"] == best).argmax()) if best else len(columns["epoch/epoch"]) - 1
@@ -147,7 +150,8 @@ def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
 
 
 def read_records(run: str | Path) -> dict[str, np.ndarray]:
-    """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or damaged."""
+    """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or
+    damaged."""
     path = Path(run) / "records.npz"
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
@@ -167,6 +171,7 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
 
 
 def spent_seconds(columns: dict[str, np.ndarray]) -> float:
-    """What a training's iterations took, from its columns: each record is the mean of the iterations since the one before."""
+    """What a training's iterations took, from its columns: each record is the mean of the
+    iterations since the one before."""
     places = np.concatenate([[0], columns["step/iteration"]])
     return float((np.diff(places) * columns["step/seconds"]).sum())

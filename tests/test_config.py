@@ -26,7 +26,7 @@ OTHER = {
     SearchSpace: {
         "task": SR, "scale": SR | {"scale": 2}, "channels": 3, "layers": 2, "nodes": 3, "width": 20,
         "width_factors": (1.0, 2.0), "stem": 32, "repeats": 1, "lwas": False, "cell_sharing": "off", "residual": False,
-        "beta_norm": "incoming", "second_input": "mixed", "end": "aspp", "sigmoid": True, "upsampling": "bilinear",
+        "beta_norm": "incoming", "second_input": "mixed", "end": "aspp", "sigmoid": True, "upsampling": "bilinear", "ops": ("conv_3x3", "skip"),
         "fixed_path": (0, 1, 2), "affine": True},
     SearchConfig: {
         "sigmas": (50.0,), "batch": 4, "patch": 32, "epochs": 7, "crops_per_image": 3, "warmup_epochs": 0,
@@ -53,7 +53,7 @@ WRONG = {
         "layers": WHOLE, "nodes": WHOLE, "width": WHOLE, "stem": WHOLE, "repeats": WHOLE,
         "width_factors": ((), (1.25,), (0.0,), (-1.0,), ("1",), (NAN,), (INF,), (True,), ((1,),), 1.5, None, "12", {}),
         "lwas": ("no", 1, None), "residual": ("yes", 0), "sigmoid": ("no", None), "affine": ("no", 1), "cell_sharing": (True, "both"),
-        "beta_norm": ("both",), "second_input": ("first",), "end": ("pool",), "upsampling": ("nearest",),
+        "beta_norm": ("both",), "second_input": ("first",), "end": ("pool",), "upsampling": ("nearest",), "ops": ((), ("none",), ("conv_7x7",), ("skip", "skip"), "skip", (1,)),
         "fixed_path": ((0, 0), (2, 1, 0), (0, 2, 2), (0, 1, 3), (0, -1, 0), (0, True, 1), (0, 1.0, 1),
                        ("0", "1", "2"), 5, "012")},
     SearchConfig: {

@@ -60,7 +60,8 @@ def task_options(parser: argparse.ArgumentParser):
 def resolve(
     args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]
 ) -> Preset:
-    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError names what is wrong."""
+    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError
+    names what is wrong."""
     from hinas_lab.runs.folder import with_seed
 
     chosen = with_seed(preset(args.preset, task, scale), args.seed)

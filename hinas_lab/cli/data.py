@@ -1,4 +1,5 @@
-"""``hinas-lab data``: which data sets there are, getting them, checking them, and whether a test image was trained on."""
+"""``hinas-lab data``: which data sets there are, getting them, checking them, and whether a test
+image was trained on."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""``hinas-lab evaluate``: PSNR and SSIM of a run or a classical method on a data set, under a named protocol."""
+"""``hinas-lab evaluate``: PSNR and SSIM of a run or a classical method on a data set, under a named
+protocol."""
 
 import sys
 import textwrap
@@ -137,7 +138,8 @@ def run(args) -> int:
 
 
 def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
-    """Image -> file to write; makes the folders. ValueError when two images would be one file, or the pictures would join the data set."""
+    """Image -> file to write; makes the folders. ValueError when two images would be one file, or
+    the pictures would join the data set."""
     from hinas_lab.images.datasets.catalog import locate
 
     if folder is None:
@@ -161,7 +163,8 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
 
 
 def _peak_mb(device: str) -> float | None:
-    """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not tell."""
+    """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not
+    tell."""
     if device.startswith("cuda"):
         import torch
 

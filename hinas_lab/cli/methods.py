@@ -22,7 +22,8 @@ class Method(NamedTuple):
     "data set; classical denoisers are tuned on the built-in photographs"
     net: Restore | None = None
     stamp: dict = {}
-    "preset, seed, parameters and the weights' digest of a run; of a user's weights architecture, parameters and digest"
+    """preset, seed, parameters and the weights' digest of a run; of a user's weights architecture,
+    parameters and digest"""
     channels: int = 1
     scale: int = 1
     sigmas: tuple[float, ...] = ()
@@ -33,7 +34,8 @@ class Method(NamedTuple):
 
 
 def method_of(args) -> Method:
-    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the device that is used."""
+    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the
+    device that is used."""
     names = [n for some in CLASSICAL.values() for n in some]
     if args.method in names:
         args.device = "cpu"
@@ -134,7 +136,8 @@ def level_of(args, method: Method, protocol: Protocol) -> float | int:
 
 
 def trained_on_them(method: Method, dataset: str) -> int:
-    """How many test images of ``dataset`` are the very files that a run was trained on; 0 when its training data is no longer there.
+    """How many test images of ``dataset`` are the very files that a run was trained on; 0 when its
+    training data is no longer there.
 
     Copies of them are found by ``hinas-lab data audit``.
     """
@@ -156,8 +159,8 @@ def check_json(path: Path | None):
 
 
 def pictures(dataset: str, limit: int | None) -> tuple[Mapping[str, np.ndarray], str]:
-    """The test images of a data set, the first ``limit`` of them; and a digest of the names, sizes and times of all its files: when it
-    changes, rows of an earlier stop no longer count."""
+    """The test images of a data set, the first ``limit`` of them; and a digest of the names, sizes
+    and times of all its files: when it changes, rows of an earlier stop no longer count."""
     if limit is not None and limit < 1:
         raise ValueError(f"limit = {limit}: must be at least 1")
     images, files = read_images(dataset, "test"), named_files(dataset, "test").values()

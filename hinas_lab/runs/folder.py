@@ -1,10 +1,10 @@
-"""A run is a folder: it is written whole or not at all, continues bit for bit after a kill, and nothing in it can execute code.
+"""A run is a folder: it is written whole or not at all, continues bit for bit after a kill, and
+nothing in it can execute code.
 
-config.json, env.json   what was asked, and where it ran
-state.safetensors       everything needed to continue, replaced atomically
-records.npz             the records so far (never behind the state)
-genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it marks a finished run
-"""
+config.json, env.json   what was asked, and where it ran state.safetensors       everything needed
+to continue, replaced atomically records.npz             the records so far (never behind the state)
+genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it
+marks a finished run"""
 
 import hashlib
 import json
@@ -49,7 +49,8 @@ FILES = (
     "genotype.json",
     "best.safetensors",
 )
-"of a run, in the order in which they are written: whoever reads them backwards sees no state that is ahead of its records"
+"""of a run, in the order in which they are written: whoever reads them backwards sees no state that
+is ahead of its records"""
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
 AFTER_SAVE: list[Callable[[Path], None]] = []
@@ -57,7 +58,8 @@ AFTER_SAVE: list[Callable[[Path], None]] = []
 
 
 class Run:
-    """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run has nothing left to do."""
+    """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run
+    has nothing left to do."""
 
     def __init__(
         self, folder: Path, header: dict, state: Search | Training | None, records: Records
@@ -70,11 +72,12 @@ class Run:
         return self.state is None
 
     def steps(self, save_seconds: float = SAVE_SECONDS) -> Iterator[Step | Epoch]:
-        """The records still to come. The state is saved every ``save_seconds``, at the end, and when the caller stops.
+        """The records still to come. The state is saved every ``save_seconds``, at the end, and
+        when the caller stops.
 
-        Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is raised. A second one stops at once.
-        ValueError when another thread or process is running this folder.
-        """
+        Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is
+        raised. A second one stops at once. ValueError when another thread or process is running
+        this folder."""
         if self.state is not None:
             with run_lock(self.folder):
                 if self._on_disk() != self._known:
@@ -125,7 +128,8 @@ class Run:
             raise FloatingPointError(f"preset {self.header['preset']}: {error}") from None
 
     def architecture(self) -> tuple[np.ndarray, np.ndarray]:
-        """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is finished, those of its last epoch.
+        """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is
+        finished, those of its last epoch.
 
         To be asked between steps. ValueError for a training.
         """
@@ -174,8 +178,8 @@ def open_search(
     resume: bool = False,
     graphs: str = "auto",
 ) -> Run:
-    """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError when the folder holds
-    something else."""
+    """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
+    ``graphs.WHEN``. ValueError when the folder holds something else."""
     patches = _patches(data, preset.space.channels, preset.space.scale, device)
     header = {
         "format": FORMAT,
@@ -206,8 +210,8 @@ def open_training(
     resume: bool = False,
     graphs: str = "auto",
 ) -> Run:
-    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError
-    when the folder holds something else."""
+    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
+    graphs, ``graphs.WHEN``. ValueError when the folder holds something else."""
     patches = _patches(data, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
@@ -243,8 +247,9 @@ def open_peer(
     device: str = "cpu",
     resume: bool = False,
 ) -> Run:
-    """A training of another method's net, new or continued: ``name``, and what builds it with its first weights; ``preset`` is the name of
-    the one that ``config`` belongs to. ValueError when the folder holds something else."""
+    """A training of another method's net, new or continued: ``name``, and what builds it with its
+    first weights; ``preset`` is the name of the one that ``config`` belongs to. ValueError when the
+    folder holds something else."""
     patches = _patches(data, channels, scale, device)
     header = {
         "format": FORMAT,
@@ -355,7 +360,9 @@ def _check_same(folder: Path, there: dict, here: dict):
     for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
         if (
             name in here
-        ):  # all fields: a header leaves out those that came after the first version, at the value of before
+            # all fields: a header leaves out those that came after the first version, at the value of
+            # before
+        ):
             full = json.loads(json.dumps(asdict(cls())))
             here[name], there[name] = (
                 full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there)
@@ -376,7 +383,8 @@ def _check_same(folder: Path, there: dict, here: dict):
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is anything else."""
+    """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is
+    anything else."""
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -386,8 +394,9 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
-    """The trained network of a finished training run, for use (batch norms folded), and what it was trained for: ``task, scale, channels,
-    sigmas`` (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
+    """The trained network of a finished training run, for use (batch norms folded), and what it was
+    trained for: ``task, scale, channels, sigmas`` (0-255 scale; empty for super-resolution),
+    ``preset, seed, parameters, data``. ValueError in one line for anything else."""
     header = read_header(folder)
     if header["kind"] == "search":
         raise ValueError(
@@ -425,7 +434,8 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
 
 
 def load_weights(net: torch.nn.Module, path: Path):
-    """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to another net."""
+    """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to
+    another net."""
     if not path.exists():
         raise ValueError(
             f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume"
@@ -438,7 +448,8 @@ def load_weights(net: torch.nn.Module, path: Path):
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as usual. Main thread only."""
+    """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as
+    usual. Main thread only."""
     hit = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield hit.is_set

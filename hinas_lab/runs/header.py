@@ -15,7 +15,8 @@ FIELDS = {
 
 
 def read_header(folder: str | Path) -> dict:
-    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer version, or damaged."""
+    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer
+    version, or damaged."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such run folder")
@@ -41,7 +42,8 @@ def read_json(path: Path) -> dict:
 
 
 def load_genotype(path: str | Path) -> Genotype:
-    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
+    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for
+    anything else."""
     path = Path(path)
     if path.is_dir():
         header = read_header(path)

@@ -1,4 +1,5 @@
-"""A run as one file: a zip for each checkpoint, whole or not at all, for places where a folder does not last (Colab's disk).
+"""A run as one file: a zip for each checkpoint, whole or not at all, for places where a folder does
+not last (Colab's disk).
 
 Only the files of a run are packed, and only they are unpacked, whatever else a zip holds.
 """
@@ -17,10 +18,11 @@ KEPT = 2
 
 
 def pack_run(run: Path, into: Path) -> Path:
-    """The run folder ``run`` as the next numbered zip in the folder ``into``; all but the newest two go. Returns the zip.
+    """The run folder ``run`` as the next numbered zip in the folder ``into``; all but the newest
+    two go. Returns the zip.
 
-    May be called while the run is being written: what is read later is never older than what was read before (``FILES`` backwards).
-    """
+    May be called while the run is being written: what is read later is never older than what was
+    read before (``FILES`` backwards)."""
     content = zipped(run)
     into.mkdir(parents=True, exist_ok=True)
     before = packed(into)
@@ -50,7 +52,8 @@ def packed(into: Path) -> list[Path]:
 
 
 def unpack_run(into: Path, run: Path) -> Path | None:
-    """Fill the folder ``run`` from the newest zip in ``into`` that is whole and holds a run; returns that zip, None when there is none."""
+    """Fill the folder ``run`` from the newest zip in ``into`` that is whole and holds a run;
+    returns that zip, None when there is none."""
     for path in reversed(packed(into)):
         try:
             with zipfile.ZipFile(path) as file:

@@ -4,8 +4,8 @@
     for record in search(state):      # pause: ask later; stop: break; step: next()
         ...
 
-The bilevel problem, solved by alternation (first order): weights minimise the loss on Train W, alpha and beta on Train A.
-"""
+The bilevel problem, solved by alternation (first order): weights minimise the loss on Train W,
+alpha and beta on Train A."""
 
 import math
 import time
@@ -90,8 +90,9 @@ class Search:
         )
 
     def batch(self, stream: int) -> tuple[Tensor, Tensor]:
-        """The present iteration's batch for the weights (stream W) or for alpha and beta (stream A): a pass over Train W or Train A,
-        ``crops_per_image`` crops of each image. A pass over a smaller A starts again."""
+        """The present iteration's batch for the weights (stream W) or for alpha and beta (stream
+        A): a pass over Train W or Train A, ``crops_per_image`` crops of each image. A pass over a
+        smaller A starts again."""
         key = (stream, self.epoch)
         if key not in self._orders:
             images = (
@@ -110,7 +111,8 @@ class Search:
         return self.patches.batch(order[places], self.config.patch, self.config.sigmas, rng)
 
     def _weight_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
-        """The three terms of the loss, then its gradient with respect to each weight; alpha and beta are numbers here."""
+        """The three terms of the loss, then its gradient with respect to each weight; alpha and
+        beta are numbers here."""
         with torch.no_grad():
             weights = self.net.weights()
         terms = loss_of(
@@ -125,7 +127,8 @@ class Search:
         )
 
     def _arch_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
-        """The three terms of the loss, then its gradients with respect to alpha and beta; none of a weight is computed."""
+        """The three terms of the loss, then its gradients with respect to alpha and beta; none of a
+        weight is computed."""
         terms = loss_of(
             lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config
         )
@@ -139,8 +142,9 @@ class Search:
         return search_step(self.space, replace(self.config, batch=batch)).total
 
     def learning_rate(self) -> float:
-        """Of the weights, now. cosine: one, over all steps of all epochs. wave: as the authors' code has it, the same throughout an epoch;
-        a cosine of period 20 epochs, high at 0, 20, 40 and low at 10, 30, under (1 - e / epochs)^0.9, which falls to 0."""
+        """Of the weights, now. cosine: one, over all steps of all epochs. wave: as the authors'
+        code has it, the same throughout an epoch; a cosine of period 20 epochs, high at 0, 20, 40
+        and low at 10, 30, under (1 - e / epochs)^0.9, which falls to 0."""
         c = self.config
         if c.schedule == "cosine":
             height = (
@@ -192,8 +196,8 @@ class Search:
         load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
 
     def result(self) -> tuple[dict[str, Tensor], Genotype]:
-        """The best supernet's state and its genotype; the present one's when none was validated (``best_epoch`` is then 0) or the config
-        keeps the last."""
+        """The best supernet's state and its genotype; the present one's when none was validated
+        (``best_epoch`` is then 0) or the config keeps the last."""
         state = self.best or self.net.state_dict()
         numbers = [state[name].detach().cpu().numpy() for name in ("alpha", "beta")]
         return state, decode(self.space, *numbers)
@@ -242,7 +246,8 @@ def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Paramet
 
 
 def search(state: Search) -> Iterator[Step | Epoch]:
-    """Run ``state`` to its end, one record per step and per epoch; the first is of epoch 0, before any step."""
+    """Run ``state`` to its end, one record per step and per epoch; the first is of epoch 0, before
+    any step."""
     if not state.started:
         state.started = True
         yield _epoch(state, time.perf_counter())
@@ -298,7 +303,8 @@ def _epoch(state: Search, start: float) -> Epoch:
 
 @torch.no_grad()
 def _preview(state: Search) -> np.ndarray:
-    """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16 patches), uint8 (2, C, P, P)."""
+    """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16
+    patches), uint8 (2, C, P, P)."""
     net, size = state.net, max(1, PREVIEW_SIZE[state.space.channels] // state.space.scale)
     degraded, _ = state.patches.pair(
         state.split.v[0], state.config.sigmas[0], state.config.seed, size

@@ -25,7 +25,8 @@ def validate(
     config: SearchConfig,
     weights: Mixture | None = None,
 ) -> dict[str, float]:
-    """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with its one fixed noise field.
+    """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with
+    its one fixed noise field.
 
     Running batch-norm statistics; the restored image is joined from tiles and clipped to [0, 1].
     """
@@ -49,8 +50,8 @@ def validate(
 
 
 def scores_of(image: Tensor, truth: Tensor) -> Tensor:
-    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in float64, on their device where it can
-    (Apple's cannot)."""
+    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in
+    float64, on their device where it can (Apple's cannot)."""
     if min(image.shape[-2:]) < 11:
         raise ValueError(
             f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: SSIM needs at least 11 x 11; remove it"
@@ -69,10 +70,11 @@ def calibrate(
     weights: Mixture | None,
     n: int = CALIBRATION_PATCHES,
 ):
-    """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before.
+    """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under
+    ``weights``. Afterwards as before.
 
-    The patches pass together, as each layer's statistics must be of all of them: memory grows with ``n`` times the patch's pixels.
-    """
+    The patches pass together, as each layer's statistics must be of all of them: memory grows with
+    ``n`` times the patch's pixels."""
     training, kept = net.training, {k: v.clone() for k, v in net.named_buffers()}
     norms = [m for m in net.modules() if hasattr(m, "momentum")]
     rng = generator(config.seed, CALIBRATE)
@@ -94,7 +96,8 @@ def calibrate(
 def shared_weight_score(
     net: SuperNet, genotype: Genotype, patches: Patches, w, v, config: SearchConfig
 ) -> dict[str, float]:
-    """Score of ``genotype`` with the supernet's weights: batch-norm statistics recomputed; ``raw`` is the score without that."""
+    """Score of ``genotype`` with the supernet's weights: batch-norm statistics recomputed; ``raw``
+    is the score without that."""
     weights = net.restrict(genotype)
     raw = validate(net, patches, v, config, weights)["score"]
     with calibrate(net, patches, w, config, weights):

@@ -1,8 +1,8 @@
 """CUDA graphs: a function's work on a GPU, recorded once and replayed as one call.
 
-A step of a search is thousands of small kernels; a GPU runs each faster than Python can ask for the next. Replayed, they cost one call.
-What a graph reads and writes keeps its address: inputs are copied in, parameters and running statistics are updated in place.
-"""
+A step of a search is thousands of small kernels; a GPU runs each faster than Python can ask for the
+next. Replayed, they cost one call. What a graph reads and writes keeps its address: inputs are
+copied in, parameters and running statistics are updated in place."""
 
 import gc
 import logging
@@ -18,7 +18,8 @@ WHEN = ("auto", "on", "off")
 
 
 def graphs_on(when: str, device: str | torch.device) -> bool:
-    """Shall steps be recorded on ``device``? ValueError for another word than WHEN, and for "on" where there is no NVIDIA GPU."""
+    """Shall steps be recorded on ``device``? ValueError for another word than WHEN, and for "on"
+    where there is no NVIDIA GPU."""
     if when not in WHEN:
         raise ValueError(f"graphs = {when!r}: must be one of {', '.join(WHEN)}")
     can = torch.device(device).type == "cuda"
@@ -30,9 +31,9 @@ def graphs_on(when: str, device: str | torch.device) -> bool:
 
 
 class Recorder:
-    """What the graphs of one run share: memory, as they never run between a call of one and the use of its outputs; and how it ends where
-    recording fails. ``must``: with a ValueError; else one line says so, all of them are given up, and the run goes on as it is, with the
-    same numbers."""
+    """What the graphs of one run share: memory, as they never run between a call of one and the use
+    of its outputs; and how it ends where recording fails. ``must``: with a ValueError; else one
+    line says so, all of them are given up, and the run goes on as it is, with the same numbers."""
 
     def __init__(self, must: bool = False):
         self.must, self.failed = must, False
@@ -53,9 +54,8 @@ class Recorder:
 class Captured:
     """``f(*inputs) -> tensors`` on one GPU. The outputs are overwritten by the next call.
 
-    ``f`` must read nothing back to the host and see inputs of one shape; ``keep``: tensors that it updates in place, which warming up must
-    not change.
-    """
+    ``f`` must read nothing back to the host and see inputs of one shape; ``keep``: tensors that it
+    updates in place, which warming up must not change."""
 
     def __init__(
         self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], recorder: Recorder

@@ -1,4 +1,5 @@
-"""A run that is lost: its loss is not finite, or stays a thousandfold above the first one for an epoch."""
+"""A run that is lost: its loss is not finite, or stays a thousandfold above the first one for an
+epoch."""
 
 import math
 
@@ -14,14 +15,16 @@ LEAST_FIRST = 1e-3
 
 
 class Divergence:
-    """Watches the losses of a run; ``tensor`` is what it remembers. ``part``: ``search`` or ``train``, as ``--set`` calls it."""
+    """Watches the losses of a run; ``tensor`` is what it remembers. ``part``: ``search`` or
+    ``train``, as ``--set`` calls it."""
 
     def __init__(self, part: str, config: SearchConfig | TrainConfig):
         self.part, self.config = part, config
         self.first, self.least = math.nan, math.inf
 
     def check(self, values: list[float], where: str, changed: bool = False):
-        """FloatingPointError unless ``values`` (total, pixel term, l_ssim) are finite; ``changed``: the step was taken before."""
+        """FloatingPointError unless ``values`` (total, pixel term, l_ssim) are finite; ``changed``:
+        the step was taken before."""
         if math.isfinite(values[0]):
             return
         overflow = all(map(math.isfinite, values[1:]))

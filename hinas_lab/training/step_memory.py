@@ -1,8 +1,8 @@
 """What a step of a search or a training needs in memory, from its configuration alone.
 
-The forward pass runs on torch's fake tensors, which have shapes and no values: nothing is computed and no memory is taken, yet autograd
-keeps exactly what it would keep. ``kept_bytes`` on real tensors counts the same, and a test holds the two together.
-"""
+The forward pass runs on torch's fake tensors, which have shapes and no values: nothing is computed
+and no memory is taken, yet autograd keeps exactly what it would keep. ``kept_bytes`` on real
+tensors counts the same, and a test holds the two together."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,14 +17,15 @@ from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
-from hinas_lab.space.ops import CHOICES, OPS
+from hinas_lab.space.ops import OPS
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.training.numerics import loss_of, precision
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """Bytes of one weight step. What torch, the images and a convolution's workspace take is not in it."""
+    """Bytes of one weight step. What torch, the images and a convolution's workspace take is not in
+    it."""
 
     parameters: int
     "weights, alpha, beta and running statistics"
@@ -47,7 +48,8 @@ class Footprint:
 
 
 def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
-    """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without ``parameters``; each storage once."""
+    """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without
+    ``parameters``; each storage once."""
     own = {p.untyped_storage()._cdata for p in parameters}
     kept: dict[
         int, Tensor
@@ -103,8 +105,8 @@ def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tupl
 def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
     """What one super-cell of width index ``width`` keeps."""
     channels = space.node_channels(width)
-    cell = SuperCell(space.nodes, channels, space.repeats, space.affine)
-    alpha = torch.rand(len(space.edges), len(CHOICES) + 1, requires_grad=True)
+    cell = SuperCell(space.nodes, channels, space.repeats, space.affine, space.ops)
+    alpha = torch.rand(len(space.edges), len(space.ops), requires_grad=True)
     inputs = [
         torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True)
         for _ in range(2)
@@ -113,14 +115,15 @@ def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
 
     def forward() -> Tensor:
         with precision(config.precision, alpha.device):
-            return cell(*inputs, alpha, [frozenset(CHOICES)] * (space.nodes + 1))
+            return cell(*inputs, alpha, [frozenset(space.choices)] * (space.nodes + 1))
 
     return kept_bytes(forward, list(cell.parameters()))
 
 
 def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
-    """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is computed again: the activated input of each
-    source, and of each batch norm its input. All else is linear in what is kept, or follows from it element by element."""
+    """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is
+    computed again: the activated input of each source, and of each batch norm its input. All else
+    is linear in what is kept, or follows from it element by element."""
     norms = sum(
         1 if op.kind == "conv" else space.repeats
         for op in OPS.values()
@@ -145,7 +148,8 @@ def _footprint(
 
 
 def largest_batch(need: Callable[[int], int], limit: int) -> int:
-    """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a step, which are linear in the batch."""
+    """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a
+    step, which are linear in the batch."""
     one, two = need(1), need(2)
     return max(0, (limit - one) // (two - one) + 1)
 
@@ -158,10 +162,11 @@ SPARE = 0.85
 def memory_advice(
     part: str, batch: int, need: Callable[[int], int] | None, device: str | torch.device
 ) -> Iterator[None]:
-    """Around a step on a GPU: where its memory ends, a ValueError in one line that names the largest batch that fits, as predicted.
+    """Around a step on a GPU: where its memory ends, a ValueError in one line that names the
+    largest batch that fits, as predicted.
 
-    ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step, None where nothing predicts them.
-    """
+    ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step,
+    None where nothing predicts them."""
     try:
         yield
     except torch.cuda.OutOfMemoryError:
@@ -186,7 +191,8 @@ def memory_advice(
 
 
 def sharing_factors(space: SearchSpace, config: SearchConfig) -> dict[str, float]:
-    """Bytes kept without sharing over those with, of the last layer: its cell with the most incoming moves, and all its cells."""
+    """Bytes kept without sharing over those with, of the last layer: its cell with the most
+    incoming moves, and all its cells."""
     moves = Counter(m.target for m in space.moves if m.layer == space.layers - 1)
     with FakeTensorMode():
         each = {i: cell_bytes(space, i, config) for i in moves}

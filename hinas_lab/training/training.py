@@ -33,7 +33,8 @@ from hinas_lab.training.step_memory import memory_advice, training_step
 RECORDS, RECORD_SECONDS = 1000, 15.0
 "a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
 READ_EVERY = 50
-"iterations: so often losses are read from a device that works on its own; a CPU's are read before each step is taken"
+"""iterations: so often losses are read from a device that works on its own; a CPU's are read before
+each step is taken"""
 LEAST_EPOCH = 10
 "iterations: an epoch of few pictures is no longer a time in which a peak could pass"
 AHEAD = 8
@@ -43,9 +44,8 @@ AHEAD = 8
 class Training:
     """The mutable state of a training: network, optimiser, position.
 
-    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None; with its first weights.
-    ``graphs``: ``graphs.WHEN``.
-    """
+    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None;
+    with its first weights. ``graphs``: ``graphs.WHEN``."""
 
     def __init__(
         self,
@@ -84,7 +84,8 @@ class Training:
         return self.patches.draw(chosen, c.patch, c.sigmas, rng)
 
     def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
-        """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with respect to each parameter."""
+        """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with
+        respect to each parameter."""
         degraded, clean = self.patches.make(drawn, self.config.patch)
         terms = loss_of(self.net, degraded, clean, self.config)
         return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, self.config))
@@ -98,7 +99,8 @@ class Training:
         return training_step(self.genotype, replace(self.config, batch=batch)).total
 
     def learning_rate(self) -> float:
-        """A linear rise over ``warmup`` iterations, then the schedule: one cosine to ``lr_min``, or poly."""
+        """A linear rise over ``warmup`` iterations, then the schedule: one cosine to ``lr_min``, or
+        poly."""
         c, t = self.config, self.iteration
         if t < c.warmup:
             return c.lr * (t + 1) / c.warmup
@@ -144,8 +146,9 @@ def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True
 
 
 def train_step(state: Training) -> Tensor:
-    """One iteration: total, pixel term, l_ssim (3,), on the device. On a CPU FloatingPointError is raised before a parameter changes when
-    the loss is not finite; elsewhere who reads it must look."""
+    """One iteration: total, pixel term, l_ssim (3,), on the device. On a CPU FloatingPointError is
+    raised before a parameter changes when the loss is not finite; elsewhere who reads it must
+    look."""
     c = state.config
     use_tf32(c.precision == "tf32")
     state.net.train()
@@ -172,7 +175,8 @@ def train_step(state: Training) -> Tensor:
 
 
 def train(state: Training) -> Iterator[Step]:
-    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them, and one at least every 15 seconds.
+    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them,
+    and one at least every 15 seconds.
 
     Before each record all losses are read, so nothing is saved after one that is not finite.
     """
@@ -205,7 +209,8 @@ def train(state: Training) -> Iterator[Step]:
 
 
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
-    """The losses of the last iterations as numbers. FloatingPointError at the first that is not finite, and when the training diverges."""
+    """The losses of the last iterations as numbers. FloatingPointError at the first that is not
+    finite, and when the training diverges."""
     first, epoch = (
         state.iteration - len(unread) + 1,
         max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch)),
@@ -220,7 +225,8 @@ def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
 
 
 class Ahead:
-    """``draw(i)`` of i, i + 1, ... in turn, computed by a thread up to ``n`` calls before it is asked for; n = 0: when asked."""
+    """``draw(i)`` of i, i + 1, ... in turn, computed by a thread up to ``n`` calls before it is
+    asked for; n = 0: when asked."""
 
     def __init__(self, draw: Callable[[int], list[Tensor]], n: int):
         self.draw, self.n = draw, n
