@@ -58,8 +58,8 @@ def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise ValueError(
-                    f"{folder}: this run is running already, in another panel, notebook or command; stop it there, or show "
-                    "its panel again"
+                    f"{folder}: this run is running already, in another panel, notebook or "
+                    "command; stop it there, or show its panel again"
                 ) from None
         yield
 

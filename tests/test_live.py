@@ -456,7 +456,7 @@ def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
     for keep in ("best", "last"):
         run = open_search(
             tmp_path / keep,
-            tiny._replace(search=replace(tiny.search, keep=keep, validate_from=1, epochs=4)),
+            tiny._replace(search=replace(tiny.search, keep_supernet=keep, validate_from=1, epochs=4)),
         )
         shown = panel(run, live=False)
         moment, records = shown.moment(), run.records.arrays()

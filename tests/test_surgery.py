@@ -284,7 +284,7 @@ def test_the_scorer_of_a_run_gives_the_scores_of_its_supernet(tiny, tmp_path):
     found = score(genotype)
     assert set(found) == {"score", "raw", "psnr", "ssim"} and found == score(genotype)
     patches = Patches(load_images(header["data"], net.space.channels))
-    v = split(len(patches), config.share, config.seed).v
+    v = split(len(patches), config.val_fraction, config.seed).v
     assert (
         found["raw"]
         == validate(net, patches, v, config, net.restrict(genotype))["score"]

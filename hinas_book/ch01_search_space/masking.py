@@ -49,7 +49,7 @@ def drops(
 
     Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and for the supernet it is held against.
     """
-    sets, whole = split(len(patches), config.share, config.seed), net.weights()
+    sets, whole = split(len(patches), config.val_fraction, config.seed), net.weights()
 
     def psnr(weights) -> float:
         if not recalibrate:

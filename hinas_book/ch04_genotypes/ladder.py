@@ -85,7 +85,7 @@ class Ladder:
             name: centred(picture, square) for name, picture in read_images(data, "test").items()
         }
         self.patches = Patches(load_images(header["data"], space.channels))
-        self.w = split(len(self.patches), self.config.share, self.config.seed).w
+        self.w = split(len(self.patches), self.config.val_fraction, self.config.seed).w
         self.genotype: Genotype = decode(space, *numbers(self.net))
 
     @property

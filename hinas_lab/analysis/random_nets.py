@@ -25,7 +25,7 @@ def shared_weight_percentile(
     net: SuperNet, genotype: Genotype, patches: Patches, config: SearchConfig, n: int = 20
 ) -> Iterator[tuple[dict, list[dict]]]:
     """Shared-weight score of ``genotype`` and of ``n`` random ones, one more each time it is asked: (its score, theirs so far)."""
-    sets = split(len(patches), config.share, config.seed)
+    sets = split(len(patches), config.val_fraction, config.seed)
     score = lambda g: shared_weight_score(net, g, patches, sets.w, sets.v, config)  # noqa: E731
     ours, theirs = score(genotype), []
     for other in random_genotypes(net.space, n, config.seed + 1):

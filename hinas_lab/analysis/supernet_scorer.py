@@ -28,7 +28,7 @@ def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
         raise ValueError(
             f"{run}: the images of {header['data']!r} are no longer those of the search; its V images are not known"
         )
-    sets = split(len(patches), config.share, config.seed)
+    sets = split(len(patches), config.val_fraction, config.seed)
     return lambda genotype: shared_weight_score(net, genotype, patches, sets.w, sets.v, config)
 
 

@@ -3,9 +3,10 @@
 import argparse
 import json
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
-from hinas_lab.config import PRESETS, TASKS, Loss, Preset, preset
+from hinas_lab.config import TASKS, field_names
+from hinas_lab.presets import PRESETS, Preset, preset
 
 
 def add_run_options(parser: argparse.ArgumentParser):
@@ -78,27 +79,38 @@ def resolve(
 
 
 def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
-    name, eq, text = change.partition("=")
-    part, _, field = name.partition(".")
-    if not eq or part not in parts or not field:
-        raise ValueError(f"--set {change}: write {' or '.join(f'{p}.FIELD=VALUE' for p in parts)}")
+    """``chosen`` with one ``part.field=value``; its name gets a star, as it is the preset's no
+    more."""
+    path, equals, text = change.partition("=")
+    part, _, name = path.partition(".")
+    if not equals or part not in parts or not name:
+        forms = " or ".join(f"{p}.FIELD=VALUE" for p in parts)
+        raise ValueError(f"--set {change}: write {forms}")
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
-    config, value = getattr(chosen, part), tuple(value) if isinstance(value, list) else value
-    loss, _, inner = field.partition(".") if hasattr(config, "loss") else ("", "", "")
-    cls, key = (Loss, inner) if loss == "loss" else (type(config), field)
-    if key not in {f.name for f in fields(cls)}:
-        raise ValueError(f"--set {change}: {part} has no field {field}")
-    changed = {"loss": replace(config.loss, **{inner: value})} if loss == "loss" else {key: value}
+    if isinstance(value, list):
+        value = tuple(value)
     try:
-        return chosen._replace(
-            name=chosen.name if chosen.name.endswith("*") else f"{chosen.name}*",
-            **{part: replace(config, **changed)},
-        )
+        config = _replace(getattr(chosen, part), name, value)
+    except KeyError:
+        raise ValueError(f"--set {change}: {part} has no field {name}") from None
     except TypeError:
-        raise ValueError(f"--set {change}: this value does not fit {part}.{field}") from None
+        raise ValueError(f"--set {change}: this value does not fit {part}.{name}") from None
+    return chosen._replace(name=chosen.name.rstrip("*") + "*", **{part: config})
+
+
+def _replace(config, name: str, value):
+    """``config`` with another value of field ``name``, by any name it ever had; ``loss.lam`` is a
+    field of its loss. KeyError when there is none."""
+    outer, _, inner = name.partition(".")
+    field = field_names(type(config))[outer]
+    if (field == "loss") != bool(inner):
+        raise KeyError(name)
+    if inner:
+        value = _replace(config.loss, inner, value)
+    return replace(config, **{field: value})
 
 
 def use_machine(args: argparse.Namespace) -> str:
@@ -140,7 +152,7 @@ def follow(run, title: str):
     else:
         done, total = state.iteration, state.config.iterations
     note = ""
-    with tqdm(
+    bar = tqdm(
         total=total,
         initial=done,
         desc=title,
@@ -149,12 +161,11 @@ def follow(run, title: str):
         disable=None,
         file=sys.stderr,
         mininterval=0.2,
-    ) as bar:
+    )
+    with bar:
         for record in run.steps():
             if isinstance(record, Epoch):
-                phase = "warm-up" if record.epoch < state.config.warmup_epochs else "alternating"
-                score = f", V {record.psnr:.2f} dB" if record.psnr == record.psnr else ""
-                note = f"epoch {record.epoch}/{state.config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
+                note = _epoch_note(record, state.config)
             elif record.kind == "train":
                 bar.update(record.iteration - bar.n)
                 note = f"loss {record.loss:.4f}"
@@ -162,3 +173,12 @@ def follow(run, title: str):
                 bar.update()
             bar.set_postfix_str(note, refresh=False)
             yield record
+
+
+def _epoch_note(record, config) -> str:
+    phase = "warm-up" if record.epoch < config.warmup_epochs else "alternating"
+    validated = record.psnr == record.psnr  # not nan
+    score = f", V {record.psnr:.2f} dB" if validated else ""
+    return (
+        f"epoch {record.epoch}/{config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
+    )

@@ -22,7 +22,6 @@ import torch
 from safetensors import SafetensorError
 
 from hinas_lab.config import (
-    RETIRED,
     Preset,
     SearchConfig,
     SearchSpace,
@@ -64,7 +63,8 @@ class Run:
     def __init__(
         self, folder: Path, header: dict, state: Search | Training | None, records: Records
     ):
-        self.folder, self.header, self.state, self.records = folder, header, state, records
+        self.folder, self.header = folder, header
+        self.state, self.records = state, records
         self._known = self._on_disk()
 
     @property
@@ -82,22 +82,24 @@ class Run:
             with run_lock(self.folder):
                 if self._on_disk() != self._known:
                     raise ValueError(
-                        f"{self.folder}: this run went on elsewhere since it was opened here; open it again"
+                        f"{self.folder}: this run went on elsewhere since it was opened here; "
+                        "open it again"
                     )
                 yield from self._steps(save_seconds)
 
     def _on_disk(self) -> tuple:
-        """What the folder holds: another run object, or another process, may have played it since."""
-        files = [self.folder / name for name in ("state.safetensors", "best.safetensors")]
-        return tuple(
-            (f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files
-        )
+        """What the folder holds: another run object, or another process, may have played it
+        since."""
+        seen = []
+        for name in ("state.safetensors", "best.safetensors"):
+            file = self.folder / name
+            stat = file.stat() if file.exists() else None
+            seen.append(stat and (stat.st_mtime_ns, stat.st_size))
+        return tuple(seen)
 
     def _steps(self, save_seconds: float) -> Iterator[Step | Epoch]:
-        records, saved = (
-            (search if isinstance(self.state, Search) else train)(self.state),
-            time.monotonic(),
-        )
+        run = search if isinstance(self.state, Search) else train
+        records, saved = run(self.state), time.monotonic()
         try:
             while self.state is not None:
                 with _deferred_interrupt() as interrupted:
@@ -137,21 +139,18 @@ class Run:
             raise ValueError(
                 f"{self.folder}: is a {self.header['kind']} run; only a search has alpha and beta"
             )
+        names = ("alpha", "beta")
         if self.state is None:
-            return tuple(
-                np.array(self.records.epochs[name][-1], dtype=np.float32)
-                for name in ("alpha", "beta")
-            )
-        return tuple(
-            p.detach().cpu().numpy().copy() for p in (self.state.net.alpha, self.state.net.beta)
-        )
+            columns = self.records.epochs
+            return tuple(np.array(columns[name][-1], dtype=np.float32) for name in names)
+        net = self.state.net
+        return tuple(getattr(net, name).detach().cpu().numpy().copy() for name in names)
 
     def save(self):
         """Records first, then the state that counts them."""
         write_atomic(self.folder / "records.npz", self.records.to_bytes())
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self.state.tensors().items()}
-        tensors["records"] = torch.tensor(self.records.counts)
-        write_atomic(self.folder / "state.safetensors", safetensors.torch.save(tensors))
+        tensors = self.state.tensors() | {"records": torch.tensor(self.records.counts)}
+        write_atomic(self.folder / "state.safetensors", _packed(tensors))
         self._saved()
 
     def _saved(self):
@@ -163,10 +162,14 @@ class Run:
         weights, genotype = self.state.result()
         if genotype is not None:
             write_atomic(self.folder / "genotype.json", genotype.to_json().encode())
-        weights = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
-        write_atomic(self.folder / "best.safetensors", safetensors.torch.save(weights))
+        write_atomic(self.folder / "best.safetensors", _packed(weights))
         self.state = None
         self._saved()
+
+
+def _packed(tensors: dict[str, torch.Tensor]) -> bytes:
+    """A safetensors file of ``tensors``, wherever they are."""
+    return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
 
 
 def open_search(
@@ -297,50 +300,63 @@ def _open(
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; name a folder for the run")
     new = not (folder / "config.json").exists()
-    if (
-        new
-        and folder.exists()
-        and any(
-            not p.name.startswith(".") and p.name != "env.json" and not p.is_dir()
-            for p in folder.iterdir()
-        )
-    ):
-        raise ValueError(
-            f"{folder}: holds files but no config.json, so it is not a run; choose another folder"
-        )
-    if not new:
+    if new:
+        _refuse_foreign_files(folder)
+    else:
         if not resume:
             raise ValueError(
-                f"{folder}: a run is already there; continue it with --resume or choose another folder"
+                f"{folder}: a run is already there; continue it with --resume or choose another "
+                "folder"
             )
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
     with nullcontext() if new else run_lock(folder):
-        for stray in folder.glob(".*.*"):  # half-written files of a killed process
-            name, _, tail = stray.name[1:].rpartition(".")
-            if (
-                name in FILES and len(tail) == 8
-            ):  # as mkstemp names them; a reader's .genotype.json.bak stays
-                stray.unlink()
+        _remove_half_written(folder)
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "env.json", here)
         write_json(folder / "config.json", header)
     elif (folder / "state.safetensors").exists():
-        tensors = load_tensors(folder / "state.safetensors")
-        records = Records.from_arrays(read_records(folder))
-        try:
-            records.truncate(*tensors.pop("records").tolist())
-            state.load(tensors)
-        except (KeyError, RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"{folder / 'state.safetensors'}: does not belong to this run ({type(error).__name__}); "
-                "delete the folder and start again"
-            ) from None
+        records = _load_state(folder, state)
         _note_resumed(folder, here)
     return Run(folder, header, state, records)
+
+
+def _refuse_foreign_files(folder: Path):
+    """ValueError when a folder without a run holds files of somebody else: only hidden files,
+    folders and an env.json may be there."""
+    for path in folder.iterdir() if folder.exists() else ():
+        if not (path.name.startswith(".") or path.name == "env.json" or path.is_dir()):
+            raise ValueError(
+                f"{folder}: holds files but no config.json, so it is not a run; "
+                "choose another folder"
+            )
+
+
+def _remove_half_written(folder: Path):
+    """Files that a killed process left, as mkstemp names them: .records.npz.abcd1234. A reader's
+    own .genotype.json.bak stays."""
+    for path in folder.glob(".*.*"):
+        name, _, tail = path.name[1:].rpartition(".")
+        if name in FILES and len(tail) == 8:
+            path.unlink()
+
+
+def _load_state(folder: Path, state: Search | Training) -> Records:
+    """Let ``state`` continue from the saved one; the records up to there."""
+    path = folder / "state.safetensors"
+    tensors, records = load_tensors(path), Records.from_arrays(read_records(folder))
+    try:
+        records.truncate(*tensors.pop("records").tolist())
+        state.load(tensors, records)
+    except (KeyError, RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"{path}: does not belong to this run ({type(error).__name__}); "
+            "delete the folder and start again"
+        ) from None
+    return records
 
 
 def _note_resumed(folder: Path, here: dict):
@@ -356,30 +372,34 @@ def _check_same(folder: Path, there: dict, here: dict):
         raise ValueError(
             f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder"
         )
-    there, here = dict(there), json.loads(json.dumps(here))
-    for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
-        if (
-            name in here
-            # all fields: a header leaves out those that came after the first version, at the value of
-            # before
-        ):
-            full = json.loads(json.dumps(asdict(cls())))
-            here[name], there[name] = (
-                full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there)
-            )
-    flat = lambda d, p="": {
-        k: v
-        for key, value in d.items()
-        for k, v in (  # noqa: E731
-            flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}
-        ).items()
-    }
-    a, b = flat(there), flat(here)
-    for name in sorted(set(a) | set(b)):
-        if a.get(name) != b.get(name):
+    there, here = _flat(_in_full(there)), _flat(_in_full(here))
+    for name in sorted(there | here):
+        if there.get(name) != here.get(name):
             raise ValueError(
-                f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder"
+                f"{folder}: this run has {name} = {there.get(name)!r}, asked is "
+                f"{here.get(name)!r}; choose another folder"
             )
+
+
+def _in_full(header: dict) -> dict:
+    """``header`` with every field of its configs: it leaves out those that came after the first
+    version, at the value of before."""
+    full = json.loads(json.dumps(header))
+    for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
+        if name in full:
+            full[name] = json.loads(json.dumps(asdict(from_dict(cls, full[name]))))
+    return full
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -389,7 +409,8 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
-            f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded"
+            f"{path}: truncated or not a safetensors file ({type(error).__name__}); "
+            "pickles are never loaded"
         ) from None
 
 
@@ -400,7 +421,8 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     header = read_header(folder)
     if header["kind"] == "search":
         raise ValueError(
-            f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER"
+            f"{folder}: is a search run; train it first: "
+            f"hinas-lab train --genotype {folder} --run NEW_FOLDER"
         )
     genotype = load_genotype(folder)
     try:

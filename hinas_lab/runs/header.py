@@ -49,12 +49,14 @@ def load_genotype(path: str | Path) -> Genotype:
         header = read_header(path)
         if header["kind"] == "peer":
             raise ValueError(
-                f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it"
+                f"{path}: is a training of {header['peer']}, which has no genotype; "
+                "hinas-lab study peers --train measures it"
             )
         path = path / "genotype.json"
         if not path.exists():
             raise ValueError(
-                f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume"
+                f"{path.parent}: this run is not finished, it has no genotype yet; "
+                "continue it with --resume"
             )
     try:
         text = path.read_text()

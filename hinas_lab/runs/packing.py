@@ -29,9 +29,8 @@ def pack_run(run: Path, into: Path) -> Path:
     newest = into / f"{int(before[-1].stem) + 1 if before else 1:06d}.zip"
     write_atomic(newest, content)
     for old in before[: 1 - KEPT]:
-        old.write_bytes(
-            b""
-        )  # a mounted Drive moves what is deleted to its bin, where it would go on counting
+        # A mounted Drive moves what is deleted to its bin, where it would go on counting.
+        old.write_bytes(b"")
         old.unlink()
     return newest
 
@@ -57,9 +56,8 @@ def unpack_run(into: Path, run: Path) -> Path | None:
     for path in reversed(packed(into)):
         try:
             with zipfile.ZipFile(path) as file:
-                content = {
-                    name: file.read(name) for name in FILES if name in file.namelist()
-                }  # reading checks each file's CRC
+                names = [name for name in FILES if name in file.namelist()]
+                content = {name: file.read(name) for name in names}  # checks each file's CRC
         except (
             zipfile.BadZipFile,
             zlib.error,

@@ -139,7 +139,8 @@ class Source(nn.Module):
         return conv2d(y, kernel, padding=padding, groups=1 if r == 0 else D)
 
     def edge_state(self, name: str, destination: int) -> dict[str, Tensor]:
-        """Weights and statistics of one (edge, operation) as the state of ``layers.make_op(name)``."""
+        """Weights and statistics of one (edge, operation) as the state of
+        ``layers.make_op(name)``."""
         part = slice(destination * self.channels, (destination + 1) * self.channels)
         kind = OPS[name].kind
         if kind == "conv":

@@ -38,7 +38,8 @@ def node_channels(genotype: Genotype, width: int) -> list[int]:
         if c != int(c):
             factor = genotype.width_factors[i]
             raise ValueError(
-                f"width = {width!r}: times the width factor {factor:g} it must be a whole number of channels"
+                f"width = {width!r}: times the width factor {factor:g} it must be a whole number "
+                "of channels"
             )
     return [int(c) for c in channels]
 

@@ -31,7 +31,8 @@ def normalise_beta(space: SearchSpace, beta: np.ndarray) -> np.ndarray:
 
 
 def beta_groups(space: SearchSpace) -> list[list[int]]:
-    """The indices of moves that share one softmax, a list for each cell that they leave or enter."""
+    """The indices of moves that share one softmax, a list for each cell that they leave or
+    enter."""
     groups: dict[tuple, list[int]] = {}
     for m, move in enumerate(space.moves):
         end = move.source if space.beta_norm == "outgoing" else move.target
@@ -129,6 +130,18 @@ def decode(space: SearchSpace, alpha: np.ndarray, beta: np.ndarray) -> Genotype:
     probabilities = softmax(per_layer(space, np.asarray(alpha, dtype=np.float64)))
     cells = tuple(decode_cell(space, layer) for layer in probabilities)
     return make(space, cells, path, path_score=float(f"{value:.6g}"))
+
+
+DECODERS = {"viterbi": decode}
+"""name -> how alpha and beta are read, a function like ``decode``: what ``SearchConfig.decoder``
+names. viterbi: the paper's, two best edges per node and the path of the largest product"""
+
+
+def decoder(name: str):
+    """The decoder called ``name``; ValueError names all."""
+    if name not in DECODERS:
+        raise ValueError(f"decoder = {name!r}: must be one of {', '.join(DECODERS)}")
+    return DECODERS[name]
 
 
 def encode(

@@ -175,7 +175,8 @@ def make_end(
 
 
 class GlobalSkip(nn.Module):
-    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's kernel)."""
+    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's
+    kernel)."""
 
     def __init__(self, scale: int, upsampling: str = "bicubic"):
         super().__init__()

@@ -40,7 +40,8 @@ class Mixture:
 
 
 class Projection(nn.Module):
-    """f = 1x1 convolution -> batch norm, times a given weight folded into the batch norm's scale."""
+    """f = 1x1 convolution -> batch norm, times a given weight folded into the batch norm's
+    scale."""
 
     def __init__(self, source: int, target: int):
         super().__init__()
@@ -204,7 +205,8 @@ class SuperNet(nn.Module):
         return torch.sigmoid(y) if s.sigmoid else y
 
     def _last_layer(self, w: Mixture, cells: dict[int, Tensor], x: Tensor) -> list[Tensor]:
-        """The outputs of the last layer's cells, weighted; zeros for those that were not computed."""
+        """The outputs of the last layer's cells, weighted; zeros for those that were not
+        computed."""
         s = self.space
         if w.last_layer_weights is None:
             return [cells[i] for i in s.cells[-1]]

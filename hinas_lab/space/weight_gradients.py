@@ -4,7 +4,9 @@ On a GPU most of a weight step is spent in cuDNN's weight gradients of convoluti
 channels, grouped or dilated: its kernels are made for many channels. For y = conv(x, w) with
 padding p and dilation d the gradient is
 
-    dw[o, c, u, v] = sum over b, i, j of g[b, o, i, j] x[b, c, i + d u - p, j + d v - p],    g = dL / dy
+    dw[o, c, u, v] = sum over b, i, j of g[b, o, i, j] x[b, c, i + d u - p, j + d v - p]
+
+with g = dL / dy,
 
 and each way is a row of WAYS. ``hinas-lab bench --device cuda --weight-gradients`` measures them on
 every convolution of the supernet and in whole steps; what wins there belongs into CHOSEN.

@@ -82,9 +82,8 @@ class Captured:
             with torch.cuda.device(inputs[0].device):
                 self._record(inputs)
         except RuntimeError as error:
-            cause = (
-                error.__context__ or error
-            )  # ending a broken recording raises a second error, which says less
+            # ending a broken recording raises a second error, which says less
+            cause = error.__context__ or error
             why = str(cause).strip().splitlines()[0][:120]
             if not self.recorder.must:
                 self.recorder.give_up(why)
@@ -92,16 +91,14 @@ class Captured:
                 raise
             else:
                 raise ValueError(
-                    f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); leave it at auto"
+                    f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); "
+                    "leave it at auto"
                 ) from None
 
     def _record(self, inputs: tuple[Tensor, ...]):
         self.inputs = [x.clone() for x in inputs]
-        before, current, stream = (
-            [t.clone() for t in self.keep],
-            torch.cuda.current_stream(),
-            torch.cuda.Stream(),
-        )
+        before = [tensor.clone() for tensor in self.keep]
+        current, stream = torch.cuda.current_stream(), torch.cuda.Stream()
         stream.wait_stream(current)
         try:
             with torch.cuda.stream(stream):
@@ -115,13 +112,13 @@ class Captured:
         gc.collect()  # no graph of an earlier run may be destroyed while this one is recorded
         graph = torch.cuda.CUDAGraph()
         try:
+            # thread_local: a panel draws in another thread meanwhile
             with torch.cuda.graph(
                 graph, pool=self.recorder.pool, stream=stream, capture_error_mode="thread_local"
-            ):  # panels: a thread
+            ):
                 self.outputs = self.f(*self.inputs)
         except RuntimeError:
-            torch.cuda.set_stream(
-                current
-            )  # torch leaves the recording's stream current when a recording ends broken
+            # torch leaves the recording's stream current when a recording ends broken
+            torch.cuda.set_stream(current)
             raise
         self.graph = graph

@@ -14,9 +14,8 @@ def _smooth(n: int, like: Tensor) -> Tensor:
     with it is much cheaper than as a convolution of one channel. Made on the device: copying it
     there would wait for the work queued on it."""
     place = torch.arange(n, device=like.device) - torch.arange(n - 10, device=like.device)[:, None]
-    window = torch.exp(-0.5 * ((place.to(like.dtype) - 5) / 1.5) ** 2) * (
-        (place >= 0) & (place < 11)
-    )
+    inside = (place >= 0) & (place < 11)
+    window = torch.exp(-0.5 * ((place.to(like.dtype) - 5) / 1.5) ** 2) * inside
     return window / window.sum(1, keepdim=True)
 
 
@@ -28,9 +27,8 @@ def ssim(x: Tensor, y: Tensor) -> Tensor:
     mx, my, xx, yy, xy = maps.reshape(5, b, -1).unbind(0)
     vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    return ((2 * mx * my + c1) * (2 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean(
-        1
-    )
+    structure = (2 * mx * my + c1) * (2 * vxy + c2)
+    return (structure / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean(1)
 
 
 def restoration_loss(output: Tensor, truth: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:

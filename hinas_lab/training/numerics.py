@@ -76,6 +76,5 @@ def check_precision(name: str, device: str | torch.device):
     if name != "bfloat16" or torch.device(device).type != "cuda" or torch.version.cuda is None:
         return
     if torch.cuda.get_device_capability(device) < (8, 0):
-        raise ValueError(
-            f"precision = 'bfloat16': {torch.cuda.get_device_name(device)} only emulates it; use float16 or float32"
-        )
+        gpu = torch.cuda.get_device_name(device)
+        raise ValueError(f"precision = 'bfloat16': {gpu} only emulates it; use float16 or float32")

@@ -66,13 +66,12 @@ def _fused(parameters: list[torch.nn.Parameter]) -> bool:
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """The optimiser's state as ``prefix/parameter number/name`` -> tensor; learning rates follow
     from the position and are not kept."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{prefix}/{i}/{name}": value
-        for i, values in state.items()
-        for name, value in values.items()
-        if value is not None
-    }
+    tensors = {}
+    for i, values in optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            if value is not None:
+                tensors[f"{prefix}/{i}/{name}"] = value
+    return tensors
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]):
@@ -82,3 +81,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
         i, name = key.split("/")
         state.setdefault(int(i), {})[name] = value.clone()
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose names begin with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

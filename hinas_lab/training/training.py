@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
-from hinas_lab.records import Step
+from hinas_lab.records import Records, Step
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
@@ -24,14 +24,17 @@ from hinas_lab.training.optimisers import (
     load_optimizer,
     make_optimizer,
     optimizer_tensors,
+    part_of,
     set_gradients,
     set_rate,
     split_off_biases,
 )
 from hinas_lab.training.step_memory import memory_advice, training_step
 
-RECORDS, RECORD_SECONDS = 1000, 15.0
-"a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
+RECORDS = 1000
+"records of a training, by iterations"
+RECORD_SECONDS = 15.0
+"a slow one gives a record at least so often, so that it can be stopped and saved"
 READ_EVERY = 50
 """iterations: so often losses are read from a device that works on its own; a CPU's are read before
 each step is taken"""
@@ -64,10 +67,9 @@ class Training:
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
         if config.biases == "double":
-            split_off_biases(
-                self.optimizer,
-                [p for name, p in self.net.named_parameters() if name.endswith("bias")],
-            )
+            named = self.net.named_parameters()
+            biases = [parameter for name, parameter in named if name.endswith("bias")]
+            split_off_biases(self.optimizer, biases)
         device = torch.device(patches.device).type
         self.read_every = 1 if device == "cpu" else READ_EVERY
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
@@ -112,21 +114,15 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
         out = {"place": torch.tensor([self.iteration]), "losses": self.divergence.tensor}
-        return (
-            out
-            | {f"net/{k}": v for k, v in self.net.state_dict().items()}
-            | optimizer_tensors(self.optimizer, "optimizer")
-        )
+        out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        return out | optimizer_tensors(self.optimizer, "optimizer")
 
-    def load(self, tensors: dict[str, Tensor]):
+    def load(self, tensors: dict[str, Tensor], records: Records | None = None):
         """Continue from ``tensors()`` of a training with the same net, config and images."""
-        part = lambda prefix: {
-            k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
-        }  # noqa: E731
-        self.net.load_state_dict(part("net/"))
+        self.net.load_state_dict(part_of(tensors, "net/"))
         self.iteration = int(tensors["place"][0])
         self.divergence.load(tensors.get("losses"))
-        load_optimizer(self.optimizer, part("optimizer/"))
+        load_optimizer(self.optimizer, part_of(tensors, "optimizer/"))
 
     def result(self) -> tuple[dict[str, Tensor], Genotype | None]:
         return self.net.state_dict(), self.genotype
@@ -152,15 +148,12 @@ def train_step(state: Training) -> Tensor:
     c = state.config
     use_tf32(c.precision == "tf32")
     state.net.train()
-    pinned = (
-        torch.device(state.patches.device).type == "cuda"
-    )  # only then may the copy go on while the tensors are forgotten here
-    drawn = [
-        t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)
-    ]
-    with memory_advice(
-        "train", c.batch, state.step_bytes if state.genotype else None, state.patches.device
-    ):
+    device = state.patches.device
+    # Only from pinned memory may the copy go on while the tensors are forgotten here.
+    pinned = torch.device(device).type == "cuda"
+    drawn = [tensor.to(device, non_blocking=pinned) for tensor in state.batches(state.iteration)]
+    predict = state.step_bytes if state.genotype else None
+    with memory_advice("train", c.batch, predict, device):
         out = state.gradients(*drawn)
     values = loss_terms(out[:3], out[3:], c)
     if state.read_every == 1:
@@ -184,39 +177,38 @@ def train(state: Training) -> Iterator[Step]:
     start, sums, n, unread = time.perf_counter(), np.zeros(3), 0, []
     while not state.finished:
         unread.append(train_step(state))
-        due = (
-            state.iteration % every == 0
-            or state.finished
-            or time.perf_counter() - start >= RECORD_SECONDS
-        )
+        slow = time.perf_counter() - start >= RECORD_SECONDS
+        due = state.iteration % every == 0 or state.finished or slow
         if due or len(unread) >= state.read_every:
             for values in _read(state, unread):
                 sums, n = sums + values, n + 1
             unread = []
         if due:
-            loss, pixel, lssim = (sums / n).tolist()
-            yield Step(
-                kind="train",
-                epoch=1,
-                iteration=state.iteration,
-                loss=loss,
-                pixel=pixel,
-                lssim=lssim,
-                lr=state.optimizer.param_groups[0]["lr"],
-                seconds=(time.perf_counter() - start) / n,
-            )
+            yield _step(state, sums / n, (time.perf_counter() - start) / n)
             start, sums, n = time.perf_counter(), np.zeros(3), 0
+
+
+def _step(state: Training, means: np.ndarray, seconds: float) -> Step:
+    loss, pixel, lssim = means.tolist()
+    return Step(
+        kind="train",
+        epoch=1,
+        iteration=state.iteration,
+        loss=loss,
+        pixel=pixel,
+        lssim=lssim,
+        lr=state.optimizer.param_groups[0]["lr"],
+        seconds=seconds,
+    )
 
 
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not
     finite, and when the training diverges."""
-    first, epoch = (
-        state.iteration - len(unread) + 1,
-        max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch)),
-    )
+    pass_over_images = math.ceil(len(state.patches) / state.config.batch)
+    epoch = max(LEAST_EPOCH, pass_over_images)
     losses = torch.stack(unread).tolist()
-    for iteration, values in enumerate(losses, first):
+    for iteration, values in enumerate(losses, state.iteration - len(unread) + 1):
         state.divergence.check(values, f"iteration {iteration}", changed=True)
         state.divergence.add(values[0])
         if iteration % epoch == 0:
