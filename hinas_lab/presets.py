@@ -16,6 +16,12 @@ class Preset(NamedTuple):
     search: SearchConfig
     train: TrainConfig
 
+    def with_seed(self, seed: int) -> "Preset":
+        """The same with another seed for search and training."""
+        return self._replace(
+            search=replace(self.search, seed=seed), train=replace(self.train, seed=seed)
+        )
+
 
 def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:
     """The text of the paper to the letter; base widths are not in it and taken from the authors'

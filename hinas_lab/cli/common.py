@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 
 from hinas_lab.config import TASKS, field_names
@@ -117,68 +116,17 @@ def use_machine(args: argparse.Namespace) -> str:
     """Set the threads; the device as torch names it. ValueError when it is not there."""
     import torch
 
-    from hinas_lab.training.numerics import use_tf32
+    from hinas_lab.training.numerics import use_device
 
     if args.threads is not None:
         if not 1 <= args.threads <= 1024:
             raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
-    torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
-    use_tf32(False)
-    if args.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=args.device).item()
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
-        raise ValueError(
-            f"device = {args.device!r}: not available here; try --device cpu"
-        ) from None
-    return args.device
+    return use_device(args.device)
 
 
 def follow(run, title: str):
-    """Step ``run`` to its end behind a progress bar with the time left; yields its records."""
-    from tqdm import tqdm
+    """``runs.progress.follow``, loaded when it is used."""
+    from hinas_lab.runs.progress import follow as followed
 
-    from hinas_lab.records import Epoch
-    from hinas_lab.searching.loop import Search
-
-    state = run.state
-    if state is None:
-        return
-    if isinstance(state, Search):
-        done = state.epoch * state.steps + state.iteration
-        total = state.config.epochs * state.steps
-    else:
-        done, total = state.iteration, state.config.iterations
-    note = ""
-    bar = tqdm(
-        total=total,
-        initial=done,
-        desc=title,
-        unit="it",
-        dynamic_ncols=True,
-        disable=None,
-        file=sys.stderr,
-        mininterval=0.2,
-    )
-    with bar:
-        for record in run.steps():
-            if isinstance(record, Epoch):
-                note = _epoch_note(record, state.config)
-            elif record.kind == "train":
-                bar.update(record.iteration - bar.n)
-                note = f"loss {record.loss:.4f}"
-            elif record.kind == "weight":
-                bar.update()
-            bar.set_postfix_str(note, refresh=False)
-            yield record
-
-
-def _epoch_note(record, config) -> str:
-    phase = "warm-up" if record.epoch < config.warmup_epochs else "alternating"
-    validated = record.psnr == record.psnr  # not nan
-    score = f", V {record.psnr:.2f} dB" if validated else ""
-    return (
-        f"epoch {record.epoch}/{config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
-    )
+    return followed(run, title)

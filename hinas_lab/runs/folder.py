@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +86,19 @@ class Run:
                         "open it again"
                     )
                 yield from self._steps(save_seconds)
+
+    def finish(self) -> "Run":
+        """Play what is left behind a progress bar; this run, finished."""
+        from hinas_lab.runs.progress import follow
+
+        for _ in follow(self, self.header["kind"]):
+            pass
+        return self
+
+    @property
+    def genotype(self) -> Genotype:
+        """What a search found, or what is trained. ValueError while a search is not finished."""
+        return load_genotype(self.folder)
 
     def _on_disk(self) -> tuple:
         """What the folder holds: another run object, or another process, may have played it
@@ -491,6 +504,4 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 def with_seed(preset: Preset, seed: int) -> Preset:
     """The same preset with another seed for search and training."""
-    return preset._replace(
-        search=replace(preset.search, seed=seed), train=replace(preset.train, seed=seed)
-    )
+    return preset.with_seed(seed)

@@ -78,3 +78,18 @@ def check_precision(name: str, device: str | torch.device):
     if torch.cuda.get_device_capability(device) < (8, 0):
         gpu = torch.cuda.get_device_name(device)
         raise ValueError(f"precision = 'bfloat16': {gpu} only emulates it; use float16 or float32")
+
+
+def use_device(name: str) -> str:
+    """The device as torch names it; ``auto`` is a GPU where there is one. Sets what makes the same
+    seed give the same bits. ValueError when it is not there."""
+    torch.backends.cudnn.deterministic = True
+    use_tf32(False)
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+        message = f"device = {name!r}: not available here; try --device cpu"
+        raise ValueError(message) from None
+    return name
