@@ -34,7 +34,10 @@ class Method(NamedTuple):
 
 
 def method_of(args) -> Method:
-    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the device that is used."""
+    """The run in a folder, a file of weights, or a classical method.
+
+    ``args.device`` becomes the device that is used.
+    """
     names = sum(map(list, CLASSICAL.values()), [])
     if args.method in names:
         args.device = "cpu"
