@@ -26,14 +26,14 @@ def pil_gray(image: np.ndarray) -> np.ndarray:
 
 
 def rgb2gray(image: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) -> uint8 (H, W): MATLAB's ``rgb2gray``; differs from Pillow's by one level in a
-    few pixels."""
+    """uint8 (H, W, 3) -> uint8 (H, W): MATLAB's ``rgb2gray``; differs from Pillow's by one level in
+    a few pixels."""
     return rounded(image @ np.array(RGB2GRAY))
 
 
 def luma(image: np.ndarray, weights: tuple[int, int, int] = Y) -> np.ndarray:
-    """(H, W, 3) on the 0-255 scale -> float64 (H, W) from 16 to 235: the Y of MATLAB's ``rgb2ycbcr``,
-    not rounded. ``weights``: of red, green and blue, in thousandths."""
+    """(H, W, 3) on the 0-255 scale -> float64 (H, W) from 16 to 235: the Y of MATLAB's
+    ``rgb2ycbcr``, not rounded. ``weights``: of red, green and blue, in thousandths."""
     red, green, blue = np.moveaxis(image.astype(np.float64), 2, 0)
     # one by one: a matrix product's last bit depends on the picture's shape
     return 16 + (weights[0] * red + weights[1] * green + weights[2] * blue) / 255000

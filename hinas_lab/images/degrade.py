@@ -99,8 +99,8 @@ def _resize_axis(x, axis: int, out: int, scale: float, kept: dict | None = None)
 
 
 def _weights(band: Band, like, place: tuple, kept: dict | None):
-    """The band's weights in the type and on the device of ``like``; as a tensor from ``kept``, where
-    that is given."""
+    """The band's weights in the type and on the device of ``like``; as a tensor from ``kept``,
+    where that is given."""
     if isinstance(like, np.ndarray):
         return band.weights.astype(like.dtype)
     if kept is None:
@@ -117,8 +117,8 @@ def rounded(x: np.ndarray) -> np.ndarray:
 
 
 def imresize(x, factor: float, kept: dict | None = None):
-    """(..., H, W) -> (..., ceil(factor H), ceil(factor W)): MATLAB's ``imresize(x, factor)``, bicubic
-    with antialiasing.
+    """(..., H, W) -> (..., ceil(factor H), ceil(factor W)): MATLAB's ``imresize(x, factor)``,
+    bicubic with antialiasing.
 
     numpy float keeps its type and is not clipped; numpy uint8 gives uint8; torch float is
     differentiable. ``kept``: a dict of the caller in which the weights stay as tensors, so that

@@ -1,7 +1,7 @@
 """Batches of (degraded, clean) patches, and the W / A / V split.
 
-All images lie in one uint8 tensor on the device, or in a temporary file where they are too large for
-the memory; a batch is one gather: crop, flip and rotation are arithmetic on its indices. Every
+All images lie in one uint8 tensor on the device, or in a temporary file where they are too large
+for the memory; a batch is one gather: crop, flip and rotation are arithmetic on its indices. Every
 random number is a function of (seed, stream, step), so a search resumes at any step without storing
 generator states.
 """
@@ -32,7 +32,8 @@ def generator(seed: int, *names: int, device: str = "cpu") -> torch.Generator:
 
 @dataclass(frozen=True)
 class Split:
-    """Disjoint image numbers: V picks the best supernet, W trains weights, A trains alpha and beta."""
+    """Disjoint image numbers: V picks the best supernet, W trains weights, A trains alpha and
+    beta."""
 
     w: tuple[int, ...]
     a: tuple[int, ...]
@@ -133,8 +134,8 @@ class Patches:
     def pair(
         self, index: int, sigma: float, seed: int, crop: int | None = None
     ) -> tuple[Tensor, Tensor]:
-        """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed noise
-        field of ``sigma`` (0-255 scale): (C, H, W) degraded, clean."""
+        """One whole image (or a centred square of at most ``crop`` input pixels) with its fixed
+        noise field of ``sigma`` (0-255 scale): (C, H, W) degraded, clean."""
         height, width = self.low[index].shape[1:]
         h, w = min(height, crop or height), min(width, crop or width)
         top, left = (height - h) // 2, (width - w) // 2
@@ -158,8 +159,8 @@ def _scratch():
 
 
 class _Builder:
-    """Pixels of images behind one another, (pixels, C) uint8: in memory up to LIMIT bytes, then in a
-    temporary file."""
+    """Pixels of images behind one another, (pixels, C) uint8: in memory up to LIMIT bytes, then in
+    a temporary file."""
 
     def __init__(self):
         self.sizes: list[tuple[int, int]] = []
@@ -218,8 +219,8 @@ class _Flat:
         self._starts, self._widths = self.offsets.to(device), self.sizes[:, 1].to(device)
 
     def crop(self, chosen: Tensor, corner: Tensor, patch: int, turn: Tensor) -> Tensor:
-        """(B, C, P, P) float32 in [0, 1] of images (B,), corners (B, 2) and orientations (B,) on the
-        device; ``turn`` bits: transpose, flip vertically, flip horizontally."""
+        """(B, C, P, P) float32 in [0, 1] of images (B,), corners (B, 2) and orientations (B,) on
+        the device; ``turn`` bits: transpose, flip vertically, flip horizontally."""
 
         def each(values: Tensor) -> Tensor:
             """(B,) to go with (B, P, P)."""

@@ -9,13 +9,13 @@ from torch import Tensor
 
 AT_ONCE = 2**19
 """input pixels of one call on a GPU: 128 tiles of 64, or three of a large photograph's. On a CPU a
-call takes one tile: more cost it as much or more (one thread, an epoch's V: 1.04 times at classroom,
-1.02 at paper)"""
+call takes one tile: more cost it as much or more (one thread, an epoch's V: 1.04 times at
+classroom, 1.02 at paper)"""
 
 
 class Tile(NamedTuple):
-    """A piece of a picture: place and extent of what it is for, in input pixels, and of what the net
-    sees around it."""
+    """A piece of a picture: place and extent of what it is for, in input pixels, and of what the
+    net sees around it."""
 
     image: int
     top: int
