@@ -257,8 +257,7 @@ def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Measur
         image=image,
         protocol=protocol,
         sigma=50.0,
-        psnr=psnr,
-        ssim=psnr / 50,
+        scores={"psnr": psnr, "ssim": psnr / 50},
         seconds=0.0,
         restored=np.full((8, 8), 0.5),
     )

@@ -14,7 +14,7 @@ from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical
 
 
 class Method(NamedTuple):
-    """A trained run, a user's own weights, or a method of ``engine.baselines``."""
+    """A trained run, a user's own weights, or a method of ``restoration.classical``."""
 
     name: str
     task: str
@@ -34,9 +34,11 @@ class Method(NamedTuple):
 
 
 def method_of(args) -> Method:
-    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the
-    device that is used."""
-    names = [n for some in CLASSICAL.values() for n in some]
+    """The run in a folder, a file of weights, or a classical method.
+
+    ``args.device`` becomes the device that is used.
+    """
+    names = sum(map(list, CLASSICAL.values()), [])
     if args.method in names:
         args.device = "cpu"
         return Method(
@@ -55,17 +57,18 @@ def method_of(args) -> Method:
 
     args.device = use_machine(args)
     net, info = load_network(args.method, args.device)
-    stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
+    stamp = {key: info[key] for key in ("preset", "seed", "parameters")}
     stamp["weights"] = _digest(Path(args.method) / "best.safetensors")
     return Method(
         args.method,
-        info["task"],
-        info["data"],
-        lambda image: restore_array(net, image, clip=False, device=args.device),
-        stamp,
-        info["channels"],
-        net.scale,
-        tuple(info["sigmas"]),
+        task=info["task"],
+        trained_on=info["data"],
+        # not clipped: clipping is the protocol's, after overlapping crops are averaged
+        net=lambda image: restore_array(net, image, clip=False, device=args.device),
+        stamp=stamp,
+        channels=info["channels"],
+        scale=net.scale,
+        sigmas=tuple(info["sigmas"]),
     )
 
 
@@ -80,17 +83,19 @@ def _foreign(args) -> Method:
         "parameters": net.parameter_count,
         "weights": _digest(Path(args.method)),
     }
-    # in one piece: how far such a net sees is not known
+
+    def restore(image: np.ndarray) -> np.ndarray:
+        # in one piece: how far such a net sees is not known
+        whole = max(image.shape)
+        return restore_array(net, image, tile=whole, clip=False, device=args.device)
+
     return Method(
         args.method,
-        "denoise" if net.scale == 1 else "sr",
-        None,
-        lambda image: restore_array(
-            net, image, tile=max(image.shape), clip=False, device=args.device
-        ),
-        stamp,
-        net.channels,
-        net.scale,
+        task="denoise" if net.scale == 1 else "sr",
+        net=restore,
+        stamp=stamp,
+        channels=net.channels,
+        scale=net.scale,
     )
 
 
@@ -100,27 +105,32 @@ def _digest(file: Path) -> str:
 
 
 def level_of(args, method: Method, protocol: Protocol) -> float | int:
-    """Sigma or scale, checked against the method and the protocol."""
+    """Sigma (0-255 scale) or scale, checked against the method and the protocol.
+
+    ValueError in one line for what does not fit together.
+    """
     if method.task != protocol.task:
         raise ValueError(
             f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}"
         )
-    if method.task == "denoise":
-        if args.scale is not None:
-            raise ValueError(
-                f"--scale {args.scale}: {args.method} is for denoising; leave --scale out, or choose bicubic or a "
-                "super-resolution run"
-            )
-        sigma = (
-            args.sigma
-            if args.sigma is not None
-            else method.sigmas[0]
-            if len(method.sigmas) == 1
-            else 50.0
+    return _sigma_of(args, method) if method.task == "denoise" else _scale_of(args, method)
+
+
+def _sigma_of(args, method: Method) -> float:
+    if args.scale is not None:
+        raise ValueError(
+            f"--scale {args.scale}: {args.method} is for denoising; "
+            "leave --scale out, or choose bicubic or a super-resolution run"
         )
-        if not 0 <= sigma <= 255:
-            raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
-        return sigma
+    sigma = args.sigma
+    if sigma is None:
+        sigma = method.sigmas[0] if len(method.sigmas) == 1 else 50.0
+    if not 0 <= sigma <= 255:
+        raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
+    return sigma
+
+
+def _scale_of(args, method: Method) -> int:
     if args.sigma is not None:
         raise ValueError(
             f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out"
@@ -159,12 +169,14 @@ def check_json(path: Path | None):
 
 
 def pictures(dataset: str, limit: int | None) -> tuple[Mapping[str, np.ndarray], str]:
-    """The test images of a data set, the first ``limit`` of them; and a digest of the names, sizes
-    and times of all its files: when it changes, rows of an earlier stop no longer count."""
+    """The first ``limit`` test images of a data set by name (uint8, as stored), and a digest of the
+    names, sizes and times of all its files: when it changes, rows of an earlier stop no longer
+    count."""
     if limit is not None and limit < 1:
         raise ValueError(f"limit = {limit}: must be at least 1")
     images, files = read_images(dataset, "test"), named_files(dataset, "test").values()
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    # after the digest, which is of all files: the rows of a smaller --limit go on counting
     if limit is not None:
         images = {name: images[name] for name in list(images)[:limit]}
     return images, hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
