@@ -13,9 +13,8 @@ from functools import cached_property
 from types import UnionType
 from typing import NamedTuple, get_origin
 
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.space.ops import OP_NAMES, OPS, choices_of
-
-TASKS = ("denoise", "sr")
 
 RETIRED = {"SearchConfig": {"graphs": False}}
 """Fields that are gone (class -> name -> value): they stay in hashes and headers, so that those of
@@ -175,7 +174,7 @@ class SearchSpace:
 
     def __post_init__(self):
         _check(self)
-        scales = (2, 3, 4) if self.task == "sr" else (1,)
+        scales = TASKS[self.task].scales
         _check_limits("scale", self.scale, scales, None, None, None, None)
         factors = self.width_factors
         _need(len(factors) > 0, "width_factors", factors, "must name at least one factor")

@@ -27,8 +27,8 @@ def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainCon
     """The text of the paper to the letter; base widths are not in it and taken from the authors'
     code. Denoising diverges within 8 to 34 iterations, whatever the pictures; a training for x4
     climbs to 17 times the loss of bicubic (docs/stability.md)."""
-    if task == "denoise":
-        return SearchSpace(), SearchConfig(), TrainConfig()
+    if task != "sr":
+        return SearchSpace(task=task), SearchConfig(), TrainConfig()
     space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)
     return space, SearchConfig(batch=24), TrainConfig(width=16, iterations=600_000)
 
@@ -185,13 +185,13 @@ def preset(name: str | None = None, task: str = "denoise", scale: int | None = N
     name = name or os.environ.get("HINAS_PRESET") or "classroom"
     _one_of("preset", name, PRESETS)
     _one_of("task", task, TASKS)
-    if task != "sr" and scale not in (None, 1):
+    scales = TASKS[task].scales
+    if scales == (1,) and scale not in (None, 1):
         raise ValueError(
-            f"scale = {scale!r}: denoising keeps the size; for super-resolution add --task sr"
+            f"scale = {scale!r}: {TASKS[task].title} keeps the size; for super-resolution add --task sr"
         )
-    if scale is None:
-        scale = 4 if task == "sr" else 1
-    _one_of("scale", scale, (2, 3, 4) if task == "sr" else (1,))
+    scale = scales[-1] if scale is None else scale
+    _one_of("scale", scale, scales)
     return Preset(name, *_PRESETS[name](task, scale))
 
 

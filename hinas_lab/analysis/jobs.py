@@ -45,7 +45,7 @@ def content(data: str, channels: int, scale: int) -> str:
 
 def preset_of(base: str, task: str, scale: int) -> Preset:
     """The preset called ``base`` for a task; denoising has no scale."""
-    return preset(base, task, scale if task == "sr" else None)
+    return preset(base, task, scale)
 
 
 def titled(base: str, task: str, scale: int, **parts) -> str:
@@ -249,7 +249,7 @@ class TrainJob(Job):
         )
         for _ in run.steps():
             pass
-        level = float(self.train.sigmas[0]) if g.task == "denoise" else g.scale
+        level = float(self.train.sigmas[0]) if TASKS[g.task].has_levels else g.scale
         shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
         return {
             "preset": self.preset.name,

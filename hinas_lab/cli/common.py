@@ -66,7 +66,7 @@ def resolve(
 
     chosen = with_seed(preset(args.preset, task, scale), args.seed)
     if args.sigma:
-        if task == "sr":
+        if not TASKS[task].has_levels:
             raise ValueError("sigma: super-resolution adds no noise; leave --sigma out")
         sigmas = tuple(args.sigma)
         chosen = chosen._replace(

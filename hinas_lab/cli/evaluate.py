@@ -10,6 +10,7 @@ from pathlib import Path
 from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
 from hinas_lab.images.metrics import measured_metrics
+from hinas_lab.images.tasks import TASKS
 
 LISTED = 25
 "images: above that, their rows are in the JSON only"
@@ -212,7 +213,7 @@ def _print(rows, total: dict, method, chosen, kept: int):
     mean_line = _line(f"{'mean':<{width}}", total, total["seconds"])
     print(f"{mean_line}  (n = {total['n']}, standard error {_standard_error(total)})")
     facts = [
-        f"sigma {total['sigma']:g}" if chosen.task == "denoise" else f"x{total['scale']}",
+        TASKS[chosen.task].level_text(total[chosen.level]),
         _origin(method.stamp),
         f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else "",
         f"{kept} of the images measured before" if kept else "",

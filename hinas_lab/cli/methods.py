@@ -10,6 +10,7 @@ import numpy as np
 from hinas_lab.cli.common import use_machine
 from hinas_lab.images.datasets.catalog import named_files, read_images
 from hinas_lab.images.protocol import Protocol, Restore
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical
 
 
@@ -113,7 +114,8 @@ def level_of(args, method: Method, protocol: Protocol) -> float | int:
         raise ValueError(
             f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}"
         )
-    return _sigma_of(args, method) if method.task == "denoise" else _scale_of(args, method)
+    has_levels = TASKS[method.task].has_levels
+    return _sigma_of(args, method) if has_levels else _scale_of(args, method)
 
 
 def _sigma_of(args, method: Method) -> float:

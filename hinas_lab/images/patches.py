@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from hinas_lab.images.datasets.catalog import cache_folder
-from hinas_lab.images.degrade import crop_to_multiple, imresize, noise_field
+from hinas_lab.images.degrade import crop_to_multiple, imresize
+from hinas_lab.images.tasks import task_named
 
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
 "random streams: one number each, so that no two uses share a sequence"
@@ -58,10 +59,19 @@ class Patches:
 
     ``images``: name -> uint8 (H, W) or (H, W, 3), each asked for once. For super-resolution the LR
     images are made once, from the whole HR image, in uint8 as LR files are (MATLAB's imresize).
+    ``task``: a row of ``tasks.TASKS``; None: denoising, or super-resolution where ``scale`` is not 1.
     """
 
-    def __init__(self, images: dict[str, np.ndarray], *, scale: int = 1, device: str = "cpu"):
+    def __init__(
+        self,
+        images: dict[str, np.ndarray],
+        *,
+        scale: int = 1,
+        device: str = "cpu",
+        task: str | None = None,
+    ):
         self.names, self.scale, self.device = list(images), scale, device
+        self.task = task_named(task or ("denoise" if scale == 1 else "sr"))
         hr, lr = _Builder(), _Builder()
         for name in images:
             clean = crop_to_multiple(_channels_first(images[name]), scale)
@@ -93,8 +103,8 @@ class Patches:
         """Random crops of the images ``chosen`` (B,), each in one of 8 orientations -> degraded
         (B, C, P, P), clean (B, C, S*P, S*P).
 
-        float32 in [0, 1]; noise of a sigma drawn per patch from ``sigmas`` (0-255 scale), not
-        clipped; super-resolution adds none.
+        float32 in [0, 1], degraded as the task does it: noise of a sigma drawn per patch from
+        ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
         """
         drawing = self.draw(chosen, patch, sigmas, rng)
         return self.make([tensor.to(self.device) for tensor in drawing], patch)
@@ -104,8 +114,7 @@ class Patches:
     ) -> list[Tensor]:
         """All that chance decides of ``batch``, on the CPU, the same for every device.
 
-        Images (B,), top left corners (B, 2), orientations (B,) and, for denoising, noise levels
-        (B,) in [0, 1] and standard normal noise (B, C, P, P).
+        Images (B,), top left corners (B, 2), orientations (B,), and what the task draws.
         """
         n = len(chosen)
         u = torch.rand(2, n, generator=rng)
@@ -113,23 +122,20 @@ class Patches:
         # clamped: u just below 1 times room may round up to room
         corner = (u.t() * room).long().clamp_(max=room - 1)
         turn = torch.randint(8, (n,), generator=rng)
-        if self.scale > 1:
-            return [chosen, corner, turn]
-        level = torch.tensor(sigmas)[torch.randint(len(sigmas), (n,), generator=rng)] / 255
-        noise = torch.randn((n, self._lr.data.shape[1], patch, patch), generator=rng)
-        return [chosen, corner, turn, level, noise]
+        shape = (n, self._lr.data.shape[1], patch, patch)
+        return [chosen, corner, turn, *self.task.draw(shape, sigmas, rng)]
 
     def make(self, drawing: list[Tensor], patch: int) -> tuple[Tensor, Tensor]:
         """``batch`` of what ``draw`` gave, moved to this device: (degraded, clean).
 
         Nothing is read back from the device: a CUDA graph can record it.
         """
-        chosen, corner, turn, *noise_of_batch = drawing
+        chosen, corner, turn, *drawn = drawing
         low = self._lr.crop(chosen, corner, patch, turn)
+        clean = low
         if self.scale > 1:
-            return low, self._hr.crop(chosen, corner * self.scale, patch * self.scale, turn)
-        level, noise = noise_of_batch
-        return low + level[:, None, None, None] * noise, low
+            clean = self._hr.crop(chosen, corner * self.scale, patch * self.scale, turn)
+        return self.task.degrade_patches(low, *drawn), clean
 
     def pair(
         self, index: int, sigma: float, seed: int, crop: int | None = None
@@ -145,9 +151,8 @@ class Patches:
             return piece.astype(np.float32) / 255
 
         degraded, clean = cut(self.low[index], 1), cut(self.clean[index], self.scale)
-        if self.scale == 1:
-            noise = noise_field(degraded.shape, seed, V_NOISE, index, round(sigma * 1000))
-            degraded = degraded + np.float32(sigma / 255) * noise
+        names = (V_NOISE, index, round(sigma * 1000))
+        degraded = self.task.degrade_planes(degraded, sigma, seed, *names)
         return torch.from_numpy(degraded).to(self.device), torch.from_numpy(clean).to(self.device)
 
 

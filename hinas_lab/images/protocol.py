@@ -12,12 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hinas_lab.images.colour import MEASURED, PLANES, expand
-from hinas_lab.images.degrade import add_noise, crop_to_multiple, imresize, rounded
+from hinas_lab.images.degrade import crop_to_multiple, imresize, rounded
 from hinas_lab.images.metrics import PADDINGS, WINDOWS, measured_metrics
+from hinas_lab.images.tasks import TASKS
 
 Restore = Callable[[np.ndarray], np.ndarray]
 "float32 (H, W) or (H, W, 3) in about [0, 1] -> the same, scale times as high and wide"
-TASKS = ("denoise", "sr")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class Protocol:
     @property
     def level(self) -> str:
         """What the level of degradation is called: sigma or scale."""
-        return "sigma" if self.task == "denoise" else "scale"
+        return "sigma" if TASKS[self.task].has_levels else "scale"
 
     def clean(self, image: np.ndarray, scale: int = 1) -> np.ndarray:
         """uint8 picture as stored -> what a perfect method gives, float32 in [0, 1].
@@ -161,8 +161,10 @@ class Protocol:
         ``number`` is the image's place in its sorted data set, ``crop`` names a crop with noise of
         its own.
         """
-        if self.task == "denoise":
-            image = add_noise(clean, level, self.seed, number, round(level * 1000), *crop)
+        task = TASKS[self.task]
+        if task.has_levels:
+            names = (number, round(level * 1000), *crop)
+            image = task.degrade_picture(clean, level, self.seed, *names)
             if self.round_input:
                 return to_8_bits(image)
         elif self.round_input:
@@ -265,7 +267,8 @@ class Protocol:
         if self.task == "sr":
             return f"low resolution: bicubic imresize of the whole image, {bits}"
         field = "one field per image" if self.noise == "image" else "a fresh field per crop"
-        return f"noise {bits}, {field}, seed {self.seed}"
+        what = "noise" if self.task == "denoise" else TASKS[self.task].title
+        return f"{what} {bits}, {field}, seed {self.seed}"
 
 
 _COLOURS = {

@@ -31,6 +31,7 @@ from hinas_lab.config import (
 )
 from hinas_lab.images.datasets.catalog import Images, load_image, named_files
 from hinas_lab.images.patches import Patches
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.records import Epoch, Records, Step, read_records
 from hinas_lab.runs.header import FORMAT, load_genotype, read_header, read_json
 from hinas_lab.searching.loop import Search, search
@@ -196,7 +197,8 @@ def open_search(
 ) -> Run:
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
     ``graphs.WHEN``. ValueError when the folder holds something else."""
-    patches = _patches(data, preset.space.channels, preset.space.scale, device)
+    space = preset.space
+    patches = _patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
         "kind": "search",
@@ -228,7 +230,7 @@ def open_training(
 ) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
     graphs, ``graphs.WHEN``. ValueError when the folder holds something else."""
-    patches = _patches(data, genotype.channels, genotype.scale, device)
+    patches = _patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
         "kind": "train",
@@ -266,7 +268,7 @@ def open_peer(
     """A training of another method's net, new or continued: ``name``, and what builds it with its
     first weights; ``preset`` is the name of the one that ``config`` belongs to. ValueError when the
     folder holds something else."""
-    patches = _patches(data, channels, scale, device)
+    patches = _patches(data, task, channels, scale, device)
     header = {
         "format": FORMAT,
         "kind": "peer",
@@ -288,9 +290,9 @@ def open_peer(
     )
 
 
-def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
+def _patches(data: str, task: str, channels: int, scale: int, device: str) -> Patches:
     images = Images(named_files(data), lambda path: load_image(path, channels))
-    return Patches(images, scale=scale, device=device)
+    return Patches(images, scale=scale, device=device, task=task)
 
 
 def data_hash(patches: Patches) -> str:
@@ -444,7 +446,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     except ValueError as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
     load_weights(net, Path(folder) / "best.safetensors")
-    sigmas = list(config.sigmas) if genotype.task == "denoise" else []
+    sigmas = list(config.sigmas) if TASKS[genotype.task].has_levels else []
     info = {
         "task": genotype.task,
         "scale": genotype.scale,

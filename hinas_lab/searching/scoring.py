@@ -32,7 +32,7 @@ def validate(
     """
     training = net.training
     net.eval()
-    sigmas = config.sigmas if patches.scale == 1 else (0.0,)
+    sigmas = config.sigmas if patches.task.has_levels else (0.0,)
     rows = []
     for index in v:
         pairs = [patches.pair(index, sigma, config.seed, config.validate_crop) for sigma in sigmas]

@@ -74,7 +74,7 @@ class Training:
         self.read_every = 1 if device == "cpu" else READ_EVERY
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
         self.gradients = self._gradients
-        if graphs_on(graphs, patches.device):
+        if patches.task.capturable and graphs_on(graphs, patches.device):
             self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
         self.divergence = Divergence("train", config)
         self.iteration = 0
