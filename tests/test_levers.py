@@ -369,7 +369,7 @@ def test_slopes_and_operations_are_known_ones():
 
 
 def test_calls_are_timed_in_turn():
-    """Every other round backwards, so that none always comes first; the first round is not counted."""
+    """Every other round backwards, so that none always comes first; the first does not count."""
     order = []
     calls = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
     seconds = interleaved(calls, rounds=2, warmup=1)

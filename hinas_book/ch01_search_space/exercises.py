@@ -1,4 +1,5 @@
-"""Questions of notebook 01: which operations compete, and what a large alpha does and does not mean."""
+"""Questions of notebook 01: which operations compete, and what a large alpha does and does not
+mean."""
 
 from math import comb, prod
 
@@ -14,7 +15,8 @@ from hinas_lab.space.ops import CHOICES, OP_NAMES, OPS
 
 @asks(
     "01.a",
-    "A cell has {nodes} nodes. Every node hears the two inputs of the cell and all nodes before it. How many edges are there?",
+    "A cell has {nodes} nodes. Every node hears the two inputs of the cell and all nodes before "
+    "it. How many edges are there?",
     "Node 0 hears 2 sources. What does node 1 hear?",
     "Node i hears 2 + i sources; add them up.",
     "In code: `len(SearchSpace(nodes=...).edges)`.",
@@ -32,7 +34,8 @@ def edges(rng):
     "01.b",
     "One edge has these alphas:{row}It is decoded. Which operation does it keep?",
     "The largest alpha is not always what is kept: what would it mean for an edge to keep `none`?",
-    "`none` competes during the search, but a decoded edge must carry something: take the best of the others.",
+    "`none` competes during the search, but a decoded edge must carry something: take the best of "
+    "the others.",
     "In code: `hinas_lab.space.decode.decode_cell` looks at all operations but the last.",
     options=OP_NAMES,
 )
@@ -74,7 +77,8 @@ def probability(rng):
     "It is: depthwise {k} x {k}, then pointwise 1 x 1, and all of that twice.",
     "Depthwise: one kernel for each channel. Pointwise: channels times channels.",
     "Twice (channels x k x k + channels x channels).",
-    "In code: the weights of `cost.Conv(c, c, k, groups=c)` and `cost.Conv(c, c, 1)`, or count those of `layers.make_op`.",
+    "In code: the weights of `cost.Conv(c, c, k, groups=c)` and `cost.Conv(c, c, 1)`, or count "
+    "those of `layers.make_op`.",
 )
 def separable(rng):
     op, c = rng.choice([OPS["sep_3x3"], OPS["sep_5x5"]]), rng.choice([8, 10, 12, 15, 16, 20])
@@ -90,11 +94,12 @@ def separable(rng):
 
 @asks(
     "01.e",
-    "How many different decoded cells of {nodes} nodes are there? Each node keeps two edges from different sources, "
-    "each edge one of the {choices} operations other than none.",
+    "How many different decoded cells of {nodes} nodes are there? Each node keeps two edges from "
+    "different sources, each edge one of the {choices} operations other than none.",
     "Take the nodes one by one: their choices multiply.",
     "Node i chooses 2 of its 2 + i sources, and an operation for each of the two edges.",
-    "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.",
+    "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and "
+    "`len(hinas_lab.space.ops.CHOICES)`.",
 )
 def genotypes(rng):
     n, k = rng.choice([2, 3, 4, 5]), len(CHOICES)
@@ -110,10 +115,12 @@ def genotypes(rng):
 
 @asks(
     "01.f",
-    "During a search the weight of conv_3x3 on an edge falls from {before:.3f} to {after:.3f}. Suppose its batch norm had a "
-    "learned scale (affine). By which factor must that scale change, so that this operation contributes exactly what it did before?",
+    "During a search the weight of conv_3x3 on an edge falls from {before:.3f} to {after:.3f}. "
+    "Suppose its batch norm had a learned scale (affine). By which factor must that scale change, "
+    "so that this operation contributes exactly what it did before?",
     "What reaches the node is the product: weight of the edge times scale times normalised output.",
-    "The product must stay the same: the scale grows as the weight shrinks. This is why batch norm is not affine during the search.",
+    "The product must stay the same: the scale grows as the weight shrinks. This is why batch norm "
+    "is not affine during the search.",
     "before / after.",
     within=0.02,
 )

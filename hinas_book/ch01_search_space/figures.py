@@ -15,7 +15,8 @@ def plot_drops(
 ) -> Axes:
     """Heat map of one layer's masks, beside ``plots.plot_alpha``. Axes-level.
 
-    drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none`` aside, carries its operation's code.
+    drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none``
+    aside, carries its operation's code.
     """
     return plot_operations(
         space,
@@ -27,7 +28,8 @@ def plot_drops(
 
 
 def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
-    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without it. Axes-level.
+    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without
+    it. Axes-level.
 
     alpha on the simplex and drop in dB, (..., K).
     """
@@ -55,7 +57,8 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
 
 
 def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
-    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex, drop in dB, (L, E, K)."""
+    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex,
+    drop in dB, (L, E, K)."""
     figure = Figure(
         figsize=(3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges)), layout="constrained"
     )

@@ -1,4 +1,5 @@
-"""Does a large alpha mean an important operation? Take one operation of one edge away, and see what the supernet loses on V.
+"""Does a large alpha mean an important operation? Take one operation of one edge away, and see what
+the supernet loses on V.
 
 Letters: L layers, E edges, K operations.
 """
@@ -22,13 +23,16 @@ from hinas_lab.space.ops import NONE
 from hinas_lab.space.supernet import SuperNet
 
 PATCHES = 32
-"that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many and each changes little"
+"""that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many
+and each changes little"""
 WAYS = {"rest": {}, "zero": {"renormalise": False}, "stale": {"recalibrate": False}}
-"how to take an operation away: the rest sums to 1 again; or keeps its weights; or batch norm keeps its old statistics"
+"""how to take an operation away: the rest sums to 1 again; or keeps its weights; or batch norm
+keeps its old statistics"""
 
 
 def masked(p: Tensor, layer: int, edge: int, op: int, renormalise: bool = True) -> Tensor:
-    """Weights p (L, E, K) without one operation: the rest of its edge sums to 1 again, or (``renormalise`` off) stays as it is."""
+    """Weights p (L, E, K) without one operation: the rest of its edge sums to 1 again, or
+    (``renormalise`` off) stays as it is."""
     p = p.clone()
     p[layer, edge, op] = 0
     if renormalise:
@@ -45,9 +49,11 @@ def drops(
     renormalise: bool = True,
     recalibrate: bool = True,
 ) -> Iterator[float]:
-    """What the PSNR on V loses, in dB, without each operation of each edge: L E K numbers in alpha's order. No weight is changed.
+    """What the PSNR on V loses, in dB, without each operation of each edge: L E K numbers in
+    alpha's order. No weight is changed.
 
-    Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and for the supernet it is held against.
+    Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and
+    for the supernet it is held against.
     """
     sets, whole = split(len(patches), config.share, config.seed), net.weights()
 
@@ -63,7 +69,8 @@ def drops(
 
 
 def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
-    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search; ``how`` as in ``drops``."""
+    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search; ``how``
+    as in ``drops``."""
     net, config, header = load_supernet(run)
     patches = Patches(load_images(header["data"], net.space.channels), scale=net.space.scale)
     alpha = net.weights().alpha.detach().numpy()
@@ -71,13 +78,15 @@ def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
 
 
 def searched_masks(run: str | Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way ``rest``."""
+    """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way
+    ``rest``."""
     alpha, drop = mask_all(run)
     return alpha[None], {"rest": drop[None]}
 
 
 def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in the same shape."""
+    """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in
+    the same shape."""
     searches = recorded(name)["searches"]
     return np.array([s["alpha"] for s in searches]), {
         way: np.array([s["drops"][way] for s in searches]) for way in WAYS
@@ -86,7 +95,8 @@ def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far alpha ranks operations as their masks do, ``none`` aside, which no decoded edge keeps. Spearman's, from -1 to 1."""
+    """How far alpha ranks operations as their masks do, ``none`` aside, which no decoded edge
+    keeps. Spearman's, from -1 to 1."""
 
     pooled: float
     "over the operations of all edges"

@@ -1,4 +1,5 @@
-"""Questions of notebook 02: width paths, Viterbi against greedy, chance levels, and what cell sharing saves."""
+"""Questions of notebook 02: width paths, Viterbi against greedy, chance levels, and what cell
+sharing saves."""
 
 import math
 
@@ -30,10 +31,11 @@ def shown(space: SearchSpace, weights: np.ndarray) -> str:
 
 @asks(
     "02.a",
-    "A supernet has {layers} layers and {widths} widths. A path starts at width 0 before layer 0 and changes by at most one "
-    "width a layer. How many paths are there?",
+    "A supernet has {layers} layers and {widths} widths. A path starts at width 0 before layer 0 "
+    "and changes by at most one width a layer. How many paths are there?",
     "Draw the trellis: which widths can layer 0 have? And layer 1?",
-    "Count layer by layer: the paths that reach a cell are the sum of those that reach its neighbours one layer before.",
+    "Count layer by layer: the paths that reach a cell are the sum of those that reach its "
+    "neighbours one layer before.",
     "In code: `len(legal_paths(SearchSpace(layers=..., width_factors=(...))))`.",
 )
 def paths(rng):
@@ -44,7 +46,8 @@ def paths(rng):
         len(legal_paths(space)),
         (
             widths**layers,
-            "That counts every sequence of widths; a path moves by at most one width a layer, from width 0.",
+            "That counts every sequence of widths; a path moves by at most one width a layer, from "
+            "width 0.",
         ),
     )
 
@@ -53,8 +56,10 @@ def paths(rng):
     "02.b",
     "The weights of the moves are:{moves}Which path has the largest product (Viterbi)?",
     "The best first move need not lie on the best path.",
-    "For every cell keep the best product that reaches it, and from where; then go back from the best cell of the last layer.",
-    "In code: `viterbi(SearchSpace(), np.log(weights))` of `hinas_lab.space.decode`, weights in the order of `SearchSpace().moves`.",
+    "For every cell keep the best product that reaches it, and from where; then go back from the "
+    "best cell of the last layer.",
+    "In code: `viterbi(SearchSpace(), np.log(weights))` of `hinas_lab.space.decode`, weights in "
+    "the order of `SearchSpace().moves`.",
 )
 def best(rng):
     space, weights = trap(rng)
@@ -71,7 +76,8 @@ def best(rng):
     "The weights of the moves are:{moves}What is the probability of the path {path}?",
     "Follow the path from width 0 and note the weight of each move.",
     "The weights along the path multiply.",
-    "With `outgoing` weights the product of the moves is the path's probability: multiply three numbers.",
+    "With `outgoing` weights the product of the moves is the path's probability: multiply three "
+    "numbers.",
     within=0.0005,
 )
 def path_probability(rng):
@@ -88,8 +94,8 @@ def path_probability(rng):
 
 @asks(
     "02.d",
-    "The weights of the moves are:{moves}Greedy always takes the likeliest next move. How many times as probable is Viterbi's "
-    "path?",
+    "The weights of the moves are:{moves}Greedy always takes the likeliest next move. How many "
+    "times as probable is Viterbi's path?",
     "First write down both paths.",
     "Multiply the weights along each; divide.",
     "`viterbi(SearchSpace(), np.log(weights))` gives the larger product.",
@@ -107,12 +113,13 @@ def regret(rng):
 
 @asks(
     "02.e",
-    "Before any learning all beta are equal ({layers} layers, {widths} widths, `outgoing`). What is the probability that no "
-    "layer of the path is wider than the last one?",
-    "The paths are not equally probable: a cell at the edge has two moves of 1/2, one in the middle three of 1/3.",
+    "Before any learning all beta are equal ({layers} layers, {widths} widths, `outgoing`). What "
+    "is the probability that no layer of the path is wider than the last one?",
+    "The paths are not equally probable: a cell at the edge has two moves of 1/2, one in the "
+    "middle three of 1/3.",
     "Sum the probabilities of the paths whose last width is their largest.",
-    "In code: `k_best_paths(space, np.zeros(len(space.moves)), 1000)` gives all paths with their probabilities. A search that ends with "
-    "a wide last layer must be compared with this number.",
+    "In code: `k_best_paths(space, np.zeros(len(space.moves)), 1000)` gives all paths with their "
+    "probabilities. A search that ends with a wide last layer must be compared with this number.",
     within=0.005,
 )
 def chance(rng):
@@ -129,9 +136,11 @@ def chance(rng):
 
 @asks(
     "02.f",
-    "With cell sharing every cell runs once (Eq. 5); without, once for every move that enters it (Eq. 6). {layers} layers, "
-    "{widths} widths: how many runs of a cell does the whole supernet need without sharing?",
-    "How many moves enter one cell? One from each width of the layer before that is at most one away.",
+    "With cell sharing every cell runs once (Eq. 5); without, once for every move that enters it "
+    "(Eq. 6). {layers} layers, {widths} widths: how many runs of a cell does the whole supernet "
+    "need without sharing?",
+    "How many moves enter one cell? One from each width of the layer before that is at most one "
+    "away.",
     "Count the moves of all layers; into layer 0 only those from width 0.",
     "In code: `len(SearchSpace(...).moves)`; with sharing it is the number of cells.",
 )
@@ -147,12 +156,14 @@ def runs(rng):
 
 @asks(
     "02.g",
-    "All beta are equal, {layers} layers, 3 widths. The softmax is over the moves that {verb} a cell (`{norm}`). Which path does "
-    "Viterbi return? (Of equal ones the lexically lowest.)",
-    "Write the weight of every move of the first layer: with how many others does it share a softmax?",
-    "A move is worth more where fewer compete with it: which cells have few moves that {verb} them?",
-    "In code: `viterbi(SearchSpace(layers=..., beta_norm=...), np.zeros(...))`. Nothing was learned; the path is an artefact of the "
-    "softmax.",
+    "All beta are equal, {layers} layers, 3 widths. The softmax is over the moves that {verb} a "
+    "cell (`{norm}`). Which path does Viterbi return? (Of equal ones the lexically lowest.)",
+    "Write the weight of every move of the first layer: with how many others does it share a "
+    "softmax?",
+    "A move is worth more where fewer compete with it: which cells have few moves that {verb} "
+    "them?",
+    "In code: `viterbi(SearchSpace(layers=..., beta_norm=...), np.zeros(...))`. Nothing was "
+    "learned; the path is an artefact of the softmax.",
 )
 def artefact(rng):
     layers, norm = rng.choice([2, 3, 4, 5]), rng.choice(["outgoing", "incoming"])

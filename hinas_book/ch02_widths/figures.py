@@ -1,4 +1,5 @@
-"""Width paths: another path drawn into the trellis of ``plots.plot_beta``, and what chance gives before learning."""
+"""Width paths: another path drawn into the trellis of ``plots.plot_beta``, and what chance gives
+before learning."""
 
 from collections.abc import Sequence
 
@@ -10,7 +11,8 @@ from hinas_lab.draw import style
 
 
 def plot_walk(path: Sequence[int], *, ax: Axes, label: str) -> Axes:
-    """A path from width 0 as dashed arcs in a trellis, named in the title's second line. Axes-level."""
+    """A path from width 0 as dashed arcs in a trellis, named in the title's second line.
+    Axes-level."""
     for column, (source, target) in enumerate(zip((0, *path), path)):
         ax.add_patch(
             FancyArrowPatch(
@@ -43,8 +45,8 @@ def plot_chance(
 ) -> Axes:
     """How often a random beta says "the last layer is the widest". Axes-level.
 
-    stds: standard deviations of beta (logarithmic axis); shares: line -> share from 0 to 1 at each; levels: dashed lines with their names;
-    start: the standard deviation with which a search begins.
+    stds: standard deviations of beta (logarithmic axis); shares: line -> share from 0 to 1 at each;
+    levels: dashed lines with their names; start: the standard deviation with which a search begins.
     """
     for (name, values), colour, marker in zip(shares.items(), (style.BETA, style.ALPHA), "os"):
         ax.semilogx(stds, values, color=colour, marker=marker, ms=4.5, label=name)

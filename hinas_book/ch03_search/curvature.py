@@ -1,4 +1,5 @@
-"""How large may a step be? The curvature of a loss along the weights of a net's last convolution, and the rate that it bears."""
+"""How large may a step be? The curvature of a loss along the weights of a net's last convolution,
+and the rate that it bears."""
 
 import random
 from dataclasses import replace
@@ -15,11 +16,13 @@ from hinas_lab.training.training import Training
 
 
 def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
-    """The largest curvature of the mean square error along the weights of ``net.end.last``, in train mode, for a batch (B, C, H, W).
+    """The largest curvature of the mean square error along the weights of ``net.end.last``, in
+    train mode, for a batch (B, C, H, W).
 
-    The output is linear in these weights, so the loss is a quadratic in them whatever the truth is. With a the window of inputs that one
-    output pixel sees (channels times taps, and 1 for the bias), its second derivative is 2 E[a a'], the mean over output pixels, for each
-    of the layer's outputs, divided by their number.
+    The output is linear in these weights, so the loss is a quadratic in them whatever the truth is.
+    With a the window of inputs that one output pixel sees (channels times taps, and 1 for the
+    bias), its second derivative is 2 E[a a'], the mean over output pixels, for each of the layer's
+    outputs, divided by their number.
     """
     last, seen = net.end.last, []
     hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
@@ -38,7 +41,8 @@ def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
 
 
 def curvature_at_the_start(chosen: Preset) -> float:
-    """``last_layer_curvature`` of a random net of the preset, with its first weights, on six patches of its training."""
+    """``last_layer_curvature`` of a random net of the preset, with its first weights, on six
+    patches of its training."""
     patches = Patches(load_images("builtin", chosen.space.channels), scale=chosen.space.scale)
     few = replace(chosen.train, batch=6, patch=40)
     state = Training(sample(chosen.space, random.Random(0)), few, patches, chosen.space.residual)
@@ -47,9 +51,11 @@ def curvature_at_the_start(chosen: Preset) -> float:
 
 
 def largest_rate(curvature: float, momentum: float) -> float:
-    """The largest stable learning rate of SGD on a quadratic of that curvature: 2 (1 + momentum) / curvature.
+    """The largest stable learning rate of SGD on a quadratic of that curvature: 2 (1 + momentum) /
+    curvature.
 
-    With momentum the step is v' = m v + c w, w' = w - r v'. Its characteristic polynomial z^2 - (1 + m - r c) z + m has a root at -1
-    when r c = 2 (1 + m); beyond that the iteration grows, changing its sign with every step.
+    With momentum the step is v' = m v + c w, w' = w - r v'. Its characteristic polynomial z^2 - (1
+    + m - r c) z + m has a root at -1 when r c = 2 (1 + m); beyond that the iteration grows,
+    changing its sign with every step.
     """
     return 2 * (1 + momentum) / curvature

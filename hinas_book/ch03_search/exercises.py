@@ -13,7 +13,8 @@ from hinas_lab.space.ops import OP_NAMES
 
 
 def point(rng) -> dict[str, float]:
-    """w, a and the look-ahead xi of a toy, a few digits each, away from the zeros of its gradients; right and wrong ways differ."""
+    """w, a and the look-ahead xi of a toy, a few digits each, away from the zeros of its gradients;
+    right and wrong ways differ."""
     while True:
         w, a = (
             rng.choice([-0.8, -0.4, 0.2, 0.6, 1.6]),
@@ -26,8 +27,8 @@ def point(rng) -> dict[str, float]:
 
 @asks(
     "03.a",
-    "L_T(w, a) = (w - a)²/2 and L_V(w) = (w - 1)²/2. The search should lower L_V(w*(a)), where w*(a) minimises L_T. Now w = {w}, "
-    "a = {a}. What is the true gradient for a?",
+    "L_T(w, a) = (w - a)²/2 and L_V(w) = (w - 1)²/2. The search should lower L_V(w*(a)), where "
+    "w*(a) minimises L_T. Now w = {w}, a = {a}. What is the true gradient for a?",
     "Where does the weight end when a is held? That is w*(a).",
     "Put w*(a) = a into L_V and differentiate by a. The present w does not matter.",
     "In code: `toys.gradient(toys.Chase(), 'exact', w, a)`.",
@@ -46,8 +47,9 @@ def true_gradient(rng):
 
 @asks(
     "03.b",
-    "L_T(w, a) = (w - a)²/2 and L_V(w) = (w - 1)²/2; w = {w}, a = {a}. The search looks one weight step of length xi = {xi} "
-    "ahead (unrolled): w' = w - xi dL_T/dw. What gradient for a does it see?",
+    "L_T(w, a) = (w - a)²/2 and L_V(w) = (w - 1)²/2; w = {w}, a = {a}. The search looks one weight "
+    "step of length xi = {xi} ahead (unrolled): w' = w - xi dL_T/dw. What gradient for a does it "
+    "see?",
     "First compute w'. How does it change when a changes a little?",
     "dw'/da = xi, and L_V changes with w' by w' - 1: multiply.",
     "In code: `toys.gradient(toys.Chase(), 'unrolled', w, a, xi)`.",
@@ -67,8 +69,8 @@ def unrolled(rng):
 
 @asks(
     "03.c",
-    "Now the output is w + a: L_T = (w + a - 1)²/2 + w²/2 and L_V = (w + a - 1)²/2, with w = {w}, a = {a}. What gradient for a "
-    "does first order see?",
+    "Now the output is w + a: L_T = (w + a - 1)²/2 + w²/2 and L_V = (w + a - 1)²/2, with w = {w}, "
+    "a = {a}. What gradient for a does first order see?",
     "Hold w, differentiate L_V by a.",
     "It is not zero here: a is part of the output, as alpha is in a supernet.",
     "In code: `toys.gradient(toys.Share(), 'first order', w, a)`.",
@@ -86,7 +88,8 @@ def first_order(rng):
 
 @asks(
     "03.d",
-    "A search gets {n} photographs and keeps a share of {share} of them as V. From how many photographs do alpha and beta learn?",
+    "A search gets {n} photographs and keeps a share of {share} of them as V. From how many "
+    "photographs do alpha and beta learn?",
     "Three sets: Train W for the weights, Train A for alpha and beta, V to pick the best supernet.",
     "V is the rounded share, at least one; the rest is halved, and Train W takes the odd one.",
     "In code: `len(split(n, share, seed=0).a)` of `hinas_lab.images.patches`.",
@@ -132,8 +135,8 @@ def row_entropy(rng):
 
 @asks(
     "03.f",
-    "At the start all alphas of an edge are nearly equal. Suppose {n} operations competed instead of {now}. What would the "
-    "entropy of an edge be then, in nats?",
+    "At the start all alphas of an edge are nearly equal. Suppose {n} operations competed instead "
+    "of {now}. What would the entropy of an edge be then, in nats?",
     "All weights are 1/{n}.",
     "Minus the sum of {n} times (1/{n}) ln(1/{n}).",
     "The logarithm of the number of operations; with {now} operations it is ln {now} = 1.95.",
@@ -156,8 +159,8 @@ def _entropy(row: list[float]) -> float:
 
 @asks(
     "03.g",
-    "Two alphas of an edge are {a} and {b}; the other five are far below. One more step adds {step} to the first. By how much "
-    "does its weight grow?",
+    "Two alphas of an edge are {a} and {b}; the other five are far below. One more step adds "
+    "{step} to the first. By how much does its weight grow?",
     "Only two operations count: the weight is exp(first) / (exp(first) + exp(second)).",
     "Compute the weight before and after the step, and subtract.",
     "In code: `softmax(np.array([a + step, b]))[0] - softmax(np.array([a, b]))[0]`.",
@@ -179,10 +182,11 @@ def saturation(rng):
 
 @asks(
     "03.h",
-    "Along one direction a loss is (c / 2) w² with c = {c}. SGD with momentum {momentum} goes down it. What is the largest "
-    "learning rate at which w does not grow?",
+    "Along one direction a loss is (c / 2) w² with c = {c}. SGD with momentum {momentum} goes down "
+    "it. What is the largest learning rate at which w does not grow?",
     "Without momentum: w' = w - r c w. When is |1 - r c| = 1?",
-    "With momentum m the step is v' = m v + c w, w' = w - r v'. At the edge w only changes its sign: put w' = -w, v' = -v.",
+    "With momentum m the step is v' = m v + c w, w' = w - r v'. At the edge w only changes its "
+    "sign: put w' = -w, v' = -v.",
     "In code: `largest_rate(c, momentum)` of `hinas_book.ch03_search.curvature`.",
     within=1e-4,
 )
@@ -195,10 +199,12 @@ def stable_rate(rng):
         largest_rate(c, momentum),
         (
             largest_rate(c, 0.0),
-            "That is without momentum. Near the edge momentum damps the swing, and a larger rate is borne.",
+            "That is without momentum. Near the edge momentum damps the swing, and a larger rate "
+            "is borne.",
         ),
         (
             2 * (1 - momentum) / c,
-            "Look at the sign: at the edge the old step and the new one point in opposite directions.",
+            "Look at the sign: at the edge the old step and the new one point in opposite "
+            "directions.",
         ),
     )

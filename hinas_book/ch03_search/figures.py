@@ -1,4 +1,5 @@
-"""Pictures of a bilevel problem with one weight w and one architecture parameter a: which gradients are seen, and where they lead."""
+"""Pictures of a bilevel problem with one weight w and one architecture parameter a: which gradients
+are seen, and where they lead."""
 
 from collections.abc import Mapping
 
@@ -14,11 +15,13 @@ LINES = (
     ("#0072B2", "--", 1.8),
     ("#CC79A7", ":", 2.6),
 )
-"colour, line and its width of the first, second, ... rule: equal curves stay visible on one another"
+"""colour, line and its width of the first, second, ... rule: equal curves stay visible on one
+another"""
 
 
 def plot_gradients(a: np.ndarray, seen: Mapping[str, np.ndarray], *, ax: Axes) -> Axes:
-    """The gradient for a that each rule sees, over a. Axes-level. seen: rule -> values (n,) at ``a`` (n,)."""
+    """The gradient for a that each rule sees, over a. Axes-level. seen: rule -> values (n,) at
+    ``a`` (n,)."""
     ax.axhline(0, color=style.FAINT, linewidth=0.8)
     for (rule, values), (colour, line, width) in zip(seen.items(), LINES):
         ax.plot(a, values, color=colour, linestyle=line, linewidth=width, label=rule)
@@ -32,8 +35,8 @@ def plot_paths(
 ) -> Axes:
     """The way of (a, w) under each rule; dots mark the ends. Axes-level.
 
-    paths: rule -> (w, a), each (steps + 1,); ``best`` (n,) is w*(a) at ``a`` (n,), the dashed line. The star is a = 1, where L_V(w*(a))
-    is least.
+    paths: rule -> (w, a), each (steps + 1,); ``best`` (n,) is w*(a) at ``a`` (n,), the dashed line.
+    The star is a = 1, where L_V(w*(a)) is least.
     """
     ax.plot(a, best, color=style.FAINT, linewidth=1, linestyle="--", label="w*(a)")
     for (ws, at), (colour, line, width) in zip(paths.values(), LINES):
@@ -69,7 +72,8 @@ def figure_bilevel(
     paths: Mapping[str, tuple[np.ndarray, np.ndarray]],
     best: np.ndarray,
 ) -> Figure:
-    """``plot_gradients`` and ``plot_paths`` side by side. Figure-level. ValueError unless both hold the same rules, at most four."""
+    """``plot_gradients`` and ``plot_paths`` side by side. Figure-level. ValueError unless both hold
+    the same rules, at most four."""
     if list(seen) != list(paths) or not 1 <= len(seen) <= len(LINES):
         raise ValueError(
             f"seen {list(seen)} and paths {list(paths)}: must hold the same rules, 1 to {len(LINES)}"

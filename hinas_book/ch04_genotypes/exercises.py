@@ -21,10 +21,12 @@ def small(rng: random.Random, **changes):
 
 @asks(
     "04.a",
-    "A node hears three sources. The alphas of its edges:{rows}It keeps two edges. Which source (0, 1 or 2) is dropped?",
+    "A node hears three sources. The alphas of its edges:{rows}It keeps two edges. Which source "
+    "(0, 1 or 2) is dropped?",
     "Per edge the softmax first, then the largest weight of an operation that may be kept.",
     "`none` takes its part of the softmax but is never kept: an edge with a strong `none` is weak.",
-    "In code: `decode_cell(space, softmax(alpha))` of `hinas_lab.space.decode`, with `SearchSpace(layers=1, nodes=2)`.",
+    "In code: `decode_cell(space, softmax(alpha))` of `hinas_lab.space.decode`, with "
+    "`SearchSpace(layers=1, nodes=2)`.",
 )
 def dropped(rng):
     space = SearchSpace(layers=1, nodes=2)
@@ -44,7 +46,8 @@ def dropped(rng):
         right,
         (
             by_alpha,
-            "Compare softmax weights, not alphas: an alpha counts against the other six of its edge.",
+            "Compare softmax weights, not alphas: an alpha counts against the other six of its "
+            "edge.",
         ),
         (by_all, "You counted `none` as an operation that may be kept."),
     )
@@ -52,11 +55,14 @@ def dropped(rng):
 
 @asks(
     "04.b",
-    "In a cell of {channels} channels one edge is edited from {old} to {new}. By how much does the number of trainable "
-    "parameters change? (In a trained network every batch norm has two parameters a channel.)",
+    "In a cell of {channels} channels one edge is edited from {old} to {new}. By how much does the "
+    "number of trainable parameters change? (In a trained network every batch norm has two "
+    "parameters a channel.)",
     "Count both operations: convolution weights, then batch norms.",
-    "Dense k x k: channels² k². Separable: twice (channels k² + channels²), so two batch norms. skip: nothing.",
-    "In code: `parameters(new, width) - parameters(old, width)` of `hinas_lab.space.cost`, for two genotypes.",
+    "Dense k x k: channels² k². Separable: twice (channels k² + channels²), so two batch norms. "
+    "skip: nothing.",
+    "In code: `parameters(new, width) - parameters(old, width)` of `hinas_lab.space.cost`, for two "
+    "genotypes.",
 )
 def edited(rng):
     g, width = small(rng), rng.choice([4, 6, 8, 10])
@@ -76,11 +82,13 @@ def edited(rng):
 
 @asks(
     "04.c",
-    "A genotype has {layers} layers of {nodes} nodes. How many genotypes differ from it in the operation or the source of "
-    "exactly one edge (widths stay)?",
+    "A genotype has {layers} layers of {nodes} nodes. How many genotypes differ from it in the "
+    "operation or the source of exactly one edge (widths stay)?",
     "Every edge has an operation of {choices} and could have one of the others.",
-    "Sources: the two edges of a node never share one; node i has 2 + i sources, so each of its edges has i others.",
-    "In code: `neighbours(genotype)` of `hinas_lab.space.genotype`; leave out those that begin with `width`.",
+    "Sources: the two edges of a node never share one; node i has 2 + i sources, so each of its "
+    "edges has i others.",
+    "In code: `neighbours(genotype)` of `hinas_lab.space.genotype`; leave out those that begin "
+    "with `width`.",
 )
 def edits(rng):
     layers, nodes = rng.choice([(2, 2), (2, 3), (3, 2), (3, 3), (3, 4), (1, 4)])
@@ -95,8 +103,8 @@ def edits(rng):
 
 @asks(
     "04.d",
-    "One edge has these alphas:{row}Decoding keeps the best operation and drops the others. What share of the edge's softmax "
-    "weight is dropped?",
+    "One edge has these alphas:{row}Decoding keeps the best operation and drops the others. What "
+    "share of the edge's softmax weight is dropped?",
     "Softmax first. Which operation stays?",
     "One minus the weight of the operation that stays; never `none`.",
     "In code: `1 - softmax(np.array(row))[:-1].max()`.",
@@ -111,7 +119,8 @@ def lost(rng):
 
 @asks(
     "04.e",
-    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the weight of {op} then?",
+    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the weight of {op} "
+    "then?",
     "Multiply first, then softmax.",
     "The larger the factor, the closer to one-hot: the largest alpha takes everything.",
     "In code: `softmax({t} * np.array(row))`.",

@@ -1,7 +1,8 @@
-"""From the soft supernet to a trained net: the weights as they sharpen, and the ladder of what each step restores.
+"""From the soft supernet to a trained net: the weights as they sharpen, and the ladder of what each
+step restores.
 
-``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure, as in ``plots``. A rung is any object
-with ``name, psnr, ssim, patch`` (see ``studies.ladder``).
+``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure,
+as in ``plots``. A rung is any object with ``name, psnr, ssim, patch`` (see ``studies.ladder``).
 """
 
 from collections.abc import Sequence
@@ -18,12 +19,14 @@ RAW, ANEW = "batch norm as the search left it", "batch norm recalibrated"
 
 
 def plot_weights(space: SearchSpace, alpha: np.ndarray, *, ax: Axes) -> Axes:
-    """Heat map of one layer's weights (E, K), rows summing to one, from 0 to 1; the largest of each edge carries its letter code."""
+    """Heat map of one layer's weights (E, K), rows summing to one, from 0 to 1; the largest of each
+    edge carries its letter code."""
     return plot_operations(space, alpha, enumerate(alpha.argmax(1).tolist()), ax=ax, vmax=1.0)
 
 
 def figure_sharpness(space: SearchSpace, alpha: np.ndarray, raw, anew, clean: np.ndarray) -> Figure:
-    """One position of the slider: alpha's weights (L, E, K) layer by layer, and the patch they restore, with old and new statistics.
+    """One position of the slider: alpha's weights (L, E, K) layer by layer, and the patch they
+    restore, with old and new statistics.
 
     raw, anew: rungs with the batch norms as they were and recalibrated; clean: (H, W) in [0, 1].
     """
@@ -43,8 +46,8 @@ def figure_sharpness(space: SearchSpace, alpha: np.ndarray, raw, anew, clean: np
 def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None) -> Axes:
     """PSNR from rung to rung. Axes-level.
 
-    rungs: (raw, recalibrated) pairs, or (rung,) for a net with weights of its own, which has no such choice. floor: PSNR of the degraded
-    picture itself, a dashed line.
+    rungs: (raw, recalibrated) pairs, or (rung,) for a net with weights of its own, which has no
+    such choice. floor: PSNR of the degraded picture itself, a dashed line.
     """
     for x, rung in enumerate(rungs):
         best = rung[-1].psnr
@@ -92,7 +95,8 @@ def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None)
 
 
 def figure_ladder(rungs: Sequence[tuple], *, floor: float | None = None) -> Figure:
-    """The ladder, and under each rung the patch it restores (recalibrated where there is the choice)."""
+    """The ladder, and under each rung the patch it restores (recalibrated where there is the
+    choice)."""
     n = len(rungs)
     figure = Figure(figsize=(1.65 * n + 0.6, 5.0), layout="constrained")
     grid = figure.add_gridspec(2, n, height_ratios=(1.7, 1))

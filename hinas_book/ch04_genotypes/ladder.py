@@ -1,4 +1,5 @@
-"""From the soft supernet to a trained net in small steps, each with its number: what a supernet's score says about the net."""
+"""From the soft supernet to a trained net in small steps, each with its number: what a supernet's
+score says about the net."""
 
 import math
 from collections.abc import Callable
@@ -21,7 +22,8 @@ from hinas_lab.space.network import Network
 from hinas_lab.space.supernet import SuperNet, Mixture
 
 SHARPNESS = (1, 2, 4, 8, 16, math.inf)
-"1: as searched; infinite: on every edge its most probable operation alone (`none` included), from every cell its most probable move"
+"""1: as searched; infinite: on every edge its most probable operation alone (`none` included), from
+every cell its most probable move"""
 SQUARE = 128
 
 
@@ -38,9 +40,11 @@ class Rung:
 
 
 def sharpened(net: SuperNet, sharpness: float) -> Mixture:
-    """softmax(sharpness * alpha), softmax(sharpness * beta): simplex weights from the searched ones (1) to one-hot ones (inf).
+    """softmax(sharpness * alpha), softmax(sharpness * beta): simplex weights from the searched ones
+    (1) to one-hot ones (inf).
 
-    Not yet the decoded wiring: every edge and every width is still there. ValueError for a sharpness below 0.
+    Not yet the decoded wiring: every edge and every width is still there. ValueError for a
+    sharpness below 0.
     """
     if not sharpness >= 0:
         raise ValueError(f"sharpness = {sharpness}: must be at least 0")
@@ -61,8 +65,9 @@ def numbers(net: SuperNet) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Ladder:
-    """A finished search, and what every rung is measured on: the centred squares of ``square`` pixels of ``data``'s test photographs, which
-    neither the search nor any training saw, under the protocol ``whole``, with noise of ``sigma`` (0-255 scale).
+    """A finished search, and what every rung is measured on: the centred squares of ``square``
+    pixels of ``data``'s test photographs, which neither the search nor any training saw, under the
+    protocol ``whole``, with noise of ``sigma`` (0-255 scale).
 
     ``folder``: a search run for denoising. ``image``: the photograph whose patch is shown.
     """
@@ -109,8 +114,9 @@ class Ladder:
         return self.rung(name, lambda image: restore_array(net, image, clip=False))
 
     def shared(self, name: str, weights: Mixture) -> tuple[Rung, Rung]:
-        """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the batch-norm statistics that the search
-        left behind, and with those of 256 Train-W patches under these weights."""
+        """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the
+        batch-norm statistics that the search left behind, and with those of 256 Train-W patches
+        under these weights."""
         raw = self.rung(name, through(self.net, weights))
         with calibrate(self.net, self.patches, self.w, self.config, weights):
             return raw, self.rung(name, through(self.net, weights))

@@ -13,7 +13,8 @@ from hinas_lab.space.ops import CHOICES, OPS
 
 @asks(
     "05.a",
-    "The mean squared error of a restored image is {mse} (values in [0, 1]). What is its PSNR in dB?",
+    "The mean squared error of a restored image is {mse} (values in [0, 1]). What is its PSNR in "
+    "dB?",
     "PSNR compares the largest possible squared value, here 1, with the error.",
     "10 log10(1 / MSE), with the logarithm to base 10.",
     "In code: `10 * np.log10(1 / mse)`; `hinas_lab.images.metrics.psnr` does it from images.",
@@ -31,11 +32,12 @@ def from_mse(rng):
 
 @asks(
     "05.b",
-    "{k} copies of one picture, each with independent noise of the same strength, are averaged. By how many dB does PSNR rise "
-    "over one noisy copy?",
+    "{k} copies of one picture, each with independent noise of the same strength, are averaged. By "
+    "how many dB does PSNR rise over one noisy copy?",
     "Averaging k independent noises divides the variance by k.",
     "The MSE of a noisy image is that variance.",
-    "10 log10(k). A camera delivers one noise field; a protocol that draws several gives this away.",
+    "10 log10(k). A camera delivers one noise field; a protocol that draws several gives this "
+    "away.",
     within=0.02,
 )
 def averaging(rng):
@@ -51,8 +53,8 @@ def averaging(rng):
 
 @asks(
     "05.c",
-    "Noise of sigma {sigma} on the 0-255 scale is added to a picture and nothing is done about it. What is the expected PSNR in "
-    "dB?",
+    "Noise of sigma {sigma} on the 0-255 scale is added to a picture and nothing is done about it. "
+    "What is the expected PSNR in dB?",
     "The mean squared error is the variance of the noise.",
     "On the 0-255 scale the peak is 255: 10 log10(255² / sigma²).",
     "In code: `20 * np.log10(255 / sigma)`.",
@@ -69,10 +71,12 @@ def noisy(rng):
 
 @asks(
     "05.d",
-    "A network has one cell of two nodes (start and end part: two 3 x 3 convolutions each):{cell}How many pixels to each side "
-    "does an output pixel depend on (the receptive radius)?",
+    "A network has one cell of two nodes (start and end part: two 3 x 3 convolutions "
+    "each):{cell}How many pixels to each side does an output pixel depend on (the receptive "
+    "radius)?",
     "Source 0 has seen two 3 x 3 convolutions already, source 1 one; the end part adds two.",
-    "An operation of kernel k and dilation d reaches (k - 1)/2 times d pixels, a separable one twice that; add along a path.",
+    "An operation of kernel k and dilation d reaches (k - 1)/2 times d pixels, a separable one "
+    "twice that; add along a path.",
     "The longest path counts. In code: `hinas_lab.space.cost.receptive_radius(genotype)`.",
 )
 def radius(rng):
@@ -95,7 +99,8 @@ def radius(rng):
 
 @asks(
     "05.e",
-    "Two flat patches: one has the value {a}, the other {b} (data range 1, C1 = 0.01²). What is their SSIM?",
+    "Two flat patches: one has the value {a}, the other {b} (data range 1, C1 = 0.01²). What is "
+    "their SSIM?",
     "Flat patches have no variance and no covariance: only the term of the means is left.",
     "(2 a b + C1) / (a² + b² + C1).",
     "In code: `hinas_lab.images.metrics.ssim(np.full((16, 16), a), np.full((16, 16), b))`.",
@@ -113,11 +118,12 @@ def flat_ssim(rng):
 
 @asks(
     "05.f",
-    "Two test pictures have the MSE {one} and {two}. The mean of the two PSNRs is one number, the PSNR of the mean MSE another. "
-    "By how many dB is the first larger?",
+    "Two test pictures have the MSE {one} and {two}. The mean of the two PSNRs is one number, the "
+    "PSNR of the mean MSE another. By how many dB is the first larger?",
     "Compute both PSNRs and their mean; then the mean MSE and its PSNR.",
     "The first one: (10 log10(1/MSE1) + 10 log10(1/MSE2)) / 2.",
-    "The logarithm favours the easy picture, so the first is never smaller. Tables of papers give the mean of PSNRs.",
+    "The logarithm favours the easy picture, so the first is never smaller. Tables of papers give "
+    "the mean of PSNRs.",
     within=0.02,
 )
 def mean_of(rng):

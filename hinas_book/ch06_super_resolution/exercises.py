@@ -20,8 +20,8 @@ def network(rng, scale: int, channels: int = 3):
 
 @asks(
     "06.a",
-    "A network enlarges {kind} pictures by {scale} with one pixel shuffle at its end. How many channels must its last "
-    "convolution have?",
+    "A network enlarges {kind} pictures by {scale} with one pixel shuffle at its end. How many "
+    "channels must its last convolution have?",
     "Pixel shuffle only moves numbers: it turns channels into pixels.",
     "One low-resolution pixel becomes scale x scale pixels, each with all colours.",
     "channels x scale²; in code: the last of `hinas_lab.space.cost.convolutions(genotype, width)`.",
@@ -39,8 +39,9 @@ def shuffle(rng):
 
 @asks(
     "06.b",
-    "One network works on the low-resolution picture and enlarges at its end. Another enlarges first by {scale} and then runs "
-    "the same convolutions. How many times as many multiply-accumulates does it need?",
+    "One network works on the low-resolution picture and enlarges at its end. Another enlarges "
+    "first by {scale} and then runs the same convolutions. How many times as many "
+    "multiply-accumulates does it need?",
     "A convolution costs its weights times the number of pixels.",
     "How many pixels has the large picture for each pixel of the small one?",
     "scale²; in code: `macs(genotype, width, h * scale, w * scale) / macs(genotype, width, h, w)`.",
@@ -54,8 +55,9 @@ def first_or_last(rng):
 
 @asks(
     "06.c",
-    "A picture of {height} x {breadth} pixels is measured under `sr-bicubic` at x{scale}: it is cut to multiples of the scale "
-    "at the bottom and right, and at the end {scale} pixels are left out at each border. How many pixels count?",
+    "A picture of {height} x {breadth} pixels is measured under `sr-bicubic` at x{scale}: it is "
+    "cut to multiples of the scale at the bottom and right, and at the end {scale} pixels are left "
+    "out at each border. How many pixels count?",
     "First the multiples of {scale}: how many pixels are cut off?",
     "Then a border of {scale} on all four sides.",
     "(H - 2 scale)(W - 2 scale), where H and W are multiples of the scale.",
@@ -80,7 +82,8 @@ def counted(rng):
 
 @asks(
     "06.d",
-    "The bicubic skip alone has the MSE {skip}; skip and network together have {both}. How many dB does the network add?",
+    "The bicubic skip alone has the MSE {skip}; skip and network together have {both}. How many dB "
+    "does the network add?",
     "Compute both PSNRs.",
     "A difference of logarithms is the logarithm of the ratio: the peak cancels.",
     "10 log10({skip} / {both}). All that the skip gives is no merit of the search.",
@@ -99,8 +102,8 @@ def added(rng):
 
 @asks(
     "06.e",
-    "In a x{scale} network that enlarges at its end, an output pixel depends on {radius} low-resolution pixels to each side. "
-    "How many pixels wide is that field on the large picture?",
+    "In a x{scale} network that enlarges at its end, an output pixel depends on {radius} "
+    "low-resolution pixels to each side. How many pixels wide is that field on the large picture?",
     "First the width of the field in low-resolution pixels.",
     "2 radius + 1 low-resolution pixels, each {scale} pixels wide on the large picture.",
     "In code: `scale * (2 * receptive_radius(genotype) + 1)`.",

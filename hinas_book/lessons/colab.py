@@ -1,4 +1,5 @@
-"""For notebooks in Google Colab: name the GPU, and let runs outlive a disconnect. Outside Colab any folder serves as the drive."""
+"""For notebooks in Google Colab: name the GPU, and let runs outlive a disconnect. Outside Colab any
+folder serves as the drive."""
 
 import warnings
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ def hello() -> None:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Called after each checkpoint: packs a run that lies below ``root`` into the same place below ``drive``."""
+    """Called after each checkpoint: packs a run that lies below ``root`` into the same place below
+    ``drive``."""
 
     root: Path
     drive: Path
@@ -42,8 +44,9 @@ class Keeper:
 def keep(
     root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path | None = None
 ) -> None:
-    """From now on each checkpoint of a run below ``root`` is packed into one file on ``drive``; runs that lie there and are missing
-    here come back first, so ``open_search(..., resume=True)`` continues them. Without ``drive`` Colab's Google Drive is mounted.
+    """From now on each checkpoint of a run below ``root`` is packed into one file on ``drive``;
+    runs that lie there and are missing here come back first, so ``open_search(..., resume=True)``
+    continues them. Without ``drive`` Colab's Google Drive is mounted.
 
     With ``on_drive=False`` nothing happens. ValueError outside Colab without ``drive``.
     """

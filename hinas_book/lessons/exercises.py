@@ -1,6 +1,8 @@
-"""Exercises in code: a function that a student wrote, run on seeded inputs and compared with the package's own.
+"""Exercises in code: a function that a student wrote, run on seeded inputs and compared with the
+package's own.
 
-An exercise is a generator of cases, each the arguments and what the package returns for them, under the decorator ``exercise``.
+An exercise is a generator of cases, each the arguments and what the package returns for them, under
+the decorator ``exercise``.
 """
 
 import copy
@@ -24,7 +26,8 @@ EXERCISES: dict[str, "Exercise"] = {}
 
 @dataclass(frozen=True)
 class Exercise:
-    """``cases`` yields (arguments by name, expected result); ``within``: how far off numbers may be."""
+    """``cases`` yields (arguments by name, expected result); ``within``: how far off numbers may
+    be."""
 
     id: str
     call: str
@@ -33,7 +36,8 @@ class Exercise:
 
 
 def exercise(id: str, call: str, within: float = 1e-6):
-    """Register the generator of cases below as exercise ``id``; ``call``: what is asked for, as it is called."""
+    """Register the generator of cases below as exercise ``id``; ``call``: what is asked for, as it
+    is called."""
 
     def register(cases):
         EXERCISES[id] = Exercise(id, call, cases, within)
@@ -43,10 +47,11 @@ def exercise(id: str, call: str, within: float = 1e-6):
 
 
 def check_function(id: str, function=..., student="") -> Shown:
-    """Run ``function`` on the seeded cases of exercise ``id``; shows itself: right, or the first input on which it differs and how.
+    """Run ``function`` on the seeded cases of exercise ``id``; shows itself: right, or the first
+    input on which it differs and how.
 
-    Whatever the function does or returns, nothing raises. ``...``, None and a function that returns None: not answered yet. An unknown
-    id is a ValueError.
+    Whatever the function does or returns, nothing raises. ``...``, None and a function that returns
+    None: not answered yet. An unknown id is a ValueError.
     """
     e = find(id, EXERCISES, "exercise")
     if function is None or function is ...:
@@ -84,7 +89,8 @@ def check_function(id: str, function=..., student="") -> Shown:
 
 
 def _agrees(got, expected, within: float) -> bool:
-    """Nested lists, tuples and arrays of numbers and words; shapes must agree, lists may stand for tuples and arrays."""
+    """Nested lists, tuples and arrays of numbers and words; shapes must agree, lists may stand for
+    tuples and arrays."""
     try:
         if isinstance(expected, np.ndarray):
             got = np.asarray(got, dtype=np.float64)
@@ -162,7 +168,8 @@ def softmax(rng):
 
 @exercise(
     "ex01",
-    "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, source), lower source first",
+    "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, "
+    "source), lower source first",
 )
 def decode_cell(rng):
     for nodes in [1, 2, 3, 4] * 6:
@@ -181,8 +188,8 @@ def _dense(space: SearchSpace, weights: np.ndarray) -> np.ndarray:
 
 @exercise(
     "ex02.path",
-    "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
-    "probability of the path from width 0",
+    "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to "
+    "width i -> the probability of the path from width 0",
 )
 def path_probability(rng):
     for layers in [1, 2, 3, 4] * 3:
@@ -194,8 +201,8 @@ def path_probability(rng):
 
 @exercise(
     "ex02",
-    "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest "
-    "product from width 0, one width a layer",
+    "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
+    "path of the largest product from width 0, one width a layer",
 )
 def viterbi(rng):
     for layers in [2, 3, 4, 5] * 5:
@@ -218,8 +225,9 @@ def psnr_of(rng):
 
 @exercise(
     "ex03.average",
-    "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy "
-    "generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB",
+    "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, "
+    "from the numpy generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return "
+    "the PSNR of the average in dB",
     within=0.3,
 )
 def averaged_psnr(rng):

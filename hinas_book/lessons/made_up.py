@@ -1,4 +1,5 @@
-"""Made-up numbers for questions: rows of alpha, weights of width moves, flat pictures of a known error."""
+"""Made-up numbers for questions: rows of alpha, weights of width moves, flat pictures of a known
+error."""
 
 import numpy as np
 

@@ -1,8 +1,10 @@
-"""Questions with one's own numbers: the variant follows from the student's name, the answer is worked out anew at every check.
+"""Questions with one's own numbers: the variant follows from the student's name, the answer is
+worked out anew at every check.
 
-A question is a function that draws its numbers from a seeded generator and works out the answer with the package's own code, under the
-decorator ``asks`` with its text. It returns the numbers of the text, the answer (int or float: a number; str: a word; tuple: a width path)
-and, where a wrong belief has its own answer, that answer with what to say to it.
+A question is a function that draws its numbers from a seeded generator and works out the answer
+with the package's own code, under the decorator ``asks`` with its text. It returns the numbers of
+the text, the answer (int or float: a number; str: a word; tuple: a width path) and, where a wrong
+belief has its own answer, that answer with what to say to it.
 """
 
 import difflib
@@ -37,7 +39,8 @@ class Question:
 
 @dataclass(frozen=True)
 class Shown:
-    """A text that shows itself: Markdown in a notebook, plain elsewhere. True when it says that an answer is right."""
+    """A text that shows itself: Markdown in a notebook, plain elsewhere. True when it says that an
+    answer is right."""
 
     id: str
     state: str
@@ -63,7 +66,8 @@ class Shown:
 
 
 def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[str, ...] = ()):
-    """Register the function below as question ``id``; ``text`` and ``hints`` are format strings for the numbers that it returns."""
+    """Register the function below as question ``id``; ``text`` and ``hints`` are format strings for
+    the numbers that it returns."""
 
     def register(draw):
         if (
@@ -77,7 +81,8 @@ def asks(id: str, text: str, *hints: str, within: float = 0.0, options: tuple[st
 
 
 def student_name(student) -> str:
-    """The name as it seeds: without case and spare spaces, so that ' ada' is Ada. ``...`` and None: no name."""
+    """The name as it seeds: without case and spare spaces, so that ' ada' is Ada. ``...`` and None:
+    no name."""
     return (
         " ".join(str(student).split()).casefold()
         if student is not None and student is not ...
@@ -105,7 +110,8 @@ def find(id: str, known: dict, what: str):
 
 
 def variant(id: str, student="") -> tuple[Question, dict, object, tuple]:
-    """The question, the numbers of this student's text, the answer, and wrong answers with what to say to them."""
+    """The question, the numbers of this student's text, the answer, and wrong answers with what to
+    say to them."""
     q = find(id, QUESTIONS, "question")
     values, answer, *remarks = q.draw(generator(id, student_name(student)))
     return q, values, answer, tuple(remarks)
@@ -123,9 +129,11 @@ def question(id: str, student="") -> Shown:
 
 
 def check(id: str, answer=..., student="") -> Shown:
-    """Is ``answer`` right for this student? Shows itself: right, not yet with a hint, not answered yet (``...``, None) with the question.
+    """Is ``answer`` right for this student? Shows itself: right, not yet with a hint, not answered
+    yet (``...``, None) with the question.
 
-    Hints say more with every wrong answer in this kernel. No answer whatever raises; an unknown id is a ValueError.
+    Hints say more with every wrong answer in this kernel. No answer whatever raises; an unknown id
+    is a ValueError.
     """
     q, values, right, remarks = variant(id, student)
     if answer is None or answer is ...:
@@ -235,7 +243,8 @@ def quoted(text: str, most: int) -> str:
 
 
 def text_table(rows: dict[str, list[float]] | list[str]) -> str:
-    """Lines of numbers under ``names`` as a block that Markdown keeps as it is: {row: values}, or ready lines."""
+    """Lines of numbers under ``names`` as a block that Markdown keeps as it is: {row: values}, or
+    ready lines."""
     lines = (
         rows
         if isinstance(rows, list)
