@@ -14,13 +14,11 @@ DRIVE = Path("/content/drive/MyDrive/hinas_lab")
 
 def hello() -> None:
     """One line: the versions, and the GPU by name."""
-    import torch
+    import torch  # takes seconds: only a notebook that says hello waits for it
 
-    gpu = (
-        torch.cuda.get_device_name()
-        if torch.cuda.is_available()
-        else "no GPU (preset classroom needs none)"
-    )
+    gpu = "no GPU (preset classroom needs none)"
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_name()
     print(f"hinas_lab {hinas_lab.__version__}, torch {torch.__version__}, {gpu}")
 
 
@@ -52,24 +50,30 @@ def keep(
     """
     if not on_drive:
         return
-    root, drive = Path(root).resolve(), Path(drive) if drive is not None else mount()
+    root = Path(root).resolve()
+    drive = mount() if drive is None else Path(drive)
     for kept in sorted({zipped.parent for zipped in drive.rglob("*.zip")}):
-        run = root / kept.relative_to(drive)
-        if (run / "config.json").exists() and not any(
-            (run / name).exists() for name in ("state.safetensors", "best.safetensors")
-        ):
-            raise ValueError(
-                f"{run}: was opened before keep(), and {kept} holds a longer one; delete {run}, then keep(), then open it"
-            )
-        if not (run / "config.json").exists():
-            found = unpack_run(kept, run)
-            print(f"{run}: " + (f"back from {found}" if found else f"no whole file in {kept}"))
+        _bring_back(kept, root / kept.relative_to(drive))
     keeper = Keeper(root, drive)
+    # a cell that is run twice must not pack each checkpoint twice
     if keeper not in folder.AFTER_SAVE:
         folder.AFTER_SAVE.append(keeper)
     for config in root.rglob("config.json"):
         if not packed(drive / config.parent.relative_to(root)):
             keeper(config.parent)
+
+
+def _bring_back(kept: Path, run: Path):
+    """Unpack what the drive has of ``run``, unless it is here. ValueError for a run that was opened
+    and not yet saved: it would be continued from nothing."""
+    if not (run / "config.json").exists():
+        source = unpack_run(kept, run)
+        print(f"{run}: " + (f"back from {source}" if source else f"no whole file in {kept}"))
+    elif not ((run / "state.safetensors").exists() or (run / "best.safetensors").exists()):
+        raise ValueError(
+            f"{run}: was opened before keep(), and {kept} holds a longer one; "
+            f"delete {run}, then keep(), then open it"
+        )
 
 
 def mount() -> Path:
