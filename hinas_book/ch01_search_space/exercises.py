@@ -10,7 +10,7 @@ from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.cost import Conv
 from hinas_lab.space.decode import decode_cell, softmax
-from hinas_lab.space.ops import CHOICES, OP_NAMES, OPS
+from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
 
 @asks(
@@ -23,10 +23,11 @@ from hinas_lab.space.ops import CHOICES, OP_NAMES, OPS
 )
 def edges(rng):
     n = rng.choice([3, 5, 6, 7, 8])
+    between_nodes = n * (n - 1) // 2
     return (
         {"nodes": n},
         len(SearchSpace(nodes=n).edges),
-        (n * (n - 1) // 2, "The edges from the two inputs of the cell are missing."),
+        (between_nodes, "The edges from the two inputs of the cell are missing."),
     )
 
 
@@ -42,11 +43,11 @@ def edges(rng):
 def winner(rng):
     row = alpha_row(rng)
     row[-1] = round(max(row) + 0.2, 2)
-    space = SearchSpace(layers=1, nodes=1)
-    ((first, _),) = decode_cell(space, softmax(np.array([row, row])))
+    # the smallest cell has two edges into its only node, both with this row
+    ((kept, _),) = decode_cell(SearchSpace(layers=1, nodes=1), softmax(np.array([row, row])))
     return (
         {"row": alpha_table(alpha=row)},
-        first[0],
+        kept[0],
         ("none", "It has the largest alpha, but a decoded edge never keeps `none`."),
     )
 
@@ -60,14 +61,15 @@ def winner(rng):
     within=0.005,
 )
 def probability(rng):
-    row = [*alpha_row(rng)[:-1], rng.choice([0.9, 1.2, 1.6])]  # `none` strong enough to be missed
+    row = alpha_row(rng)
+    row[-1] = rng.choice([0.9, 1.2, 1.6])  # `none` strong enough to be missed
+    # one of the three largest: of a small weight a wrong one would lie within the tolerance
+    k = rng.choice(sorted(range(NONE), key=row.__getitem__)[3:])
     p = softmax(np.array(row))
-    k = rng.choice(sorted(range(len(OP_NAMES) - 1), key=row.__getitem__)[3:])
-    without = np.exp(row[k]) / np.exp(row[:-1]).sum()
     return (
         {"row": alpha_table(alpha=row), "op": OP_NAMES[k]},
         float(p[k]),
-        (float(without), "You left `none` out of the sum."),
+        (float(np.exp(row[k]) / np.exp(row[:NONE]).sum()), "You left `none` out of the sum."),
     )
 
 
@@ -81,11 +83,11 @@ def probability(rng):
     "those of `layers.make_op`.",
 )
 def separable(rng):
-    op, c = rng.choice([OPS["sep_3x3"], OPS["sep_5x5"]]), rng.choice([8, 10, 12, 15, 16, 20])
+    op = rng.choice([OPS["sep_3x3"], OPS["sep_5x5"]])
+    c = rng.choice([8, 10, 12, 15, 16, 20])
     once = Conv(c, c, op.kernel, groups=c).weights + Conv(c, c, 1).weights
-    values = {"op": op.name, "channels": c, "k": op.kernel}
     return (
-        values,
+        {"op": op.name, "channels": c, "k": op.kernel},
         SearchSpace().repeats * once,
         (once, "That is one round; a separable operation is applied twice."),
         (Conv(c, c, op.kernel).weights, "That is a dense convolution."),
@@ -102,13 +104,14 @@ def separable(rng):
     "`len(hinas_lab.space.ops.CHOICES)`.",
 )
 def genotypes(rng):
-    n, k = rng.choice([2, 3, 4, 5]), len(CHOICES)
-    sources = [sum(node == i for _, node in SearchSpace(nodes=n).edges) for i in range(n)]
-    count = lambda ops: prod(comb(s, 2) * ops**2 for s in sources)  # noqa: E731
+    n = rng.choice([2, 3, 4, 5])
+    k = len(CHOICES)
+    # node i hears the two inputs of the cell and the i nodes before it
+    pairs = prod(comb(2 + i, 2) for i in range(n))
     return (
         {"nodes": n, "choices": k},
-        count(k),
-        (count(k + 1), "A decoded edge never keeps `none`: six operations are left."),
+        pairs * k ** (2 * n),
+        (pairs * (k + 1) ** (2 * n), "A decoded edge never keeps `none`: six operations are left."),
         (k ** (2 * n), "You counted operations only: the sources are chosen as well."),
     )
 
@@ -127,7 +130,9 @@ def genotypes(rng):
 def unidentifiable(rng):
     row = alpha_row(rng)
     less = [row[0] - rng.uniform(0.5, 2), *row[1:]]
-    before, after = (round(float(softmax(np.array(r))[0]), 3) for r in (row, less))
+    # rounded first: the answer follows from the digits that are shown
+    before = round(float(softmax(np.array(row))[0]), 3)
+    after = round(float(softmax(np.array(less))[0]), 3)
     return (
         {"before": before, "after": after},
         before / after,

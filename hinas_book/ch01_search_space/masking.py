@@ -5,6 +5,7 @@ Letters: L layers, E edges, K operations.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hinas_lab.images.patches import Patches, split
 from hinas_lab.runs.folder import load_supernet
 from hinas_lab.searching.scoring import calibrate, validate
 from hinas_lab.space.ops import NONE
-from hinas_lab.space.supernet import SuperNet
+from hinas_lab.space.supernet import Mixture, SuperNet
 
 PATCHES = 32
 """that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many
@@ -55,14 +56,15 @@ def drops(
     Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and
     for the supernet it is held against.
     """
-    sets, whole = split(len(patches), config.share, config.seed), net.weights()
+    sets = split(len(patches), config.share, config.seed)
+    whole = net.weights()
 
-    def psnr(weights) -> float:
-        if not recalibrate:
-            return validate(net, patches, sets.v, config, weights)["psnr"]
-        with calibrate(net, patches, sets.w, config, weights, PATCHES):
+    def psnr(weights: Mixture) -> float:
+        how = calibrate(net, patches, sets.w, config, weights, PATCHES)
+        with how if recalibrate else nullcontext():
             return validate(net, patches, sets.v, config, weights)["psnr"]
 
+    # against itself under the same treatment, or recalibrating alone would look like a drop
     before = psnr(whole)
     for place in np.ndindex(*whole.alpha.shape):
         yield before - psnr(replace(whole, alpha=masked(whole.alpha, *place, renormalise)))
@@ -88,9 +90,8 @@ def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in
     the same shape."""
     searches = recorded(name)["searches"]
-    return np.array([s["alpha"] for s in searches]), {
-        way: np.array([s["drops"][way] for s in searches]) for way in WAYS
-    }
+    alpha = np.array([search["alpha"] for search in searches])
+    return alpha, {way: np.array([search["drops"][way] for search in searches]) for way in WAYS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,15 +113,21 @@ class Agreement:
 
 def agreement(alpha: np.ndarray, drop: np.ndarray, seed: int = 0, draws: int = 1000) -> Agreement:
     """alpha and drop (..., K), of one supernet or of several."""
-    alpha, drop = (np.asarray(x)[..., :NONE].reshape(-1, NONE) for x in (alpha, drop))
-    correlation = lambda a, b: float(stats.spearmanr(a, b, axis=None).statistic)  # noqa: E731
-    drawn = np.random.default_rng(seed).integers(len(alpha), size=(draws, len(alpha)))
-    low, high = np.quantile([correlation(alpha[i], drop[i]) for i in drawn], (0.025, 0.975))
+    alpha = np.asarray(alpha)[..., :NONE].reshape(-1, NONE)
+    drop = np.asarray(drop)[..., :NONE].reshape(-1, NONE)
+    n = len(alpha)
+    # whole edges are drawn: the operations of one edge share its softmax, they are not independent
+    edges = np.random.default_rng(seed).integers(n, size=(draws, n))
+    low, high = np.quantile([_correlation(alpha[i], drop[i]) for i in edges], (0.025, 0.975))
     return Agreement(
-        pooled=correlation(alpha, drop),
+        pooled=_correlation(alpha, drop),
         low=float(low),
         high=float(high),
-        within=float(np.mean([correlation(a, d) for a, d in zip(alpha, drop)])),
+        within=float(np.mean(list(map(_correlation, alpha, drop)))),
         top=float((alpha.argmax(1) == drop.argmax(1)).mean()),
-        edges=len(alpha),
+        edges=n,
     )
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(stats.spearmanr(a, b, axis=None).statistic)
