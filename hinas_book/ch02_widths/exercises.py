@@ -15,18 +15,20 @@ from hinas_lab.space.genotype import legal_paths
 FACTORS = (1.0, 1.5, 2.0, 2.5)
 
 
-def shown(space: SearchSpace, weights: np.ndarray) -> str:
-    """One line per cell: what leaves it."""
-    lines = []
-    for l, before in enumerate(((0,), *space.cells[:-1])):
-        for k in before:
-            ahead = [
-                f"to {m.target}: {weights[i]:.2f}"
-                for i, m in enumerate(space.moves)
-                if (m.layer, m.source) == (l, k)
-            ]
-            lines.append(f"into layer {l}, from width {k}   " + "   ".join(ahead))
-    return text_table(lines)
+def trellis(layers: int, widths: int) -> tuple[dict, SearchSpace]:
+    """Numbers of a text, and the space that has them."""
+    space = SearchSpace(layers=layers, width_factors=FACTORS[:widths])
+    return {"layers": layers, "widths": widths}, space
+
+
+def move_table(space: SearchSpace, weights: np.ndarray) -> str:
+    """One line per cell: what leaves it. weights (M,), one for each of the space's moves."""
+    lines: dict[tuple[int, int], str] = {}
+    for move, weight in zip(space.moves, weights):
+        cell = move.layer, move.source
+        lines.setdefault(cell, "into layer {}, from width {}".format(*cell))
+        lines[cell] += f"   to {move.target}: {weight:.2f}"
+    return text_table(list(lines.values()))
 
 
 @asks(
@@ -39,13 +41,12 @@ def shown(space: SearchSpace, weights: np.ndarray) -> str:
     "In code: `len(legal_paths(SearchSpace(layers=..., width_factors=(...))))`.",
 )
 def paths(rng):
-    layers, widths = rng.choice([(2, 3), (4, 3), (3, 4), (4, 4), (5, 3), (5, 4)])
-    space = SearchSpace(layers=layers, width_factors=FACTORS[:widths])
+    values, space = trellis(*rng.choice([(2, 3), (4, 3), (3, 4), (4, 4), (5, 3), (5, 4)]))
     return (
-        {"layers": layers, "widths": widths},
+        values,
         len(legal_paths(space)),
         (
-            widths**layers,
+            values["widths"] ** space.layers,
             "That counts every sequence of widths; a path moves by at most one width a layer, from "
             "width 0.",
         ),
@@ -65,7 +66,7 @@ def best(rng):
     space, weights = trap(rng)
     path, _ = viterbi(space, np.log(weights))
     return (
-        {"moves": shown(space, weights)},
+        {"moves": move_table(space, weights)},
         path,
         (greedy(space, weights), "That is greedy: the best next move at every step."),
     )
@@ -83,10 +84,12 @@ def best(rng):
 def path_probability(rng):
     space = SearchSpace()
     weights = outgoing(rng, space)
+    # of the four most probable ones: a small product would be right within the tolerance
     path, p = rng.choice(k_best_paths(space, np.log(weights), 4))
-    mean = sum(float(weights[space.moves.index(s)]) for s in zip(range(3), (0, *path), path)) / 3
+    moves = zip(range(space.layers), (0, *path), path)
+    mean = sum(float(weights[space.moves.index(move)]) for move in moves) / space.layers
     return (
-        {"moves": shown(space, weights), "path": path},
+        {"moves": move_table(space, weights), "path": path},
         p,
         (mean, "That is the mean; probabilities of moves multiply."),
     )
@@ -105,7 +108,7 @@ def regret(rng):
     space, weights = trap(rng)
     _, p = viterbi(space, np.log(weights))
     return (
-        {"moves": shown(space, weights)},
+        {"moves": move_table(space, weights)},
         p / path_value(space, np.log(weights), greedy(space, weights)),
         (1.0, "They are not the same path: follow greedy move by move."),
     )
@@ -123,12 +126,13 @@ def regret(rng):
     within=0.005,
 )
 def chance(rng):
-    layers, widths = rng.choice([(2, 3), (3, 3), (4, 3), (5, 3), (3, 4), (4, 4), (5, 4)])
-    space = SearchSpace(layers=layers, width_factors=FACTORS[:widths])
+    sizes = [(2, 3), (3, 3), (4, 3), (5, 3), (3, 4), (4, 4), (5, 4)]
+    values, space = trellis(*rng.choice(sizes))
+    # more than there are: all of them
     every = k_best_paths(space, np.zeros(len(space.moves)), 1000)
     widest = [p for path, p in every if path[-1] == max(path)]
     return (
-        {"layers": layers, "widths": widths},
+        values,
         math.fsum(widest),
         (len(widest) / len(every), "That is the share of paths; they are not equally probable."),
     )
@@ -145,10 +149,9 @@ def chance(rng):
     "In code: `len(SearchSpace(...).moves)`; with sharing it is the number of cells.",
 )
 def runs(rng):
-    layers, widths = rng.choice([(2, 3), (4, 2), (4, 3), (3, 4), (4, 4), (5, 3)])
-    space = SearchSpace(layers=layers, width_factors=FACTORS[:widths])
+    values, space = trellis(*rng.choice([(2, 3), (4, 2), (4, 3), (3, 4), (4, 4), (5, 3)]))
     return (
-        {"layers": layers, "widths": widths},
+        values,
         len(space.moves),
         (sum(map(len, space.cells)), "That is with sharing: one run a cell."),
     )
@@ -166,13 +169,16 @@ def runs(rng):
     "learned; the path is an artefact of the softmax.",
 )
 def artefact(rng):
-    layers, norm = rng.choice([2, 3, 4, 5]), rng.choice(["outgoing", "incoming"])
-    space = {n: SearchSpace(layers=layers, beta_norm=n) for n in ("outgoing", "incoming")}
-    path = {n: viterbi(s, np.zeros(len(s.moves)))[0] for n, s in space.items()}
+    layers = rng.choice([2, 3, 4, 5])
+    verbs = {"outgoing": "leave", "incoming": "enter"}
+    norm = rng.choice(list(verbs))
+    path = {}
+    for option in verbs:
+        space = SearchSpace(layers=layers, beta_norm=option)
+        path[option], _ = viterbi(space, np.zeros(len(space.moves)))
     other = "incoming" if norm == "outgoing" else "outgoing"
-    verb = {"outgoing": "leave", "incoming": "enter"}
     return (
-        {"layers": layers, "norm": norm, "verb": verb[norm]},
+        {"layers": layers, "norm": norm, "verb": verbs[norm]},
         path[norm],
         (path[other], f"That would be `{other}`."),
     )
