@@ -24,29 +24,29 @@ def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
     bias), its second derivative is 2 E[a a'], the mean over output pixels, for each of the layer's
     outputs, divided by their number.
     """
-    last, seen = net.end.last, []
-    hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
-    try:
-        with torch.no_grad():
-            net.train()(degraded)
-    finally:
-        hook.remove()
-    (x,) = seen
-    windows = (
-        F.unfold(x, last.kernel_size, padding=last.padding).transpose(1, 2).flatten(0, 1).double()
-    )  # (B H W, C K K)
-    windows = torch.cat([windows, windows.new_ones(len(windows), 1)], 1)
+    last = net.end.last
+    inputs = []
+    hook = last.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
+    with hook, torch.no_grad():
+        net.train()(degraded)
+    (x,) = inputs
+    # each column is what one output pixel sees: (B, C K K, H W) -> (B H W, C K K)
+    windows = F.unfold(x, last.kernel_size, padding=last.padding)
+    windows = windows.transpose(1, 2).flatten(0, 1).double()
+    windows = F.pad(windows, (0, 1), value=1.0)  # the bias
     second_moment = windows.T @ windows / len(windows)
     return 2 / last.out_channels * torch.linalg.eigvalsh(second_moment)[-1].item()
 
 
-def curvature_at_the_start(chosen: Preset) -> float:
+def curvature_at_the_start(settings: Preset) -> float:
     """``last_layer_curvature`` of a random net of the preset, with its first weights, on six
     patches of its training."""
-    patches = Patches(load_images("builtin", chosen.space.channels), scale=chosen.space.scale)
-    few = replace(chosen.train, batch=6, patch=40)
-    state = Training(sample(chosen.space, random.Random(0)), few, patches, chosen.space.residual)
-    degraded, _ = patches.make(state.batches(0), few.patch)
+    space = settings.space
+    patches = Patches(load_images("builtin", space.channels), scale=space.scale)
+    # a few: the window of each of their pixels is held in float64
+    config = replace(settings.train, batch=6, patch=40)
+    state = Training(sample(space, random.Random(0)), config, patches, space.residual)
+    degraded, _ = patches.make(state.batches(0), config.patch)
     return last_layer_curvature(state.net, degraded)
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from hinas_book.ch03_search.toys import Chase, Share, gradient, one_step
+from hinas_book.ch03_search.toys import RULES, Chase, Share, Toy, gradient, one_step
 from hinas_book.lessons.made_up import alpha_row, alpha_table
 from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
@@ -16,13 +16,16 @@ def point(rng) -> dict[str, float]:
     """w, a and the look-ahead xi of a toy, a few digits each, away from the zeros of its gradients;
     right and wrong ways differ."""
     while True:
-        w, a = (
-            rng.choice([-0.8, -0.4, 0.2, 0.6, 1.6]),
-            rng.choice([-1.5, -1.0, -0.5, 0.25, 0.5, 2.0, 2.5]),
-        )
+        w = rng.choice([-0.8, -0.4, 0.2, 0.6, 1.6])
+        a = rng.choice([-1.5, -1.0, -0.5, 0.25, 0.5, 2.0, 2.5])
         xi = rng.choice([0.05, 0.1, 0.2, 0.25])
         if abs(w + a - 1) > 0.1 and abs(one_step(Chase(), w, a, xi) - 1) > 0.1:
             return {"w": w, "a": a, "xi": xi}
+
+
+def gradients(toy: Toy, v: dict[str, float]) -> dict[str, float]:
+    """What each rule sees at the point ``v``."""
+    return {rule: float(gradient(toy, rule, **v)) for rule in RULES}
 
 
 @asks(
@@ -36,11 +39,14 @@ def point(rng) -> dict[str, float]:
 )
 def true_gradient(rng):
     v = point(rng)
-    of = lambda rule: float(gradient(Chase(), rule, v["w"], v["a"], v["xi"]))  # noqa: E731
+    seen = gradients(Chase(), v)
     return (
         v,
-        of("exact"),
-        (of("first order"), "That is first order: it holds w, and then a does not appear in L_V."),
+        seen["exact"],
+        (
+            seen["first order"],
+            "That is first order: it holds w, and then a does not appear in L_V.",
+        ),
         (Chase().valid_w(v["w"], v["a"]), "That is the gradient for w, at the present w."),
     )
 
@@ -57,13 +63,13 @@ def true_gradient(rng):
 )
 def unrolled(rng):
     v = point(rng)
-    of = lambda rule: float(gradient(Chase(), rule, v["w"], v["a"], v["xi"]))  # noqa: E731
+    seen = gradients(Chase(), v)
     return (
         v,
-        of("unrolled"),
-        (of("exact"), "That is the true gradient; one step ahead sees only a small part of it."),
-        (of("first order"), "That is first order; here the step does depend on a."),
-        (of("unrolled") / v["xi"], "That is w' - 1; how much does w' move when a moves by one?"),
+        seen["unrolled"],
+        (seen["exact"], "That is the true gradient; one step ahead sees only a small part of it."),
+        (seen["first order"], "That is first order; here the step does depend on a."),
+        (seen["unrolled"] / v["xi"], "That is w' - 1; how much does w' move when a moves by one?"),
     )
 
 
@@ -78,11 +84,12 @@ def unrolled(rng):
 )
 def first_order(rng):
     v = point(rng)
+    seen = gradients(Share(), v)
     return (
         v,
-        float(gradient(Share(), "first order", v["w"], v["a"])),
+        seen["first order"],
         (0.0, "That was the other toy. Does a appear in this L_V?"),
-        (float(gradient(Share(), "exact", v["w"], v["a"])), "That is the true gradient, at w*(a)."),
+        (seen["exact"], "That is the true gradient, at w*(a)."),
     )
 
 
@@ -98,13 +105,13 @@ def sets(rng):
     from hinas_lab.images.patches import split  # loads torch
 
     share = rng.choice([0.02, 0.05, 0.1])
-    n = rng.choice(
-        [
-            n
-            for n in (17, 24, 31, 41, 64, 100, 125, 200, 301)
-            if (n - len(split(n, share, seed=0).v)) % 2
-        ]
-    )  # W and A differ
+    # an odd rest, so that W and A differ
+    sizes = [
+        n
+        for n in (17, 24, 31, 41, 64, 100, 125, 200, 301)
+        if (n - len(split(n, share, seed=0).v)) % 2
+    ]
+    n = rng.choice(sizes)
     parts = split(n, share, seed=0)
     return (
         {"n": n, "share": share},
@@ -167,14 +174,13 @@ def _entropy(row: list[float]) -> float:
     within=0.005,
 )
 def saturation(rng):
-    a, gap, step = (
-        rng.choice([0.5, 1.0, 2.0]),
-        rng.choice([0.0, 1.0, 2.0, 3.0]),
-        rng.choice([0.5, 1.0]),
-    )
-    after, before = (float(softmax(np.array([x, a - gap]))[0]) for x in (a + step, a))
+    a = rng.choice([0.5, 1.0, 2.0])
+    b = a - rng.choice([0.0, 1.0, 2.0, 3.0])
+    step = rng.choice([0.5, 1.0])
+    before = float(softmax(np.array([a, b]))[0])
+    after = float(softmax(np.array([a + step, b]))[0])
     return (
-        {"a": a, "b": a - gap, "step": step},
+        {"a": a, "b": b, "step": step},
         after - before,
         (after, "That is the weight after the step; by how much did it grow?"),
     )
@@ -193,7 +199,8 @@ def saturation(rng):
 def stable_rate(rng):
     from hinas_book.ch03_search.curvature import largest_rate  # loads torch
 
-    c, momentum = rng.choice([20, 40, 60, 80, 100, 150]), rng.choice([0.5, 0.8, 0.9])
+    c = rng.choice([20, 40, 60, 80, 100, 150])
+    momentum = rng.choice([0.5, 0.8, 0.9])
     return (
         {"c": c, "momentum": momentum},
         largest_rate(c, momentum),

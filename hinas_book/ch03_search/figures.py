@@ -41,27 +41,16 @@ def plot_paths(
     ax.plot(a, best, color=style.FAINT, linewidth=1, linestyle="--", label="w*(a)")
     for (ws, at), (colour, line, width) in zip(paths.values(), LINES):
         ax.plot(at, ws, color=colour, linestyle=line, linewidth=width)
+        # a wider line ends in a larger dot: equal ends stay visible on one another
         ax.plot(at[-1], ws[-1], "o", color=colour, markersize=5 + width)
-    ax.plot(
-        1,
-        np.interp(1, a, best),
-        "*",
-        color=style.BEST,
-        markersize=15,
-        markeredgecolor=style.PAPER,
-        label="the aim",
-        zorder=3,
-    )
-    first_w, first_a = next(iter(paths.values()))
+    aim = np.interp(1, a, best)
+    ax.plot(1, aim, "*", color=style.BEST, mec=style.PAPER, ms=15, label="the aim", zorder=3)
+    # all begin at the same place
+    ws, at = next(iter(paths.values()))
     ax.annotate(
-        "start",
-        (first_a[0], first_w[0]),
-        (-30, 4),
-        textcoords="offset points",
-        color=style.INK,
-        fontsize=9,
+        "start", (at[0], ws[0]), (-30, 4), textcoords="offset points", color=style.INK, fontsize=9
     )
-    ax.set(xlabel="a", ylabel="w", title=f"where {len(first_w) - 1} steps lead")
+    ax.set(xlabel="a", ylabel="w", title=f"where {len(ws) - 1} steps lead")
     ax.legend()
     return ax
 
@@ -76,7 +65,8 @@ def figure_bilevel(
     the same rules, at most four."""
     if list(seen) != list(paths) or not 1 <= len(seen) <= len(LINES):
         raise ValueError(
-            f"seen {list(seen)} and paths {list(paths)}: must hold the same rules, 1 to {len(LINES)}"
+            f"seen {list(seen)} and paths {list(paths)}: "
+            f"must hold the same rules, 1 to {len(LINES)}"
         )
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)

@@ -83,11 +83,8 @@ class Share:
     def train_a(self, w, a):
         return w + a - 1
 
-    def valid_w(self, w, a):
-        return w + a - 1
-
-    def valid_a(self, w, a):
-        return w + a - 1
+    # the output w + a is all that L_V and the first part of L_T see
+    valid_w = valid_a = train_a
 
     def best_response(self, a):
         """w*(a), where dL_T/dw = 0."""
@@ -106,17 +103,18 @@ def gradient(toy: Toy, rule: str, w, a, xi: float = 0.1):
     """The gradient of the validation loss for a, as ``rule`` sees it at (w, a). ValueError for an
     unknown rule.
 
-    ``exact``: dL_V/da + dw*/da dL_V/dw at w*(a); w is not used.     ``first order``: dL_V/da at w,
-    the weight held. ``unrolled``: dL_V/da - xi (d2 L_T/dw da) dL_V/dw at w', one weight step of
-    length xi ahead. ``finite differences``: the same without second derivatives, as DARTS does it:
-    dL_T/da at w +- eps v, with v = dL_V/dw at w' and eps = 0.01 / |v|. For quadratic losses it
-    equals ``unrolled`` up to rounding.
+    ``exact``: dL_V/da + dw*/da dL_V/dw at w*(a); w is not used.
+    ``first order``: dL_V/da at w, the weight held.
+    ``unrolled``: dL_V/da - xi (d2 L_T/dw da) dL_V/dw at w', one weight step of length xi ahead.
+    ``finite differences``: the same without second derivatives, as DARTS does it: dL_T/da at
+    w +- eps v, with v = dL_V/dw at w' and eps = 0.01 / |v|. For quadratic losses it equals
+    ``unrolled`` up to rounding.
     """
     if rule == "exact":
         best = toy.best_response(a)
-        return toy.valid_a(best, a) - toy.mixed / toy.curvature * toy.valid_w(
-            best, a
-        )  # dw*/da by the implicit function theorem
+        # dw*/da by the implicit function theorem
+        slope = -toy.mixed / toy.curvature
+        return toy.valid_a(best, a) + slope * toy.valid_w(best, a)
     if rule == "first order":
         return toy.valid_a(w, a)
     ahead = one_step(toy, w, a, xi)

@@ -10,13 +10,14 @@ from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.cost import node_channels, parameters
 from hinas_lab.space.decode import decode_cell, softmax
-from hinas_lab.space.genotype import neighbours, sample
+from hinas_lab.space.genotype import Genotype, neighbours, sample
 from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
 
-def small(rng: random.Random, **changes):
-    """A random genotype of a space of two layers with two nodes (the ``classroom`` preset's shape)."""
-    return sample(SearchSpace(layers=2, nodes=2, width=4, **changes), rng)
+def small(rng: random.Random):
+    """A random genotype of a space of two layers with two nodes (the ``classroom`` preset's
+    shape)."""
+    return sample(SearchSpace(layers=2, nodes=2, width=4), rng)
 
 
 @asks(
@@ -33,16 +34,18 @@ def dropped(rng):
     while True:
         rows = [alpha_row(rng, -1, 2) for _ in range(3)]
         p = softmax(np.array(rows))
-        kept = {
-            src for _, src in decode_cell(space, np.concatenate([p[:2], p]))[1]
-        }  # node 0's two edges come first
-        right, by_alpha = 3 - sum(kept), int(np.array(rows)[:, :NONE].max(-1).argmin())
-        by_all, scores = int(p.max(-1).argmin()), np.sort(p[:, :NONE].max(-1))
-        if right not in (by_alpha, by_all) and scores[1] - scores[0] > 0.03:
+        # node 0 has two edges, which come first; any rows will do for them
+        cell = decode_cell(space, np.concatenate([p[:2], p]))
+        # the sources are 0, 1 and 2
+        right = 3 - sum(source for _, source in cell[1])
+        by_alpha = int(np.array(rows)[:, :NONE].max(-1).argmin())
+        by_all = int(p.max(-1).argmin())
+        # a close call would be a matter of rounding
+        lowest, second, _ = np.sort(p[:, :NONE].max(-1))
+        if right not in (by_alpha, by_all) and second - lowest > 0.03:
             break
-    text = alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})
     return (
-        {"rows": text},
+        {"rows": alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})},
         right,
         (
             by_alpha,
@@ -65,10 +68,12 @@ def dropped(rng):
     "genotypes.",
 )
 def edited(rng):
-    g, width = small(rng), rng.choice([4, 6, 8, 10])
-    old, new = rng.sample([op for op in CHOICES if not op.startswith("dil")], 2)
-    put = lambda op: replace(g, cells=(g.cells[0], (((op, 0), g.cells[1][0][1]), g.cells[1][1])))  # noqa: E731
-    change = parameters(put(new), width) - parameters(put(old), width)
+    g = small(rng)
+    width = rng.choice([4, 6, 8, 10])
+    # the text explains dense and separable ones
+    choices = [op for op in CHOICES if not op.startswith("dil")]
+    old, new = rng.sample(choices, 2)
+    change = parameters(with_first(g, new), width) - parameters(with_first(g, old), width)
     channels = node_channels(g, width)[1]
     norms = {"conv": 1, "sep": 2, "skip": 0}
     bare = change - 2 * channels * (norms[OPS[new].kind] - norms[OPS[old].kind])
@@ -78,6 +83,12 @@ def edited(rng):
         (-change, "The sign: new minus old."),
         (bare, "The batch norms are missing."),
     )
+
+
+def with_first(g: Genotype, op: str) -> Genotype:
+    """``g`` with ``op`` of source 0 as the first edge of its second cell."""
+    first_cell, ((_, edge), node) = g.cells
+    return replace(g, cells=(first_cell, (((op, 0), edge), node)))
 
 
 @asks(
@@ -127,12 +138,13 @@ def lost(rng):
     within=0.005,
 )
 def sharpened(rng):
-    row, t = alpha_row(rng, -1, 1), rng.choice([2, 3, 5])
+    row = alpha_row(rng, -1, 1)
+    t = rng.choice([2, 3, 5])
     k = int(np.argmax(row))
-    p, before = (float(softmax(x * np.array(row))[k]) for x in (t, 1))
+    before = float(softmax(np.array(row))[k])
     return (
         {"row": alpha_table(alpha=row), "t": t, "op": OP_NAMES[k]},
-        p,
+        float(softmax(t * np.array(row))[k]),
         (before, "That is the weight before sharpening."),
         (before * t, "Multiply the alphas, not the weight."),
     )

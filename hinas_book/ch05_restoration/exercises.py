@@ -22,11 +22,12 @@ from hinas_lab.space.ops import CHOICES, OPS
 )
 def from_mse(rng):
     mse = rng.choice([0.0005, 0.0008, 0.0012, 0.0016, 0.002, 0.003, 0.004, 0.005])
+    psnr = of_mse(mse)
     return (
         {"mse": mse},
-        of_mse(mse),
-        (of_mse(mse) * 2, "That is 20 log10; it belongs to the root of the error."),
-        (of_mse(mse) * float(np.log(10)), "That is the natural logarithm."),
+        psnr,
+        (psnr * 2, "That is 20 log10; it belongs to the root of the error."),
+        (psnr * float(np.log(10)), "That is the natural logarithm."),
     )
 
 
@@ -41,8 +42,10 @@ def from_mse(rng):
     within=0.02,
 )
 def averaging(rng):
-    k, sigma = rng.choice([2, 3, 5, 6, 8, 9, 16]), 50 / 255
-    gain = of_mse(sigma**2 / k) - of_mse(sigma**2)
+    k = rng.choice([2, 3, 5, 6, 8, 9, 16])
+    # of any noise: the gain does not depend on it
+    variance = (50 / 255) ** 2
+    gain = of_mse(variance / k) - of_mse(variance)
     return (
         {"k": k},
         gain,
@@ -62,11 +65,8 @@ def averaging(rng):
 )
 def noisy(rng):
     sigma = rng.choice([10, 15, 20, 25, 30, 40, 60, 70])
-    return (
-        {"sigma": sigma},
-        of_mse((sigma / 255) ** 2),
-        (of_mse((sigma / 255) ** 2) / 2, "Sigma is a standard deviation: square it."),
-    )
+    psnr = of_mse((sigma / 255) ** 2)
+    return {"sigma": sigma}, psnr, (psnr / 2, "Sigma is a standard deviation: square it.")
 
 
 @asks(
@@ -80,15 +80,12 @@ def noisy(rng):
     "The longest path counts. In code: `hinas_lab.space.cost.receptive_radius(genotype)`.",
 )
 def radius(rng):
-    g = sample(
-        SearchSpace(layers=1, nodes=2),
-        rng,
-        choices=tuple(op for op in CHOICES if OPS[op].kernel < 5 or OPS[op].kind == "sep"),
-    )
-    lines = [
-        f"node {i} (source {i + 2}):  " + "  +  ".join(f"{op} of source {src}" for op, src in node)
-        for i, node in enumerate(g.cells[0])
-    ]
+    choices = tuple(op for op in CHOICES if OPS[op].kernel < 5 or OPS[op].kind == "sep")
+    g = sample(SearchSpace(layers=1, nodes=2), rng, choices=choices)
+    lines = []
+    for i, node in enumerate(g.cells[0]):
+        terms = "  +  ".join(f"{op} of source {source}" for op, source in node)
+        lines.append(f"node {i} (source {i + 2}):  {terms}")
     r = receptive_radius(g)
     return (
         {"cell": text_table(lines)},
@@ -127,7 +124,8 @@ def flat_ssim(rng):
     within=0.02,
 )
 def mean_of(rng):
-    one, two = rng.choice([0.0005, 0.001, 0.002]), rng.choice([0.004, 0.006, 0.01])
+    one = rng.choice([0.0005, 0.001, 0.002])
+    two = rng.choice([0.004, 0.006, 0.01])
     gap = (of_mse(one) + of_mse(two)) / 2 - of_mse((one + two) / 2)
     return (
         {"one": one, "two": two},

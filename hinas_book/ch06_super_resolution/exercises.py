@@ -8,14 +8,13 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.images.degrade import crop_to_multiple
 from hinas_lab.images.protocol import protocol
 from hinas_lab.space.cost import convolutions, macs, receptive_radius
-from hinas_lab.space.genotype import sample
+from hinas_lab.space.genotype import Genotype, sample
 
 
-def network(rng, scale: int, channels: int = 3):
+def network(rng, scale: int, channels: int = 3) -> Genotype:
     """A random genotype of the paper's super-resolution shape."""
-    return sample(
-        SearchSpace(task="sr", scale=scale, channels=channels, layers=2, nodes=3, width=8), rng
-    )
+    space = SearchSpace(task="sr", scale=scale, channels=channels, layers=2, nodes=3, width=8)
+    return sample(space, rng)
 
 
 @asks(
@@ -27,12 +26,14 @@ def network(rng, scale: int, channels: int = 3):
     "channels x scale²; in code: the last of `hinas_lab.space.cost.convolutions(genotype, width)`.",
 )
 def shuffle(rng):
-    scale, channels = rng.choice([2, 3, 4]), rng.choice([1, 3])
-    last = list(convolutions(network(rng, scale, channels), 16))[-1].target
+    scale = rng.choice([2, 3, 4])
+    channels = rng.choice([1, 3])
+    *_, last = convolutions(network(rng, scale, channels), 16)
     return (
         {"scale": scale, "kind": {1: "gray", 3: "RGB"}[channels]},
-        last,
+        last.target,
         (channels * scale, "Both axes grow by the scale."),
+        # 1 for 3 and 3 for 1
         (scale**2 * (4 - channels), "How many colours has the picture?"),
     )
 
@@ -47,9 +48,10 @@ def shuffle(rng):
     "scale²; in code: `macs(genotype, width, h * scale, w * scale) / macs(genotype, width, h, w)`.",
 )
 def first_or_last(rng):
-    scale, h, w = rng.choice([2, 3, 4]), 48, 64
+    scale = rng.choice([2, 3, 4])
     g = network(rng, scale)
-    ratio = macs(g, 16, h * scale, w * scale) // macs(g, 16, h, w)
+    # of a picture of any size: the ratio does not depend on it
+    ratio = macs(g, 16, 48 * scale, 64 * scale) // macs(g, 16, 48, 64)
     return {"scale": scale}, ratio, (scale, "Both axes grow.")
 
 
@@ -63,18 +65,20 @@ def first_or_last(rng):
     "(H - 2 scale)(W - 2 scale), where H and W are multiples of the scale.",
 )
 def counted(rng):
-    scale, h, w = rng.choice([2, 3, 4]), rng.randrange(41, 80), rng.randrange(41, 80)
-    whole = crop_to_multiple(np.zeros((h, w)), scale)
-    one_wrong = whole.copy()
+    scale = rng.choice([2, 3, 4])
+    h = rng.randrange(41, 80)
+    w = rng.randrange(41, 80)
+    truth = crop_to_multiple(np.zeros((h, w)), scale)
+    one_wrong = truth.copy()
     one_wrong[h // 2, w // 2] = 1  # its squared error, 1, is shared by all pixels that count
-    value, _ = protocol("sr-bicubic").measure(one_wrong, whole, scale)
-    n = round(10 ** (value / 10))
+    value, _ = protocol("sr-bicubic").measure(one_wrong, truth, scale)
+    height, width = truth.shape
     return (
         {"height": h, "breadth": w, "scale": scale},
-        n,
-        (whole.size, "The border is missing."),
+        round(10 ** (value / 10)),
+        (truth.size, "The border is missing."),
         (
-            (whole.shape[0] - scale) * (whole.shape[1] - scale),
+            (height - scale) * (width - scale),
             "There is a border on both sides of each axis.",
         ),
     )
@@ -92,11 +96,13 @@ def counted(rng):
 def added(rng):
     skip = rng.choice([0.002, 0.003, 0.004])
     both = round(skip * rng.choice([0.7, 0.75, 0.8, 0.85, 0.9]), 6)
+    psnr = of_mse(both)
+    gain = psnr - of_mse(skip)
     return (
         {"skip": skip, "both": both},
-        of_mse(both) - of_mse(skip),
-        (of_mse(both), "That is the whole PSNR; the skip has most of it."),
-        (of_mse(skip) - of_mse(both), "A smaller error is a larger PSNR."),
+        gain,
+        (psnr, "That is the whole PSNR; the skip has most of it."),
+        (-gain, "A smaller error is a larger PSNR."),
     )
 
 
