@@ -7,7 +7,7 @@ so below 1 is better.
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from unittest import mock
 
@@ -47,7 +47,7 @@ VIEWS = frozenset(
 "operator calls that move no data"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Ratio:
     """One comparison; a and b are medians, the ratio is the median of the pairs' ratios."""
 
@@ -55,8 +55,8 @@ class Ratio:
     a: float
     b: float
     ratio: float
-    threads: int
-    spread: float
+    threads: int = field(default_factory=torch.get_num_threads)
+    spread: float = 0.0
     "of the pairs' ratios: half of the distance between their quartiles"
     unit: str = "s"
     "s (seconds), bytes or calls"
@@ -66,23 +66,15 @@ class Ratio:
 def timed(what: str, a: Callable, b: Callable, repeats: int) -> Ratio:
     """a and b in turn, ``repeats`` times, after one of each that does not count."""
     seconds = interleaved({"a": a, "b": b}, repeats)
-    low, middle, high = np.quantile(seconds["a"] / seconds["b"], [0.25, 0.5, 0.75])
-    return Ratio(
-        what=what,
-        a=float(np.median(seconds["a"])),
-        b=float(np.median(seconds["b"])),
-        ratio=float(middle),
-        threads=torch.get_num_threads(),
-        spread=float(high - low) / 2,
-        repeats=repeats,
-    )
+    # of the pairs: a neighbour who comes or goes in between disturbs both of a pair alike
+    low, ratio, high = np.quantile(seconds["a"] / seconds["b"], [0.25, 0.5, 0.75]).tolist()
+    middle = np.median([seconds["a"], seconds["b"]], axis=1).tolist()
+    return Ratio(what, *middle, ratio, spread=(high - low) / 2, repeats=repeats)
 
 
 def counted(what: str, a: float, b: float, unit: str) -> Ratio:
     """Two numbers that are the same each time."""
-    return Ratio(
-        what=what, a=a, b=b, ratio=a / b, threads=torch.get_num_threads(), spread=0.0, unit=unit
-    )
+    return Ratio(what, a, b, a / b, unit=unit)
 
 
 class Calls(TorchDispatchMode):
@@ -93,6 +85,7 @@ class Calls(TorchDispatchMode):
         self.count = 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        # views move no data: they are no work to count
         self.count += func._schema.name.removeprefix("aten::") not in VIEWS
         return func(*args, **(kwargs or {}))
 
@@ -134,6 +127,7 @@ class Steps:
         return [p for p in net.parameters() if p is not net.alpha and p is not net.beta]
 
     def loss(self, kind: str) -> Tensor:
+        """Of the batch, with alpha and beta in the graph."""
         return loss_of(self.nets[kind], *self.data, self.config)[0]
 
     def weight(self, kind: str, config: SearchConfig | None = None) -> Callable:
@@ -146,6 +140,7 @@ class Steps:
             forward = net
             parameters = list(net.parameters())
             if kind == "fast":
+                # alpha and beta are held: their part of the graph is not built
                 with torch.no_grad():
                     mixture = net.weights()
                 forward = partial(net, weights=mixture)
@@ -168,6 +163,7 @@ def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[
     alpha = torch.full((len(space.edges), len(CHOICES) + 1), 1 / 7, requires_grad=True)
     fast = SuperCell(space.nodes, channels, space.repeats, space.affine)
     literal = LiteralCell(space, channels)
+    # of one scale, whatever each of them begins with
     for p in [*fast.parameters(), *literal.parameters()]:
         nn.init.normal_(p, std=0.1)
     # a cell has two inputs; the fast one is handed its own memory layout
@@ -181,6 +177,7 @@ def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[
         loss = cell(*inputs, alpha, *more).square().mean()
         torch.autograd.grad(loss, [*inputs, alpha, *cell.parameters()])
 
+    # of each source: all operations are computed, as in a search
     active = [frozenset(CHOICES)] * (space.nodes + 1)
     return partial(run, fast, last, active), partial(run, literal, plain)
 
@@ -242,10 +239,9 @@ def steps(name: str, space: SearchSpace, config: SearchConfig, repeats: int) -> 
     pair = Steps(space, config)
     fast = pair.weight("fast")
     literal = pair.weight("literal")
-    kept = [
-        kept_bytes(partial(pair.loss, kind), list(net.parameters()))
-        for kind, net in pair.nets.items()
-    ]
+    kept = []
+    for kind, net in pair.nets.items():
+        kept.append(kept_bytes(partial(pair.loss, kind), list(net.parameters())))
     yield counted("bytes kept for backward, fast : literal", *kept, "bytes")
     yield counted(
         "operator calls of a weight step, fast : literal", calls(fast), calls(literal), "calls"
@@ -296,6 +292,7 @@ def sharing(space: SearchSpace, config: SearchConfig, repeats: int) -> Iterator[
 
 def images(quick: bool = False) -> Iterator[Ratio]:
     """Patches and resizing."""
+    # two generators: a loader draws with numpy, ours with torch
     rng = np.random.default_rng(0)
     patches = Patches(load_images("builtin", 1))
     generator = torch.Generator().manual_seed(0)

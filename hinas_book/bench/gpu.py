@@ -31,7 +31,8 @@ from hinas_lab.training.numerics import precision, use_tf32
 from hinas_lab.training.step_memory import largest_batch, search_step
 from hinas_lab.training.training import Training, train_step
 
-HEIGHT, WIDTH = 321, 481
+HEIGHT = 321
+WIDTH = 481
 "pixels of a BSDS500 picture"
 LEVERS = {
     "float32": {},
@@ -66,9 +67,11 @@ def readings(
     patches = Patches(pictures(12 if quick else 300, *size), device=device)
     fastest = yield from _levers(settings, levers, patches, 2 if quick else 10)
     for name, lever in levers.items():
+        # the other levers are a search's alone
         if "precision" in lever or not lever:
             part = _training_step(settings, name, patches, 2 if quick else 40)
             yield from attempt(f"training step, {name}", part)
+    # a switch of the whole process: the last step may have left it on
     use_tf32(False)
     yield from attempt("validation of an epoch", _validation(settings, patches))
     yield from attempt("memory", _memory(settings, device))
@@ -106,6 +109,7 @@ def pictures(n: int, height: int, width: int, seed: int = 0) -> dict[str, np.nda
     crops = {}
     for i in range(n):
         image = sources[i % len(sources)]
+        # the same crops on every machine
         y = int(rng.integers(image.shape[0] - height + 1))
         x = int(rng.integers(image.shape[1] - width + 1))
         crops[f"crop {i}"] = np.ascontiguousarray(image[y : y + height, x : x + width])
@@ -137,7 +141,8 @@ def _levers(
     runs = [(name, lever, graphs) for name, lever in levers.items()]
     if graphs:
         runs.append(("float32", {}, False))  # eager once, to compare
-    fastest, least = {}, float("inf")
+    fastest = {}
+    least = float("inf")
     for name, lever, on in runs:
         label = f"{name}, graphs" if on else name
         part = _search_steps(settings, lever, patches, repeats, on, label)
@@ -146,7 +151,8 @@ def _levers(
         total = sum(row.value for row in rows)
         # float16 ends at 65504, which a whole search may reach; nan (failed) is below nothing
         if name != "float16" and total < least:
-            fastest, least = lever, total
+            fastest = lever
+            least = total
     return fastest
 
 
@@ -195,6 +201,7 @@ def _whole_search(
     settings: Preset, values: dict, patches: Patches, name: str, limit: float = 240.0
 ) -> Iterator[Reading]:
     """All epochs with validation; beyond ``limit`` seconds it stops and says how far it came."""
+    # a clock of its own: it is read while the search runs
     start = time.perf_counter()
     config = replace(settings.search, **values)
     state = Search(settings.space, config, patches)
@@ -248,6 +255,7 @@ def _largest_batch(space: SearchSpace, config: SearchConfig, device: str, total:
         lambda n: search_step(space, replace(config, batch=n)).total, int(0.95 * total)
     )
     batch = predicted
+    # the prediction leaves out what convolutions take as workspace
     while batch:
         try:
             _one_step(space, replace(config, batch=batch), device)
@@ -263,6 +271,7 @@ def _largest_batch(space: SearchSpace, config: SearchConfig, device: str, total:
 
 
 def _one_step(space: SearchSpace, config: SearchConfig, device: str):
+    # the literal one would take memory too
     steps = Steps(space, config, device, kinds=("fast",))
     steps.weight("fast")()
     synchronise(device)

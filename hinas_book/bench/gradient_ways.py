@@ -44,6 +44,7 @@ def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> 
     ``quick``: at tiny, numbers that mean nothing, and without SLOW."""
     settings = preset("tiny" if quick else base)
     ways = [way for way in WAYS if way != SLOW]
+    # the narrowest and the widest cell
     widths = (0,) if quick else (0, len(settings.space.width_factors) - 1)
     spent: dict[tuple[str, str], float] = defaultdict(float)
     yield from _singles(settings, widths, ways, device, spent)
@@ -53,6 +54,7 @@ def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> 
     for precision in FORMATS[:1] if quick else FORMATS:
         yield _step(settings, patches, precision, "library", {}, quick)
         yield _step(settings, patches, precision, "the fastest of each kind", fastest, quick)
+    # the first way is the library's, which has had its turn
     for way in ways[1:]:
         yield _step(settings, patches, FORMATS[0], way, dict.fromkeys(KINDS, way), quick)
     if not quick:
@@ -112,10 +114,7 @@ def tensors(shape: Shape, batch: int, patch: int, device: str) -> tuple[Tensor, 
     """Random input (B, C, P, P), gradient of the output (B, D, P, P), both channels-last, and
     weights (D, C / groups, K, K) of a convolution."""
     channels, outputs, kernel, _, groups = shape
-    x, g = (
-        torch.rand(batch, c, patch, patch, device=device).contiguous(
-            memory_format=torch.channels_last
-        )
-        for c in (channels, outputs)
-    )
+    last = {"device": device, "memory_format": torch.channels_last}
+    x = torch.empty(batch, channels, patch, patch, **last).uniform_()
+    g = torch.empty(batch, outputs, patch, patch, **last).uniform_()
     return x, g, torch.rand(outputs, channels // groups, kernel, kernel, device=device)

@@ -72,6 +72,7 @@ def scaling(
     """Cost against each of ``sizes``, the others as ``space`` and ``config`` have them."""
     for what, values in sizes.items():
         for value in values:
+            # a size is a field of the space or of the search's config
             if hasattr(space, what):
                 yield _point(what, value, replace(space, **{what: value}), config)
             else:

@@ -1,7 +1,7 @@
 """``hinas-lab study precision``: alpha's path in bfloat16 or float16 against the spread between
 seeds, resumable."""
 
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +55,7 @@ def run(args) -> int:
     changed = [
         len(diff(genotypes["float32", seed], genotypes[short, seed])) for seed in range(args.seeds)
     ]
+    # a format is harmless when it changes a search less than another seed does
     within = float(np.mean(apart["format"])) <= float(np.mean(apart["seed"]))
     print("(the share of alpha's probability that differs, mean over edges and epochs)")
     print(f"{short} is {'within' if within else 'beyond'} the spread between seeds")
@@ -88,12 +89,11 @@ def _searches(args, folder: Path, device: str) -> tuple[dict, dict]:
     from hinas_lab.config import preset
     from hinas_lab.runs.folder import load_genotype, open_search, with_seed
 
+    paths: dict[tuple[str, int], np.ndarray] = {}
+    genotypes = {}
     # seed by seed: when it is stopped, as many pairs as possible are whole
-    todo = [
-        (precision, seed) for seed in range(args.seeds) for precision in ("float32", args.format)
-    ]
-    paths, genotypes = {}, {}
-    for precision, seed in tqdm(todo, desc="searches", disable=None):
+    pairs = product(range(args.seeds), ("float32", args.format))
+    for seed, precision in tqdm(pairs, total=2 * args.seeds, desc="searches", disable=None):
         settings = with_seed(preset(args.preset), seed)
         settings = settings._replace(search=replace(settings.search, precision=precision))
         place = folder / f"{precision}-{seed}"

@@ -26,6 +26,7 @@ def plot_scaling(
     ax.loglog(x, y, "o", color=style.BETA, ms=5)
     ax.set(xlabel=what, title=f"{unit} ~ {what}^{exponent:.2f}")
     ax.set_xticks(x, [f"{size:g}" for size in x])
+    # the sizes that were measured are the only ticks
     ax.minorticks_off()
     return ax
 

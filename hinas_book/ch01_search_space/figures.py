@@ -18,6 +18,7 @@ def plot_drops(
     drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none``
     aside, carries its operation's code.
     """
+    # the most missed operation of each edge
     largest = enumerate(drop[:, :NONE].argmax(1).tolist())
     return plot_operations(space, drop, largest, ax=ax, vmax=vmax or float(drop.max()))
 

@@ -34,6 +34,7 @@ keeps its old statistics"""
 def masked(p: Tensor, layer: int, edge: int, op: int, renormalise: bool = True) -> Tensor:
     """Weights p (L, E, K) without one operation: the rest of its edge sums to 1 again, or
     (``renormalise`` off) stays as it is."""
+    # the supernet's own weights stay as they are
     p = p.clone()
     p[layer, edge, op] = 0
     if renormalise:
@@ -75,6 +76,7 @@ def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
     as in ``drops``."""
     net, config, header = load_supernet(run)
     patches = Patches(load_images(header["data"], net.space.channels), scale=net.space.scale)
+    # as the forward pass uses them, per layer even where all layers share one alpha
     alpha = net.weights().alpha.detach().numpy()
     return alpha, np.reshape(list(drops(net, patches, config, **how)), alpha.shape)
 
@@ -91,7 +93,10 @@ def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     the same shape."""
     searches = recorded(name)["searches"]
     alpha = np.array([search["alpha"] for search in searches])
-    return alpha, {way: np.array([search["drops"][way] for search in searches]) for way in WAYS}
+    lost = {}
+    for way in WAYS:
+        lost[way] = np.array([search["drops"][way] for search in searches])
+    return alpha, lost
 
 
 @dataclass(frozen=True, kw_only=True)

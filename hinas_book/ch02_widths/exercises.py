@@ -64,6 +64,7 @@ def paths(rng):
 )
 def best(rng):
     space, weights = trap(rng)
+    # the logarithm of weights that sum to one is a beta: its softmax gives them back
     path, _ = viterbi(space, np.log(weights))
     return (
         {"moves": move_table(space, weights)},
@@ -106,6 +107,7 @@ def path_probability(rng):
 )
 def regret(rng):
     space, weights = trap(rng)
+    # a trap: greedy and Viterbi differ, so the ratio is above 1
     _, p = viterbi(space, np.log(weights))
     return (
         {"moves": move_table(space, weights)},
@@ -150,6 +152,7 @@ def chance(rng):
 )
 def runs(rng):
     values, space = trellis(*rng.choice([(2, 3), (4, 2), (4, 3), (3, 4), (4, 4), (5, 3)]))
+    # Eq. 6 runs a cell for every move, Eq. 5 every cell once
     return (
         values,
         len(space.moves),
@@ -174,6 +177,7 @@ def artefact(rng):
     norm = rng.choice(list(verbs))
     path = {}
     for option in verbs:
+        # nothing learned: all beta are 0, and only the edges of the trellis tell moves apart
         space = SearchSpace(layers=layers, beta_norm=option)
         path[option], _ = viterbi(space, np.zeros(len(space.moves)))
     other = "incoming" if norm == "outgoing" else "outgoing"

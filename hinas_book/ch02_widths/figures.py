@@ -53,6 +53,7 @@ def plot_chance(
     """
     for (name, values), colour, marker in zip(shares.items(), (style.BETA, style.ALPHA), "os"):
         ax.semilogx(stds, values, color=colour, marker=marker, ms=4.5, label=name)
+    # there may be more levels than kinds of dashes
     for (name, level), dashes in zip((levels or {}).items(), cycle(("--", ":"))):
         ax.axhline(level, color=style.INK, lw=0.8, ls=dashes, label=f"{name}: {level:.0%}")
     ax.axvline(start, color=style.FAINT, lw=0.8)

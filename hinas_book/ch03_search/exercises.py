@@ -19,6 +19,7 @@ def point(rng) -> dict[str, float]:
         w = rng.choice([-0.8, -0.4, 0.2, 0.6, 1.6])
         a = rng.choice([-1.5, -1.0, -0.5, 0.25, 0.5, 2.0, 2.5])
         xi = rng.choice([0.05, 0.1, 0.2, 0.25])
+        # w + a = 1: first order is 0 in Share; w' = 1: the unrolled gradient is 0 in Chase
         if abs(w + a - 1) > 0.1 and abs(one_step(Chase(), w, a, xi) - 1) > 0.1:
             return {"w": w, "a": a, "xi": xi}
 
@@ -105,14 +106,13 @@ def sets(rng):
     from hinas_lab.images.patches import split  # loads torch
 
     share = rng.choice([0.02, 0.05, 0.1])
-    # an odd rest, so that W and A differ
-    sizes = [
-        n
-        for n in (17, 24, 31, 41, 64, 100, 125, 200, 301)
-        if (n - len(split(n, share, seed=0).v)) % 2
-    ]
-    n = rng.choice(sizes)
-    parts = split(n, share, seed=0)
+    uneven = []
+    for n in (17, 24, 31, 41, 64, 100, 125, 200, 301):
+        parts = split(n, share, seed=0)
+        # only then does it matter which of them takes the odd one
+        if len(parts.w) != len(parts.a):
+            uneven.append((n, parts))
+    n, parts = rng.choice(uneven)
     return (
         {"n": n, "share": share},
         len(parts.a),
@@ -132,6 +132,7 @@ def sets(rng):
 )
 def row_entropy(rng):
     row = alpha_row(rng, -2, 3)
+    # decided more or less: from -2 to 3 a row may be nearly one-hot
     nats = _entropy(row)
     return (
         {"row": alpha_table(alpha=row)},
@@ -161,7 +162,9 @@ def start_entropy(rng):
 def _entropy(row: list[float]) -> float:
     """The mean over the edges of a space in which every edge has this row."""
     space = SearchSpace(layers=1, nodes=1)
-    return entropy(space, np.array([row] * len(space.edges)), np.zeros(len(space.moves)))[0]
+    # beta has an entropy of its own, which is not asked for
+    nats, _ = entropy(space, np.array([row] * len(space.edges)), np.zeros(len(space.moves)))
+    return nats
 
 
 @asks(
@@ -175,6 +178,7 @@ def _entropy(row: list[float]) -> float:
 )
 def saturation(rng):
     a = rng.choice([0.5, 1.0, 2.0])
+    # only the distance of the two counts, however large both are
     b = a - rng.choice([0.0, 1.0, 2.0, 3.0])
     step = rng.choice([0.5, 1.0])
     before = float(softmax(np.array([a, b]))[0])
@@ -199,6 +203,7 @@ def saturation(rng):
 def stable_rate(rng):
     from hinas_book.ch03_search.curvature import largest_rate  # loads torch
 
+    # as steep as the nets of the presets are at their start
     c = rng.choice([20, 40, 60, 80, 100, 150])
     momentum = rng.choice([0.5, 0.8, 0.9])
     return (

@@ -23,6 +23,7 @@ def plot_gradients(a: np.ndarray, seen: Mapping[str, np.ndarray], *, ax: Axes) -
     """The gradient for a that each rule sees, over a. Axes-level. seen: rule -> values (n,) at
     ``a`` (n,)."""
     ax.axhline(0, color=style.FAINT, linewidth=0.8)
+    # the first line is the widest: later ones lie on it
     for (rule, values), (colour, line, width) in zip(seen.items(), LINES):
         ax.plot(a, values, color=colour, linestyle=line, linewidth=width, label=rule)
     ax.set(xlabel="a", ylabel="gradient for a", title="what each rule sees, at w = w*(a)")

@@ -145,10 +145,12 @@ def descend(
     ``xi`` is the weight step that the rule looks ahead; None: ``lr_w``. Returns w and a, each
     (steps + 1,), the start first.
     """
+    # the step that the weight will really take
     xi = lr_w if xi is None else xi
     path = np.empty((2, steps + 1))
     path[:, 0] = w, a
     for t in range(steps):
+        # a first: it sees the weight before its step, as in a search
         a = a - lr_a * gradient(toy, rule, w, a, xi)
         w = one_step(toy, w, a, lr_w)
         path[:, t + 1] = w, a

@@ -75,6 +75,7 @@ def edited(rng):
     old, new = rng.sample(choices, 2)
     change = parameters(with_first(g, new), width) - parameters(with_first(g, old), width)
     channels = node_channels(g, width)[1]
+    # a batch norm has two parameters a channel; their number is all that the wrong answer misses
     norms = {"conv": 1, "sep": 2, "skip": 0}
     bare = change - 2 * channels * (norms[OPS[new].kind] - norms[OPS[old].kind])
     return (
@@ -104,6 +105,7 @@ def with_first(g: Genotype, op: str) -> Genotype:
 def edits(rng):
     layers, nodes = rng.choice([(2, 2), (2, 3), (3, 2), (3, 3), (3, 4), (1, 4)])
     g = sample(SearchSpace(layers=layers, nodes=nodes), rng)
+    # a neighbour is named "operation: ...", "source: ..." or "width: ..."
     kinds = [text.split(":")[0] for text, _ in neighbours(g)]
     return (
         {"layers": layers, "nodes": nodes, "choices": len(CHOICES)},
@@ -124,6 +126,7 @@ def edits(rng):
 def lost(rng):
     row = alpha_row(rng)
     p = softmax(np.array(row))
+    # the best of those that may be kept, even where `none` is above it
     kept = float(p[:NONE].max())
     return {"row": alpha_table(alpha=row)}, 1 - kept, (kept, "That is the share that stays.")
 
@@ -140,6 +143,7 @@ def lost(rng):
 def sharpened(rng):
     row = alpha_row(rng, -1, 1)
     t = rng.choice([2, 3, 5])
+    # of the largest alpha, `none` included: it is about the softmax alone
     k = int(np.argmax(row))
     before = float(softmax(np.array(row))[k])
     return (

@@ -15,7 +15,8 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
 from hinas_lab.draw.plots import plot_operations, plot_restoration
 
-RAW, ANEW = "batch norm as the search left it", "batch norm recalibrated"
+RAW = "batch norm as the search left it"
+ANEW = "batch norm recalibrated"
 
 
 def plot_weights(space: SearchSpace, alpha: np.ndarray, *, ax: Axes) -> Axes:
@@ -54,6 +55,7 @@ def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None)
         best = rung[-1].psnr
         if len(rung) == 2:
             raw = rung[0].psnr
+            # both numbers of a rung, and how far they are apart
             ax.plot([x, x], [raw, best], color=style.FAINT, lw=1, zorder=1)
             ax.plot(x, raw, "o", mfc=style.PAPER, mec=style.ARCH, mew=1.6, ms=7, label=RAW)
             ax.plot(x, best, "o", color=style.WEIGHT, ms=8, label=ANEW)
@@ -68,6 +70,7 @@ def plot_ladder(rungs: Sequence[tuple], *, ax: Axes, floor: float | None = None)
             fontsize=9,
             fontweight="bold",
         )
+    # what doing nothing gives: a rung below it makes the picture worse
     if floor is not None:
         ax.axhline(floor, color=style.INK, lw=0.8, ls="--", label=f"noisy: {floor:.2f} dB")
     ax.set(xlim=(-0.5, len(rungs) - 0.5), ylabel="mean PSNR, dB")

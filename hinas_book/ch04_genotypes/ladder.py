@@ -103,12 +103,14 @@ class Ladder:
     def rung(self, name: str, restore: Restore) -> Rung:
         """Any function that restores."""
         rows = list(evaluate(name, restore, self.pictures, self.sigma, self.protocol))
+        # a mean of PSNRs, as in the tables of papers
         means = mean(rows)
         restored = {row.image: row.restored for row in rows}
         return Rung(name=name, psnr=means["psnr"], ssim=means["ssim"], patch=restored[self.image])
 
     def trained(self, name: str, net: Network) -> Rung:
         """A net with weights of its own."""
+        # not clipped: the protocol decides
         return self.rung(name, lambda image: restore_array(net, image, clip=False))
 
     def shared(self, name: str, weights: Mixture) -> tuple[Rung, Rung]:

@@ -65,6 +65,7 @@ def averaging(rng):
 )
 def noisy(rng):
     sigma = rng.choice([10, 15, 20, 25, 30, 40, 60, 70])
+    # sigma is on the 0-255 scale, pictures are in [0, 1]
     psnr = of_mse((sigma / 255) ** 2)
     return {"sigma": sigma}, psnr, (psnr / 2, "Sigma is a standard deviation: square it.")
 
@@ -86,6 +87,7 @@ def radius(rng):
     for i, node in enumerate(g.cells[0]):
         terms = "  +  ".join(f"{op} of source {source}" for op, source in node)
         lines.append(f"node {i} (source {i + 2}):  {terms}")
+    # start and end part included
     r = receptive_radius(g)
     return (
         {"cell": text_table(lines)},
@@ -104,6 +106,7 @@ def radius(rng):
     within=0.002,
 )
 def flat_ssim(rng):
+    # two different values: of equal ones the SSIM is 1
     a, b = rng.sample([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8], 2)
     return (
         {"a": a, "b": b},
@@ -124,6 +127,7 @@ def flat_ssim(rng):
     within=0.02,
 )
 def mean_of(rng):
+    # an easy and a hard picture: of equal ones both numbers are the same
     one = rng.choice([0.0005, 0.001, 0.002])
     two = rng.choice([0.004, 0.006, 0.01])
     gap = (of_mse(one) + of_mse(two)) / 2 - of_mse((one + two) / 2)

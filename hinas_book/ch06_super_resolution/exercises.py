@@ -95,6 +95,7 @@ def counted(rng):
 )
 def added(rng):
     skip = rng.choice([0.002, 0.003, 0.004])
+    # 10 to 30 % less error than the skip alone; few digits, as it is printed
     both = round(skip * rng.choice([0.7, 0.75, 0.8, 0.85, 0.9]), 6)
     psnr = of_mse(both)
     gain = psnr - of_mse(skip)
@@ -116,6 +117,7 @@ def added(rng):
 )
 def field(rng):
     scale = rng.choice([2, 3, 4])
+    # on the low-resolution picture, where the network works
     r = receptive_radius(network(rng, scale))
     return (
         {"scale": scale, "radius": r},

@@ -58,6 +58,7 @@ def predicted(space: SearchSpace, config: SearchConfig) -> Iterator[SharingCost]
     """The same from the configuration alone, for sizes that do not fit here; no seconds."""
     for sharing in SHARING:
         variant = replace(space, cell_sharing=sharing)
+        # shapes without memory
         with FakeTensorMode():
             net = SuperNet(variant)
         yield _cost(net, search_step(variant, config).kept)
