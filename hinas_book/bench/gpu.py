@@ -62,12 +62,13 @@ def readings(
 ) -> Iterator[Reading]:
     """At preset ``base``; ``quick``: at tiny, numbers that mean nothing. A setting that runs out of
     memory or is refused says so."""
+    make_current(device)
     settings = preset("tiny" if quick else base)
     size = (32, 32) if quick else (HEIGHT, WIDTH)
     patches = Patches(pictures(12 if quick else 300, *size), device=device)
     fastest = yield from _levers(settings, levers, patches, 2 if quick else 10)
     for name, lever in levers.items():
-        # the other levers are a search's alone
+        # the other levers are of a search alone
         if "precision" in lever or not lever:
             part = _training_step(settings, name, patches, 2 if quick else 40)
             yield from attempt(f"training step, {name}", part)
@@ -83,6 +84,13 @@ def readings(
     if name:
         yield from attempt(f"search, {name}", _whole_search(settings, fastest, patches, name))
     use_tf32(False)
+
+
+def make_current(device: str):
+    """Of several GPUs the one whose work the clock of ``timing`` waits for."""
+    if device.startswith("cuda"):
+        # a tensor knows the number of the GPU that "cuda" means
+        torch.cuda.set_device(torch.zeros(1, device=device).device)
 
 
 def attempt(what: str, part: Iterator[Reading]) -> Iterator[Reading]:

@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from hinas_book.bench.gpu import HEIGHT, WIDTH, Reading, failed, pictures, step_seconds
+from hinas_book.bench.gpu import (
+    HEIGHT,
+    WIDTH,
+    Reading,
+    failed,
+    make_current,
+    pictures,
+    step_seconds,
+)
 from hinas_lab.config import Preset, SearchSpace, preset
 from hinas_lab.images.patches import Patches
 from hinas_lab.space.weight_gradients import WAYS, chosen, kind_of
@@ -42,6 +50,7 @@ def readings(device: str = "cuda", quick: bool = False, base: str = "paper") -> 
     """ms of each way at preset ``base``: of single convolutions, of whole steps with the library's
     and with the fastest way of each kind, of steps with one way throughout; then the same of SLOW.
     ``quick``: at tiny, numbers that mean nothing, and without SLOW."""
+    make_current(device)
     settings = preset("tiny" if quick else base)
     ways = [way for way in WAYS if way != SLOW]
     # the narrowest and the widest cell

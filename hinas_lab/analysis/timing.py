@@ -1,4 +1,4 @@
-"""How long calls take. A clock is read when the accelerator has done its work, as in
+"""How long calls take. A clock is read when the current accelerator has done its work, as in
 ``torch.utils.benchmark``."""
 
 import timeit
