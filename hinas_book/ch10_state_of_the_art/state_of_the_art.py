@@ -9,7 +9,7 @@ from hinas_book.kit.claims import NOT_TESTED, claim
 from hinas_book.kit.design import Setting, report
 from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.campaign import Design
-from hinas_lab.analysis.jobs import Job, TrainJob, measure, work
+from hinas_lab.analysis.jobs import Job, TrainJob, measure, run_job
 from hinas_lab.analysis.leaks import refuse_leaks
 from hinas_lab.analysis.statistics import bootstrap_images
 from hinas_lab.images.datasets.catalog import locate
@@ -113,7 +113,7 @@ class MeasureJob(Job):
         else:
             trained = {
                 "preset": self.train.preset.name,
-                "parameters": work(self.train, folder)["parameters"],
+                "parameters": run_job(self.train, folder)["parameters"],
             }
             restore = self.train.restore(folder)
         return trained | {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, as_completed
 from pathlib import Path
 
-from hinas_lab.analysis.jobs import Job, store, stored, work
+from hinas_lab.analysis.jobs import Job, run_job, store_row, stored_row
 
 Design = Generator[list[Job], list[dict], dict]
 
@@ -46,13 +46,13 @@ def _finish(jobs: dict[str, Job], folder: Path, executor: Executor | None) -> It
     """The rows of ``jobs``, stored ones first."""
     todo = []
     for job in jobs.values():
-        row = stored(job, folder)
+        row = stored_row(job, folder)
         if row is None:
             todo.append(job)
         else:
             yield row
     if executor is None:
-        yield from (work(job, folder) for job in todo)
+        yield from (run_job(job, folder) for job in todo)
     else:
         yield from _spread(todo, folder, executor)
 
@@ -62,7 +62,7 @@ def _spread(jobs: list[Job], folder: Path, executor: Executor) -> Iterable[dict]
     futures, failed = {}, None
     try:
         for job in jobs:
-            futures[executor.submit(work, job, str(folder))] = job
+            futures[executor.submit(run_job, job, str(folder))] = job
         for future in as_completed(futures):
             try:
                 row = _kept(future.result(), futures[future], folder)
@@ -100,6 +100,6 @@ def _kept(row: dict, job: Job, folder: Path) -> dict:
         raise ValueError(
             f"{job.key}: a worker did {row['key']} instead: its images or its hinas_lab are not those of this machine"
         )
-    if stored(job, folder) is None:
-        store(job, folder, row)
+    if stored_row(job, folder) is None:
+        store_row(job, folder, row)
     return row

@@ -20,7 +20,7 @@ from hinas_lab.config import TASKS, Preset, SearchConfig, SearchSpace, TrainConf
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.storage import run_lock, environment, write_json
+from hinas_lab.storage import environment, run_lock, write_json
 
 PROTOCOLS = {task: default_protocol(task) for task in TASKS}
 "what a trained net is measured under, unless said otherwise"

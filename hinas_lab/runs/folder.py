@@ -38,7 +38,7 @@ from hinas_lab.searching.loop import Search, search
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.storage import alone, environment, write_atomic, write_json
+from hinas_lab.storage import environment, run_lock, write_atomic, write_json
 from hinas_lab.training.training import Training, build_network, train
 
 FILES = (
@@ -76,7 +76,7 @@ class Run:
         ValueError when another thread or process is running this folder.
         """
         if self.state is not None:
-            with alone(self.folder):
+            with run_lock(self.folder):
                 if self._on_disk() != self._known:
                     raise ValueError(
                         f"{self.folder}: this run went on elsewhere since it was opened here; open it again"
@@ -311,7 +311,7 @@ def _open(
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
-    with nullcontext() if new else alone(folder):
+    with nullcontext() if new else run_lock(folder):
         for stray in folder.glob(".*.*"):  # half-written files of a killed process
             name, _, tail = stray.name[1:].rpartition(".")
             if (
