@@ -23,10 +23,10 @@ def run(args) -> int:
     import time
 
     from hinas_book.kit.registry import paper_figures
-    from hinas_book.paper.registry import IDS, index, known, redraw
+    from hinas_book.paper.redraw import IDS, full_id, index, redraw
     from hinas_lab.storage import environment, write_atomic
 
-    ids = [known(id) for id in args.ids] or list(IDS)
+    ids = [full_id(id) for id in args.ids] or list(IDS)
     if args.out.exists() and not args.out.is_dir():
         raise ValueError(f"--out {args.out}: is a file; name a folder")
     args.out.mkdir(parents=True, exist_ok=True)
