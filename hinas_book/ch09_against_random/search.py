@@ -1,4 +1,7 @@
-"""Tables 1 and 2: is a searched net better than random ones of its space, and than the best of 30 by shared weights (RSWS)?"""
+"""Tables 1 and 2: is a searched net better than random ones of its space?
+
+And better than the best of 30 by shared weights (RSWS)?
+"""
 
 import numpy as np
 
@@ -17,76 +20,64 @@ TRAININGS = (1, 2)
 
 
 def design(setting: Setting, n: int = RANDOM) -> Design:
+    """Searches, RSWS on their supernets, and ``n`` random nets that are trained twice each."""
     seeds = range(setting.count(claim("search-random").n))
     jobs = [setting.search(seed) for seed in seeds]
-    found = yield jobs
-    drawn = [g.to_json() for g in random_genotypes(jobs[0].space, n, DRAWN)]
-    rsws = [
-        [g.to_json() for g in random_genotypes(job.space, n, DRAWN + 1 + job.search.seed)]
-        for job in jobs
+    searches = yield jobs
+
+    def draw(job, seed: int) -> tuple[str, ...]:
+        return tuple(g.to_json() for g in random_genotypes(job.space, n, seed))
+
+    def score(job, genotypes: tuple[str, ...], **more) -> ScoreJob:
+        return ScoreJob(base=setting.base, search=job, genotypes=genotypes, **more)
+
+    random = draw(jobs[0], DRAWN)
+    # each RSWS draws nets of its own, none of them the random ones
+    candidates = [draw(job, DRAWN + 1 + job.search.seed) for job in jobs]
+    scores = yield [
+        *map(score, jobs, candidates),
+        score(jobs[0], random, untrained=False),
+        score(jobs[0], random, untrained=True),
     ]
-    scores = yield (
-        [
-            ScoreJob(base=setting.base, search=job, genotypes=tuple(some))
-            for job, some in zip(jobs, rsws)
-        ]
-        + [
-            ScoreJob(base=setting.base, search=jobs[0], genotypes=tuple(drawn), untrained=u)
-            for u in (False, True)
-        ]
-    )
-    *scored, shared, untrained = scores
-    winners = [some[int(np.argmax(told["psnr"]))] for some, told in zip(rsws, scored)]
-    asked = {("searched", s): setting.train(row["genotype"], s) for s, row in zip(seeds, found)}
-    asked |= {("rsws", s): setting.train(g, s) for s, g in zip(seeds, winners)}
-    asked |= {(i, t): setting.train(g, t) for t in TRAININGS for i, g in enumerate(drawn)}
-    trained = dict(zip(asked, (yield list(asked.values()))))
-    at = lambda arm: [trained[arm, s]["psnr"] for s in seeds]  # noqa: E731
-    twice = np.array([[trained[i, t]["psnr"] for t in TRAININGS] for i in range(len(drawn))])
-    random_psnr, once = (
-        twice.mean(1),
-        twice.ravel(),
-    )  # a net; a net trained once, as the searched ones are
-    seconds = {
-        "search": float(np.mean([f["seconds"] for f in found])),
-        "training": float(np.mean([r["train_seconds"] for r in trained.values()])),
-        "scoring": float(np.mean([s["job_seconds"] for s in scored])),
-    }
-    rows = [
-        net_row(
-            arm,
-            s,
-            trained[arm, s],
-            percentile=percentile(trained[arm, s]["psnr"], once),
-            genotype=trained[arm, s]["genotype"],
-        )
-        for arm in ("searched", "rsws")
-        for s in seeds
-    ]
-    rows += [
-        net_row(
-            "random",
-            t,
-            trained[i, t],
-            number=i,
-            shared=round(shared["psnr"][i], 5),
-            raw=round(shared["raw"][i], 5),
-            untrained=round(untrained["psnr"][i], 5),
-            genotype=drawn[i],
-        )
-        for i in range(len(drawn))
-        for t in TRAININGS
-    ]
+    *rsws, shared, untrained = scores
+    decoded = [search["genotype"] for search in searches]
+    best = [g[int(np.argmax(row["psnr"]))] for g, row in zip(candidates, rsws)]
+    trainings = {("searched", s): setting.train(g, s) for s, g in zip(seeds, decoded)}
+    trainings |= {("rsws", s): setting.train(g, s) for s, g in zip(seeds, best)}
+    for s in TRAININGS:
+        trainings |= {(i, s): setting.train(g, s) for i, g in enumerate(random)}
+    trained = yield list(trainings.values())
+    nets = dict(zip(trainings, trained))
+    # (n, 2): the mean of a row is a net; each value is a net trained once, as searched ones are
+    psnr = np.array([net["psnr"] for net in trained[2 * len(seeds) :]]).reshape(2, -1).T
+    rows = []
+    for arm in ("searched", "rsws"):
+        for seed in seeds:
+            net = nets[arm, seed]
+            place = percentile(net["psnr"], psnr.ravel())
+            rows.append(net_row(arm, seed, net, percentile=place, genotype=net["genotype"]))
+    predictors = {"shared": shared["psnr"], "raw": shared["raw"], "untrained": untrained["psnr"]}
+    for i, genotype in enumerate(random):
+        scored = {name: round(values[i], 5) for name, values in predictors.items()}
+        for seed in TRAININGS:
+            net = nets[i, seed]
+            rows.append(net_row("random", seed, net, number=i, **scored, genotype=genotype))
+    middle = float(psnr.mean(1).mean())
+    searched = [nets["searched", seed]["psnr"] for seed in seeds]
+    winners = [nets["rsws", seed]["psnr"] for seed in seeds]
     claims = {
-        "search-random": judge_claim(
-            "search-random", [p - float(random_psnr.mean()) for p in at("searched")]
-        ),
-        "search-rsws": judge_claim("search-rsws", [a - b for a, b in zip(at("searched"), at("rsws"))]),
+        "search-random": judge_claim("search-random", [x - middle for x in searched]),
+        "search-rsws": judge_claim("search-rsws", [x - y for x, y in zip(searched, winners)]),
     }
-    return report(
-        "search", setting, rows, [*found, *scores, *trained.values()], claims, seconds=seconds
-    )
+    seconds = {
+        "search": float(np.mean([row["seconds"] for row in searches])),
+        "training": float(np.mean([row["train_seconds"] for row in nets.values()])),
+        "scoring": float(np.mean([row["job_seconds"] for row in rsws])),
+    }
+    used = [*searches, *scores, *trained]
+    return report("search", setting, rows, used, claims, seconds=seconds)
 
 
 def findings(record: dict) -> list[str]:
+    """``search_text``, line by line."""
     return search_text(read(record)).splitlines()
