@@ -595,7 +595,7 @@ def test_tradeoff_takes_printed_numbers_that_can_be_right():
     }
     assert "NLRN" not in {p[0] for p in published_points(10, "ssim_s30")}
     ax = plot_tradeoff(
-        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, None)], ax=Figure().subplots(), across="s", up="dB"
+        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, float("nan"))], ax=Figure().subplots(), across="s", up="dB"
     )
     assert ax.get_xscale() == "log" and [t.get_text() for t in ax.texts] == ["HiNAS", "other"]
     figure = figure_tradeoff()
