@@ -3,7 +3,7 @@
 Its distance from float32's is held against the spread between seeds.
 """
 
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ def run(args) -> int:
     folder = Path(args.run or f"runs/study-precision-{args.preset}")
     paths = {}
     genotypes = {}
-    searches = [(p, seed) for seed in range(args.seeds) for p in ("float32", args.format)]
+    searches = [(p, seed) for seed, p in product(range(args.seeds), ("float32", args.format))]
     for precision, seed in tqdm(searches, desc="searches", disable=None):
         config = with_seed(preset(args.preset), seed)
         config = config._replace(search=replace(config.search, precision=precision))
@@ -55,6 +55,7 @@ def run(args) -> int:
             pass
         paths[precision, seed] = search.records.arrays()["epoch/alpha"]
         genotypes[precision, seed] = load_genotype(own)
+    # the same seed in two formats against two seeds in one
     apart = distances(paths, args.format)
     pairs = {"format": f"float32 and {args.format}, same seed", "seed": "two seeds, float32"}
     for name, what in pairs.items():

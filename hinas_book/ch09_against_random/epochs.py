@@ -13,7 +13,9 @@ from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.config import preset
 
-TIMES, CHECKPOINTS = 3, 10
+TIMES = 3
+"the preset's epochs"
+CHECKPOINTS = 10
 EAGER = 2.5
 "times alpha's learning rate, and no warm-up: skips take over then (notebook 03); not registered"
 
@@ -33,6 +35,7 @@ def design(setting: Setting) -> Design:
     changes = {"warmup_epochs": 0, "arch_lr": EAGER * preset(setting.base).search.arch_lr}
     usual, jobs = yield from long_searches(setting)
     eager, more_jobs = yield from long_searches(setting, **changes)
+    # the eager searches are not registered: their contrast stands in the note alone
     other = eager["claims"]["best-on-v"]
     usual["claims"]["best-on-v"]["note"] += (
         f"; without warm-up, alpha {EAGER:g} times as fast (not registered): "
@@ -57,12 +60,14 @@ def long_searches(setting: Setting, **changes) -> Design:
     for seed, search in zip(seeds, searches):
         for point in search["at"]:
             jobs[seed, point["epoch"]] = setting.train(point["genotype"], seed)
+    # often the genotype of a checkpoint: then it is the same job, and trained once
     for seed, search in zip(seeds, searches):
         jobs[seed, "picked"] = setting.train(search["genotype"], seed)
     trainings = yield list(jobs.values())
     nets = dict(zip(jobs, trainings))
     rows = []
     for seed, search in zip(seeds, searches):
+        # PSNR on V of the soft supernet, a value per epoch
         soft = search["epochs"]["psnr"]
         for point in search["at"]:
             epoch = point["epoch"]
@@ -88,6 +93,7 @@ def long_searches(setting: Setting, **changes) -> Design:
         )
         rows.append(row)
     gaps = [nets[seed, "picked"]["psnr"] - nets[seed, last]["psnr"] for seed in seeds]
+    # by the job's key: the same genotype, the same training
     same = sum(nets[seed, "picked"]["key"] == nets[seed, last]["key"] for seed in seeds)
     skips_first = np.mean([search["at"][0]["skip_share"] for search in searches])
     skips_last = np.mean([search["at"][-1]["skip_share"] for search in searches])
@@ -109,6 +115,7 @@ def _ranking(rows: list[dict], seeds: range) -> dict[str, list[float]]:
     """Per search: tau-b of what is known of a checkpoint before training with its trained net."""
     taus: dict[str, list[float]] = {}
     for name in ("soft", "shared", "skip_share"):
+        # within a search: between searches the supernets differ as well
         for seed in seeds:
             points = [r for r in rows if r["seed"] == seed and r["arm"] == "checkpoint"]
             tau = stats.kendalltau([r[name] for r in points], [r["psnr"] for r in points])

@@ -84,6 +84,7 @@ def best(rng):
 )
 def nets_for_a_search(rng):
     training = rng.choice([20, 25, 40, 60])
+    # never a multiple of a training: rounding down is part of the question
     search = training * rng.choice([2, 3, 5, 8]) + rng.randrange(1, training)
     k = (search + training) // training
     return (
@@ -106,6 +107,7 @@ def nets_for_a_search(rng):
 def tau(rng):
     from scipy import stats
 
+    # without ties: the pairs can be counted by hand
     scores = rng.sample(range(1, 10), 5)
     psnrs = _psnrs(rng, 5)
     t = float(stats.kendalltau(scores, psnrs).statistic)

@@ -70,9 +70,12 @@ def plot_field(field: RandomBaseline, *, ax: Axes) -> Axes:
     Below, the searched nets and the RSWS winners with their median percentile. The band around the
     mean of all: 95 of 100 trainings of *one* net in the middle would fall there.
     """
-    middle, half = field.random.mean(), 1.96 * field.seed_sd
+    # 1.96 standard deviations on both sides hold 95 %
+    middle = field.random.mean()
+    half = 1.96 * field.seed_sd
     band = {"color": style.PALE, "linewidth": 0, "zorder": 0}
     ax.axvspan(middle - half, middle + half, label="one net, trained again and again", **band)
+    # the best net on top
     pairs = field.random[np.argsort(field.random.mean(1))[::-1]]
     n = len(pairs)
     lines = ax.plot(pairs.T, [range(n)] * 2, "o-", color=style.FAINT, ms=3.5, lw=1)
@@ -81,6 +84,7 @@ def plot_field(field: RandomBaseline, *, ax: Axes) -> Axes:
     for step, (arm, places) in enumerate(percentiles(field).items()):
         psnr = getattr(field, arm)
         colour, mark, _ = ARMS[arm]
+        # below the nets: a strip per arm, its marks spread so that equal ones are seen
         y = n + 2.4 + 3.4 * step
         ax.plot(psnr, y + 3 * spread_heights(psnr), mark, color=colour, ms=5, alpha=0.85)
         ax.axhline(y - 1.7, color=style.FAINT, lw=0.6)
@@ -112,6 +116,7 @@ def plot_best_of(field: RandomBaseline, k: int, *, ax: Axes) -> Axes:
     same = equal_cost(field)
     ax.axvline(same, color=style.FRAME, lw=1, ls=":", label=f"k = {same}: search + its training")
     best = again[k - 1]
+    # a ring, so that the curve below stays visible
     ax.plot(k, best, "o", ms=12, mfc="none", mec=style.FRAME, mew=2)
     ax.set(
         xlabel="k, random nets trained",
@@ -140,6 +145,7 @@ def plot_predictor(field: RandomBaseline, name: str, *, ax: Axes) -> Axes:
     if name not in field.predictors:
         raise ValueError(f"predictor {name!r}: must be one of {', '.join(field.predictors)}")
     values = field.predictors[name]
+    # a line per net joins its two trainings
     ax.plot([values] * 2, field.random.T, "o-", color=style.BETA, ms=4, lw=1, alpha=0.8)
     tau = taus(field)[name].mean
     title = f"tau {tau:+.2f}; one training against another {field.retest.mean:+.2f}"
@@ -157,6 +163,7 @@ def figure_taus(field: RandomBaseline) -> Figure:
     Figure-level.
     """
     rows = [("another training of the net", field.retest)]
+    # a predictor that says the same of every net has no tau
     rows += [(name, tau) for name, tau in taus(field).items() if np.isfinite(tau.mean)]
     figure = Figure(figsize=(7.5, 0.9 + 0.36 * len(rows)), layout="constrained")
     unit = f"Kendall's tau-b with one training, 95 % interval, {len(field.random)} nets"
@@ -184,9 +191,9 @@ def figure_paths(record: dict) -> Figure:
         for when, offset in (("before", -0.2), ("after", 0.2)):
             count = Counter(tuple(r[when]) for r in record["rows"] if r["arm"] == norm)
             searches = [count[path] for path in paths]
-            face, edge = colours, style.PAPER
-            if when == "before":
-                face, edge = edge, face
+            # open bars before, filled ones after: no reader needs the colour
+            face = style.PAPER if when == "before" else colours
+            edge = colours if when == "before" else style.PAPER
             bars = {"height": 0.36, "color": face, "edgecolor": edge, "hatch": hatches}
             ax.barh(heights + offset, searches, **bars)
         ax.set_yticks(heights, ["-".join(map(str, path)) for path in paths])
@@ -197,6 +204,7 @@ def figure_paths(record: dict) -> Figure:
             xlim=(0, share["n"]),
             ylim=(len(paths) - 0.4, -0.6),
         )
+        # searches are counted
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0, 0].set_ylabel("width path")
     figure.supxlabel(
@@ -236,7 +244,8 @@ def figure_epochs(record: dict) -> Figure:
     figure = Figure(figsize=(8.8, 5.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     for ax, (key, title) in zip(axes.flat, PANELS.items()):
-        searches, at_best = arrays[key][:, :-1], arrays[key][:, -1]
+        searches = arrays[key][:, :-1]
+        at_best = arrays[key][:, -1]
         ax.plot(epochs, searches.T, color=style.BETA, lw=0.8, alpha=0.5)
         ax.plot(arrays["picked"][None], at_best[None], "v", color=style.BEST, ms=7)
         ax.plot(epochs, np.nanmean(searches, 0), "o-", color=style.INK, lw=1.8, ms=3.5)

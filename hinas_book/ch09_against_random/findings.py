@@ -67,20 +67,23 @@ class RandomBaseline:
 def read(record: dict) -> RandomBaseline:
     """The study's record as values."""
     arms: dict[str, list[dict]] = {}
+    psnr: dict[str, list[float]] = {}
     for row in record["rows"]:
         arms.setdefault(row["arm"], []).append(row)
-    psnr = {arm: np.array([row["psnr"] for row in rows]) for arm, rows in arms.items()}
+        psnr.setdefault(row["arm"], []).append(row["psnr"])
     # the record does not promise an order: first trainings, then second ones, net by net
     random = sorted(arms["random"], key=lambda row: (row["seed"], row["number"]))
     first = random[: len(random) // 2]
-    predictors = {name: [row[key] for row in first] for name, key in COLUMNS.items()}
-    genotypes = (Genotype.from_json(row["genotype"]) for row in first)
-    predictors["receptive radius"] = list(map(receptive_radius, genotypes))
+    predictors = {}
+    for name, key in COLUMNS.items():
+        predictors[name] = np.array([row[key] for row in first], float)
+    radii = [receptive_radius(Genotype.from_json(row["genotype"])) for row in first]
+    predictors["receptive radius"] = np.array(radii, float)
     return RandomBaseline(
         random=np.array([row["psnr"] for row in random]).reshape(2, -1).T,
-        searched=psnr["searched"],
-        rsws=psnr["rsws"],
-        predictors={name: np.array(values, float) for name, values in predictors.items()},
+        searched=np.array(psnr["searched"]),
+        rsws=np.array(psnr["rsws"]),
+        predictors=predictors,
         seconds=record["seconds"],
         scored=len(first),
     )
@@ -94,6 +97,7 @@ def taus(field: RandomBaseline) -> dict[str, Contrast]:
     """
     out = {}
     for name, values in field.predictors.items():
+        # against the mean of both trainings tau would be higher than between single ones
         both = [kendall(values, psnr) for psnr in field.random.T]
         means = {}
         for key in ("mean", "low", "high", "p"):
@@ -108,6 +112,7 @@ def best_then(random: np.ndarray, k: int) -> tuple[float, float]:
     In the training that picked it, and in the same net's other training, where nothing was picked.
     ValueError for k outside 1 to n.
     """
+    # either training may do the picking: the mean of both ways round uses all of them
     a, b = random.T
     return (best_of(a, k) + best_of(b, k)) / 2, (best_of(a, k, b) + best_of(b, k, a)) / 2
 
@@ -118,6 +123,7 @@ def equal_cost(field: RandomBaseline) -> int:
 
     At most all that there are.
     """
+    # 1 +: the searched net needs a training of its own, which is spent, too
     k = 1 + floor(field.seconds["search"] / field.seconds["training"])
     return min(k, len(field.random))
 
@@ -177,6 +183,7 @@ def permutation_p(field: RandomBaseline) -> float:
     if min(len(field.searched), len(field.random)) < 2:
         return nan
     test = stats.permutation_test(
+        # one training each, as the searched nets have
         (field.searched, field.random[:, 0]),
         lambda a, b, axis: a.mean(axis) - b.mean(axis),
         n_resamples=9999,
@@ -196,6 +203,7 @@ def percentile_text(field: RandomBaseline) -> str:
         f"to net {random.std(ddof=1):.3f}, of one net's trainings {sd:.3f}"
     ]
     for arm, places in percentiles(field).items():
+        # in sd of a training: is the gap larger than what a seed does?
         psnr = getattr(field, arm)
         gap = psnr.mean() - random.mean()
         lines.append(
@@ -203,6 +211,7 @@ def percentile_text(field: RandomBaseline) -> str:
             f"({gap / sd:+.1f} sd of a training); "
             f"percentiles {places.min():.0f} to {places.max():.0f}, median {np.median(places):.0f}"
         )
+    # nan where an arm has one net
     p = permutation_p(field)
     if isfinite(p):
         lines.append(f"searched or random, labels drawn anew: p = {p:.2g}")
@@ -286,6 +295,7 @@ def path_text(record: dict) -> str:
         f"no layer wider than the last: {record['paths_widest']:.0%} of the {record['paths']} paths"
     ]
     for norm, s in record["shares"].items():
+        # how far a search moves at all from where its random beta began
         moved = sum(r["before"] != r["after"] for r in record["rows"] if r["arm"] == norm)
         lines += [
             f"{norm:<9} untrained {s['untrained']:.0%}; these searches: {s['before']} of {s['n']} "
@@ -342,6 +352,7 @@ def epoch_text(record: dict) -> str:
         f"V picked epoch {picked}"
     ]
     for stage, name in STAGES.items():
+        # the first and the last checkpoint; the last column is V's pick
         means = np.nanmean(arrays[stage][:, [0, -2]], axis=0)
         form = "{:.0%}" if stage == "skip_share" else "{:.2f} dB"
         lines.append(f"{name:<28}{form.format(means[0])} -> {form.format(means[1])}")

@@ -40,13 +40,16 @@ def design(setting: Setting) -> Design:
             "key": search["key"],
         }
         rows.append(row)
+    # the base rate: how many legal paths end at their maximum whatever a search does
     ends = [is_widest_last(path) for path in legal_paths(jobs[0].space)]
     base = sum(ends) / len(ends)
     shares = {}
+    # the first job of each softmax stands for its space
     for norm, job in zip(NORMS, jobs[:: len(seeds)]):
         arm = [row for row in rows if row["arm"] == norm]
         untrained = chance(job.space, [STD])[0].widest_last
         hits = sum(row["widest_after"] for row in arm)
+        # Clopper-Pearson: a handful of searches, often all of them hits
         interval = stats.binomtest(hits, len(arm)).proportion_ci(method="exact")
         # a share of exactly 0 or 1 would make one search against it impossible, and p 0
         against = min(max(untrained, 1e-9), 1 - 1e-9)
@@ -72,8 +75,10 @@ def _judgement(registered, seeds: int, rows: list[dict], shares: dict, ends: lis
     share, other = shares["outgoing"], shares["incoming"]
     gap = share["share"] - share["untrained"]
     verdict = "unresolved"
+    # fewer searches than registered decide nothing
     if seeds >= registered.n and share["p"] < 0.05:
         verdict = "supported" if gap > 0 else "contradicted"
+    # strictly: a path that is equally wide everywhere also has no layer wider than the last
     narrower = {}
     for when in ("after", "before"):
         paths = [row[when] for row in rows if row["arm"] == "outgoing"]

@@ -13,8 +13,10 @@ from hinas_lab.analysis.jobs import ScoreJob
 from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.statistics import percentile
 
-RANDOM, DRAWN = 30, 1000
-"random genotypes, and the seed that draws them"
+RANDOM = 30
+"random genotypes, as many as the paper's RSWS has"
+DRAWN = 1000
+"the seed that draws them"
 TRAININGS = (1, 2)
 "seeds: the same net twice tells how well one training ranks"
 
@@ -24,28 +26,25 @@ def design(setting: Setting, n: int = RANDOM) -> Design:
     seeds = range(setting.count(claim("search-random").n))
     jobs = [setting.search(seed) for seed in seeds]
     searches = yield jobs
-
-    def draw(job, seed: int) -> tuple[str, ...]:
-        return tuple(g.to_json() for g in random_genotypes(job.space, n, seed))
-
-    def score(job, genotypes: tuple[str, ...], **more) -> ScoreJob:
-        return ScoreJob(base=setting.base, search=job, genotypes=genotypes, **more)
-
-    random = draw(jobs[0], DRAWN)
-    # each RSWS draws nets of its own, none of them the random ones
-    candidates = [draw(job, DRAWN + 1 + job.search.seed) for job in jobs]
-    scores = yield [
-        *map(score, jobs, candidates),
-        score(jobs[0], random, untrained=False),
-        score(jobs[0], random, untrained=True),
-    ]
+    random = _draw(jobs[0], n, DRAWN)
+    # each RSWS draws nets of its own: its winner must not be one of the random nets
+    candidates = [_draw(job, n, DRAWN + 1 + job.search.seed) for job in jobs]
+    scoring = []
+    for job, genotypes in zip(jobs, candidates):
+        scoring.append(ScoreJob(base=setting.base, search=job, genotypes=genotypes))
+    for untrained in (False, True):
+        job = ScoreJob(base=setting.base, search=jobs[0], genotypes=random, untrained=untrained)
+        scoring.append(job)
+    scores = yield scoring
     *rsws, shared, untrained = scores
-    decoded = [search["genotype"] for search in searches]
-    best = [g[int(np.argmax(row["psnr"]))] for g, row in zip(candidates, rsws)]
-    trainings = {("searched", s): setting.train(g, s) for s, g in zip(seeds, decoded)}
-    trainings |= {("rsws", s): setting.train(g, s) for s, g in zip(seeds, best)}
-    for s in TRAININGS:
-        trainings |= {(i, s): setting.train(g, s) for i, g in enumerate(random)}
+    trainings = {}
+    for seed, search in zip(seeds, searches):
+        trainings["searched", seed] = setting.train(search["genotype"], seed)
+    for seed, genotypes, scored in zip(seeds, candidates, rsws):
+        trainings["rsws", seed] = setting.train(genotypes[int(np.argmax(scored["psnr"]))], seed)
+    for seed in TRAININGS:
+        for number, genotype in enumerate(random):
+            trainings[number, seed] = setting.train(genotype, seed)
     trained = yield list(trainings.values())
     nets = dict(zip(trainings, trained))
     # (n, 2): the mean of a row is a net; each value is a net trained once, as searched ones are
@@ -56,12 +55,7 @@ def design(setting: Setting, n: int = RANDOM) -> Design:
             net = nets[arm, seed]
             place = percentile(net["psnr"], psnr.ravel())
             rows.append(net_row(arm, seed, net, percentile=place, genotype=net["genotype"]))
-    predictors = {"shared": shared["psnr"], "raw": shared["raw"], "untrained": untrained["psnr"]}
-    for i, genotype in enumerate(random):
-        scored = {name: round(values[i], 5) for name, values in predictors.items()}
-        for seed in TRAININGS:
-            net = nets[i, seed]
-            rows.append(net_row("random", seed, net, number=i, **scored, genotype=genotype))
+    rows += _random_rows(random, nets, shared, untrained)
     middle = float(psnr.mean(1).mean())
     searched = [nets["searched", seed]["psnr"] for seed in seeds]
     winners = [nets["rsws", seed]["psnr"] for seed in seeds]
@@ -70,12 +64,40 @@ def design(setting: Setting, n: int = RANDOM) -> Design:
         "search-rsws": judge_claim("search-rsws", [x - y for x, y in zip(searched, winners)]),
     }
     seconds = {
-        "search": float(np.mean([row["seconds"] for row in searches])),
-        "training": float(np.mean([row["train_seconds"] for row in nets.values()])),
-        "scoring": float(np.mean([row["job_seconds"] for row in rsws])),
+        "search": _mean(searches, "seconds"),
+        "training": _mean(trained, "train_seconds"),
+        "scoring": _mean(rsws, "job_seconds"),
     }
     used = [*searches, *scores, *trained]
     return report("search", setting, rows, used, claims, seconds=seconds)
+
+
+def _draw(search, n: int, seed: int) -> tuple[str, ...]:
+    """``n`` random genotypes of a search's space, as JSON."""
+    return tuple(genotype.to_json() for genotype in random_genotypes(search.space, n, seed))
+
+
+def _random_rows(random: tuple[str, ...], nets: dict, shared: dict, untrained: dict) -> list[dict]:
+    """The random nets, with what supernets said of them before they were trained."""
+    rows = []
+    for number, genotype in enumerate(random):
+        for seed in TRAININGS:
+            row = net_row(
+                "random",
+                seed,
+                nets[number, seed],
+                number=number,
+                shared=round(shared["psnr"][number], 5),
+                raw=round(shared["raw"][number], 5),
+                untrained=round(untrained["psnr"][number], 5),
+                genotype=genotype,
+            )
+            rows.append(row)
+    return rows
+
+
+def _mean(rows: list[dict], key: str) -> float:
+    return float(np.mean([row[key] for row in rows]))
 
 
 def findings(record: dict) -> list[str]:

@@ -77,7 +77,8 @@ def front(rng):
     place = rng.choice(list(SETS))
     timed = []
     for row in paper_table(11).rows:
-        seconds, psnr = row["seconds"].value, row[f"psnr_{place}"].value
+        seconds = row["seconds"].value
+        psnr = row[f"psnr_{place}"].value
         if seconds:
             line = f"{row['method'].printed:<11}{seconds:6.2f} s {psnr:6.2f} dB"
             timed.append((seconds, psnr, line))

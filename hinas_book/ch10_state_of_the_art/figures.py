@@ -25,6 +25,7 @@ def plot_tradeoff(
     a small one. HiNAS is filled and bold.
     """
     for name, cost, quality, parameters in points:
+        # at least 20, to be seen at all; at most 900, or RCAN hides its neighbours
         size = 20 if isnan(parameters) else max(20, min(900, SIZE * parameters))
         ours = "HiNAS" in name
         ax.scatter(
@@ -63,6 +64,7 @@ def published_points(number: int, quality: str) -> list[tuple[str, float, float,
 def figure_tradeoff() -> Figure:
     """Figure 14 and its PSNR twin, from printed numbers alone. Figure-level."""
     figure = Figure(figsize=(11, 7.6), layout="constrained")
+    # where most methods print seconds
     panels = {
         10: ("s50", "denoising, σ 50, 200 pictures"),
         11: ("bsd100", "×3, BSD100, 100 pictures"),

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from hinas_book.bench.limits import flops, synchronise
-from hinas_book.ch10_state_of_the_art.peers import PEERS, Peer
+from hinas_book.ch10_state_of_the_art.peers import PEERS
 from hinas_lab.config import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network, fold
@@ -65,11 +65,13 @@ def costs(
     prepared = []
     for name, net, channels, shrunk in methods:
         parameters = sum(p.numel() for p in net.parameters())
+        # ours as it is used: batch norms are part of its convolutions
         net = fold(net) if isinstance(net, Network) else net.eval()
         shape = (1, channels, height // shrunk, width // shrunk)
         prepared.append((_macs(net, shape), name, net, parameters, shape))
     for macs, name, net, parameters, shape in sorted(prepared, key=lambda method: method[0]):
         times = _seconds(net.to(device), torch.rand(shape, device=device), repeats)
+        # makes room on the device for the next one
         net.cpu()
         low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
         yield PeerCost(
@@ -98,6 +100,7 @@ def _seconds(net: nn.Module, x: torch.Tensor, repeats: int) -> list[float]:
     times = []
     with torch.inference_mode():
         for _ in range(2 + repeats):
+            # a GPU answers before it is done
             synchronise(str(x.device))
             start = time.perf_counter()
             net(x)
@@ -109,10 +112,6 @@ def _seconds(net: nn.Module, x: torch.Tensor, repeats: int) -> list[float]:
 def _macs(net: nn.Module, shape: tuple[int, int, int, int]) -> int:
     """Of an input of ``shape``, counted on a small one: convolutions are linear in pixels."""
     with torch.no_grad():
+        # a multiply-accumulate is two FLOPs
         count = flops(lambda: net(torch.rand(1, shape[1], SIDE, SIDE))) // 2
     return round(count * shape[2] * shape[3] / SIDE**2)
-
-
-def weights_of(peer: Peer, net: nn.Module) -> int:
-    """The number that the peer's own paper gives for ``net``: all parameters, or weights alone."""
-    return sum(p.numel() for p in net.parameters() if peer.counts == "all" or p.ndim > 1)

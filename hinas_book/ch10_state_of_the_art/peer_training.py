@@ -138,6 +138,7 @@ def first_net(p: Peer, scale: int, seed: int) -> nn.Module:
 
     torch's own generator is left as it was.
     """
+    # no devices: nets are built on the CPU
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, INIT).initial_seed())
         return p.build(scale)
@@ -149,6 +150,7 @@ def step_seconds(b: Budget, repeats: int = 5, device: str = "cpu") -> tuple[floa
     In turn, so that a machine that slows down slows both; one each before does not count.
     """
     patches = Patches(load_images(b.data, 1), scale=b.scale, device=device)
+    # as many as are timed: the schedule's end plays no part
     config = replace(b.config, iterations=repeats + 1)
     ours = build_network(b.net.genotype, b.config, b.residual)
     theirs = first_net(b.peer, b.scale, b.config.seed)
@@ -181,23 +183,32 @@ def fitted(
     return config, f"equal {budget}"
 
 
+def open_run(
+    p: Peer, folder: Path, config: TrainConfig, *, scale: int, preset: str, data: str, device: str
+) -> Run:
+    """The training of a peer in ``folder``, new or continued."""
+    return open_peer(
+        folder,
+        p.name,
+        lambda: first_net(p, scale, config.seed),
+        config,
+        task=p.task,
+        scale=scale,
+        channels=1,
+        preset=preset,
+        data=data,
+        device=device,
+        resume=True,
+    )
+
+
 def open_training(b: Budget, folder: Path, config: TrainConfig, device: str = "cpu") -> Run:
-    """The peer's training in ``folder``, new or continued.
+    """``open_run`` with the budget ``b``.
 
     ValueError when the training images are no longer those of ours.
     """
-    run = open_peer(
-        folder,
-        b.peer.name,
-        lambda: first_net(b.peer, b.scale, b.config.seed),
-        config,
-        task=b.task,
-        scale=b.scale,
-        channels=1,
-        preset=b.preset,
-        data=b.data,
-        device=device,
-        resume=True,
+    run = open_run(
+        b.peer, folder, config, scale=b.scale, preset=b.preset, data=b.data, device=device
     )
     if run.header["data_hash"] != b.data_hash:
         raise ValueError(
@@ -218,6 +229,7 @@ def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
         raise ValueError(
             f"{folder}: is a {header['kind']} run, not a peer's; choose another folder"
         )
+    # only its length: rates and batch must be those that were asked for
     begun = header["train"]
     return replace(config, iterations=begun["iterations"], warmup=begun["warmup"])
 
@@ -226,12 +238,16 @@ def load_peer(p: Peer, scale: int, folder: str | Path, device: str = "cpu") -> n
     """The trained peer, for use."""
     net = p.build(scale)
     load_weights(net, Path(folder) / "best.safetensors")
-    net.channels, net.scale, net.radius = p.channels, scale, 0  # radius: pictures pass in one piece
+    # what a restorer asks a net for; radius 0: pictures pass in one piece
+    net.channels = p.channels
+    net.scale = scale
+    net.radius = 0
     return net.to(device).eval()
 
 
 def restorer(net: nn.Module, device: str = "cpu") -> Restore:
     """What ``load_peer`` loaded, as a function of pictures, which pass in one piece."""
+    # nobody knows how far a peer sees: no tiles. The protocol clips, not the net
     return lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=device)
 
 
@@ -291,6 +307,7 @@ def rows(
             budget=equal,
             **trained(config, steps[1], folder, parameters),
         )
+    # they run on the CPU whatever trains the nets
     for name in CLASSICAL[b.task]:
         if name not in NEEDS or find_spec(NEEDS[name]):
             restore = classical(name, b.task, b.level)

@@ -67,6 +67,7 @@ def _costs(args, device: str) -> int:
     from hinas_lab.config import preset
     from hinas_lab.runs.folder import load_network
 
+    # names a wrong task or scale, and the scale where none is asked for
     task = args.task or "denoise"
     scale = preset("paper", task, args.scale).space.scale
     nets = {}
@@ -151,6 +152,7 @@ def _trained(args, b, steps: tuple[float, float], device: str):
         lr = rate * config.lr
         folder = args.out / f"{b.peer.name}-{b.run.name}-{equal.split()[1]}-lr-{lr:g}"
         trainings[folder] = replace(config, lr=lr)
+        # timed anew each time: a training that has begun keeps the length it was given
         if equal == "equal seconds":
             trainings[folder] = study.as_begun(folder, trainings[folder])
         training = study.open_training(b, folder, trainings[folder], device)
@@ -162,6 +164,7 @@ def _trained(args, b, steps: tuple[float, float], device: str):
 def _line(row) -> str:
     """A ``Trained`` as a line of the printed table."""
     how = "not trained"
+    # columns of what was not trained stay empty
     costs = " " * 29
     if row.lr:
         equal = row.budget.removeprefix("equal ") if row.budget else "sets the budget"

@@ -7,7 +7,7 @@ they stand beside these in ``figures table10``.
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hinas_book.ch10_state_of_the_art.peers import peer
+from hinas_book.ch10_state_of_the_art.peers import Peer, peer
 from hinas_book.kit.claims import NOT_TESTED, claim
 from hinas_book.kit.design import Setting, report
 from hinas_book.paper.published import paper_table
@@ -19,7 +19,8 @@ from hinas_lab.images.datasets.catalog import locate
 from hinas_lab.images.protocol import Restore
 from hinas_lab.restoration.classical import CLASSICAL, INSTALLED_BY_USERS, classical
 
-SIGMAS, SCALES = (30.0, 50.0, 70.0), (2, 3, 4)
+SIGMAS = (30.0, 50.0, 70.0)
+SCALES = (2, 3, 4)
 SETS = {"denoise": ("BSDS500",), "sr": ("Set5", "Set14", "BSD100", "Urban100")}
 PROTOCOLS = {"denoise": ("whole", "authors-eval"), "sr": ("sr-standard",)}
 "of our nets; other methods are measured under the first"
@@ -47,6 +48,7 @@ class PeerJob(Job):
     @property
     def spec(self) -> dict:
         net = self.ours.net
+        # no genotype: the peer is the same whatever net of ours sets its budget
         shared = ("preset", "data", "data_hash", "device", "train")
         return {
             "kind": self.kind,
@@ -56,35 +58,32 @@ class PeerJob(Job):
             **{name: self.ours.spec[name] for name in shared},
         }
 
-    def run(self, folder: Path) -> dict:
-        from hinas_book.ch10_state_of_the_art.peer_training import first_net
-        from hinas_lab.runs.folder import open_peer
+    @property
+    def peer(self) -> Peer:
+        return peer(self.method, self.ours.net.task)
 
-        net = self.ours.net
-        method = peer(self.method, net.task)
-        run = open_peer(
+    def run(self, folder: Path) -> dict:
+        from hinas_book.ch10_state_of_the_art.peer_training import open_run
+
+        scale = self.ours.net.scale
+        run = open_run(
+            self.peer,
             folder / self.key,
-            self.method,
-            lambda: first_net(method, net.scale, self.seed),
             self.ours.train,
-            task=net.task,
-            scale=net.scale,
-            channels=1,
+            scale=scale,
             preset=self.preset.name,
             data=self.data,
             device=self.device,
-            resume=True,
         )
         for _ in run.steps():
             pass
-        return {"parameters": sum(p.numel() for p in method.build(net.scale).parameters())}
+        return {"parameters": sum(p.numel() for p in self.peer.build(scale).parameters())}
 
     def restore(self, folder: Path) -> Restore:
         from hinas_book.ch10_state_of_the_art.peer_training import load_peer, restorer
 
-        net = self.ours.net
-        method = peer(self.method, net.task)
-        return restorer(load_peer(method, net.scale, folder / self.key, self.device), self.device)
+        scale = self.ours.net.scale
+        return restorer(load_peer(self.peer, scale, folder / self.key, self.device), self.device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +137,7 @@ def usable_sets(names: tuple[str, ...], data: str) -> tuple[list[str], list[str]
             left_out[f"{name}: not on this machine"] = error
         except ValueError as error:
             left_out[f"{name}: {data} shares pictures with it"] = error
+    # the first reason is as good as any: none of the sets can be used
     if not usable:
         raise next(iter(left_out.values()))
     return usable, list(left_out)
@@ -155,6 +155,7 @@ def gains(measured: dict[MeasureJob, dict]) -> list[dict]:
             psnr.setdefault(job.level, {})[job.protocol] = row["images"]
     out = []
     for level, under in sorted(psnr.items()):
+        # the same pictures and the same net under both protocols
         pairs = [under[other][image] - value for image, value in under[base].items()]
         contrast = asdict(bootstrap_images(pairs))
         gain = {key: round(contrast[key], 5) for key in ("mean", "low", "high", "n")}
@@ -205,6 +206,7 @@ def design(setting: Setting) -> Design:
         *(setting.search(seed) for seed in seeds),
         *(settings["sr"].search(0, "sr", scale=scale) for scale in SCALES),
     ]
+    # of the denoising searches: one genotype for all noise levels
     best = max(searches[: len(seeds)], key=_score_on_v)
     trainings = {}
     for sigma in SIGMAS:
@@ -239,6 +241,7 @@ def _measurements(setting: Setting, trainings: dict, peers: dict, sets: dict) ->
     for (task, level), ours in trainings.items():
         first = PROTOCOLS[task][0]
         methods = [("ours", ours, protocol) for protocol in PROTOCOLS[task]]
+        # a record must not depend on what a user has installed
         methods += [(m, None, first) for m in CLASSICAL[task] if m not in INSTALLED_BY_USERS]
         if (task, level) in peers:
             methods.append((PEER, peers[task, level], first))

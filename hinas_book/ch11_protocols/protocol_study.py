@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 from hinas_book.kit.study_options import check_folder
@@ -66,7 +67,9 @@ def run(args) -> int:
     images, digest = pictures(args.dataset, args.limit)
     _look_for_leaks(args, method)
     names = protocols(method.task, STRIDES if args.strides else ())
+    # before anything is measured
     _check_sizes(images, max(protocol(name).tile for name in names))
+    # a method may be a path
     tag = re.sub(r"[^\w.]+", "-", f"{args.method}-{args.dataset}-{level:g}")
     folder = args.run or Path(f"runs/study-protocol-{tag}")
     check_folder("--run", folder)
@@ -92,8 +95,9 @@ def run(args) -> int:
     rows = {name: [] for name in names}
     for row in bar:
         unfinished.add(row)
+        # without pictures: hundreds of them would fill the memory
         rows[row.protocol].append(replace(row, restored=None))
-    every_row = [row for under in rows.values() for row in under]
+    every_row = list(chain.from_iterable(rows.values()))
     means = {name: mean(under) for name, under in rows.items()}
     gaps = differences(every_row, base)
     _print_table(means, gaps, base)

@@ -78,6 +78,7 @@ def measure_under(
         restored: dict[tuple, np.ndarray] = {}
 
         def once(degraded: np.ndarray, restored=restored) -> np.ndarray:
+            # bytes alone do not tell a picture from its transpose
             key = degraded.shape, degraded.tobytes()
             if key not in restored:
                 restored[key] = restore(degraded)
@@ -120,6 +121,7 @@ def differences(rows: list[Measurement], base: str) -> list[Difference]:
     ValueError when the images are not the same. The interval of a single image is infinite.
     """
     scores: dict[str, dict[str, tuple[float, float]]] = {}
+    # by image, because two protocols may list them in different orders
     for row in rows:
         scores.setdefault(row.protocol, {})[row.image] = row.psnr, row.ssim
     out = []

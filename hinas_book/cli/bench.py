@@ -97,6 +97,7 @@ def _ratios(args) -> int:
                 flush=True,
             )
             rows.append(row)
+    # as it was, for whoever calls this within a process that goes on
     torch.set_num_threads(before)
     _write(args, "cpu", rows, quick=args.quick)
     return 0
@@ -108,6 +109,7 @@ def _gpu(args) -> int:
     from hinas_lab.config import preset
 
     base = "tiny" if args.quick else preset(args.preset or "paper").name
+    # without --threads: it has another meaning here
     device = use_machine(Namespace(device=args.device or "cpu", threads=None))
     bench = gradient_ways if args.weight_gradients else gpu
     rows = []
@@ -141,7 +143,9 @@ def _limits(args) -> int:
     points = scaling(chosen.space, chosen.search, sizes)
     points = list(tqdm(points, total=sum(map(len, sizes.values())), desc="sizes", disable=None))
     torch.set_num_threads(before)
-    grouped = {what: [point for point in points if point.what == what] for what in sizes}
+    grouped = {what: [] for what in sizes}
+    for point in points:
+        grouped[point.what].append(point)
     print(f"one thread, preset {chosen.name}, forward and backward of the supernet")
     _print_speeds(speeds, points)
     _print_growth(grouped)
@@ -155,6 +159,7 @@ def _limits(args) -> int:
 def _print_speeds(speeds: dict[str, float], points):
     for name, speed in speeds.items():
         print(f"  this machine, {name}: {speed / 1e9:.0f} GFLOP/s")
+    # FLOP/s of each size that was timed
     reached = [point.flops / point.seconds for point in points]
     print(
         f"  a step: {min(reached) / 1e9:.0f} to {max(reached) / 1e9:.0f} GFLOP/s, at best "

@@ -36,27 +36,28 @@ def run(args) -> int:
     check_folder("--out", args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     machine = environment(0, "cpu")
+    # of the environment only what every picture shares: equal pictures, equal bytes
     stamp = {key: machine[key] for key in ("hinas_lab", "commit", "device", "seed")}
     figures = paper_figures()
-    drawn = {}
+    files = {}
     start = time.perf_counter()
     for id in ids:
         began = time.perf_counter()
         try:
-            drawn[id] = redraw(id, args.out, stored, stamp)
+            files[id] = redraw(id, args.out, stored, stamp)
         except (ValueError, OSError, KeyError) as error:  # a record that is not here, or not whole
-            drawn[id] = []
+            files[id] = []
             print(f"{id}  no data here: {error}")
             continue
         title = figures[id].title if id in figures else ""
         seconds = time.perf_counter() - began
-        print(f"{id}  {len(drawn[id])} files, {seconds:.1f} s  {title}".rstrip())
+        print(f"{id}  {len(files[id])} files, {seconds:.1f} s  {title}".rstrip())
         if id in figures and figures[id].source.startswith("weights"):
             _redraw_own_pictures(id, args.out / "local", stamp)
     if len(ids) == len(IDS):
         page = args.out / "index.md"
-        write_atomic(page, index(drawn, stamp).encode())
-        count = sum(map(bool, drawn.values()))
+        write_atomic(page, index(files, stamp).encode())
+        count = sum(map(bool, files.values()))
         print(f"{count} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {page}")
     return 0
 

@@ -18,12 +18,12 @@ LONG = ("paper", "paper/10", "authors")
 
 
 def add(commands):
-    known = studies()
-    parser = commands.add_parser("study", help="experiments: " + ", ".join(known))
+    every = studies()
+    parser = commands.add_parser("study", help="experiments: " + ", ".join(every))
     names = parser.add_subparsers(
         dest="name", required=True, metavar="NAME", parser_class=type(parser)
     )
-    for study in known.values():
+    for study in every.values():
         parser = names.add_parser(study.name, help=study.question)
         if study.registered:
             add_campaign_options(parser)
@@ -68,11 +68,13 @@ def run(args) -> int:
     if args.seeds is not None:
         check_count("seeds", args.seeds)
     check_count("workers", args.workers)
+    # the claims are about one noise level: their nets must be, too
     if len(preset(args.preset).train.sigmas) != 1:
         raise ValueError(f"preset = {args.preset!r}: a study needs a training at one noise level")
     check_json(args.json)
     _same_study(args)
     check_folder("--run", Path(args.run))
+    # each job sets its own: one thread, so that two machines give the same bits
     args.threads = None
     device = use_machine(args)
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=device)
@@ -149,7 +151,9 @@ def _arm_lines(rows: list[dict]) -> list[str]:
     out = [f"{'arm':<38}{'n':>4}{'PSNR dB':>9}{'sd':>7}{'SSIM':>8}{'GMSD':>8}"]
     for name, members in arms.items():
         n = len(members)
-        psnr, ssim, gmsd = (sum(row[k] for row in members) / n for k in ("psnr", "ssim", "gmsd"))
+        psnr = sum(row["psnr"] for row in members) / n
+        ssim = sum(row["ssim"] for row in members) / n
+        gmsd = sum(row["gmsd"] for row in members) / n
         sd = stdev(row["psnr"] for row in members) if n > 1 else 0
         out.append(f"{name:<38.38}{n:>4}{psnr:>9.3f}{sd:>7.3f}{ssim:>8.4f}{gmsd:>8.4f}")
     return out

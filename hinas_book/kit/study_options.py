@@ -10,6 +10,7 @@ from hinas_lab.storage import environment, write_json
 
 
 def add_json_option(parser: ArgumentParser):
+    """``--json FILE``: None where it is not asked for."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
 
 
@@ -31,7 +32,7 @@ def check_figures(folder: Path | None):
         raise ValueError(f"--figures {folder}: no such folder; make it first")
 
 
-def write_record(path: Path | None, study: str, seed: int = 0, device: str = "cpu", **found):
-    """``found`` as JSON, with the study's name and environment; nothing without a path."""
+def write_record(path: Path | None, study: str, seed: int = 0, device: str = "cpu", **results):
+    """``results`` as JSON, with the study's name and environment; nothing without a path."""
     if path:
-        write_json(path, {"study": study, **found, "env": environment(seed, device)})
+        write_json(path, {"study": study, **results, "env": environment(seed, device)})

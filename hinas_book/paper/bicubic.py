@@ -34,6 +34,7 @@ def run(args) -> int:
     for name, scales in bicubic().items():
         try:
             images = read_images(name, "test")
+        # a study of what is here: other sets are named at the end
         except FileNotFoundError:
             absent.append(name)
             continue

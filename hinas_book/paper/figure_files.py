@@ -20,6 +20,7 @@ def picture_file(picture: Drawing | Figure, fmt: str, title: str, description: s
     """
     if isinstance(picture, Figure):
         return _figure_file(picture, fmt, title, description)
+    # an SVG has its title and description first
     if fmt == "svg":
         metadata = f"</desc>\n<metadata>{escape(description)}</metadata>"
         return picture.svg().replace("</desc>", metadata, 1).encode("utf-8")

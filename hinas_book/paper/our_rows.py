@@ -52,31 +52,32 @@ COLUMN = {name: column for column, name in SETS.items()}
 "data set -> a column's ending"
 
 
-def _scores(rows: dict[str, dict]) -> dict[str, float]:
-    """PSNR and SSIM of ``rows`` (a column's ending -> row of a record), by column."""
-    scores = {}
+def _measured(table: int, rows: dict[str, dict], where: dict | None = None, **more) -> Measured:
+    """A row of a table from ``rows``: a column's ending -> row of a record."""
+    values = {}
     for end, row in rows.items():
-        scores[f"psnr_{end}"] = row["psnr"]
-        scores[f"ssim_{end}"] = row["ssim"]
-    return scores
+        values |= {f"psnr_{end}": row["psnr"], f"ssim_{end}": row["ssim"]}
+    n = ", ".join(str(row["n"]) for row in rows.values())
+    return Measured(table=table, where=where or {}, values=values, n=n, **more)
 
 
 def _denoising() -> Iterator[Measured]:
     """Table 10 from ``study protocol`` on BSDS500: its means under the protocol ``whole``."""
     for name in names():
+        # other sets than the table's have no column there
         if not (name.startswith("protocol-") and "-BSDS500-" in name):
             continue
         study = recorded(name)
         whole = next(m for m in study["means"] if m["protocol"] == "whole")
-        stamp = study["stamp"] or {}  # empty: a classical method
-        trained = stamp and f"demo net, {stamp['parameters']:,} parameters"
-        yield Measured(
-            table=10,
-            where={},
-            method=trained or study["method"],
-            values=_scores({f"s{study['sigma']:g}": whole}),
-            n=str(whole["n"]),
-            dataset="BSDS500 test" + ("" if whole["n"] == 200 else f", first {whole['n']}"),
+        stamp = study["stamp"]  # empty: a classical method
+        method = f"demo net, {stamp['parameters']:,} parameters" if stamp else study["method"]
+        # 200: all of them
+        part = "" if whole["n"] == 200 else f", first {whole['n']}"
+        yield _measured(
+            10,
+            {f"s{study['sigma']:g}": whole},
+            method=method,
+            dataset=f"BSDS500 test{part}",
             protocol="whole",
             preset=stamp.get("preset", "none"),
             device=study["env"]["device"],
@@ -94,16 +95,16 @@ def _bicubic() -> Iterator[Measured]:
     if "bicubic" not in names():
         return
     study = recorded("bicubic")
+    # Table 11, then both scales of Table 12
     for scale in (3, 2, 4):
         rows = {COLUMN[r["dataset"]]: r for r in study["rows"] if r["scale"] == scale}
         table, where = _place(scale)
-        yield Measured(
-            table=table,
-            where=where,
+        yield _measured(
+            table,
+            rows,
+            where,
             method="bicubic",
-            values=_scores(rows),
-            n=", ".join(str(r["n"]) for r in rows.values()),
-            dataset=", ".join(r["dataset"] for r in rows.values()),
+            dataset=", ".join(SETS[end] for end in rows),
             protocol=study["protocol"],
             preset="none",
             device=study["env"]["device"],
@@ -125,14 +126,14 @@ def _state_of_the_art() -> Iterator[Measured]:
         if first["parameters"] is not None:
             method += f", {first['parameters']:,} parameters"
         table, where = _place(level) if task == "sr" else (10, {})
-        part = " test" if task == "denoise" else ""
-        yield Measured(
-            table=table,
-            where=where,
+        # set by set, in the order of n
+        sets = ", ".join(row["test"] for row in rows.values())
+        yield _measured(
+            table,
+            rows,
+            where,
             method=method,
-            values=_scores(rows),
-            n=", ".join(str(r["n"]) for r in rows.values()),
-            dataset=", ".join(r["test"] + part for r in rows.values()),
+            dataset=sets if task == "sr" else f"{sets} test",
             protocol=protocol,
             # not the row's own: that has a star for its sigma, which the column says
             preset="none" if first["preset"] == "none" else study["preset"],
@@ -151,6 +152,7 @@ def merged(rows: list[Measured]) -> list[Measured]:
     for row in rows:
         for place, other in enumerate(out):
             if _can_join(other, row):
+                # each record once
                 sources = dict.fromkeys([*other.source.split(", "), row.source])
                 values = other.values | row.values
                 out[place] = replace(row, values=values, source=", ".join(sources))

@@ -73,11 +73,13 @@ def blocks(number: int) -> list[StudyBlock]:
         record = registered(study)
         if record is None:
             continue
+        # a study of one task does not name it in its rows
         rows = [row for row in record["rows"] if row.get("task", task) == task]
         if not rows:
             continue
         try:
             out.append(_block(number, task, record, rows))
+        # whatever a damaged or older record lacks, in a line that names its file
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
                 f"{study}.json: is no record of study {study} of this version "
@@ -93,6 +95,7 @@ def _block(number: int, task: str, record: dict, rows: list[dict]) -> StudyBlock
     photographs = ", ".join(name.partition(".")[0] for name in TEST)
     remarks = []
     for id, judgement in record["claims"].items():
+        # a study may test claims of several tables
         if claim(id).table == str(number):
             remarks.append(f"{claim(id).claim}: {in_words(judgement)}")
     if study == "perturb":
@@ -129,6 +132,7 @@ def arm_table(rows: list[dict]) -> "DataFrame":
     """
     from pandas import DataFrame
 
+    # a study of budgets has an arm for each number of iterations
     frame = DataFrame(rows)
     names = frame["arm"].replace(ARMS)
     if "iterations" in frame:
@@ -152,9 +156,8 @@ def arm_table(rows: list[dict]) -> "DataFrame":
 def _seed_range(seeds) -> str:
     """``0 to 7``, or ``0, 2`` where some between are missing."""
     seeds = sorted(set(seeds))
-    first, last = seeds[0], seeds[-1]
-    if len(seeds) > 1 and seeds == list(range(first, last + 1)):
-        return f"{first} to {last}"
+    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
     return ", ".join(map(str, seeds))
 
 
@@ -209,6 +212,7 @@ def _worse_edits(shares: dict[str, dict]) -> list[str]:
 
 
 def _saved_by_sharing(record: dict) -> list[str]:
+    # ratios within one run: seconds of another machine would say nothing
     on, off = record["cost"]["on"], record["cost"]["off"]
     image = record["image_seconds_at_equal_memory"]
     return [

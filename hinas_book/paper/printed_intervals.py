@@ -18,12 +18,13 @@ def figure_printed(tests: Sequence[Printed], metric: str = "psnr") -> Figure:
         if test.column.startswith(metric):
             label = f"{test.what}, {where(test.column)}"
             panels.setdefault(test.table, []).append((label, test.contrast))
+    # two columns of panels, the tables in turn
     columns = (list(panels.items())[::2], list(panels.items())[1::2])
-    # two lines more than a panel has: its title and its axis
-    heights = [[len(rows) + 2 for _, rows in column] for column in columns]
-    lines = max(sum(column) - 2 * len(column) for column in heights)
-    figure = Figure(figsize=(11, 1.2 + 0.235 * lines), layout="constrained")
-    for part, column, ratios in zip(figure.subfigures(1, 2), columns, heights):
+    lines = [sum(len(rows) for _, rows in columns[0]), sum(len(rows) for _, rows in columns[1])]
+    figure = Figure(figsize=(11, 1.2 + 0.235 * max(lines)), layout="constrained")
+    for part, column in zip(figure.subfigures(1, 2), columns):
+        # two lines more than a panel has: its title and its axis
+        ratios = [len(rows) + 2 for _, rows in column]
         axes = part.subplots(len(column), 1, squeeze=False, height_ratios=ratios)
         for ax, (number, rows) in zip(axes.flat, column):
             plot_forest(rows, ax=ax, unit=f"{METRICS[metric]}, 95 % interval (Welch, n = 3)")

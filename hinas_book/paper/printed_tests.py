@@ -43,6 +43,7 @@ def printed_tests() -> list[Printed]:
             for column in table.columns:
                 one = table.rows[a - 1][column]
                 other = table.rows[b - 1][column]
+                # parameters and hours are printed without a spread
                 if one.std is not None and other.std is not None:
                     contrast = welch((one.value, one.std), (other.value, other.std), RUNS)
                     out.append(Printed(number, what, column, contrast))

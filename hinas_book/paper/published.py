@@ -66,6 +66,15 @@ class PaperTable:
             )
         return matches[0]
 
+    def flagged(self) -> list[tuple[str, str, PaperCell]]:
+        """(method, column, cell) of each cell that can hardly be right."""
+        cells = []
+        for row in self.rows:
+            for column, cell in row.items():
+                if cell.flag:
+                    cells.append((row["method"].printed, column, cell))
+        return cells
+
     def numbers(self) -> "DataFrame":
         """The values, row by row as here; nan for text, dashes and flagged cells.
 
@@ -75,6 +84,7 @@ class PaperTable:
 
         rows = []
         for row in self.rows:
+            # a dash is no number, and a flagged one takes part in nothing
             numbers = {}
             for column, cell in row.items():
                 numbers[column] = nan if cell.value is None or cell.flag else cell.value
@@ -146,6 +156,7 @@ def parse(column: str, text: str) -> PaperCell:
     value = float(match["value"])
     if column.startswith("ssim") and value > 1:
         raise ValueError(f"{text!r}: an SSIM is at most 1")
+    # of a range the lower end is kept beside the value
     if match["high"]:
         return PaperCell(text, float(match["high"]), low=value)
     return PaperCell(text, value, std=float(match["std"]) if match["std"] else None)
@@ -235,6 +246,7 @@ def calculate(formula: str, folder: Path = PAPER) -> float:
             raise ValueError(f"{match[0]} is no number of table {int(table)}")
         return repr(cell.value)
 
+    # cells become numbers before anything is evaluated
     arithmetic = _CELL.sub(number_of, formula)
     if not re.fullmatch(r"(?:min|max|[\d.e+\-*/()<>=, ])*", arithmetic):
         raise ValueError(

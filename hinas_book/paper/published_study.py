@@ -95,11 +95,8 @@ def _print_flagged_cells():
 
     lines = []
     for number in TABLES:
-        for row in paper_table(number).rows:
-            for column, cell in row.items():
-                if cell.flag:
-                    method = row["method"].printed
-                    lines.append(f"  Table {number}, {method}, {column}: {cell.printed}")
+        for method, column, cell in paper_table(number).flagged():
+            lines.append(f"  Table {number}, {method}, {column}: {cell.printed}")
     print(f"\nCells that can hardly be right ({len(lines)}), kept as printed:", *lines, sep="\n")
 
 

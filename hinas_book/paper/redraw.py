@@ -35,7 +35,9 @@ def source_and_scale(figure: PaperFigure) -> tuple[str, str]:
 
 def full_id(id: str) -> str:
     """``id`` as it is registered (fig2 is fig02); ValueError suggests the nearest one."""
-    if match := re.fullmatch(r"(fig|table)0?(\d+)", id):
+    # fig2, fig02 and table9 are all meant
+    match = re.fullmatch(r"(fig|table)0?(\d+)", id)
+    if match:
         id = f"{match[1]}{int(match[2]):02}"
     if id in IDS:
         return id
@@ -74,6 +76,7 @@ def _write_table(number: int, out: Path) -> list[str]:
     """
     table = paper_table(number)
     studies = blocks(number)
+    # a table without rows of ours is written, too
     groups = list(by_protocol(number).values()) or [[]]
     parts: dict[str, list[str]] = {"md": [], "csv": [], "tex": []}
     for rows in groups:
@@ -89,8 +92,8 @@ def _write_table(number: int, out: Path) -> list[str]:
     return list(files)
 
 
-def index(drawn: dict[str, list[str]], stamp: dict) -> str:
-    """The page that lists every id, its files (``drawn``: id -> names), and its sources."""
+def index(files: dict[str, list[str]], stamp: dict) -> str:
+    """The page that lists every id, its files (``files``: id -> names), and its sources."""
     lines = [
         "# The paper's figures and tables, redrawn\n",
         "One command makes all of them: `hinas-lab figures`. Published numbers are the paper's; "
@@ -106,11 +109,11 @@ def index(drawn: dict[str, list[str]], stamp: dict) -> str:
         else:
             title, source, scale = _about_table(int(id[5:]))
         links = []
-        for name in drawn.get(id, []):
+        for name in files.get(id, []):
             # fig04-a.svg is shown as a.svg: the id stands in the first column
             links.append(f"[{name.removeprefix(id).lstrip('-.') or name}]({name})")
-        files = " ".join(links) or "no data here"
-        lines.append(f"| {id} | {title} | {source} | {scale} | {files} |")
+        shown = " ".join(links) or "no data here"
+        lines.append(f"| {id} | {title} | {source} | {scale} | {shown} |")
     return "\n".join(lines) + "\n"
 
 

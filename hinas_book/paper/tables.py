@@ -66,6 +66,7 @@ def ranks(table: PaperTable) -> dict[tuple[int, str], int]:
     numbers = table.numbers()
     # "Comparison" prints differences of the rows above it
     numbers = numbers[numbers["method"] != "Comparison"]
+    # without that column all rows are of one scale
     scales = numbers["scale"] if "scale" in numbers else numbers.index * 0
     out = {}
     for column in table.columns:
@@ -96,6 +97,7 @@ def grid(table: PaperTable, rows: Sequence[Measured], style: Style) -> "DataFram
         lines.append(line)
     for row in rows:
         line = row.where | {"method": f"{row.method} (here)"}
+        # as many digits as the paper prints
         for column, value in row.values.items():
             line[column] = f"{value:.4f}" if column.startswith("ssim") else f"{value:.2f}"
         lines.append({column: style(text, 0, False) for column, text in line.items()})
@@ -104,6 +106,7 @@ def grid(table: PaperTable, rows: Sequence[Measured], style: Style) -> "DataFram
 
 def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> list[str]:
     """What stands below: where measured rows come from, reasons of flags."""
+    # refuses rows of two protocols before anything is written
     if rows:
         out = [f"{BANNER} Protocol {one_protocol(rows)}."]
     elif blocks:
@@ -116,11 +119,8 @@ def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] 
             f"{name}: {row.dataset}, n = {row.n}, preset {row.preset}, "
             f"device {row.device}, seed {row.seed}; {row.source}"
         )
-    for row in table.rows:
-        method = row["method"].printed
-        for column, cell in row.items():
-            if cell.flag:
-                out.append(f"† {method}, {heading(column)}, printed {cell.printed}: {cell.flag}")
+    for method, column, cell in table.flagged():
+        out.append(f"† {method}, {heading(column)}, printed {cell.printed}: {cell.flag}")
     return out
 
 
@@ -130,7 +130,8 @@ def study_grid(block: StudyBlock) -> "DataFrame":
 
     lines = []
     for arm in block.arms.itertuples():
-        fewest, most = arm.parameters_fewest, arm.parameters_most
+        fewest = arm.parameters_fewest
+        most = arm.parameters_most
         line = {
             "arm": arm.Index,
             "trainings": str(arm.trainings),
@@ -154,10 +155,12 @@ def _with_spread(mean: float, sd: float, digits: int) -> str:
 
 
 def block_title(block: StudyBlock) -> str:
+    """The heading above a study's grid."""
     return f"Beneath Table {block.table}, measured here: study {block.study}"
 
 
 def block_notes(block: StudyBlock) -> list[str]:
+    """What stands below a study's grid: its setting, and its remarks."""
     changed = ", changed as the arm says" if block.changed else ""
     return [
         OTHER,

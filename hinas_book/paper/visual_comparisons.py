@@ -88,6 +88,7 @@ def picture(line: Line, local: bool) -> np.ndarray | None:
 
     None when the paper's data set is not on this machine.
     """
+    # a photograph that may be passed on
     if not local:
         return read_images("builtin", "test")[line.stand_in]
     try:
@@ -122,6 +123,7 @@ def figure_visual(rows: list[Line], load: Load, *, local: bool = False) -> Figur
         name = line.called if local else line.stand_in
         row_axes[0].set_ylabel(f"{name}, {level}" + ("" if local else f"\n{STAND_IN}"))
     presets = {read_header(NETS / net)["preset"] for net in nets}
+    # a picture without its scale would be taken for the paper's
     caption = (
         f"preset {', '.join(sorted(presets)) or 'none'}, not the paper's scale; "
         f"weights: {', '.join(sorted(nets))}; protocol {PROTOCOL[rows[0].task]}; "
@@ -142,6 +144,7 @@ def _panel(
     if source in ("noisy", "bicubic"):
         restore = classical(source, line.task, line.level)
     else:
+        # T10.4 is a row of a table: the paper's own method, of which there are no weights
         restore = None if source[0] == "T" else load(source)
     if restore is None:
         # almost white, so that no reader takes it for a restored picture
