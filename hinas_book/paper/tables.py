@@ -213,16 +213,16 @@ def blocks_csv(blocks: Sequence[StudyBlock]) -> str:
 
     They share no column with the published table, so they share no file.
     """
-    from pandas import concat
-
-    frames = []
+    texts = []
     for block in blocks:
         frame = block.arms.rename_axis("arm").reset_index()
         frame.insert(0, "study", block.study)
         for name in ("dataset", "pictures", "protocol", "preset", "device", "source"):
             frame[name] = getattr(block, name)
-        frames.append(frame)
-    return concat(frames).to_csv(index=False, float_format="%.5f", lineterminator="\n")
+        # all have the same columns: one head is enough
+        text = frame.to_csv(index=False, header=not texts, float_format="%.5f", lineterminator="\n")
+        texts.append(text)
+    return "".join(texts)
 
 
 _TEX = str.maketrans(
@@ -264,6 +264,7 @@ def latex(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] 
 
 def _latex(title: str, frame: "DataFrame", below: list[str]) -> str:
     """``below`` comes into the caption, as sentences. Cells of ``frame`` are LaTeX already."""
+    # pandas writes LaTeX with jinja2, which torch brings along
     sentences = [note if note.endswith(".") else f"{note}." for note in below]
     return (
         frame.rename(columns=lambda name: name.translate(_TEX))

@@ -58,22 +58,22 @@ def lines(number: int, path: Path = PATH) -> list[Line]:
     ValueError names a wrong line and column.
     """
     with path.open(newline="", encoding="utf-8") as file:
-        head, *rows = [row for row in csv.reader(file) if row]
+        reader = csv.DictReader(file)
+        rows = list(reader)
     out = []
-    for n, row in enumerate(rows, start=2):
-        cells = dict(zip(head, row))
+    for n, cells in enumerate(rows, start=2):
         for column, kind in (("figure", int), ("row", int), ("level", float)):
             try:
                 cells[column] = kind(cells[column])
-            except (KeyError, ValueError):
+            except (KeyError, TypeError, ValueError):
                 raise ValueError(
                     f"{path}, line {n}, column {column}: {cells.get(column)!r} is no number"
                 ) from None
         is_known = cells["task"] in PROTOCOL and cells["dataset"] in ("BSDS500", *COLUMN)
-        if len(row) != len(head) or not is_known:
-            raise ValueError(
-                f"{path}, line {n}: needs {', '.join(head)}, a known data set and task"
-            )
+        # csv's word for cells without a column, and for a column without a cell
+        if None in cells or None in cells.values() or not is_known:
+            columns = ", ".join(reader.fieldnames)
+            raise ValueError(f"{path}, line {n}: needs {columns}, a known data set and task")
         columns = tuple(tuple(part.split("=", 1)) for part in cells["columns"].split(";"))
         if not all(len(column) == 2 and all(column) for column in columns):
             raise ValueError(
