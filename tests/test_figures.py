@@ -66,7 +66,9 @@ def test_ranks_by_hand():
     }
     assert best == {"×2": ["SAN"], "×4": ["RFArNet"]}  # each scale by itself
     assert not [
-        i for i, _ in tables.ranks(paper_table(4)) if paper_table(4).rows[i]["method"].printed == "Comparison"
+        i
+        for i, _ in tables.ranks(paper_table(4))
+        if paper_table(4).rows[i]["method"].printed == "Comparison"
     ]
 
 
@@ -386,9 +388,7 @@ def test_what_arms_do_not_show(record):
         ("R2, the median of 1 edits", 1, 19.0),
     ]
     assert (
-        "±" not in "".join(tables.study_grid(perturb).iloc[1])
-        and not blocks(7)
-        and not blocks(9)
+        "±" not in "".join(tables.study_grid(perturb).iloc[1]) and not blocks(7) and not blocks(9)
     )
     assert "unresolved, 67 % of edits worse (95 % interval 10 to 90), n 3" in perturb.remarks[0]
     assert perturb.remarks[1:] == (
@@ -435,7 +435,9 @@ def test_what_arms_do_not_show(record):
         image_seconds_at_equal_memory={"on": 0.2, "off": 0.4},
     )
     assert "1.60 times as long and keeps 1.50 times the bytes at batch 4" in blocks(8)[0].remarks[0]
-    assert blocks(8)[0].remarks[0].endswith("batch 6, and a patch without it takes 2.00 times as long")
+    assert (
+        blocks(8)[0].remarks[0].endswith("batch 6, and a patch without it takes 2.00 times as long")
+    )
 
 
 def test_claims_in_words():
@@ -595,7 +597,10 @@ def test_tradeoff_takes_printed_numbers_that_can_be_right():
     }
     assert "NLRN" not in {p[0] for p in published_points(10, "ssim_s30")}
     ax = plot_tradeoff(
-        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, float("nan"))], ax=Figure().subplots(), across="s", up="dB"
+        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, float("nan"))],
+        ax=Figure().subplots(),
+        across="s",
+        up="dB",
     )
     assert ax.get_xscale() == "log" and [t.get_text() for t in ax.texts] == ["HiNAS", "other"]
     figure = figure_tradeoff()

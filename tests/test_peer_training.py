@@ -329,7 +329,9 @@ def test_the_record():
             "peers-trained" in row.source or "DnCNN" in row.method for row in measured(number)
         )
         printed = {v for r in rows for v in (r["psnr"], r["ssim"])}
-        assert not printed & {cell.value for row in paper_table(number).rows for cell in row.values()}
+        assert not printed & {
+            cell.value for row in paper_table(number).rows for cell in row.values()
+        }
 
 
 def test_every_record_has_its_command():
