@@ -5,15 +5,15 @@ from hinas_book.ch08_perturbations.edits import (
     Perturbed,
     against_random,
     at_equal_parameters,
+    best_under_null,
     beyond,
     known,
-    best_under_null,
     pairs_worse,
     rank_among_random,
 )
 from hinas_book.kit.missing import unless_missing
 from hinas_book.kit.verdicts import format_contrast, worse
-from hinas_book.paper.published import sentences, paper_table
+from hinas_book.paper.published import paper_table, sentences
 from hinas_book.paper.published import where as place
 from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, wilson
 
