@@ -13,10 +13,12 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hinas_lab.paths import data
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-PAPER = Path(__file__).parents[2] / "data" / "paper"
+PAPER = data("paper")
 TABLES = range(1, 13)
 SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 "a column's ending -> data set; s30, s50, s70: BSDS500 test at that sigma"

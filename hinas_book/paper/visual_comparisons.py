@@ -22,11 +22,12 @@ from hinas_lab.draw import style
 from hinas_lab.draw.plots import plot_restoration, zoom_box
 from hinas_lab.images.datasets.catalog import read_images
 from hinas_lab.images.protocol import Restore, protocol
+from hinas_lab.paths import data
 from hinas_lab.restoration.classical import classical
 from hinas_lab.restoration.measure import measure
 from hinas_lab.runs.header import read_header
 
-PATH = Path(__file__).parents[2] / "data" / "figures.csv"
+PATH = data("figures.csv")
 PROTOCOL = {"denoise": "whole", "sr": "sr-standard"}
 STAND_IN = "not the paper's image"
 Load = Callable[[str], Restore | None]
