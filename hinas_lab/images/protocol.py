@@ -125,11 +125,9 @@ class Protocol:
     @property
     def name(self) -> str:
         """Of PROTOCOLS, with the changes to it: ``whole``, ``authors-eval + stride=32``."""
-        changes = {
-            name: self.changes_to(base)
-            for name, base in PROTOCOLS.items()
-            if base.task == self.task
-        }
+        own = {name: base for name, base in PROTOCOLS.items() if base.task == self.task}
+        bases = own or {"whole": PROTOCOLS["whole"]}
+        changes = {name: self.changes_to(base) for name, base in bases.items()}
         # of equally near ones the one that was named first
         nearest = min(changes, key=lambda name: len(changes[name]))
         return " + ".join([nearest, *changes[nearest]])

@@ -51,9 +51,10 @@ def gradients(
 ) -> tuple[Tensor, ...]:
     """d total / d parameters, float32. bfloat16 has float32's range and needs no scaling, float16
     does."""
+    # A method that samples a path uses only some of the weights: the gradient of others is zero.
     if config.precision != "float16":
-        return torch.autograd.grad(total, parameters)
-    scaled = torch.autograd.grad(total * SCALE, parameters)
+        return torch.autograd.grad(total, parameters, materialize_grads=True)
+    scaled = torch.autograd.grad(total * SCALE, parameters, materialize_grads=True)
     torch._foreach_div_(scaled, SCALE)
     return scaled
 
