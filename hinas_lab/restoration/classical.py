@@ -104,6 +104,7 @@ def classical(method: str, task: str, level: float) -> Restore:
             )
     if method not in CLASSICAL[task]:
         raise ValueError(f"method = {method!r}: neither a run folder nor one of {choices}")
+    # no noise: nothing to take away, and no strength to tune
     if method == "noisy" or level == 0:
         return lambda image: image
     if method == "bicubic":
