@@ -1,5 +1,5 @@
-"""A protocol, a metric and a data set that a user adds with one call: the command line knows each as
-its own, and nothing of it is left when it is taken away again."""
+"""A protocol, a metric and a data set that a user adds with one call: the command line knows each
+as its own, and nothing of it is left when it is taken away again."""
 
 import json
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_metric_from_outside():
         "psnr", "ssim", "mae", "psnr_se", "ssim_se", "mae_se", "seconds", "n",
     ]  # fmt: skip
     assert list(images[0])[5:] == ["psnr", "ssim", "mae", "seconds"]
-    # sigma 50 of white noise: its mean absolute value is sqrt(2 / pi) of that, a little less clipped
+    # of noise of sigma 50 the mean absolute value is sqrt(2 / pi) of that, a little less clipped
     assert row["mae"] == pytest.approx(50 / 255 * np.sqrt(2 / np.pi), rel=0.1)
     assert row["mae"] == pytest.approx(np.mean([image["mae"] for image in images]))
     lines = out.splitlines()

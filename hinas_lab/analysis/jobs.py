@@ -39,6 +39,7 @@ def content(data: str, channels: int, scale: int) -> str:
     from hinas_lab.images.patches import Patches
     from hinas_lab.runs.folder import data_hash
 
+    # cached: every key asks for it, and it reads all images
     images = Images(named_files(data), lambda path: load_image(path, channels))
     return data_hash(Patches(images, scale=scale))
 
@@ -256,6 +257,7 @@ class TrainJob(Job):
             "protocol": spec["protocol"],
             **measure(self.restore(folder), level, self.test, spec["protocol"]),
             "parameters": cost.parameters(g, self.train.width, **shape),
+            # about the size of BSDS500's images
             "macs": cost.macs(g, self.train.width, 320, 480, **shape),
             "genotype": g.to_json(),
             "train_seconds": spent_seconds(run.records.arrays()),
@@ -282,6 +284,7 @@ class ScoreJob(Job):
     seed = property(lambda self: self.search.seed)
 
     def __post_init__(self):
+        # its search decides; object.__setattr__, as the job is frozen
         for name in ("base", "data", "device"):
             object.__setattr__(self, name, getattr(self.search, name))
 
@@ -305,7 +308,7 @@ class ScoreJob(Job):
             run_job(job, folder)
             score = shared_scorer(folder / job.key, job.device)
         scores = [score(Genotype.from_json(genotype)) for genotype in self.genotypes]
-        return {name: [s[name] for s in scores] for name in ("psnr", "raw")}
+        return {"psnr": [s["psnr"] for s in scores], "raw": [s["raw"] for s in scores]}
 
 
 def measure(restore: Restore, level: float, test: str, protocol_name: str) -> dict:
@@ -324,9 +327,11 @@ def measure(restore: Restore, level: float, test: str, protocol_name: str) -> di
     rows = []
     for row in evaluate("net", restore, pictures, level, chosen):
         clean = chosen.clean(pictures[row.image], scale)
+        # GMSD is of planes, whatever the protocol compares
         planes = [_gray(row.restored), _gray(clean)]
         for name, values in of_studies.items():
             values.append(METRICS[name].function(*planes, data_range=1.0))
+        # its picture goes: 100 of DIV2K are 3 GB
         rows.append(replace(row, restored=None))
     means = mean(rows)
     names = ("n", *(metric.name for metric in measured_metrics()), "seconds")
@@ -408,6 +413,7 @@ def one_thread() -> Iterator[None]:
 
     threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
     torch.set_num_threads(1)
+    # cuDNN's fastest kernels add in any order
     torch.backends.cudnn.deterministic = True
     try:
         yield

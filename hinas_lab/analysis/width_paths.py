@@ -59,6 +59,7 @@ def greedy_path(space: SearchSpace, beta: np.ndarray) -> tuple[Path, float]:
         for weight, move in zip(weights, space.moves):
             if (move.layer, move.source) == (layer, path[-1]):
                 ahead[move.target] = weight
+        # sorted: of equal weights max takes the first, the lower width
         path.append(max(sorted(ahead), key=ahead.get))
     return tuple(path[1:]), path_value(space, beta, tuple(path[1:]))
 
@@ -98,6 +99,7 @@ def chance(
     directions = np.random.default_rng(seed).standard_normal((n, len(space.moves)))
     chances = []
     for std in stds:
+        # all draws at once: a softmax over each group of moves
         weights = np.empty_like(directions)
         for group in beta_groups(space):
             weights[:, group] = softmax(std * directions[:, group])

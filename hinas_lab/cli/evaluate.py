@@ -139,6 +139,7 @@ def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple
     rows, kept = [], 0
     for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
         row = unfinished.rows.get((chosen.name, name))
+        # a picture may have been deleted since its row was kept
         if row and (not targets or targets[name].exists()):
             kept += 1
         else:
@@ -153,7 +154,8 @@ def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple
 def _warn_of_training_images(method, dataset: str):
     from hinas_lab.cli.methods import trained_on_them
 
-    if seen := trained_on_them(method, dataset):
+    seen = trained_on_them(method, dataset)
+    if seen:
         print(
             f"hinas-lab: warning: {method.name} was trained on {seen} of the images of {dataset}: "
             "these numbers say nothing about other pictures",
@@ -180,6 +182,7 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
     owner, targets = {}, {}
     for name in images:
         target = targets[name] = folder / Path(name).with_suffix(".png")
+        # a.png and a.bmp would both be a.png
         if owner.setdefault(target, name) != name:
             raise ValueError(
                 f"--save {folder}: {owner[target]} and {name} would both become {target}"

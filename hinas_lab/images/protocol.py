@@ -149,6 +149,7 @@ class Protocol:
             image = expand(image)
         image = PLANES[self.colour](image)
         if self.size_factor != 1:
+            # still uint8, so it is rounded, as MATLAB does
             image = planes(imresize, image, self.size_factor)
         return (image / np.float32(255)).astype(np.float32)
 
@@ -161,6 +162,7 @@ class Protocol:
         """
         task = TASKS[self.task]
         if task.has_levels:
+            # names of a noise field are whole numbers: sigma in thousandths
             names = (number, round(level * 1000), *crop)
             image = task.degrade_picture(clean, level, self.seed, *names)
             if self.round_input:
@@ -213,10 +215,9 @@ class Protocol:
         else:
             cut = scale if self.border == "scale" else int(self.border)
         inside = slice(cut, -cut or None)  # [:-0] would leave nothing
-        x, y = (
-            MEASURED[self.measured](255 * image.astype(np.float64))[inside, inside]
-            for image in (restored, clean)
-        )
+        plane = MEASURED[self.measured]
+        x = plane(255 * restored.astype(np.float64))[inside, inside]
+        y = plane(255 * clean.astype(np.float64))[inside, inside]
         scores = {}
         for metric in measured_metrics():
             settings = {keyword: getattr(self, name) for keyword, name in metric.settings.items()}
@@ -244,6 +245,7 @@ class Protocol:
         if self.size_factor != 1:
             colour += f", resized by {self.size_factor:g}"
         borders = {"none": "", "scale": "scale pixels cut at each border"}
+        windows = {"gaussian": "11x11 Gaussian", "uniform": "7x7 uniform"}
         padding = {"valid": "windows inside the image", "zero": "zeros around the image"}
         parts = [
             pieces,
@@ -252,9 +254,8 @@ class Protocol:
             f"output {_bits(self.round_output, self.clip_output, 'not clipped')}",
             "" if self.measured == "same" else f"measured as {self.measured}",
             borders.get(self.border, f"{self.border} pixels cut at each border"),
-            f"PSNR {'per channel' if self.psnr == 'channels' else 'over all pixels'}",
-            f"SSIM {'11x11 Gaussian' if self.ssim_window == 'gaussian' else '7x7 uniform'}, "
-            + padding[self.ssim_padding],
+            {"joint": "PSNR over all pixels", "channels": "PSNR per channel"}[self.psnr],
+            f"SSIM {windows[self.ssim_window]}, {padding[self.ssim_padding]}",
             "" if self.data_range == 255 else f"peak {self.data_range}",
         ]
         return "; ".join(filter(None, parts))
@@ -436,6 +437,7 @@ def protocol(name: str) -> Protocol:
                 f"protocol: {change!r}: must be FIELD=VALUE, each field once, of {', '.join(types)}"
             )
         try:
+            # a value is text of the field's own type: bool('False') would be True
             if types[field] is bool:
                 values[field] = {"True": True, "False": False}[text]
             else:

@@ -40,6 +40,7 @@ def cut(images: list[Tensor], tile: int, halo: int = 0) -> Iterator[Tile]:
         for y in range(0, height, tile):
             for x in range(0, width, tile):
                 h, w = min(tile, height - y), min(tile, width - x)
+                # a halo ends where the picture ends: there the net pads, as it does the whole
                 room = (y, x, height - y - h, width - x - w)
                 yield Tile(n, y, x, h, w, tuple(min(halo, side) for side in room))
 
@@ -51,6 +52,7 @@ def batches(tiles: Iterable[Tile], pixels: int) -> Iterator[list[Tile]]:
     for tile in tiles:
         groups.setdefault(tile.shape, []).append(tile)
     for (height, width), group in groups.items():
+        # of one shape: a call stacks them
         n = max(1, pixels // (height * width))
         for i in range(0, len(group), n):
             yield group[i : i + n]
@@ -58,6 +60,7 @@ def batches(tiles: Iterable[Tile], pixels: int) -> Iterator[list[Tile]]:
 
 def pixels_at_once(device: str | torch.device) -> int:
     """Of one call: AT_ONCE on a GPU, a tile on a CPU."""
+    # 1 pixel is one tile: a call takes one at least
     return 1 if torch.device(device).type == "cpu" else AT_ONCE
 
 
@@ -84,6 +87,7 @@ def apply_tiled(
             above, left, _, _ = t.halo
             pieces.append(_window(images[t.image], t.top - above, t.left - left, *t.shape))
         for t, y in zip(group, net(torch.stack(pieces))):
+            # made with its first tile: channels and type are the net's
             if out[t.image] is None:
                 _, height, width = images[t.image].shape
                 out[t.image] = y.new_empty((len(y), scale * height, scale * width))

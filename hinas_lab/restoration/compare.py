@@ -37,7 +37,7 @@ def totals(rows: list[Measurement]) -> dict[str, dict[str, float]]:
 
     ValueError for rows of several protocols or levels: they do not belong in one table.
     """
-    mean(rows)
+    mean(rows)  # refuses what does not belong together
     by_method: dict[str, list[Measurement]] = {}
     for row in rows:
         by_method.setdefault(row.method, []).append(row)

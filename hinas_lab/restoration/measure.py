@@ -30,6 +30,11 @@ class Measurement:
     "(H, W) or (H, W, 3) in [0, 1]"
 
     @property
+    def level(self) -> str:
+        """Of degradation, in words: ``25.0``, ``x2``."""
+        return str(self.sigma) if self.scale is None else f"x{self.scale}"
+
+    @property
     def psnr(self) -> float:
         """In dB."""
         return self.scores["psnr"]
@@ -66,6 +71,7 @@ def measure(
         return restored
 
     try:
+        # timed is the restoration alone: degrading and measuring are the protocol's work
         clean = protocol.clean(image, scale)
         restored = protocol.apply(timed, clean, level, number)
         scores = protocol.scores(restored, clean, scale)
@@ -100,12 +106,13 @@ def mean(rows: list[Measurement]) -> dict[str, float]:
     nan is the standard error of one image. ValueError for rows of several protocols or levels: such
     numbers have no common mean.
     """
-    kinds = {f"{r.protocol} at {r.sigma if r.scale is None else f'x{r.scale}'}" for r in rows}
+    kinds = {f"{row.protocol} at {row.level}" for row in rows}
     if len(kinds) > 1:
         raise ValueError(
             f"rows of different protocols or levels have no common mean: {', '.join(sorted(kinds))}"
         )
     names = list(rows[0].scores)
+    # a row an image: columns are summed in the order of the images, as in recorded means
     values = np.array([(*r.scores.values(), r.seconds) for r in rows])
     *means, seconds = values.mean(0).tolist()
     with np.errstate(invalid="ignore"):  # identical images: an infinite PSNR has no spread

@@ -24,6 +24,7 @@ from hinas_lab.images.colour import PLANES
 from hinas_lab.images.datasets.sets import SETS, DataSet, data_set
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# stems of low-resolution images that lie beside the others: img_001_SRF_2_LR, baby_bicubic
 LOW_RESOLUTION = re.compile(r"(^|_)LR(_|$)|_bicubic$")
 
 
@@ -153,6 +154,7 @@ def locate(data: str) -> Place:
         place = find(chosen)
         if place:
             return Place(chosen, place, part or None)
+    # a folder of a set's name counts only where the set itself is not here
     if folder.is_dir():
         return Place(recognise(folder), folder, None)
     if chosen is None:
@@ -182,6 +184,7 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
             raise ValueError(f"data = {data!r}: no images in this folder ({', '.join(SUFFIXES)})")
         return {file.relative_to(folder).as_posix(): file for file in files}
     parts = (only,) if only else {"train": chosen.train, "test": chosen.test}[part]
+    # a part that was named is read as it is, but never trained on unless it may be
     if part == "train" and (not parts or not set(parts) <= set(chosen.train)):
         others = ", ".join(row.name for row in SETS.values() if row.train)
         raise ValueError(

@@ -11,7 +11,7 @@ import errno
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from hinas_lab.images.datasets.catalog import find, part_files
 from hinas_lab.images.datasets.sets import Archive, DataSet
 from hinas_lab.images.datasets.unpack import unpack
+from hinas_lab.storage import run_lock
 
 TIMEOUT = (15, 60)
 "seconds for a connection, and without a byte"
@@ -76,17 +77,14 @@ def complete(chosen: DataSet, folder: Path) -> bool:
 @contextmanager
 def _alone(work: Path) -> Iterator[None]:
     """One process at a time; the lock goes with the process, however it ends."""
-    with open(work / "lock", "w") as lock:
+    (work / "lock").touch()
+    with ExitStack() as stack:
         try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            stack.enter_context(run_lock(work, "lock"))
+        except ValueError:
             raise OSError(
                 f"{work}: another download into this folder is under way; wait for it"
             ) from None
-        except (ImportError, OSError):  # Windows, and network disks without locks
-            pass
         yield
 
 

@@ -46,6 +46,7 @@ class Archive:
 
     @property
     def name(self) -> str:
+        """Of its file."""
         return self.url.rpartition("/")[2]
 
 

@@ -6,10 +6,9 @@ the file's name; of DIV2K the names; of the others only how many there are.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -40,14 +39,6 @@ class Report:
         return not (self.unreadable or self.changed or self.extra or self.missing)
 
 
-class _Wrong(NamedTuple):
-    """What is wrong with one part of a set, in lines for a reader."""
-
-    changed: list[str]
-    extra: list[str]
-    missing: list[str]
-
-
 def file_digest(path: Path) -> str:
     """The first 12 hex digits of the SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
@@ -57,6 +48,7 @@ def pixel_digest(image: np.ndarray) -> str:
     """The same of a size and uint8 RGB pixels; (H, W) counts as gray RGB. Any lossless format of an
     image has the same."""
     rgb = np.ascontiguousarray(expand(image))
+    # the size belongs to it: 2 x 8 pixels may be the bytes of 4 x 4
     size = f"{rgb.shape[1]}x{rgb.shape[0]}"
     return hashlib.sha256(size.encode() + rgb.tobytes()).hexdigest()[:12]
 
@@ -80,6 +72,7 @@ def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report
         try:
             image = read_image(path)
         except ValueError as error:
+            # read_image's message begins with the path, which is named already
             unreadable.append(f"{names[path]}: {str(error).removeprefix(f'{path}: ')}")
             continue
         sizes[names[path]] = (image.shape[1], image.shape[0], 1 if image.ndim == 2 else 3)
@@ -87,31 +80,35 @@ def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report
             hashes[path] = pixel_digest(image) if chosen.digest == "pixels" else file_digest(path)
     if chosen is None:
         return Report(ANY, folder, sizes, tuple(unreadable))
-    wrong = _Wrong([], [], [])
+    wrong = {"changed": [], "extra": [], "missing": []}
     for part, paths in parts.items():
-        for lines, more in zip(wrong, _compare(chosen, part, paths, hashes)):
-            lines += more
+        for kind, line in _compare(chosen, part, paths, hashes):
+            wrong[kind].append(line)
     what = f"{chosen.name}/{only}" if only else chosen.name
-    return Report(what, folder, sizes, tuple(unreadable), *map(tuple, wrong))
+    return Report(what, folder, sizes, tuple(unreadable), *map(tuple, wrong.values()))
 
 
-def _compare(chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]) -> _Wrong:
-    """What is wrong with one part. Unreadable files, which have no hash, are none of it."""
+Wrong = Iterator[tuple[str, str]]
+"(field of Report, line for a reader) of what is wrong with one part of a set"
+
+
+def _compare(chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]) -> Wrong:
+    """Unreadable files, which have no hash, are neither changed nor extra."""
     allowed, count = digests(chosen.name, part), chosen.parts[part]
-    if not allowed:
-        surplus = len(paths) - count
-        extra = [f"{part}: {surplus} images more than {count}"] if surplus > 0 else []
-        return _Wrong([], extra, _absent(part, -surplus, count))
-    if chosen.digest == "pixels":
-        return _compare_pixels(part, paths, hashes, allowed, count)
-    changed, extra = [], []
-    for path in paths:
-        if path.stem not in allowed:
-            extra.append(path)
-        elif path in hashes and hashes[path] not in allowed[path.stem]:
-            changed.append(path)
-    missing = sorted(allowed.keys() - {path.stem for path in paths})
-    return _Wrong(_names(part, changed), _names(part, extra), [f"{part}/{id}" for id in missing])
+    if not allowed:  # nothing but the number is known
+        if len(paths) > count:
+            yield "extra", f"{part}: {len(paths) - count} images more than {count}"
+        yield from _absent(part, count - len(paths), count)
+    elif chosen.digest == "pixels":
+        yield from _compare_pixels(part, paths, hashes, allowed, count)
+    else:
+        for path in paths:
+            if path.stem not in allowed:
+                yield "extra", f"{part}/{path.name}"
+            elif path in hashes and hashes[path] not in allowed[path.stem]:
+                yield "changed", f"{part}/{path.name}"
+        for image in sorted(allowed.keys() - {path.stem for path in paths}):
+            yield "missing", f"{part}/{image}"
 
 
 def _compare_pixels(
@@ -120,7 +117,7 @@ def _compare_pixels(
     hashes: dict[Path, str],
     allowed: dict[str, tuple[str, ...]],
     count: int,
-) -> _Wrong:
+) -> Wrong:
     """Told by what is in the images, as copies of these sets name their files in many ways.
 
     What is no image of the set, or one of it for the second time, stands in for one that is absent;
@@ -134,18 +131,16 @@ def _compare_pixels(
         # None: no image of the set, or one that was here before
         if path in hashes and not absent.pop(owner.get(hashes[path]), None):
             strangers.append(path)
+    for number, path in enumerate(strangers):
+        yield "changed" if number < len(absent) else "extra", f"{part}/{path.name}"
     short = count - len(paths)
     if short == len(absent):
-        missing = [f"{part}/{image}" for image in absent]
+        for image in absent:
+            yield "missing", f"{part}/{image}"
     else:
-        missing = _absent(part, short, count)
-    changed, extra = strangers[: len(absent)], strangers[len(absent) :]
-    return _Wrong(_names(part, changed), _names(part, extra), missing)
+        yield from _absent(part, short, count)
 
 
-def _names(part: str, paths: list[Path]) -> list[str]:
-    return [f"{part}/{path.name}" for path in paths]
-
-
-def _absent(part: str, absent: int, count: int) -> list[str]:
-    return [f"{part}: {absent} of {count} images"] if absent > 0 else []
+def _absent(part: str, absent: int, count: int) -> Wrong:
+    if absent > 0:
+        yield "missing", f"{part}: {absent} of {count} images"
