@@ -22,7 +22,8 @@ from hinas_book.paper.our_rows import by_protocol, measured, merged
 from hinas_book.paper.our_studies import blocks
 from hinas_book.paper.published import TABLES, paper_table
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing, render
+from hinas_lab.draw.diagram.render import render
+from hinas_lab.draw.diagram.value import Drawing
 from hinas_lab.images.protocol import Restore
 from hinas_lab.storage import write_atomic
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing, Edge, Group, Node
+from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
 from hinas_lab.space.genotype import Cell, Genotype, diff
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing, Edge, Group, Node
+from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
 from hinas_lab.draw.genotype_graph import source_names
 from hinas_lab.space.cost import ASPP_RATES
 from hinas_lab.space.genotype import Genotype, legal_paths
