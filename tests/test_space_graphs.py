@@ -158,6 +158,8 @@ def test_cell_sharing_follows_the_config():
     )  # the widest there
     mixed = search_space.draw_cell_sharing(replace(DENOISE, second_input="mixed"))
     assert "the mixed first input of layer 1" in mixed.title
+    alone = search_space.draw_cell_sharing(SearchSpace(layers=1))
+    assert "h(l-2) = first conv" in alone.title
     with pytest.raises(ValueError, match="no such cell"):
         search_space.draw_cell_sharing(DENOISE, layer=0, width=2)
 

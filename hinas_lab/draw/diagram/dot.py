@@ -87,12 +87,8 @@ def _write_group(cluster, group: Group, number: int) -> None:
         first_column = _write_grid(cluster, group, number)
     elif sums:
         first_column = [node.id for node in group.nodes if node.kind == "input"]
-    # An unseen box before the first column keeps it, and so what follows, in its order from above.
     if len(first_column) > 1:
-        before = f"before {number}"
-        cluster.node(before, _ports("", len(first_column)), shape="plain", style="")
-        for i, id in enumerate(first_column):
-            cluster.edge(before, id, tailport=f"{i}:e", style="invis")
+        _keep_order(cluster, first_column, f"before {number}")
 
     rows = {node.id: node.row for node in group.nodes}
     for edge in group.edges:
@@ -107,6 +103,14 @@ def _write_group(cluster, group: Group, number: int) -> None:
             if edge.mark == "plain":
                 line["weight"] = "20"
             cluster.edge(edge.tail, edge.head, **line)
+
+
+def _keep_order(cluster, first_column: list[str], id: str) -> None:
+    """An unseen box ``id`` before the first column keeps that, and so what follows, in its order
+    from above."""
+    cluster.node(id, _ports("", len(first_column)), shape="plain", style="")
+    for i, box in enumerate(first_column):
+        cluster.edge(id, box, tailport=f"{i}:e", style="invis")
 
 
 def _ordered_sums(group: Group) -> dict[str, list[str]]:
