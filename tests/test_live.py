@@ -18,6 +18,7 @@ from hinas_lab.live import panel as panel_file
 from hinas_lab.live import watch
 from hinas_lab.live.panel import BUTTONS, SearchPanel, panel
 from hinas_lab.live.watch import Watch, clock, memory_now
+from hinas_lab.live.widgets import want_widgets
 from hinas_lab.space.decode import decode
 
 
@@ -334,20 +335,31 @@ def test_real_pictures():
 # Without widgets
 
 
-def test_when_it_is_live(monkeypatch):
+def test_when_it_is_live(quick, monkeypatch):
     """In a kernel, not at preset tiny; HINAS_LIVE decides."""
-    run = FakeRun()
-    assert not panel_file._wants_live(run), "no notebook here"
+
+    def is_live(preset: str = "classroom") -> bool:
+        run = FakeRun()
+        run.header["preset"] = preset
+        return isinstance(panel(run), SearchPanel)
+
+    assert not is_live(), "no notebook here"
     monkeypatch.setattr(panel_file, "in_kernel", lambda: True)
-    assert panel_file._wants_live(run)
-    for name in ("tiny", "tiny*"):
-        run.header["preset"] = name
-        assert not panel_file._wants_live(run)
+    assert is_live() and not is_live("tiny") and not is_live("tiny*")
     monkeypatch.setenv("HINAS_LIVE", "1")
-    assert panel_file._wants_live(run)
+    assert is_live("tiny")
     monkeypatch.setenv("HINAS_LIVE", "0")
-    run.header["preset"] = "classroom"
-    assert not panel_file._wants_live(run)
+    assert not is_live()
+
+
+def test_who_wants_widgets(monkeypatch):
+    assert want_widgets() and not want_widgets(default=False) and not want_widgets(False)
+    monkeypatch.setenv("HINAS_LIVE", "0")
+    assert not want_widgets() and want_widgets(True)
+    monkeypatch.setenv("HINAS_LIVE", "")
+    assert want_widgets() and not want_widgets(default=False)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    assert not want_widgets(True)
 
 
 @pytest.mark.parametrize("why", ["HINAS_LIVE=0", "no ipywidgets", "no notebook"])

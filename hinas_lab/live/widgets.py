@@ -1,0 +1,21 @@
+"""Whether there is somebody to press buttons: what shows widgets asks here, else it shows a still
+picture."""
+
+import os
+import sys
+from importlib.util import find_spec
+
+
+def want_widgets(asked: bool | None = None, default: bool = True) -> bool:
+    """Show widgets? As ``asked``; if that is None as HINAS_LIVE says (0: no, else: yes); where that
+    is unset or empty as ``default``. Never where ipywidgets is not installed. Loads nothing."""
+    if asked is None:
+        setting = os.environ.get("HINAS_LIVE")
+        asked = setting != "0" if setting else default
+    return asked and find_spec("ipywidgets") is not None
+
+
+def in_kernel() -> bool:
+    """In a notebook's kernel? Loads nothing."""
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return getattr(shell, "kernel", None) is not None
