@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from hinas_lab.draw.plots import edge_labels
 from hinas_lab.live.board.board import Moment
 from hinas_lab.live.player import ENDS, Player, one_line
 from hinas_lab.live.watch import Watch, still
-from hinas_lab.live.widgets import in_kernel, want_widgets
+from hinas_lab.live.widgets import edge_options, in_kernel, layer_options, want_widgets
 
 BUTTONS = {
     "Start": ("start", "Play the search; ends a pause too"),
@@ -76,16 +75,13 @@ class SearchPanel(Watch):
             button = w.Button(description=name, tooltip=tooltip, layout={"width": "auto"})
             button.on_click(partial(self._on_click, what))
             buttons.append(button)
-        layers = [("all layers", 0)]
-        if self.space.lwas:
-            layers = [(f"layer {l}", l) for l in range(self.space.layers)]
         self.layer = w.Dropdown(
-            options=layers,
+            options=layer_options(self.space),
             description="curve of",
             tooltip="The layer whose alpha is drawn as curves",
         )
         self.edge = w.Dropdown(
-            options=[(name, e) for e, name in enumerate(edge_labels(self.space))],
+            options=edge_options(self.space),
             description="edge",
             tooltip="The edge whose alpha is drawn as curves",
         )
