@@ -11,14 +11,14 @@ CellEdge = tuple[int, int, str, str]
 "(source, node, operation, mark) of an edge in a cell; sources as in ``SearchSpace.edges``"
 
 
-def draw_genotype(genotype: Genotype, *, title: str | None = None) -> Drawing:
+def draw_genotype(genotype: Genotype) -> Drawing:
     """The width path and all cells in one picture."""
     groups = [_path_group(genotype)]
     words = [_path_words(genotype)]
     for layer, cell in enumerate(genotype.cells):
         groups.append(_cell_group(genotype, layer, _cell_edges(cell)))
         words.append(_cell_words(genotype, layer))
-    title = title or f"genotype for {task_name(genotype)}, {genotype.hash}"
+    title = f"genotype for {task_name(genotype)}, {genotype.hash}"
     return Drawing(title, " ".join(words), tuple(groups))
 
 

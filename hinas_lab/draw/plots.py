@@ -70,16 +70,15 @@ def best_epoch(records: Records) -> int:
     return int(best[-1]) if len(best) else 0
 
 
-def zoom_box(image: np.ndarray, size: int | None = None) -> Box:
-    """The square of ``size`` pixels (default: a fifth of the short side) that holds the most
-    gradient energy.
+def zoom_box(image: np.ndarray) -> Box:
+    """The square that holds the most gradient energy, a fifth of the short side (1 pixel at least).
 
     image (H, W) or (H, W, C) in [0, 1]. Ties go to the upper, then the left one.
     """
     gray = np.asarray(image, dtype=np.float64)
     if gray.ndim == 3:
         gray = gray.mean(-1)
-    size = max(1, min(size or min(gray.shape) // 5, *gray.shape))
+    size = max(1, min(gray.shape) // 5)
     energy = np.zeros_like(gray)
     energy[:-1] += np.diff(gray, axis=0) ** 2
     energy[:, :-1] += np.diff(gray, axis=1) ** 2

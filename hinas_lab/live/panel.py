@@ -5,7 +5,6 @@ cell is a picture that needs no kernel.
 
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 
 from hinas_lab.live.board.board import Moment
@@ -35,14 +34,12 @@ def panel(
     fps: float = 5.0,
     share: float = 0.05,
     live: bool | None = None,
-    memory: Callable[[], str] | None = None,
 ) -> Watch:
     """Watch and play a search. Show the returned object as a cell's last value; ``.result()`` waits
     for the end.
 
     run: as ``runs.folder.open_search`` gives it; asked again with the same run, the same panel is
     returned. Pictures take at most ``share`` of the search's time and are at most ``fps`` a second.
-    memory: what to print as the memory now.
     live: with buttons, in a thread; or False, in the foreground: this call then plays to the end,
     and raises what the search raises. None: as HINAS_LIVE says (0: False, else True); without it
     live in a notebook, but not at preset tiny. Without ipywidgets never live.
@@ -50,7 +47,7 @@ def panel(
     if "_panel" not in vars(run):
         default = in_kernel() and run.header["preset"].rstrip("*") != "tiny"
         kind = SearchPanel if want_widgets(live, default) else Watch
-        run._panel = kind(run, fps, share, memory)
+        run._panel = kind(run, fps, share)
         run._panel.open()
     return run._panel
 

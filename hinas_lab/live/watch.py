@@ -21,13 +21,12 @@ from hinas_lab.space.decode import decode, entropy, skip_share
 class Watch:
     """A search, its player and its picture. ``open`` plays it to the end."""
 
-    def __init__(self, run, fps: float, share: float, memory: Callable[[], str] | None = None):
+    def __init__(self, run, fps: float, share: float):
         self.player = Player(run)
         self.space = from_dict(SearchSpace, run.header["space"])
         self.fps, self.share = fps, share
         patches = getattr(run.state, "patches", None)
         self.device = str(getattr(patches, "device", "cpu"))
-        self.memory = memory or (lambda: memory_now(self.device))
         self.png = b""
         "the last picture"
         self.spent = 0.0
@@ -40,11 +39,6 @@ class Watch:
     def result(self, timeout: float | None = None):
         """See ``Player.result``."""
         return self.player.result(timeout)
-
-    @property
-    def figure(self):
-        """The board as a matplotlib figure."""
-        return self.board.figure
 
     @property
     def board(self) -> Board:
@@ -182,7 +176,7 @@ class Watch:
         if not math.isnan(p.seconds):
             parts.append(f"{p.seconds:.3g} s per step")
             parts.append("" if is_over else f"{clock(p.left)} left")
-        return " · ".join(filter(None, [*parts, self.device, self.memory()]))
+        return " · ".join(filter(None, [*parts, self.device, memory_now(self.device)]))
 
     def _ipython_display_(self):
         from IPython.display import display
