@@ -97,9 +97,10 @@ def _path_words(genotype: Genotype) -> str:
 def _cell_group(genotype: Genotype, layer: int, edges: list[CellEdge], note: str = "") -> Group:
     """Inputs say which part of the network they are, nodes and the output their channels as
     multiples of W."""
-    n, width = genotype.nodes, _channels(genotype, layer)
+    n = genotype.nodes
+    width = _channels(genotype, layer)
     joined = n * genotype.width_factors[genotype.path[layer]]
-    # A group's ids are unique in its whole drawing.
+    # Ids are unique in a whole drawing, which holds all layers.
     ids = [f"layer {layer} {name}" for name in source_names(n)]
     output = f"layer {layer} output"
 
@@ -118,6 +119,7 @@ def _path_group(genotype: Genotype, old: Genotype | None = None) -> Group:
     """The path among all legal moves; with ``old``, what changed since."""
     moves, past = _moves(genotype), _moves(old or genotype)
     marks = dict.fromkeys(past, "old")
+    # A move on both paths is no change: the later mark counts.
     marks |= {move: "path" if move in past else "new" for move in moves}
     on_path = {(-1, 0)} | {(layer, width) for layer, _, width in marks}
     factors = genotype.width_factors
@@ -137,6 +139,7 @@ def _path_group(genotype: Genotype, old: Genotype | None = None) -> Group:
         arrows.append(Edge(_width_id(layer - 1, source), _width_id(layer, target), mark=mark))
 
     title = f"width path {path_name(genotype.path)}"
+    # The Viterbi value belongs to one path alone, not to a difference.
     if old:
         same = old.path == genotype.path
         title += ", unchanged" if same else f", was {path_name(old.path)}"

@@ -301,12 +301,14 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
     row = int(np.flatnonzero(epochs == best)[0]) if has_best else len(epochs) - 1
     when = f"epoch {epochs[row]} ({'best' if has_best else 'last'})"
     alpha = records["epoch/alpha"]
-    # Tied alpha is (T, E, K): one layer for all.
+    # Tied alpha is (T, E, K): one layer for all. One colour scale, so that maps compare.
     alpha = alpha.reshape(len(alpha), -1, *alpha.shape[-2:])
     before, after = probabilities(alpha[0]), probabilities(alpha[row])
     vmax = float(max(before.max(), after.max()))
 
-    maps, height = len(after), 0.9 + 0.2 * len(space.edges)
+    maps = len(after)
+    # Inches: a map's height with its title and labels.
+    height = 0.9 + 0.2 * len(space.edges)
     figure = Figure(figsize=(max(12.0, 3.2 * maps), 2 * height + 3.6), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=(2 * height, 3.6), hspace=0.03)
     axes = upper.subplots(2, maps, squeeze=False)
@@ -346,9 +348,10 @@ def plot_restoration(
     if zoom is None:
         return ax
     y, x, size = zoom
-    # In shares of the axes: the inset's size, its gap to the corner.
+    # In shares of the axes: the inset's size, square in pixels, and its gap to the corner.
     side = 0.42 * min(height, width)
-    w, h, gap = side / width, side / height, 0.015
+    w, h = side / width, side / height
+    gap = 0.015
     left = 1 - w - gap if x + size / 2 < width / 2 else gap
     low = 1 - h - gap if y + size / 2 >= height / 2 else gap
     inset = ax.inset_axes((left, low, w, h))
@@ -380,6 +383,7 @@ def figure_restoration(
         raise ValueError("images: must hold at least one image")
     clean = np.squeeze(images.get("clean", next(iter(images.values()))))
     box = zoom or zoom_box(clean)
+    # Up to four in one line, more in two; -(-a // b) rounds up.
     if columns is None:
         columns = len(images) if len(images) <= 4 else -(-len(images) // 2)
     lines = -(-len(images) // columns)

@@ -78,7 +78,9 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
 def draw_widths(space: SearchSpace) -> Drawing:
     """Figure 2: the cells of every layer with their channels, and all legal moves between them;
     each move has a beta."""
-    n, top, last = space.nodes, len(space.width_factors) - 1, space.layers - 1
+    n, last = space.nodes, space.layers - 1
+    # Rows count from above, widths from below.
+    top = len(space.width_factors) - 1
     nodes = [Node("start", f"start part\noutput {n * space.width}", "input", top)]
     cells = count_of(sum(map(len, space.cells)), "cell")
     moves, paths = count_of(len(space.moves), "move"), count_of(len(legal_paths(space)), "path")
@@ -146,6 +148,7 @@ def draw_cell_sharing(
     inputs, own_cells = [], []
     to_the_sum, to_own_cells, from_own_cells = [], [], []
     for k in sources:
+        # The start part's output is as wide as a cell's of the base width W.
         size = space.nodes * (space.node_channels(k) if l else space.width)
         inputs.append(Node(f"from {k}", f"{part}, width {k}\noutput {size}", "input"))
         to_the_sum.append(Edge(f"from {k}", "sum", label=f"β({k}→{i}) · 1×1 conv"))
@@ -167,9 +170,8 @@ def draw_cell_sharing(
         [*to_own_cells, *from_own_cells, Edge("sum", "output")],
     )
 
-    shared_note, split_note = "", ", as in this space"
-    if space.cell_sharing == "on":
-        shared_note, split_note = split_note, shared_note
+    is_shared = space.cell_sharing == "on"
+    note = ", as in this space"
     second = _second_input(space, l, i)
     runs = count_of(len(sources), "cell run")
     widths = " and ".join(f"width {k}" for k in sources)
@@ -182,8 +184,8 @@ def draw_cell_sharing(
     )
     title = f"cell of layer {l}, width {i} (its second input, {second}, is not drawn)"
     groups = (
-        Group(f"cell sharing: sum first, one cell (Eq. 5){shared_note}", *shared),
-        Group(f"no cell sharing: {runs}, then the sum (Eq. 6){split_note}", *split),
+        Group(f"cell sharing: sum first, one cell (Eq. 5){note if is_shared else ''}", *shared),
+        Group(f"no cell sharing: {runs}, then the sum (Eq. 6){'' if is_shared else note}", *split),
     )
     return Drawing(title, alt, groups)
 
@@ -207,6 +209,7 @@ def _second_input(space: SearchSpace, layer: int, width: int) -> str:
     if layer == 1:
         return "h(l-2) = start part"
     widths = space.cells[layer - 2]
+    # Two layers before, the widest cells do not exist yet: then the widest there is.
     return f"h(l-2) = layer {layer - 2}, width {width if width in widths else widths[-1]}"
 
 
@@ -228,8 +231,8 @@ def draw_network(net: SearchSpace | Genotype, **shape) -> Drawing:
 def _network(
     net: SearchSpace | Genotype, width: int | None, stem: int, end: str, residual: bool
 ) -> Drawing:
-    is_decoded, n, s, c = isinstance(net, Genotype), net.nodes, net.scale, net.channels
-    is_sr = s > 1
+    n, s, c = net.nodes, net.scale, net.channels
+    is_decoded, is_sr = isinstance(net, Genotype), s > 1
     cells = [(i,) for i in net.path] if is_decoded else net.cells
     layers = [f"layer {layer}" for layer in range(net.layers)]
 
@@ -245,6 +248,7 @@ def _network(
         sizes = " | ".join(channels(net.width_factors[i]) for i in widths)
         inside = f"cell of {sizes}" if len(widths) == 1 else f"{len(widths)} cells\n{sizes}"
         boxes.append(Node(name, f"{name}\n{inside}"))
+    # The end part hears all cells of the last layer; a cell's output joins its nodes.
     joined = channels(n * sum(net.width_factors[i] for i in cells[-1]))
     rates = ASPP_RATES if is_decoded else (SUPERNET_RATE,)
     body = "conv 3×3" if end == "conv" else f"ASPP {'-'.join(map(str, rates))}"
@@ -263,6 +267,7 @@ def _network(
     arrows = list(map(Edge, chain, chain[1:]))
     # h(l-2), a layer's second input
     arrows += [Edge(before, name, mark="faint") for before, name in zip(chain[1:], layers)]
+    # The authors' decoded network: its ASPP hears the first convolution too.
     if is_decoded and end == "aspp":
         arrows.append(Edge("first", "end", mark="faint"))
     labels = [box.label.replace("\n", ": ") for box in boxes if box.id != "sum"]

@@ -96,6 +96,7 @@ class SearchPanel(Watch):
         self.look()
         self.write()
         self._is_over = self.player.state in ENDS
+        # Last: from now on the search may call.
         self.player.subscribe(self.after)
 
     def _on_click(self, what: str, button):
@@ -109,7 +110,7 @@ class SearchPanel(Watch):
         player = self.player
         note = getattr(player, what)() if hasattr(player, what) else player.step(what)
         self.write(note)
-        # Stopped before it was started: no thread will say so.
+        # Stopped before it was started: there is no thread that would tell.
         if player.state in ENDS:
             self.end()
 

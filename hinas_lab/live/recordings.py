@@ -87,6 +87,7 @@ def _check_size(path: Path):
     try:
         with zipfile.ZipFile(path) as stored:
             unpacked = sum(part.file_size for part in stored.infolist())
+        # What a zip says of its parts may be a lie; its own size is none.
         size = max(path.stat().st_size, unpacked) / 1e6
     except (OSError, ValueError, zipfile.BadZipFile):
         return
@@ -105,6 +106,7 @@ def _check_records(path: Path, records: Mapping[str, np.ndarray], space: SearchS
         "epoch/beta_grad": (len(space.moves),),
     }
     for name, column in records.items():
+        # "step/loss" belongs to the steps
         group = name.split("/")[0]
         if group == "preview":
             continue
@@ -115,6 +117,7 @@ def _check_records(path: Path, records: Mapping[str, np.ndarray], space: SearchS
             )
     if not epochs:
         raise ValueError(f"{path}: no epoch was recorded yet")
+    # A row is found by its epoch: row n is epoch n.
     in_order = np.array_equal(records["epoch/epoch"], np.arange(epochs))
     if not in_order or (np.diff(records["step/epoch"]) < 0).any():
         raise ValueError(f"{path}: damaged, its epochs are not in order")
@@ -146,6 +149,7 @@ def moment(recording: Recording, epoch: int) -> Moment:
             f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}"
         )
     columns, space = recording.records, recording.space
+    # Steps are in the order of their epochs.
     steps = int(np.searchsorted(columns["step/epoch"], epoch, side="right"))
     records = {}
     for name, column in columns.items():
@@ -153,6 +157,7 @@ def moment(recording: Recording, epoch: int) -> Moment:
             records[name] = column[: steps if name.startswith("step/") else epoch + 1]
     alpha, beta = columns["epoch/alpha"], columns["epoch/beta"]
     before = decode(space, alpha[epoch - 1], beta[epoch - 1]) if epoch else None
+    # Not every epoch has a preview: the last one made by then.
     seen = np.flatnonzero(columns.get("preview/epoch", np.array([])) <= epoch)
     phase = "warm-up" if epoch <= recording.search.warmup_epochs else "alternating"
     if epoch == 0:

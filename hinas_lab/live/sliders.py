@@ -30,6 +30,7 @@ def slider(
         return figures[start or list(figures)[-1]]
     from ipywidgets import Dropdown, Image, SelectionSlider, VBox
 
+    # All at once: a slider that waits for matplotlib is no slider.
     pictures = {key: png(figure) for key, figure in figures.items()}
     start = start or next(iter(pictures))
     picture = Image(value=pictures[start], format="png", layout={"max_width": "100%"})

@@ -200,6 +200,7 @@ class Surgery:
         path, data = Path(path), self.genotype.to_json().encode()
         if path.suffix != ".json":
             raise ValueError(f"path = {str(path)!r}: must end in .json")
+        # The same again is no overwriting, not even of a run's result.
         if path.is_file() and path.read_bytes() == data:
             return path
         if path.name == "genotype.json" and (path.parent / "config.json").exists():
@@ -241,6 +242,7 @@ class Surgery:
         new = replace(self.genotype, path_score=None, **fields)
         # Refuses a width that gives no whole number of channels.
         cost.node_channels(new, self.width)
+        # The way back is the original itself, with its Viterbi value.
         if new.hash == self.original.hash:
             new = self.original
         if new != self.genotype:

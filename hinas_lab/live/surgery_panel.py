@@ -77,6 +77,7 @@ class SurgeryPanel:
 
     def _save(self) -> str:
         path = self.controller.save(self.file.value.strip(), self.overwrite.value)
+        # Asked for anew each time.
         self.overwrite.value = False
         return f"Saved as {path}."
 
@@ -95,6 +96,7 @@ class SurgeryPanel:
         """Everything anew; what kept the score away, if anything did."""
         c = self.controller
         place = place or c.places[0]
+        # New options reset the value: it is set again, and its own options after it.
         self.place.options = [(c.describe(p), p) for p in c.places]
         self.place.value = place
         self._offer(option)

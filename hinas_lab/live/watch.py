@@ -25,6 +25,7 @@ class Watch:
         self.player = Player(run)
         self.space = from_dict(SearchSpace, run.header["space"])
         self.fps, self.share = fps, share
+        # A finished run has no state left.
         patches = getattr(run.state, "patches", None)
         self.device = str(getattr(patches, "device", "cpu"))
         self.png = b""
@@ -34,6 +35,7 @@ class Watch:
         self.frames = 0
         "pictures drawn"
         self._board: Board | None = None
+        # A press that draws holds it while it draws: reentrant.
         self._drawing = threading.RLock()
 
     def result(self, timeout: float | None = None):
@@ -53,6 +55,7 @@ class Watch:
 
         def tell(player: Player):
             nonlocal last
+            # Steps may take milliseconds: five lines a second are enough to read.
             if time.monotonic() - last >= 0.2 or player.state in ENDS:
                 write_line(self.line())
                 last = time.monotonic()
@@ -122,6 +125,7 @@ class Watch:
         if before >= 0:
             past = decode(self.space, records["epoch/alpha"][before], records["epoch/beta"][before])
         previews = run.records.previews
+        # Not every epoch has one: the last that was made by then.
         latest = max((epoch for epoch in previews if epoch <= shown), default=None)
         return Moment(
             records=records,
@@ -201,6 +205,7 @@ def clock(seconds: float) -> str:
 def memory_now(device: str = "cpu") -> str:
     """What the process, or torch on a GPU, holds now; "" when that cannot be told."""
     if device.startswith("cuda"):
+        # Never imported here: a search on a GPU has done it.
         return f"{sys.modules['torch'].cuda.memory_allocated(device) / 2**20:.0f} MiB on the GPU"
     try:
         from psutil import Process  # comes with every kernel

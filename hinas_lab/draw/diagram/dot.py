@@ -100,6 +100,7 @@ def _write_group(cluster, group: Group, number: int) -> None:
             weight = "50" if rows[edge.tail] == rows[edge.head] else "1"
             cluster.edge(edge.tail, edge.head, minlen="2", weight=weight, **line)
         else:
+            # The main line stays straight, what leaps over boxes bends.
             if edge.mark == "plain":
                 line["weight"] = "20"
             cluster.edge(edge.tail, edge.head, **line)
@@ -125,6 +126,7 @@ def _ordered_sums(group: Group) -> dict[str, list[str]]:
 
 def _ports(label: str, terms: int, frame: str = "0") -> str:
     """An HTML-like label with a port for each term of a sum, so that dot keeps their order."""
+    # The word stands beside all ports: its cell spans their rows.
     first, *others = [f'<td port="{i}" width="3" height="7"></td>' for i in range(terms)]
     rows = "".join(f"<tr>{port}</tr>" for port in others)
     width = 18 if label else 1
@@ -146,6 +148,7 @@ def _write_grid(cluster, group: Group, number: int) -> list[str]:
             if (column, row) not in ids:
                 ids[column, row] = f"no {number} {column} {row}"
                 cluster.node(ids[column, row], "", style="invis", width="0.1", height="0.1")
+            # As long as the trellis's arrows and heavier than its diagonals: a row stays a line.
             if column:
                 left, right = ids[column - 1, row], ids[column, row]
                 cluster.edge(left, right, minlen="2", weight="50", style="invis")

@@ -92,6 +92,7 @@ class Group:
     def columns(self) -> dict[str, int]:
         """Per box the number of arrows on the longest way to it."""
         depth = {node.id: 0 for node in self.nodes}
+        # In topological order a box's depth is final before its own arrows are followed.
         for node in self.nodes:
             for edge in self.edges:
                 if edge.tail == node.id:
