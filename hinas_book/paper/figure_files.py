@@ -8,7 +8,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing, render
+from hinas_lab.draw.diagram.render import render
+from hinas_lab.draw.diagram.value import Drawing
 
 FORMATS = ("svg", "png", "pdf")
 
