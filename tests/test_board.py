@@ -228,7 +228,7 @@ def test_choose_shows_another_edge():
         recorded = decode.softmax(moment.records["epoch/alpha"][:, layer, edge].astype(float))
         for k, line in enumerate(curves.lines):
             x, y = line.get_data()
-            assert line.get_color() == style.OP_COLOURS[OP_NAMES[k]]
+            assert line.get_color() == style.op_colour(OP_NAMES[k])
             assert list(x) == [*range(7), 6 + 2 / PER] and np.allclose(y[:-1], recorded[:, k])
             assert y[-1] == pytest.approx(decode.softmax(moment.alpha)[layer, edge, k])
         pointers = [s.get_visible() for s in pane(board, AlphaMaps).pointer]

@@ -118,7 +118,7 @@ def test_difference_of_equals_and_of_strangers():
 def test_dot_text_names_operations_with_code_and_colour():
     dot = genotype_graph.draw_genotype(SMALL).dot
     for name in ("conv_3x3", "sep_5x5", "dil_3x3", "skip"):
-        colour = style.OP_COLOURS[name]
+        colour = style.op_colour(name)
         chip = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[name].code}</font></td>'
         assert chip + f"<td>{name.replace('_', ' ')}</td>" in dot
     assert (

@@ -257,7 +257,7 @@ def test_every_drawing_renders_and_describes_itself(name):
 def test_operations_have_their_codes_and_colours():
     svg = search_space.draw_supercell(SearchSpace(nodes=1)).svg().lower()
     for op in OP_NAMES:
-        assert style.OP_COLOURS[op].lower() in svg and f">{OPS[op].code}<" in svg
+        assert style.op_colour(op).lower() in svg and f">{OPS[op].code}<" in svg
 
 
 def test_terms_of_a_sum_stand_in_their_order():

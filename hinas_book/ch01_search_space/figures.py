@@ -37,7 +37,7 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
             # a marker fills its square; "id" is narrow and would come out larger
             s=50 if name == "skip" else 90,
             linewidths=0.2,
-            color=style.OP_COLOURS[name],
+            color=style.op_colour(name),
             label=style.op_label(name),
         )
     ax.axhline(0, color=style.INK, lw=0.8)

@@ -199,7 +199,7 @@ def plot_parameters(p: Perturbed, *, ax: Axes) -> Axes:
             marker=f"$\\mathrm{{{OPS[op].code}}}$",
             linewidths=0.2,
             s=50 if op == "skip" else 90,
-            color=style.OP_COLOURS[op],
+            color=style.op_colour(op),
             label=f"now {style.op_label(op)}",
         )
     rewired = [e for e in p.edits if e.kind == "R2"]

@@ -16,7 +16,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
 from hinas_lab.space.decode import decode_cell, normalise_beta, softmax, viterbi
-from hinas_lab.space.ops import OP_NAMES, OPS
+from hinas_lab.space.ops import OPS
 
 Records = Mapping[str, np.ndarray]
 """what records.npz holds: ``step/...`` a row per step, ``epoch/...`` a row per epoch; epoch 0 is
@@ -52,7 +52,7 @@ def winners(space: SearchSpace, p: np.ndarray) -> list[tuple[int, int]]:
     node."""
     kept = []
     for i, node in enumerate(decode_cell(space, p)):
-        kept += [(space.edges.index((j, i)), OP_NAMES.index(op)) for op, j in node]
+        kept += [(space.edges.index((j, i)), space.ops.index(op)) for op, j in node]
     return kept
 
 
@@ -108,7 +108,7 @@ def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: f
         if e and node != space.edges[e - 1][1]:
             ax.axhline(e - 0.5, color=style.PAPER, linewidth=2.5)
     inset = 0.06  # a frame stays off its neighbour's
-    wide, tall = len(OP_NAMES) - inset, 1 - 2 * inset
+    wide, tall = len(space.ops) - inset, 1 - 2 * inset
     for e, _ in kept:
         corner = (-0.5 + inset / 2, e - 0.5 + inset)
         frame = Rectangle(corner, wide, tall, fill=False, edgecolor=style.FRAME, linewidth=1.8)
@@ -126,7 +126,7 @@ def plot_operations(
 ) -> Axes:
     """Heat map of one number per edge and operation, values (E, K) from 0 to ``vmax``; the (edge,
     operation) indices ``marked`` carry their letter codes. Axes-level."""
-    codes = [OPS[name].code for name in OP_NAMES]
+    codes = [OPS[name].code for name in space.ops]
     ax.imshow(values, cmap=style.HEAT, vmin=0.0, vmax=vmax, aspect="auto", interpolation="nearest")
     for e, k in marked:
         # The lower half of the colour map is dark.
@@ -274,8 +274,9 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
     collapse of Section 3.3). The dashed line is ln K, where all K operations are equally likely.
     """
     _epoch_axis(records, ax)
-    top = np.log(len(OP_NAMES))
-    undecided = f"ln {len(OP_NAMES)}: undecided"
+    operations = records["epoch/alpha"].shape[-1]
+    top = np.log(operations)
+    undecided = f"ln {operations}: undecided"
     ax.axhline(top, color=style.FAINT, linewidth=0.8, linestyle="--", label=undecided)
     for key, label, colour, marker in (
         ("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),

@@ -10,7 +10,7 @@ from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
 from hinas_lab.draw.genotype_graph import count_of, path_name, source_names, task_name
 from hinas_lab.space.cost import ASPP_RATES
 from hinas_lab.space.genotype import Genotype, legal_paths
-from hinas_lab.space.ops import OP_NAMES, OPS
+from hinas_lab.space.ops import OPS
 
 SUPERNET_RATE = 16
 "dilation of the supernet's ASPP; a decoded net has ``ASPP_RATES``"
@@ -37,7 +37,7 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     arrows, hears = [], []
     for i, name in enumerate(inner):
         before = names[: i + 2]
-        arrows += [Edge(source, name, ops=OP_NAMES) for source in before]
+        arrows += [Edge(source, name, ops=space.ops) for source in before]
         hears.append(f"{name} hears {', '.join(before)}")
     arrows += [Edge(name, "output", mark="faint") for name in inner]
 
@@ -48,17 +48,17 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
         Node("target", target),
     )
     terms = []
-    for k, op in enumerate(OP_NAMES):
+    for k, op in enumerate(space.ops):
         label = f"α{k} · ".translate(SUBSCRIPTS)
         terms.append(Edge("source", "sum", op, label=label))
     terms.append(Edge("sum", "target"))
 
     count = (
         f"{count_of(space.nodes, 'node')}, {count_of(len(space.edges), 'edge')}, "
-        f"{len(OP_NAMES)} operations on each"
+        f"{len(space.ops)} operations on each"
     )
     tied = "each layer its own α (Eq. 2)" if space.lwas else "one α for all layers (Eq. 1)"
-    operations = ", ".join(f"{style.op_label(op)} ({OPS[op].code})" for op in OP_NAMES)
+    operations = ", ".join(f"{style.op_label(op)} ({OPS[op].code})" for op in space.ops)
     alt = (
         f"Super-cell: {count}: {operations}. {'; '.join(hears)}. The output joins the nodes. "
         f"On the edge from {source} to {target}, and so on every edge, the operations are summed, "
@@ -66,7 +66,7 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     )
     in_full = (
         f"in full, the edge from {source} to {target}: operations summed with α = softmax over "
-        f"the {len(OP_NAMES)}"
+        f"the {len(space.ops)}"
     )
     groups = (
         Group("all edges", tuple(nodes), tuple(arrows)),

@@ -4,17 +4,7 @@ colours, one theme."""
 import io
 from contextlib import contextmanager
 
-from hinas_lab.space.ops import OP_NAMES
-
-OP_COLOURS: dict[str, str] = dict(
-    zip(
-        OP_NAMES,
-        ("#0072B2", "#E69F00", "#D55E00", "#009E73", "#CC79A7", "#555555", "#BBBBBB"),
-        strict=True,
-    )
-)
-"""per operation its colour, from Okabe and Ito's palette; drawings always print the letter code
-beside it"""
+from hinas_lab.space.ops import OPS
 
 INK, FAINT, PALE, PAPER = "#222222", "#8C8C8C", "#F0F0F0", "#FFFFFF"
 "text; lines of no importance; fills and the warm-up; background (white also in dark mode)"
@@ -28,6 +18,11 @@ BEST = "#007A5A"
 "the best epoch"
 HEAT = "cividis"
 "heat maps of probabilities"
+
+
+def op_colour(name: str) -> str:
+    """The colour of an operation; drawings always print its letter code beside it."""
+    return OPS[name].colour
 
 
 def op_label(name: str) -> str:

@@ -18,6 +18,7 @@ from hinas_lab.live.board.board import Board
 from hinas_lab.live.board.state import Moment
 from hinas_lab.live.recordings import Recording, moment, read_recording
 from hinas_lab.live.widgets import edge_options, layer_options, want_widgets
+from hinas_lab.space.ops import OPS
 from hinas_lab.storage import write_atomic
 
 SPEEDS = (0.5, 1, 2, 4)
@@ -172,7 +173,7 @@ def _palette(pixels: np.ndarray):
     need them; a Pillow image."""
     from PIL import Image
 
-    named = [*style.OP_COLOURS.values(), style.INK, style.FAINT, style.PALE, style.PAPER]
+    named = [*(op.colour for op in OPS.values()), style.INK, style.FAINT, style.PALE, style.PAPER]
     named += [style.FRAME, style.BEST]
     fixed = [list(bytes.fromhex(colour[1:])) for colour in named]
     fixed += [[gray] * 3 for gray in range(0, 229, 12)]

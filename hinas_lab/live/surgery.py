@@ -102,7 +102,7 @@ class Surgery:
             for i in range(len(self.genotype.width_factors)):
                 asked[f"width {self._width(i)}"] = ("width", i)
             return asked
-        for op in CHOICES:
+        for op in dict.fromkeys((*CHOICES, *self.genotype.operations)):
             asked[f"operation {style.op_label(op)}"] = ("operation", op)
         for source, name in enumerate(source_names(place.node)):
             asked[f"source {name}"] = ("source", source)

@@ -70,7 +70,7 @@ class Edge:
     def parts(self) -> tuple[tuple[str, str], ...]:
         """What is written on the arrow, piece by piece: (text, background)."""
         if self.ops:
-            return tuple((OPS[op].code, style.OP_COLOURS[op]) for op in self.ops)
+            return tuple((OPS[op].code, style.op_colour(op)) for op in self.ops)
         words = (self.text, style.PAPER)
         if self.op:
             return (OPS[self.op].code, self.colour), words
@@ -78,7 +78,7 @@ class Edge:
 
     @property
     def colour(self) -> str:
-        return style.OP_COLOURS[self.op] if self.op else LINES[self.mark].get("color", style.INK)
+        return style.op_colour(self.op) if self.op else LINES[self.mark].get("color", style.INK)
 
 
 @dataclass(frozen=True)

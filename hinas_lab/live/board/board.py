@@ -38,8 +38,8 @@ class Board:
             self._title = blit.text(
                 page, 20, 726, fontsize=12.5, fontweight="bold", color=style.INK
             )
-            for n, (name, op) in enumerate(OPS.items()):
-                colour = style.OP_COLOURS[name]
+            for n, name in enumerate(space.ops):
+                op, colour = OPS[name], style.op_colour(name)
                 page.text(
                     466 + 104 * n,
                     731,
@@ -60,7 +60,7 @@ class Board:
                 Trellis(blit, space, 20, 30, 330, 310),
                 Losses(blit, epochs, (left, 215, 240, 125)),
                 Scores(blit, epochs, (left, 45, 240, 125)),
-                Entropy(blit, epochs, (right, 215, 225, 125)),
+                Entropy(blit, space, epochs, (right, 215, 225, 125)),
                 Flips(blit, epochs, (right, 45, 225, 125)),
                 Patch(blit, 1028, 30, 140, 30),
             )  # fmt: skip

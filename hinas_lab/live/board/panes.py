@@ -13,12 +13,15 @@ from hinas_lab.draw.plots import edge_labels, source_label, winners
 from hinas_lab.live.board.blit import Blit, faint_frame
 from hinas_lab.live.board.state import Moment
 from hinas_lab.space.decode import normalise_beta, viterbi
-from hinas_lab.space.ops import OP_NAMES, OPS
+from hinas_lab.space.ops import OPS
 
-K = len(OP_NAMES)
-CODES = [OPS[name].code for name in OP_NAMES]
 SCALES = (0.2, 0.5, 1.0)
 "ends of a probability axis: the smallest that holds what is shown"
+
+
+def codes_of(space: SearchSpace) -> list[str]:
+    """The letter codes of the operations, in alpha's order."""
+    return [OPS[name].code for name in space.ops]
 
 
 def scale_of(p: np.ndarray) -> float:
@@ -38,6 +41,8 @@ class AlphaMaps:
     ):
         self.blit, self.space, self.scale = blit, space, 0.0
         maps, edges = space.layers if space.lwas else 1, len(space.edges)
+        self.letters = codes_of(space)
+        K = len(self.letters)
         gap = 16
         wide = min((width - gap * (maps - 1)) / maps, 240)
         size = min(8.5, 0.5 * height / edges, 0.36 * wide / K)
@@ -78,7 +83,7 @@ class AlphaMaps:
                 ]
             )
             faint_frame(ax, f"α, layer {l}" if space.lwas else "α, all layers")
-            ax.set_xticks(range(K), CODES, fontsize=size)
+            ax.set_xticks(range(K), self.letters, fontsize=size)
             ax.set_yticks(
                 range(edges), edge_labels(space) if l == 0 else [""] * edges, fontsize=size
             )
@@ -116,10 +121,12 @@ class AlphaMaps:
             image.set_array(p[l])
             image.set_clim(0, scale)
             kept = winners(self.space, p[l])
-            self.frames[l].set_verts([box(-0.47, e - 0.44, K - 0.53, e + 0.44) for e, _ in kept])
+            self.frames[l].set_verts(
+                [box(-0.47, e - 0.44, len(self.letters) - 0.53, e + 0.44) for e, _ in kept]
+            )
             for text, (e, k) in zip(self.codes[l], kept):
                 text.set(
-                    text=CODES[k],
+                    text=self.letters[k],
                     position=(k, e),
                     color="white" if p[l, e, k] < 0.55 * scale else "black",
                 )
@@ -280,7 +287,7 @@ class Wiring:
         for cell, cell_before in zip(now.cells, before.cells):
             for node, node_before in zip(cell, cell_before):
                 edges += [(op, j, (op, j) not in node_before) for op, j in node]
-        colours = [style.OP_COLOURS[op] for op, _, _ in edges]
+        colours = [style.op_colour(op) for op, _, _ in edges]
         self.chips.set_facecolor(colours)
         for code, source, colour, (op, j, changed) in zip(self.codes, self.sources, colours, edges):
             code.set(text=OPS[op].code, color=style.ink_on(colour))

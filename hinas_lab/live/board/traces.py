@@ -10,10 +10,9 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
 from hinas_lab.draw.plots import best_epoch, edge_labels, warmup_end
 from hinas_lab.live.board.blit import Blit, EndLabels, faint_frame, log_ticks_between, ticks_between
-from hinas_lab.live.board.panes import CODES, scale_of
+from hinas_lab.live.board.panes import codes_of, scale_of
 from hinas_lab.live.board.state import Moment
 from hinas_lab.space.decode import softmax
-from hinas_lab.space.ops import OP_NAMES
 
 
 class Trace:
@@ -54,12 +53,12 @@ class AlphaCurves(Trace):
     def __init__(self, blit: Blit, space: SearchSpace, epochs: int, place):
         super().__init__(blit, epochs, place)
         self.space = space
-        colours = [style.OP_COLOURS[name] for name in OP_NAMES]
+        colours = [style.op_colour(name) for name in space.ops]
         self.title = blit.text(
             self.ax, 0, 1.02, transform=self.ax.transAxes, fontsize=9.5, color=style.INK
         )
         self.lines = [self.line(color=c, linewidth=1.6) for c in colours]
-        self.ends = EndLabels(blit, self.ax, CODES, colours)
+        self.ends = EndLabels(blit, self.ax, codes_of(space), colours)
 
     def choose(self, layer: int, edge: int) -> None:
         self.chosen = layer, edge
@@ -186,8 +185,8 @@ class Entropy(Trace):
     """How decided the search is: mean entropy of alpha and beta, and the share of decoded edges
     that are skips."""
 
-    def __init__(self, blit: Blit, epochs: int, place):
-        top = float(np.log(len(OP_NAMES)))
+    def __init__(self, blit: Blit, space: SearchSpace, epochs: int, place):
+        top = float(np.log(len(space.ops)))
         super().__init__(
             blit, epochs, place, "entropy of α, β (nats); share of skips", numbers=False
         )
