@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import replace
 
@@ -23,13 +24,7 @@ def add_run_options(parser: argparse.ArgumentParser):
     parser.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0",
-    )
+    add_set_option(parser, "space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
     parser.add_argument(
@@ -38,6 +33,17 @@ def add_run_options(parser: argparse.ArgumentParser):
         help="CUDA graphs, the same numbers faster on an NVIDIA GPU: auto, on, off (auto)",
     )
     add_machine_options(parser)
+
+
+def add_set_option(parser: argparse.ArgumentParser, examples: str):
+    """Changes of single fields, as ``resolve`` reads them."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=f"change one field, e.g. {examples}",
+    )
 
 
 def add_machine_options(parser: argparse.ArgumentParser, seed: bool = True):
@@ -84,13 +90,13 @@ def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
     path, equals, text = change.partition("=")
     part, _, name = path.partition(".")
     if not equals or part not in parts or not name:
-        forms = " or ".join(f"{p}.FIELD=VALUE" for p in parts)
+        forms = " or ".join(f"{part}.FIELD=VALUE" for part in parts)
         raise ValueError(f"--set {change}: write {forms}")
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except json.JSONDecodeError:  # a word, without the quotes that a shell would take away
         value = text
-    if isinstance(value, list):
+    if isinstance(value, list):  # fields hold tuples, which JSON has not
         value = tuple(value)
     try:
         config = _replace(getattr(chosen, part), name, value)
@@ -106,6 +112,7 @@ def _replace(config, name: str, value):
     field of its loss. KeyError when there is none."""
     outer, _, inner = name.partition(".")
     field = field_names(type(config))[outer]
+    # only the loss has fields of its own, and it is no single value
     if (field == "loss") != bool(inner):
         raise KeyError(name)
     if inner:
@@ -124,9 +131,10 @@ def use_machine(args: argparse.Namespace) -> str:
             raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
     torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
-    use_tf32(False)
+    use_tf32(False)  # its products keep 10 bits of the mantissa
     if args.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    # asked by use: torch takes the name of a device that is not there
     try:
         torch.zeros(1, device=args.device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
@@ -150,7 +158,8 @@ def follow(run, title: str):
         done = state.epoch * state.steps + state.iteration
         total = state.config.epochs * state.steps
     else:
-        done, total = state.iteration, state.config.iterations
+        done = state.iteration
+        total = state.config.iterations
     note = ""
     bar = tqdm(
         total=total,
@@ -158,7 +167,7 @@ def follow(run, title: str):
         desc=title,
         unit="it",
         dynamic_ncols=True,
-        disable=None,
+        disable=None,  # drawn on a terminal only
         file=sys.stderr,
         mininterval=0.2,
     )
@@ -177,8 +186,8 @@ def follow(run, title: str):
 
 def _epoch_note(record, config) -> str:
     phase = "warm-up" if record.epoch < config.warmup_epochs else "alternating"
-    validated = record.psnr == record.psnr  # not nan
-    score = f", V {record.psnr:.2f} dB" if validated else ""
+    # nan: an epoch that was not validated
+    score = "" if math.isnan(record.psnr) else f", V {record.psnr:.2f} dB"
     return (
         f"epoch {record.epoch}/{config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
     )
