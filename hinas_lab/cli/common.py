@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import sys
 from dataclasses import replace
 
@@ -131,10 +130,9 @@ def use_machine(args: argparse.Namespace) -> str:
             raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
     torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
-    use_tf32(False)  # its products keep 10 bits of the mantissa
+    use_tf32(False)
     if args.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    # asked by use: torch takes the name of a device that is not there
     try:
         torch.zeros(1, device=args.device).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
@@ -158,8 +156,7 @@ def follow(run, title: str):
         done = state.epoch * state.steps + state.iteration
         total = state.config.epochs * state.steps
     else:
-        done = state.iteration
-        total = state.config.iterations
+        done, total = state.iteration, state.config.iterations
     note = ""
     bar = tqdm(
         total=total,
@@ -167,7 +164,7 @@ def follow(run, title: str):
         desc=title,
         unit="it",
         dynamic_ncols=True,
-        disable=None,  # drawn on a terminal only
+        disable=None,
         file=sys.stderr,
         mininterval=0.2,
     )
@@ -186,8 +183,8 @@ def follow(run, title: str):
 
 def _epoch_note(record, config) -> str:
     phase = "warm-up" if record.epoch < config.warmup_epochs else "alternating"
-    # nan: an epoch that was not validated
-    score = "" if math.isnan(record.psnr) else f", V {record.psnr:.2f} dB"
+    validated = record.psnr == record.psnr  # not nan
+    score = f", V {record.psnr:.2f} dB" if validated else ""
     return (
         f"epoch {record.epoch}/{config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
     )
