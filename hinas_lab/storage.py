@@ -21,12 +21,13 @@ def write_atomic(path: Path, data: bytes):
     one. OSError in one line otherwise."""
     name = ""
     try:
+        # in the same folder: a file is replaced in one step only within a file system
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+            os.fsync(file.fileno())  # its bytes are on the disk before its name is
+        os.chmod(name, 0o644)  # mkstemp's file is for its owner alone
         os.replace(name, path)
     except OSError as error:
         with suppress(OSError):
@@ -56,6 +57,7 @@ def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
+            # any other error: the file system has no locks
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise ValueError(
                     f"{folder}: this run is running already, in another panel, notebook or "
@@ -70,11 +72,14 @@ def write_json(path: Path, values: dict):
 
 
 def _finite(value):
+    """``value`` with None for every float that is nan or infinite, which JSON does not know."""
     if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def environment(seed: int, device: str) -> dict:
@@ -83,34 +88,39 @@ def environment(seed: int, device: str) -> dict:
     for name in ("torch", "numpy", "scikit-image", "scipy", "pillow"):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
-    commit, root = None, Path(__file__).parents[1]
-    with suppress(OSError):  # no git on this machine
-        if (root / ".git").exists():  # a checkout of ours, not a package inside somebody else's
-            done = subprocess.run(
-                ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False
-            )
-            commit = done.stdout.strip() or None
-            changed = subprocess.run(
-                ["git", "status", "--porcelain", "-uno"],
-                cwd=root,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            commit = f"{commit}, with changes" if commit and changed.stdout.strip() else commit
-    torch = sys.modules.get("torch")  # not loaded: nothing here ran on it
-    name = (
-        torch.cuda.get_device_name(device)
-        if device.startswith("cuda")
-        else platform.processor() or platform.machine()
-    )
+    torch = sys.modules.get("torch")  # not loaded: no number came from it
+    if device.startswith("cuda"):
+        device_name = torch.cuda.get_device_name(device)
+    else:
+        device_name = platform.processor() or platform.machine()
     return {
         "hinas_lab": hinas_lab.__version__,
         "python": platform.python_version(),
         "versions": versions,
         "device": device,
-        "device_name": name,
+        "device_name": device_name,
         "threads": torch.get_num_threads() if torch else 1,
         "seed": seed,
-        "commit": commit,
+        "commit": _commit(),
     }
+
+
+def _commit() -> str | None:
+    """The commit of this checkout, and whether its files differ from it; None without a checkout or
+    without git."""
+    root = Path(__file__).parents[1]
+    try:
+        # not asked of git alone: an installed package may lie inside somebody else's checkout
+        if not (root / ".git").exists():
+            return None
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "-uno")
+    except OSError:  # no git on this machine
+        return None
+    return f"{commit}, with changes" if commit and changed else commit or None
+
+
+def _git(root: Path, *command: str) -> str:
+    """What ``git command`` prints in ``root``; nothing when it fails."""
+    done = subprocess.run(["git", *command], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -22,13 +22,7 @@ def add_run_options(parser: argparse.ArgumentParser):
     parser.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="change one field, e.g. space.lwas=false, search.arch_lr=0.01, train.loss.lam=0",
-    )
+    add_set_option(parser, "space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
     parser.add_argument(
@@ -37,6 +31,17 @@ def add_run_options(parser: argparse.ArgumentParser):
         help="CUDA graphs, the same numbers faster on an NVIDIA GPU: auto, on, off (auto)",
     )
     add_machine_options(parser)
+
+
+def add_set_option(parser: argparse.ArgumentParser, examples: str):
+    """Changes of single fields, as ``resolve`` reads them."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help=f"change one field, e.g. {examples}",
+    )
 
 
 def add_machine_options(parser: argparse.ArgumentParser, seed: bool = True):
@@ -83,13 +88,13 @@ def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
     path, equals, text = change.partition("=")
     part, _, name = path.partition(".")
     if not equals or part not in parts or not name:
-        forms = " or ".join(f"{p}.FIELD=VALUE" for p in parts)
+        forms = " or ".join(f"{part}.FIELD=VALUE" for part in parts)
         raise ValueError(f"--set {change}: write {forms}")
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except json.JSONDecodeError:  # a word, without the quotes that a shell would take away
         value = text
-    if isinstance(value, list):
+    if isinstance(value, list):  # fields hold tuples, which JSON has not
         value = tuple(value)
     try:
         config = _replace(getattr(chosen, part), name, value)
@@ -105,6 +110,7 @@ def _replace(config, name: str, value):
     field of its loss. KeyError when there is none."""
     outer, _, inner = name.partition(".")
     field = field_names(type(config))[outer]
+    # only the loss has fields of its own, and it is no single value
     if (field == "loss") != bool(inner):
         raise KeyError(name)
     if inner:

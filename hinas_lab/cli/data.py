@@ -2,10 +2,17 @@
 image was trained on."""
 
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from textwrap import fill
+
+from hinas_lab.images.datasets.sets import SETS, DataSet, data_set
 
 SHOWN = 20
 "names or pairs that are printed before `... and N more`"
+ROW = "{:<10}{:<16}{:<10}{:<26}{}"
+"a line of the table of data sets: name, images, download, use, folder"
 
 
 def add(commands):
@@ -26,10 +33,12 @@ def add(commands):
     getting.add_argument(
         "--dir", type=Path, metavar="DIR", help="where to (default: what `data where` prints)"
     )
+    # printed after Ctrl-C
     getting.set_defaults(interrupted="the same command goes on from there")
     verifying = actions.add_parser(
         "verify",
-        help="decode and count every image, compare with what is known; exit 1 if something is wrong",
+        help="decode and count every image, compare with what is known; "
+        "exit 1 if something is wrong",
     )
     verifying.add_argument(
         "data",
@@ -47,155 +56,152 @@ def add(commands):
 
 
 def run(args) -> int:
-    return {"list": _list, "get": _get, "verify": _verify, "where": _where, "audit": _audit}[
-        args.action
-    ](args)
-
-
-def _set(name: str):
-    """The data set called ``name``; ValueError names the known ones."""
-    from hinas_lab.images.datasets.sets import SETS, data_set
-
-    chosen = data_set(name)
-    if chosen is None:
-        raise ValueError(f"data set {name!r}: must be one of {', '.join(SETS)}")
-    return chosen
+    actions = {"list": _list, "get": _get, "verify": _verify, "where": _where, "audit": _audit}
+    return actions[args.action](args)
 
 
 def _list(args) -> int:
-    from hinas_lab.images.datasets.catalog import cache_folder
-    from hinas_lab.images.datasets.sets import SETS
-
     if args.name or args.long:
-        print("\n\n".join(_details(s) for s in ([_set(args.name)] if args.name else SETS.values())))
-        return 0
+        datasets = [_named(args.name)] if args.name else SETS.values()
+        print("\n\n".join(map(_details, datasets)))
+    else:
+        _print_table()
+    return 0
+
+
+def _print_table():
+    """A line for each data set, at most 80 columns."""
+    from hinas_lab.images.datasets.catalog import cache_folder
+
     cache = cache_folder()
-    print(f"{'name':<10}{'images':<16}{'download':<10}{'for':<26}here")
-    for chosen in SETS.values():
-        images = " + ".join(str(count) for count in chosen.parts.values())
-        size = f"{sum(a.bytes for a in chosen.archives) / 1e6:.0f} MB" if chosen.archives else "-"
-        print(f"{chosen.name:<10}{images:<16}{size:<10}{chosen.use:<26}{_here(chosen, cache)}")
+    print(ROW.format("name", "images", "download", "for", "here"))
+    for dataset in SETS.values():
+        counts = " + ".join(map(str, dataset.parts.values()))
+        size = sum(archive.bytes for archive in dataset.archives)
+        download = f"{size / 1e6:.0f} MB" if dataset.archives else "-"
+        folder = _folder_below(cache, dataset)
+        print(ROW.format(dataset.name, counts, download, dataset.use, folder))
     print(
         f"\nhere: below {cache} (set HINAS_DATA to change it)\n"
         "The four for measuring SR come in one archive. Any folder of images works too.\n"
         "More: hinas-lab data list NAME. To have one: hinas-lab data get NAME"
     )
-    return 0
 
 
-def _here(chosen, cache: Path) -> str:
-    """Where a data set lies below the cache, in a word."""
+def _folder_below(cache: Path, dataset: DataSet) -> str:
+    """The folder of a data set, or why there is none."""
     from hinas_lab.images.datasets.catalog import find
     from hinas_lab.images.datasets.download import complete
 
-    folder = find(chosen, cache)
-    if chosen.in_skimage:
+    if dataset.in_skimage:
         return "always"
+    folder = find(dataset, cache)
     if folder is None:
         return "not here"
-    return folder.relative_to(cache).as_posix() + " (in part)" * (not complete(chosen, folder))
+    path = folder.relative_to(cache).as_posix()
+    return path if complete(dataset, folder) else f"{path} (in part)"
 
 
-def _details(chosen) -> str:
-    """A data set as lines of text."""
-    from textwrap import fill
-
+def _details(dataset: DataSet) -> str:
+    """All that is known of a data set, as lines of text."""
     from hinas_lab.images.datasets.catalog import find
 
+    location = "always"
+    if not dataset.in_skimage:
+        location = find(dataset) or f"no; hinas-lab data get {dataset.name}"
     rows = [
-        ("for", chosen.purpose),
-        ("images", ", ".join(f"{part} {count}" for part, count in chosen.parts.items())),
-        ("trained on", " + ".join(chosen.train) or "never"),
-        ("measured on", " + ".join(chosen.test)),
-        ("terms", chosen.terms),
-        ("cite", chosen.citation),
-        ("homepage", chosen.homepage),
-        (
-            "here",
-            "always"
-            if chosen.in_skimage
-            else str(find(chosen) or f"no; hinas-lab data get {chosen.name}"),
-        ),
+        ("for", dataset.purpose),
+        ("images", ", ".join(f"{part} {count}" for part, count in dataset.parts.items())),
+        ("trained on", " + ".join(dataset.train) or "never"),
+        ("measured on", " + ".join(dataset.test)),
+        ("terms", dataset.terms),
+        ("cite", dataset.citation),
+        ("homepage", dataset.homepage),
+        ("here", str(location)),
     ]
-    for archive in chosen.archives:
+    for archive in dataset.archives:
         rows += [
             ("archive", archive.url),
             ("", f"{archive.bytes} bytes, SHA-256"),
             ("", archive.sha256),
         ]
-    lines = [
-        fill(
-            text,
-            80,
-            initial_indent=f"  {key:<13}",
-            subsequent_indent=" " * 15,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for key, text in rows
-    ]
-    return "\n".join([chosen.name, *lines, *(f"  {line}" for line in chosen.tree.splitlines())])
+    lines = [_paragraph(name, text) for name, text in rows]
+    tree = [f"  {line}" for line in dataset.tree.splitlines()]
+    return "\n".join([dataset.name, *lines, *tree])
+
+
+def _paragraph(name: str, text: str) -> str:
+    """``text`` beside its name, in as many lines of 80 columns as it needs."""
+    return fill(
+        text,
+        80,
+        initial_indent=f"  {name:<13}",
+        subsequent_indent=" " * 15,
+        # an address in two pieces cannot be copied
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _get(args) -> int:
-    from functools import partial
-
-    from tqdm import tqdm
-
     from hinas_lab.images.datasets.catalog import cache_folder, find
     from hinas_lab.images.datasets.download import complete, get
 
-    chosen, root = _set(args.name), args.dir or cache_folder()
-    if chosen.in_skimage:
-        print(f"{chosen.name}: comes with scikit-image, nothing to get")
+    dataset = _named(args.name)
+    root = args.dir or cache_folder()
+    if dataset.in_skimage:
+        print(f"{dataset.name}: comes with scikit-image, nothing to get")
         return 0
-    if not chosen.archives:
-        raise ValueError(f"{chosen.name}: has no address; put it below {root} yourself")
-    there = find(chosen, root)
-    if there and complete(chosen, there):
-        print(f"{chosen.name}: is there already: {there}")
+    if not dataset.archives:
+        raise ValueError(f"{dataset.name}: has no address; put it below {root} yourself")
+    folder = find(dataset, root)
+    if folder and complete(dataset, folder):
+        print(f"{dataset.name}: is there already: {folder}")
         return 0
-    folder = get(chosen, root, partial(tqdm, disable=None, file=sys.stderr, dynamic_ncols=True))
+    folder = get(dataset, root, _bar(dynamic_ncols=True))
+    # `verify` finds a name in the cache only
+    verifiable = folder if args.dir else dataset.name
     print(
-        f"{chosen.name}: {sum(chosen.parts.values())} images in {folder}; terms: {chosen.terms}\n"
-        f"decode and check them with: hinas-lab data verify {folder if args.dir else chosen.name}"
+        f"{dataset.name}: {sum(dataset.parts.values())} images in {folder}; "
+        f"terms: {dataset.terms}\n"
+        f"decode and check them with: hinas-lab data verify {verifiable}"
     )
     return 0
 
 
+def _named(name: str) -> DataSet:
+    """The data set called ``name``; ValueError names the known ones."""
+    dataset = data_set(name)
+    if dataset is None:
+        raise ValueError(f"data set {name!r}: must be one of {', '.join(SETS)}")
+    return dataset
+
+
 def _verify(args) -> int:
-    from functools import partial
-
-    from tqdm import tqdm
-
     from hinas_lab.images.datasets.verify import ANY, verify
 
-    report = verify(
-        args.data,
-        partial(tqdm, desc="verify", unit="image", leave=False, disable=None, file=sys.stderr),
-    )
+    report = verify(args.data, _bar(desc="verify", unit="image", leave=False))
     print(f"{report.folder} ({report.what}): {len(report.sizes)} images read")
     if report.sizes:
-        pixels = sorted(report.sizes.values(), key=lambda size: size[0] * size[1])
-        gray = sum(channels == 1 for *_, channels in pixels)
-        print(
-            "{} x {} to {} x {} pixels, {} gray, {} in colour".format(
-                *pixels[0][:2], *pixels[-1][:2], gray, len(pixels) - gray
-            )
-        )
+        _print_sizes(list(report.sizes.values()))
     for kind in ("unreadable", "changed", "extra", "missing"):
-        _shorten(f"{kind}: {{}}", getattr(report, kind))
-    if report.ok:
-        print("every image can be read" if report.what == ANY else "all is as it should be")
-    return 0 if report.ok else 1
+        _print_first([f"{kind}: {name}" for name in getattr(report, kind)])
+    if not report.ok:
+        return 1
+    print("every image can be read" if report.what == ANY else "all is as it should be")
+    return 0
 
 
-def _shorten(line: str, names) -> None:
-    """Print ``line`` for the first names, and how many more there are."""
-    for name in names[:SHOWN]:
-        print(line.format(name))
-    if len(names) > SHOWN:
-        print(f"... and {len(names) - SHOWN} more")
+def _print_sizes(sizes: list[tuple[int, int, int]]):
+    """The smallest and the largest of (width, height, channels), and how many are gray."""
+    by_area = sorted(sizes, key=lambda size: size[0] * size[1])
+    width, height, _ = by_area[0]
+    largest_width, largest_height, _ = by_area[-1]
+    gray = sum(channels == 1 for _, _, channels in sizes)
+    print(
+        f"{width} x {height} to {largest_width} x {largest_height} pixels, "
+        f"{gray} gray, {len(sizes) - gray} in colour"
+    )
 
 
 def _where(args) -> int:
@@ -206,37 +212,51 @@ def _where(args) -> int:
 
 
 def _audit(args) -> int:
-    from dataclasses import asdict
-    from functools import partial
-
-    from tqdm import tqdm
-
     from hinas_lab.cli.methods import check_json
     from hinas_lab.images.datasets.audit import audit
     from hinas_lab.images.datasets.catalog import named_files
     from hinas_lab.storage import write_json
 
     check_json(args.json)
-    train, test = named_files(args.train, "train"), named_files(args.test, "test")
-    matches = audit(train, test, progress=partial(tqdm, leave=False, disable=None, file=sys.stderr))
+    train = named_files(args.train, "train")
+    test = named_files(args.test, "test")
+    matches = audit(train, test, progress=_bar(leave=False))
     if args.json:
-        write_json(
-            args.json,
-            {
-                "train": args.train,
-                "test": args.test,
-                "n_train": len(train),
-                "n_test": len(test),
-                "matches": [asdict(match) for match in matches],
-            },
-        )
+        values = {
+            "train": args.train,
+            "test": args.test,
+            "n_train": len(train),
+            "n_test": len(test),
+            "matches": [asdict(match) for match in matches],
+        }
+        write_json(args.json, values)
     if not matches:
         print(f"no test image is in training ({len(test)} against {len(train)})")
         return 0
+    leaked = {match.test for match in matches}
     print(
-        f"{len({m.test for m in matches})} of {len(test)} test images are in training ({len(train)} images); {len(matches)} in all:"
+        f"{len(leaked)} of {len(test)} test images are in training ({len(train)} images); "
+        f"{len(matches)} in all:"
     )
-    _shorten(
-        "  {}", [f"{m.test} = {m.train} ({m.kind}, {m.score:.2f}: {m.detail})" for m in matches]
-    )
+    lines = []
+    for match in matches:
+        detail = f"{match.kind}, {match.score:.2f}: {match.detail}"
+        lines.append(f"  {match.test} = {match.train} ({detail})")
+    _print_first(lines)
     return 1
+
+
+def _print_first(lines: list[str]):
+    """The first ``lines``, and how many more there are."""
+    for line in lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN:
+        print(f"... and {len(lines) - SHOWN} more")
+
+
+def _bar(**options):
+    """A progress bar around what it is given; ``options`` of tqdm."""
+    from tqdm import tqdm
+
+    # disable=None: drawn on a terminal only; standard output is for the results
+    return partial(tqdm, disable=None, file=sys.stderr, **options)

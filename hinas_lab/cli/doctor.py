@@ -18,6 +18,7 @@ OPTIONAL = {
     "jupyterlab": "make lab",
     "pooch": "data downloads",
 }
+"package -> what it is for"
 
 
 def add(commands):
@@ -29,26 +30,28 @@ def add(commands):
 
 def run(args) -> int:
     """Exit 1 when something needed is missing."""
-    missing = 0
-    print(
-        f"python       {platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
-    )
+    for name, text in _rows():
+        print(f"{name:<12} {text}")
+    return 1 if None in map(_version, NEEDED) else 0
+
+
+def _rows():
+    """(name, text) of each line, one by one: what is known is printed even where torch crashes."""
+    system = f"{platform.system()} {platform.machine()}"
+    yield "python", f"{platform.python_version()} on {system}, {os.cpu_count()} CPUs"
     for name in NEEDED:
-        found = _version(name)
-        missing += found is None
-        print(f"{name:<12} {found or 'MISSING: pip install ' + name}")
+        yield name, _version(name) or f"MISSING: pip install {name}"
     for name, use in OPTIONAL.items():
-        print(f"{name:<12} {_version(name) or f'not installed (only for {use})'}")
+        yield name, _version(name) or f"not installed (only for {use})"
+    # torch may be what is missing
     if importlib.util.find_spec("torch"):
         import torch
 
         none = "none: searches run on the CPU (presets tiny, classroom, study)"
-        print(f"GPU          {torch.cuda.get_device_name() if torch.cuda.is_available() else none}")
-        print(f"threads      {torch.get_num_threads()}")
-    print(
-        f"dot program  {shutil.which('dot') or 'not there (not needed: pygraphviz or matplotlib draw)'}"
-    )
-    return 1 if missing else 0
+        yield "GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else none
+        yield "threads", torch.get_num_threads()
+    dot = shutil.which("dot")
+    yield "dot program", dot or "not there (not needed: pygraphviz or matplotlib draw)"
 
 
 def _version(name: str) -> str | None:

@@ -1,5 +1,9 @@
 """``hinas-lab``: parses the command line, runs one command, turns errors into one line.
 
+A command is a module in ``hinas_lab/cli`` or ``hinas_book/cli`` that has ``add(commands)``; nothing
+else has to name it. ``add`` makes the command's parser and sets its default ``run_command``, a
+function of the parsed arguments that returns the exit code. Modules without ``add`` are shared.
+
 Exit codes: 0 done; 1 a check found something; 2 bad input or usage; 130 interrupted (the run folder
 is valid)."""
 
@@ -13,10 +17,8 @@ from types import ModuleType
 
 import hinas_lab
 
-PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
-ROOMS = ("hinas_lab.cli", "hinas_book.cli")
-"""where commands are found: a module with ``add(commands)``. Without the book there are three fewer
-"""
+COMMAND_PACKAGES = ("hinas_lab.cli", "hinas_book.cli")
+"where commands are looked for; the laboratory also works without the book"
 ORDER = (
     "doctor",
     "demo",
@@ -31,7 +33,9 @@ ORDER = (
     "figures",
     "runs",
 )
-"""how the help lists them; a command that is not named here comes last"""
+"how the help lists them; a command that is not named here comes last"
+PIP_NAMES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
+"module -> package, where they differ"
 
 
 class Parser(argparse.ArgumentParser):
@@ -42,6 +46,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line, with every command that is found."""
     parser = Parser(
         prog="hinas-lab",
         description="Differentiable architecture search for image restoration (HiNAS).",
@@ -58,37 +63,35 @@ def build_parser() -> argparse.ArgumentParser:
 
 def command_modules() -> list[ModuleType]:
     """The modules of all commands, in the order of the help."""
-    found = {}
-    for room in ROOMS:
-        if find_spec(room.partition(".")[0]) is None:
+    modules = {}
+    for package in COMMAND_PACKAGES:
+        if find_spec(package.partition(".")[0]) is None:
             continue
-        for file in pkgutil.iter_modules(import_module(room).__path__):
-            module = import_module(f"{room}.{file.name}")
+        for file in pkgutil.iter_modules(import_module(package).__path__):
+            module = import_module(f"{package}.{file.name}")
             if hasattr(module, "add"):
-                found[file.name] = module
-    names = sorted(
-        found, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)
-    )
-    return [found[name] for name in names]
+                modules[file.name] = module
+    names = [name for name in ORDER if name in modules]
+    names += sorted(modules.keys() - set(ORDER))
+    return [modules[name] for name in names]
 
 
 def main(argv: list[str] | None = None) -> int:
-    argv = list(sys.argv[1:] if argv is None else argv)
-    debug, args = "--debug" in argv, None
+    """Run the command line ``argv`` (default: that of the process); returns the exit code. With
+    ``--debug`` an error is raised instead of printed."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # taken out by hand: it may stand before or after the command
+    debug = "--debug" in words
+    args = None
     try:
         try:
-            args = build_parser().parse_args([a for a in argv if a != "--debug"])
+            args = build_parser().parse_args([word for word in words if word != "--debug"])
             return args.run_command(args)
         finally:
+            # a full disk or a reader that left shows here, not at exit
             sys.stdout.flush()
     except KeyboardInterrupt:
-        how = (
-            f"continue with: hinas-lab {args.command} ... --resume"
-            if hasattr(args, "resume")
-            else getattr(args, "interrupted", "")
-        )
-        where = f"; {how}" if how else ""
-        print(f"hinas-lab: interrupted{where}", file=sys.stderr)
+        print(f"hinas-lab: interrupted{_how_to_continue(args)}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output left
         _drop_stdout()
@@ -97,22 +100,34 @@ def main(argv: list[str] | None = None) -> int:
         if debug:
             raise
         _drop_stdout()
-        print(f"hinas-lab: error: {_line(error)}", file=sys.stderr)
+        print(f"hinas-lab: error: {_error_line(error)}", file=sys.stderr)
         return 2
 
 
-def _line(error: Exception) -> str:
+def _how_to_continue(args: argparse.Namespace | None) -> str:
+    """What follows "interrupted". ``args``: None when parsing was not done."""
+    if hasattr(args, "resume"):
+        return f"; continue with: hinas-lab {args.command} ... --resume"
+    advice = getattr(args, "interrupted", "")
+    return f"; {advice}" if advice else ""
+
+
+def _error_line(error: Exception) -> str:
     """What the user reads: one line."""
     if isinstance(error, ModuleNotFoundError):
-        return f"the package {error.name!r} is not installed: pip install {PACKAGES.get(error.name, error.name)}"
+        package = PIP_NAMES.get(error.name, error.name)
+        return f"the package {error.name!r} is not installed: pip install {package}"
     line = " ".join(str(error).split())
-    if isinstance(error, RuntimeError | MemoryError) and (
-        "memory" in line or not line
-    ):  # torch's is a RuntimeError
+    # torch's is a RuntimeError, and Python's MemoryError has no text
+    if isinstance(error, RuntimeError | MemoryError) and ("memory" in line or not line):
         return "not enough memory; lower batch, patch or width, or restore in smaller tiles"
+    # raised by us or by the system with words for the user; all others are our mistakes
     if isinstance(error, ValueError | OSError | FloatingPointError) and line:
         return line
-    return f"internal error: {type(error).__name__}: {line} (please report it with the output of the same command and --debug)"
+    return (
+        f"internal error: {type(error).__name__}: {line} "
+        "(please report it with the output of the same command and --debug)"
+    )
 
 
 def _drop_stdout():

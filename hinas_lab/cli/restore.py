@@ -6,14 +6,17 @@ import time
 from functools import partial
 from pathlib import Path
 
+NEAR = (0.6, 1.6)
+"noise of so many times a trained sigma is what the net was trained for"
 
-def add(subparsers) -> None:
-    parser = subparsers.add_parser(
+
+def add(commands):
+    parser = commands.add_parser(
         "restore",
         help="restore your own photographs with a trained run",
-        description="Restore photographs with the net of a training run. Prints the estimated noise level and warns "
-        "when it is far from what the net was trained for. Gray, colour and 16-bit gray of any size; EXIF "
-        "and transparency are kept.",
+        description="Restore photographs with the net of a training run. Prints the estimated "
+        "noise level and warns when it is far from what the net was trained for. Gray, colour and "
+        "16-bit gray of any size; EXIF and transparency are kept.",
     )
     parser.add_argument(
         "images",
@@ -28,8 +31,8 @@ def add(subparsers) -> None:
         required=True,
         type=Path,
         metavar="FILE|DIR",
-        help="a file (.png, .jpg, .tif, .webp), or a folder that gets a NAME.png per image; several "
-        "images need a folder, made if missing",
+        help="a file (.png, .jpg, .tif, .webp), or a folder that gets a NAME.png per image; "
+        "several images need a folder, made if missing",
     )
     parser.add_argument(
         "--tile",
@@ -41,77 +44,97 @@ def add(subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from hinas_lab.restoration.photo_file import estimate_noise, read_photo, write_photo
-    from hinas_lab.restoration.restorer import restore_photo
     from hinas_lab.runs.folder import load_network
 
     if args.tile is not None and args.tile < 1:
         raise ValueError(f"--tile {args.tile}: must be 1 or more pixels")
     net, info = load_network(args.run, device="cpu")
-    for source, target in _checked(args.images, args.out, net.scale):
-        photo = read_photo(source)
-        noise = estimate_noise(photo.pixels)
-        start = time.perf_counter()
-        bar = partial(
-            tqdm, desc=source.name, unit="tile", leave=False, disable=None
-        )  # drawn on a terminal only
-        restored = restore_photo(net, photo, tile=args.tile, progress=bar)
-        seconds = time.perf_counter() - start
-        write_photo(target, restored)
-        height, width = photo.pixels.shape[:2]
-        size = (
-            f"{width} x {height} {photo.bits}-bit {'gray' if photo.pixels.ndim == 2 else 'colour'}"
-        )
-        print(
-            f"{source.name}: {size}, estimated noise {noise:.1f}, {seconds:.1f} s -> {target}",
-            flush=True,
-        )
-        if warning := _far(noise, info["sigmas"]):
+    source_of = _sources(args.images, args.out)
+    _check_files(source_of, args.out, net.scale)
+    for target, source in source_of.items():
+        noise = _restore(net, source, target, args.tile)
+        warning = _noise_warning(noise, info["sigmas"])
+        if warning:
             print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
     return 0
 
 
-def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path]]:
-    """(input, output) pairs, every one of them read and found writable. A new folder is made only
-    if all is well."""
-    from hinas_lab.restoration.photo_file import check_output, read_photo
+def _restore(net, source: Path, target: Path, tile: int | None) -> float:
+    """Restore one photograph and print its line; the estimated noise of the input, 0-255 scale."""
+    from tqdm import tqdm
 
+    from hinas_lab.restoration.photo_file import estimate_noise, read_photo, write_photo
+    from hinas_lab.restoration.restorer import restore_photo
+
+    photo = read_photo(source)
+    noise = estimate_noise(photo.pixels)
+    start = time.perf_counter()
+    # disable=None: drawn on a terminal only
+    bar = partial(tqdm, desc=source.name, unit="tile", leave=False, disable=None)
+    restored = restore_photo(net, photo, tile=tile, progress=bar)
+    seconds = time.perf_counter() - start
+    write_photo(target, restored)
+    height, width = photo.pixels.shape[:2]
+    colour = "gray" if photo.pixels.ndim == 2 else "colour"
+    print(
+        f"{source.name}: {width} x {height} {photo.bits}-bit {colour}, "
+        f"estimated noise {noise:.1f}, {seconds:.1f} s -> {target}",
+        flush=True,  # a line as each photograph is done, also into a pipe
+    )
+    return noise
+
+
+def _sources(images: list[Path], out: Path) -> dict[Path, Path]:
+    """Output -> input, for every image. ValueError where an output would replace an input or
+    another output."""
     several = len(images) > 1
     if several and out.exists() and not out.is_dir():
         raise ValueError(f"--out {out}: is a file; {len(images)} images need a folder")
-    pairs = [
-        (image, out / f"{image.stem}.png" if several or out.is_dir() else out) for image in images
-    ]
-    inputs, owner = {image.resolve() for image in images}, {}
-    for source, target in pairs:
+    into_folder = several or out.is_dir()
+    inputs = {image.resolve() for image in images}
+    source_of = {}
+    for source in images:
+        target = out / f"{source.stem}.png" if into_folder else out
         if target.resolve() in inputs:
             raise ValueError(
-                f"--out {out}: the result of {source} would overwrite the input {target}; choose another"
+                f"--out {out}: the result of {source} would overwrite the input {target}; "
+                "choose another"
             )
-        if owner.setdefault(target, source) is not source:
+        if target in source_of:
             raise ValueError(
-                f"--out {out}: {owner[target]} and {source} would both become {target}; use two folders"
+                f"--out {out}: {source_of[target]} and {source} would both become {target}; "
+                "use two folders"
             )
-    made = several and not out.exists()
-    if made:
+        source_of[target] = source
+    return source_of
+
+
+def _check_files(source_of: dict[Path, Path], out: Path, scale: int):
+    """Every input is read and every output found writable, before the first is restored. A missing
+    folder for several images is made, and stays only if all is well."""
+    from hinas_lab.restoration.photo_file import check_output, read_photo
+
+    new = len(source_of) > 1 and not out.exists()
+    if new:
         out.mkdir(parents=True)
     try:
-        for source, target in pairs:
+        for target, source in source_of.items():
             check_output(target, read_photo(source), scale)
-    except BaseException:
-        if made:
+    except BaseException:  # Ctrl-C too leaves no empty folder
+        if new:
             out.rmdir()
         raise
-    return pairs
 
 
-def _far(noise: float, sigmas: list[float]) -> str | None:
-    """What it means that the noise is outside 0.6 to 1.6 times every noise level of the training;
-    None if it is not."""
-    if not sigmas or any(0.6 * sigma <= noise <= 1.6 * sigma for sigma in sigmas):
+def _noise_warning(noise: float, sigmas: list[float]) -> str | None:
+    """What to expect where ``noise`` is near no noise level of the training, on the 0-255 scale;
+    None where it is near one, or the net was trained for none."""
+    low, high = NEAR
+    if not sigmas or any(low * sigma <= noise <= high * sigma for sigma in sigmas):
         return None
     nearest = min(sigmas, key=lambda sigma: abs(sigma - noise))
     meaning = "fine detail will be smoothed away" if noise < nearest else "noise will remain"
-    return f"estimated noise {noise:.1f} is far from sigma {nearest:g}, for which the net was trained: {meaning}"
+    return (
+        f"estimated noise {noise:.1f} is far from sigma {nearest:g}, "
+        f"for which the net was trained: {meaning}"
+    )

@@ -2,35 +2,39 @@
 
 from pathlib import Path
 
+ROW = "{:<29} {:<7}{:<11} seed {:<3}{}"
+"a line of the list: folder, kind, preset, seed, how far it is"
+
 
 def add(commands):
     parser = commands.add_parser("runs", help="list, show, compare or pack run folders")
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=type(parser)
     )
-    listed = actions.add_parser("list", help="runs below a folder")
-    listed.add_argument(
+    listing = actions.add_parser("list", help="runs below a folder")
+    listing.add_argument(
         "folder", type=Path, nargs="?", default=Path("runs"), metavar="DIR", help="default: runs"
     )
-    shown = actions.add_parser(
+    showing = actions.add_parser(
         "show", help="one run: configuration, machine, how far it is, its genotype"
     )
-    shown.add_argument("run", type=Path, metavar="RUN")
-    compared = actions.add_parser(
+    showing.add_argument("run", type=Path, metavar="RUN")
+    comparing = actions.add_parser(
         "diff", help="what two runs were asked for and gave, where they differ"
     )
-    compared.add_argument("a", type=Path, metavar="A")
-    compared.add_argument("b", type=Path, metavar="B")
-    packed = actions.add_parser("pack", help="a run as one zip, DIR/NAME.zip")
-    packed.add_argument("run", type=Path, metavar="RUN")
-    packed.add_argument(
+    comparing.add_argument("a", type=Path, metavar="A")
+    comparing.add_argument("b", type=Path, metavar="B")
+    packing = actions.add_parser("pack", help="a run as one zip, DIR/NAME.zip")
+    packing.add_argument("run", type=Path, metavar="RUN")
+    packing.add_argument(
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder (default: here)"
     )
     parser.set_defaults(run_command=run)
 
 
 def run(args) -> int:
-    return {"list": _list, "show": _show, "diff": _diff, "pack": _pack}[args.action](args)
+    actions = {"list": _list, "show": _show, "diff": _diff, "pack": _pack}
+    return actions[args.action](args)
 
 
 def _list(args) -> int:
@@ -38,74 +42,97 @@ def _list(args) -> int:
 
     if not args.folder.is_dir():
         raise ValueError(f"{args.folder}: no such folder")
-    found = sorted(p.parent for p in args.folder.rglob("config.json"))
-    if not found:
+    folders = sorted(path.parent for path in args.folder.rglob("config.json"))
+    if not folders:
         print(f"no runs below {args.folder}; make one with: hinas-lab demo")
-    for folder in found:
+    for folder in folders:
+        # a damaged run is a line of the list and does not end it
         try:
             header = read_header(folder)
         except ValueError as error:
             print(f"{folder}: {error}")
             continue
-        print(
-            f"{folder!s:<29} {header['kind']:<7}{header['preset']:<11} seed {_seed(header):<3}{_state(folder, header)}"
-        )
+        kind, preset = header["kind"], header["preset"]
+        seed = header["search" if kind == "search" else "train"]["seed"]
+        print(ROW.format(str(folder), kind, preset, seed, _progress(folder, header)))
     return 0
 
 
 def _show(args) -> int:
-    import json
-
-    from hinas_lab.runs.header import read_header, read_json
+    from hinas_lab.runs.header import read_header
 
     header = read_header(args.run)
     print(
-        f"{args.run}: {header['kind']} at preset {header['preset']}, data {header['data']}, {_state(args.run, header)}"
+        f"{args.run}: {header['kind']} at preset {header['preset']}, "
+        f"data {header['data']}, {_progress(args.run, header)}"
     )
-    for part in ("space", "search", "train"):
-        for field, value in (header.get(part) or {}).items():
-            print(f"  {part}.{field} = {json.dumps(value)}")
-    if (args.run / "env.json").exists():
-        told = read_json(args.run / "env.json")
-        print(
-            "  "
-            + ", ".join(
-                f"{k} {told[k]}"
-                for k in ("device", "threads", "seed", "commit")
-                if told.get(k) is not None
-            )
-        )
-    if (genotype := _genotype(args.run)) is not None:
+    _print_fields(header)
+    _print_machine(args.run)
+    genotype = _genotype(args.run)
+    if genotype is not None:
         print(f"  {genotype}")
     return 0
 
 
+def _print_fields(header: dict):
+    """Every field of the run's configuration, as ``--set`` takes it."""
+    import json
+
+    for part in ("space", "search", "train"):
+        for field, value in (header.get(part) or {}).items():
+            print(f"  {part}.{field} = {json.dumps(value)}")
+
+
+def _print_machine(folder: Path):
+    """Where the run was made, as far as it is known: packed runs may lack env.json."""
+    from hinas_lab.runs.header import read_json
+
+    path = folder / "env.json"
+    if not path.exists():
+        return
+    environment = read_json(path)
+    facts = []
+    for name in ("device", "threads", "seed", "commit"):
+        value = environment.get(name)
+        if value is not None:
+            facts.append(f"{name} {value}")
+    print("  " + ", ".join(facts))
+
+
 def _diff(args) -> int:
     from hinas_lab.runs.header import read_header
+
+    a = _flat(read_header(args.a))
+    b = _flat(read_header(args.b))
+    changes = []
+    for name in sorted(a | b):
+        before, after = a.get(name, "absent"), b.get(name, "absent")
+        if before != after:
+            changes.append(f"{name}: {before} -> {after}")
+    print("\n".join(changes) or "asked for the same")
+    _print_genotype_diff(_genotype(args.a), _genotype(args.b))
+    return 0
+
+
+def _print_genotype_diff(a, b):
+    """Nothing while one of the runs has no genotype."""
     from hinas_lab.space.genotype import diff
 
-    a, b = _flat(read_header(args.a)), _flat(read_header(args.b))
-    lines = [
-        f"{key}: {a.get(key, 'absent')} -> {b.get(key, 'absent')}"
-        for key in sorted(a | b)
-        if a.get(key) != b.get(key)
-    ]
-    print("\n".join(lines) or "asked for the same")
-    one, other = _genotype(args.a), _genotype(args.b)
-    if one is not None and other is not None:
-        try:
-            print("\n".join(diff(one, other)) or "the same genotype")
-        except ValueError as error:
-            print(error)
-    return 0
+    if a is None or b is None:
+        return
+    try:
+        print("\n".join(diff(a, b)) or "the same genotype")
+    except ValueError as error:  # of two tasks or shapes: the reason is the answer
+        print(error)
 
 
 def _pack(args) -> int:
     from hinas_lab.runs.header import read_header
-    from hinas_lab.runs.packing import zipped
+    from hinas_lab.runs.packing import zip_run
     from hinas_lab.storage import write_atomic
 
-    read_header(args.run)
+    read_header(args.run)  # refuses a folder that is no run
+    # resolved: "." has no name
     target = args.out / f"{args.run.resolve().name}.zip"
     if not args.out.is_dir():
         raise ValueError(f"--out {args.out}: no such folder")
@@ -113,12 +140,12 @@ def _pack(args) -> int:
         raise ValueError(
             f"{target}: is there already; remove it, or choose another folder with --out"
         )
-    write_atomic(target, zipped(args.run))
+    write_atomic(target, zip_run(args.run))
     print(f"wrote {target}")
     return 0
 
 
-def _state(folder: Path, header: dict) -> str:
+def _progress(folder: Path, header: dict) -> str:
     """Finished, or how far its records reach."""
     from hinas_lab.records import read_records
 
@@ -130,16 +157,12 @@ def _state(folder: Path, header: dict) -> str:
         columns = read_records(folder)
     except ValueError:
         return "not begun"
-    done, of = (
-        (len(columns["epoch/epoch"]) - 1, header["search"]["epochs"])
-        if header["kind"] == "search"
-        else (int(columns["step/iteration"].max(initial=0)), header["train"]["iterations"])
-    )
-    return f"{max(0, done)} of {of} {'epochs' if header['kind'] == 'search' else 'iterations'}"
-
-
-def _seed(header: dict) -> int:
-    return header["search" if header["kind"] == "search" else "train"]["seed"]
+    if header["kind"] == "search":
+        # the first row is the state before the first epoch
+        done = max(0, len(columns["epoch/epoch"]) - 1)
+        return f"{done} of {header['search']['epochs']} epochs"
+    done = int(columns["step/iteration"].max(initial=0))
+    return f"{done} of {header['train']['iterations']} iterations"
 
 
 def _genotype(folder: Path):
@@ -151,11 +174,10 @@ def _genotype(folder: Path):
 
 def _flat(values: dict, prefix: str = "") -> dict[str, str]:
     """Nested values as ``search.loss.lam`` -> text."""
-    out = {}
-    for key, value in values.items():
-        out |= (
-            _flat(value, f"{prefix}{key}.")
-            if isinstance(value, dict)
-            else {f"{prefix}{key}": str(value)}
-        )
-    return out
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = str(value)
+    return flat

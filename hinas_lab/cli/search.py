@@ -13,10 +13,10 @@ def add(commands):
 
 
 def run(args) -> int:
-    chosen = resolve(args, args.task, args.scale, ("space", "search"))
     from hinas_lab.runs.folder import load_genotype, open_search
 
-    work = open_search(
+    chosen = resolve(args, args.task, args.scale, ("space", "search"))
+    search = open_search(
         args.run,
         chosen,
         data=args.data,
@@ -24,50 +24,58 @@ def run(args) -> int:
         resume=args.resume,
         graphs=args.graphs,
     )
-    if work.finished:
+    if search.finished:
         print(f"{args.run}: this search is finished")
         return 0
-    for _ in follow(work, "search"):
+    for _ in follow(search, "search"):
         pass
-    print(summary(work))
+    print(summary(search))
     print(f"genotype: {load_genotype(args.run)}")
     print(f"wrote {args.run}/genotype.json, best.safetensors, records.npz")
-    options = f" --data {args.data}" if args.data != "builtin" else ""
-    options += " --sigma " + " ".join(f"{s:g}" for s in args.sigma) if args.sigma else ""
-    print(
-        f"next: hinas-lab train --genotype {args.run} --preset {args.preset}{options} --run NEW_FOLDER"
-    )
+    print(f"next: {_train_command(args)}")
     return 0
 
 
-def summary(work) -> str:
-    """Three lines: did alpha and beta move, and which supernet was kept."""
+def _train_command(args) -> str:
+    """The command that trains what this search found, on the same data and noise levels."""
+    command = f"hinas-lab train --genotype {args.run} --preset {args.preset}"
+    if args.data != "builtin":
+        command += f" --data {args.data}"
+    if args.sigma:
+        command += " --sigma " + " ".join(f"{sigma:g}" for sigma in args.sigma)
+    return f"{command} --run NEW_FOLDER"
+
+
+def summary(search) -> str:
+    """Three lines about a finished search run: did alpha and beta move, and which supernet was
+    kept."""
     from hinas_lab.config import SearchConfig, SearchSpace, from_dict
     from hinas_lab.records import kept_row
     from hinas_lab.space.decode import normalise_beta
 
-    records, space = work.records.arrays(), from_dict(SearchSpace, work.header["space"])
-    keep, best = (
-        from_dict(SearchConfig, work.header["search"]).keep_supernet,
-        int(records["epoch/best"][-1]),
-    )
+    records = search.records.arrays()
+    space = from_dict(SearchSpace, search.header["space"])
+    keep = from_dict(SearchConfig, search.header["search"]).keep_supernet
+    # row 0 is the state before the first step
     row = kept_row(records, keep)
-    first, now = (
-        [float(records[f"epoch/{name}"][i]) for name in ("alpha_entropy", "beta_entropy")]
-        for i in (0, row)
-    )
-    shift = abs(
-        normalise_beta(space, records["epoch/beta"][row])
-        - normalise_beta(space, records["epoch/beta"][0])
-    ).max()
-    which = f"best on V, epoch {best}" if best else "none was validated: the last"
-    which = (
-        which
-        if keep == "best"
-        else "the last, as asked" + f" (best on V: epoch {best})" * bool(best)
-    )
+    alpha_entropy = records["epoch/alpha_entropy"]
+    beta_entropy = records["epoch/beta_entropy"]
+    beta = records["epoch/beta"]
+    moved = abs(normalise_beta(space, beta[row]) - normalise_beta(space, beta[0])).max()
     return (
-        f"entropy of alpha {first[0]:.2f} -> {now[0]:.2f} (ln 7 = 1.95: undecided), of beta {first[1]:.2f} -> {now[1]:.2f}\n"
-        f"the width choice moved most by {shift:.2f} in probability; skip share {records['epoch/skip_share'][row]:.0%}\n"
-        f"supernet kept: {which}; operations and widths are decoded from it"
+        f"entropy of alpha {alpha_entropy[0]:.2f} -> {alpha_entropy[row]:.2f} "
+        "(ln 7 = 1.95: undecided), "
+        f"of beta {beta_entropy[0]:.2f} -> {beta_entropy[row]:.2f}\n"
+        f"the width choice moved most by {moved:.2f} in probability; "
+        f"skip share {records['epoch/skip_share'][row]:.0%}\n"
+        f"supernet kept: {_kept_text(keep, int(records['epoch/best'][-1]))}; "
+        "operations and widths are decoded from it"
     )
+
+
+def _kept_text(keep: str, best: int) -> str:
+    """Which supernet is the result; ``best``: the epoch of the best score on V, 0 for none."""
+    if keep == "best":
+        return f"best on V, epoch {best}" if best else "none was validated: the last"
+    text = "the last, as asked"
+    return f"{text} (best on V: epoch {best})" if best else text

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hinas_lab.cli.common import add_run_options, follow, resolve, use_machine
+from hinas_lab.presets import Preset
 
 
 def add(commands):
@@ -21,40 +22,50 @@ def add(commands):
 
 
 def run(args) -> int:
-    from hinas_lab.runs.folder import load_genotype, load_network, open_training, read_header
+    from hinas_lab.runs.folder import load_genotype, load_network, open_training
 
     genotype = load_genotype(args.genotype)
-    for name in ("task", "scale"):
-        asked = getattr(args, name)
-        if asked is not None and asked != getattr(genotype, name):
-            raise ValueError(
-                f"{name} = {asked!r}: the genotype is for {name} {getattr(genotype, name)!r}"
-            )
-    chosen = resolve(
-        args, genotype.task, genotype.scale, ("train",)
-    )
-    if Path(args.genotype).is_dir():  # residual learning as in the search
-        header = read_header(args.genotype)
-        residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]
-        chosen = chosen._replace(space=replace(chosen.space, residual=residual))
-    work = open_training(
+    _check_agreement(args, genotype)
+    chosen = resolve(args, genotype.task, genotype.scale, ("train",))
+    training = open_training(
         args.run,
         genotype,
-        chosen,
+        _residual_as_searched(chosen, args.genotype),
         data=args.data,
         device=use_machine(args),
         resume=args.resume,
         graphs=args.graphs,
     )
-    if work.finished:
+    if training.finished:
         print(f"{args.run}: this training is finished")
         return 0
-    for _ in follow(work, "train"):
+    for _ in follow(training, "train"):
         pass
     _, info = load_network(args.run)
     print(
         f"trained {info['parameters']:,} parameters (preset {chosen.name}, seed {args.seed}); "
-        f"last loss {work.records.steps['loss'][-1]:.4f}"
+        f"last loss {training.records.steps['loss'][-1]:.4f}"
     )
     print(f"next: hinas-lab restore PHOTO --run {args.run} --out restored.png")
     return 0
+
+
+def _check_agreement(args, genotype):
+    """ValueError where task or scale are given and not the genotype's."""
+    for name in ("task", "scale"):
+        asked = getattr(args, name)
+        searched = getattr(genotype, name)
+        if asked is not None and asked != searched:
+            raise ValueError(f"{name} = {asked!r}: the genotype is for {name} {searched!r}")
+
+
+def _residual_as_searched(chosen: Preset, genotype: str) -> Preset:
+    """``chosen`` with the residual learning of the run ``genotype``; a genotype's file does not
+    know it, and leaves the preset as it is."""
+    from hinas_lab.runs.header import read_header
+
+    if not Path(genotype).is_dir():
+        return chosen
+    header = read_header(genotype)
+    residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]
+    return chosen._replace(space=replace(chosen.space, residual=residual))

@@ -6,12 +6,13 @@ from pathlib import Path
 from hinas_lab.space.genotype import Genotype
 
 FORMAT = 1
+"of config.json; a run of another format is refused"
 FIELDS = {
     "search": {"preset", "data", "space", "search"},
     "train": {"preset", "data", "genotype", "residual", "train"},
     "peer": {"preset", "data", "data_hash", "peer", "task", "scale", "train"},
 }
-"what each kind of run says of itself"
+"the keys of config.json that each kind of run has"
 
 
 def read_header(folder: str | Path) -> dict:
@@ -23,9 +24,9 @@ def read_header(folder: str | Path) -> dict:
     if not (folder / "config.json").exists():
         raise ValueError(f"{folder}: not a run folder (no config.json)")
     header = read_json(folder / "config.json")
-    if header.get("format") != FORMAT or not FIELDS.get(str(header.get("kind")), {""}) <= set(
-        header
-    ):
+    # text, as a damaged file may hold a list, which is no key
+    fields = FIELDS.get(str(header.get("kind")))
+    if header.get("format") != FORMAT or fields is None or not fields <= header.keys():
         raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
     return header
 
@@ -46,18 +47,7 @@ def load_genotype(path: str | Path) -> Genotype:
     anything else."""
     path = Path(path)
     if path.is_dir():
-        header = read_header(path)
-        if header["kind"] == "peer":
-            raise ValueError(
-                f"{path}: is a training of {header['peer']}, which has no genotype; "
-                "hinas-lab study peers --train measures it"
-            )
-        path = path / "genotype.json"
-        if not path.exists():
-            raise ValueError(
-                f"{path.parent}: this run is not finished, it has no genotype yet; "
-                "continue it with --resume"
-            )
+        path = _genotype_file(path)
     try:
         text = path.read_text()
     except FileNotFoundError:
@@ -68,3 +58,19 @@ def load_genotype(path: str | Path) -> Genotype:
         return Genotype.from_json(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _genotype_file(run: Path) -> Path:
+    """The genotype.json of a run folder; ValueError says why there is none."""
+    header = read_header(run)
+    if header["kind"] == "peer":
+        raise ValueError(
+            f"{run}: is a training of {header['peer']}, which has no genotype; "
+            "hinas-lab study peers --train measures it"
+        )
+    path = run / "genotype.json"
+    if not path.exists():
+        raise ValueError(
+            f"{run}: this run is not finished, it has no genotype yet; continue it with --resume"
+        )
+    return path

@@ -13,8 +13,8 @@ from pathlib import Path
 from hinas_lab.runs.folder import FILES
 from hinas_lab.storage import write_atomic
 
-KEPT = 2
-"checkpoints that stay: should the newest be damaged on its way, the one before it counts"
+CHECKPOINTS = 2
+"zips that stay: should the newest be damaged on its way, the one before it counts"
 
 
 def pack_run(run: Path, into: Path) -> Path:
@@ -23,20 +23,22 @@ def pack_run(run: Path, into: Path) -> Path:
 
     May be called while the run is being written: what is read later is never older than what was
     read before (``FILES`` backwards)."""
-    content = zipped(run)
+    content = zip_run(run)
     into.mkdir(parents=True, exist_ok=True)
-    before = packed(into)
-    newest = into / f"{int(before[-1].stem) + 1 if before else 1:06d}.zip"
+    zips = packed(into)
+    number = int(zips[-1].stem) + 1 if zips else 1
+    newest = into / f"{number:06d}.zip"
     write_atomic(newest, content)
-    for old in before[: 1 - KEPT]:
-        # A mounted Drive moves what is deleted to its bin, where it would go on counting.
+    zips.append(newest)
+    for old in zips[:-CHECKPOINTS]:
+        # a mounted Drive moves what is deleted to its bin, where it would go on counting
         old.write_bytes(b"")
         old.unlink()
     return newest
 
 
-def zipped(run: Path) -> bytes:
-    """The run's files as a zip."""
+def zip_run(run: Path) -> bytes:
+    """The files of the run folder ``run`` as the bytes of a zip."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         for name in reversed(FILES):
@@ -47,26 +49,14 @@ def zipped(run: Path) -> bytes:
 
 def packed(into: Path) -> list[Path]:
     """The zips of one run, oldest first: names of six digits, as ``pack_run`` gives them."""
-    return sorted(p for p in into.glob("*.zip") if re.fullmatch(r"\d{6}", p.stem))
+    return sorted(path for path in into.glob("*.zip") if re.fullmatch(r"\d{6}", path.stem))
 
 
 def unpack_run(into: Path, run: Path) -> Path | None:
     """Fill the folder ``run`` from the newest zip in ``into`` that is whole and holds a run;
     returns that zip, None when there is none."""
     for path in reversed(packed(into)):
-        try:
-            with zipfile.ZipFile(path) as file:
-                names = [name for name in FILES if name in file.namelist()]
-                content = {name: file.read(name) for name in names}  # checks each file's CRC
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-            OSError,
-        ):
-            continue
+        content = _content(path)
         if "config.json" not in content:
             continue
         run.mkdir(parents=True, exist_ok=True)
@@ -74,3 +64,14 @@ def unpack_run(into: Path, run: Path) -> Path | None:
             write_atomic(run / name, content[name])
         return path
     return None
+
+
+def _content(path: Path) -> dict[str, bytes]:
+    """The files of a run in a zip, in the order of ``FILES``; nothing when the zip is damaged."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = [name for name in FILES if name in file.namelist()]
+            return {name: file.read(name) for name in names}  # checks each file's CRC
+    # RuntimeError: a turned bit can ask for a password, or for a compression that nobody knows
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError):
+        return {}
