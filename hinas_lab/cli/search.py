@@ -1,5 +1,7 @@
 """``hinas-lab search``: search an architecture."""
 
+from math import log
+
 from hinas_lab.cli.common import add_run_options, follow, resolve, task_options, use_machine
 
 
@@ -61,10 +63,11 @@ def summary(search) -> str:
     alpha_entropy = records["epoch/alpha_entropy"]
     beta_entropy = records["epoch/beta_entropy"]
     beta = records["epoch/beta"]
+    operations = len(space.ops)
     moved = abs(normalise_beta(space, beta[row]) - normalise_beta(space, beta[0])).max()
     return (
         f"entropy of alpha {alpha_entropy[0]:.2f} -> {alpha_entropy[row]:.2f} "
-        "(ln 7 = 1.95: undecided), "
+        f"(ln {operations} = {log(operations):.2f}: undecided), "
         f"of beta {beta_entropy[0]:.2f} -> {beta_entropy[row]:.2f}\n"
         f"the width choice moved most by {moved:.2f} in probability; "
         f"skip share {records['epoch/skip_share'][row]:.0%}\n"
