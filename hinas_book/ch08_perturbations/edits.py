@@ -204,13 +204,13 @@ def train_edits(p: Perturbed, chosen, base: str, folder: str) -> list[float]:
     """Train the found net and the edits numbered ``chosen`` at preset ``base``, seed 0, one thread, and say each when it is there: PSNR in
     dB on the test photographs. Finished trainings below ``folder`` are read. ValueError for a number that is no edit."""
     from hinas_book.kit.design import Setting
-    from hinas_lab.analysis.jobs import work
+    from hinas_lab.analysis.jobs import run_job
 
     setting, found = Setting(base=base), []
     for what, genotype in [
         ("the found net", p.found),
         *((e.what, e.genotype) for e in known(p, chosen)),
     ]:
-        found.append(work(setting.train(genotype.to_json(), 0), folder)["psnr"])
+        found.append(run_job(setting.train(genotype.to_json(), 0), folder)["psnr"])
         print(f"preset {base}: {found[-1]:.3f} dB, {found[0] - found[-1]:+.3f} dB dropped: {what}")
     return found

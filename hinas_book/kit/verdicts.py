@@ -44,7 +44,7 @@ def claims_with_verdicts() -> dict[str, Judged]:
     said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
     p = [nan if told.get("p") is None else told["p"] for told, _ in said.values()]
     return {
-        c.id: Judged(told=told, load_record=of, p=one, adjusted=all_)
+        c.id: Judged(told=told, record=of, p=one, adjusted=all_)
         for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))
     }
 
