@@ -184,7 +184,9 @@ def factorial(rng):
         "off, on": base + residual,
         "on, on": base + residual + given,
     }
-    rows = text_table({"sharing, residual": list(cells), "PSNR": [f"{v:.2f}" for v in cells.values()]})
+    rows = text_table(
+        {"sharing, residual": list(cells), "PSNR": [f"{v:.2f}" for v in cells.values()]}
+    )
     return (
         {"rows": rows},
         (without + given) / 2,

@@ -137,7 +137,9 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
     for kind in KINDS:
         if p.controls[kind]:
             c, (place, nets) = against_random(p, kind), rank_among_random(p, kind)
-            seen = f"mean drop {format_contrast(c)} against random nets'; place {place} of {nets} nets"
+            seen = (
+                f"mean drop {format_contrast(c)} against random nets'; place {place} of {nets} nets"
+            )
             out.append(
                 (
                     f"owed to the search, {kind}: such edits cost random nets less",
