@@ -1,7 +1,10 @@
-"""What residual learning is worth, against the training steps it is given: an effect along a budget, not at one point of it."""
+"""What residual learning is worth, against the training steps it is given.
+
+An effect along a budget, not at one point of it.
+"""
 
 from hinas_book.ch07_ablations.findings import effect_by_budget
-from hinas_book.kit.design import Setting, net_row, paired_by_seed, report
+from hinas_book.kit.design import Setting, net_row, paired_by_seed, report, run_named
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.config import preset
@@ -12,46 +15,24 @@ SEEDS = 6
 
 def design(setting: Setting) -> Design:
     seeds = range(setting.count(SEEDS))
-    found = yield [setting.search(seed) for seed in seeds]
-    steps, rows, used = preset(setting.base).train.iterations, [], list(found)
-    for times in TIMES:
-        jobs = {
-            (residual, seed): setting.train(
-                found[seed]["genotype"], seed, residual=residual, iterations=times * steps
-            )
-            for seed in seeds
-            for residual in (True, False)
-        }
-        trained = dict(zip(jobs, (yield list(jobs.values()))))
-        rows += [
-            net_row(
-                "residual on" if r else "residual off",
-                s,
-                row,
-                times=times,
-                iterations=times * steps,
-            )
-            for (r, s), row in trained.items()
-        ]
+    searched = yield [setting.search(seed) for seed in seeds]
+    steps = preset(setting.base).train.iterations
+    rows, used, along = [], [*searched], []
+    for times in TIMES:  # a batch of jobs each: the cheap answers come first
+        budget = {"times": times, "iterations": times * steps}
+        jobs = {}
+        for seed in seeds:
+            genotype = searched[seed]["genotype"]
+            for arm, residual in (("residual on", True), ("residual off", False)):
+                jobs[arm, seed] = setting.train(
+                    genotype, seed, residual=residual, iterations=times * steps
+                )
+        trained = yield from run_named(jobs)
+        nets = [net_row(arm, seed, row, **budget) for (arm, seed), row in trained.items()]
+        differences = paired_by_seed(nets, "residual on", "residual off")
+        along.append({**budget, "differences": differences, **vars(paired(differences))})
+        rows += nets
         used += trained.values()
-    along = []
-    for times in TIMES:
-        gaps = paired_by_seed(
-            [r for r in rows if r["times"] == times], "residual on", "residual off"
-        )
-        contrast = paired(gaps)
-        along.append(
-            {
-                "times": times,
-                "iterations": times * steps,
-                "differences": gaps,
-                "mean": contrast.mean,
-                "low": contrast.low,
-                "high": contrast.high,
-                "p": contrast.p,
-                "n": contrast.n,
-            }
-        )
     return report("budget", setting, rows, used, along=along)
 
 

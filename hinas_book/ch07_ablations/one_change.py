@@ -1,31 +1,30 @@
-"""The smallest study: one genotype, trained as the preset says and with one thing changed, on the same seeds."""
+"""The smallest study: one genotype, trained as the preset says and with one thing changed."""
 
 from pathlib import Path
 
-from hinas_book.kit.design import Setting, net_row, paired_by_seed, report
+from hinas_book.kit.design import Setting, net_row, paired_by_seed, report, run_named
 from hinas_book.kit.recorded import recorded_run
 from hinas_lab.analysis.campaign import Design
 
-ARMS = ("as it is", "changed")
 SEEDS = 2
 
 
 def one_change(setting: Setting, change: dict, genotype: str | None = None) -> Design:
-    """``change``: settings of a training (``config.TrainConfig``), or ``residual``. ``genotype`` (JSON): the recorded search's.
+    """Both trainings with the same seeds.
 
-    ValueError for a setting that there is not.
+    ``change``: settings of a training (``config.TrainConfig``), or ``residual``. ``genotype``
+    (JSON): the recorded search's. ValueError for a setting that there is not.
     """
     if genotype is None:
         genotype = Path(recorded_run("classroom") / "genotype.json").read_text("utf-8")
+    jobs = {}
     try:
-        jobs = {
-            (arm, seed): setting.train(genotype, seed, **(change if arm == ARMS[1] else {}))
-            for seed in range(setting.count(SEEDS))
-            for arm in ARMS
-        }
-    except TypeError as error:
+        for seed in range(setting.count(SEEDS)):
+            jobs["as it is", seed] = setting.train(genotype, seed)
+            jobs["changed", seed] = setting.train(genotype, seed, **change)
+    except TypeError as error:  # a field that ``TrainConfig`` does not have
         raise ValueError(f"change = {change}: {error}") from None
-    trained = dict(zip(jobs, (yield list(jobs.values()))))
+    trained = yield from run_named(jobs)
     rows = [net_row(arm, seed, row) for (arm, seed), row in trained.items()]
     return report(
         "one-change",
@@ -33,5 +32,5 @@ def one_change(setting: Setting, change: dict, genotype: str | None = None) -> D
         rows,
         trained.values(),
         change=change,
-        differences=paired_by_seed(rows, *reversed(ARMS)),
+        differences=paired_by_seed(rows, "changed", "as it is"),
     )
