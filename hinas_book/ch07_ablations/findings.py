@@ -1,4 +1,4 @@
-"""What the records of the ablations say, in lines of text: numbers out of the record, words by rule.
+"""What the records of the ablations say, in lines of text: numbers of the record, words by rule.
 
 No torch.
 """
@@ -114,8 +114,8 @@ def table_by_n(differences: Sequence[float], size: float) -> list[str]:
     for n in range(1, len(differences) + 1):
         a = announced(differences, n, size)
         lines.append(
-            f"{n:>2}{a.choices:>9}{a.gain:>14.0%}{a.loss:>14.0%}{a.turned:>13.0%}{a.resolved:>10.0%}"
-            f"   {a.low:+.3f}, {a.high:+.3f}"
+            f"{n:>2}{a.choices:>9}{a.gain:>14.0%}{a.loss:>14.0%}{a.turned:>13.0%}"
+            f"{a.resolved:>10.0%}   {a.low:+.3f}, {a.high:+.3f}"
         )
     return lines
 
