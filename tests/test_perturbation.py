@@ -193,7 +193,7 @@ def test_noise_holds_95_of_100_trainings_of_the_same_net():
     for _ in range(2000):
         x = rng.standard_normal(9)
         null = x[:8].mean() - x[:8]
-        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, told={})
+        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, shares={})
         inside.append(abs(x[:8].mean() - x[8]) < p.noise)
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
 
@@ -362,12 +362,12 @@ def test_printed_drops_are_the_tables():
 def test_two_examples_in_words(leaning):
     drops = [e.drop for e in leaning.edits]
     worst, best = int(np.argmax(drops)), int(np.argmin(drops))
-    assert "beyond the noise" in words.told_two(leaning, worst, best).splitlines()[0]
-    assert words.told_two(leaning, worst, worst).splitlines()[2].startswith("Both are worse")
-    assert f"{pairs_worse(leaning):.0%} both are worse" in words.told_two(leaning, worst, best)
+    assert "beyond the noise" in words.two_edits_text(leaning, worst, best).splitlines()[0]
+    assert words.two_edits_text(leaning, worst, worst).splitlines()[2].startswith("Both are worse")
+    assert f"{pairs_worse(leaning):.0%} both are worse" in words.two_edits_text(leaning, worst, best)
     for bad in (-1, 44):
         with pytest.raises(ValueError, match="edit -?[14]+: must be from 0 to 43"):
-            words.told_two(leaning, 0, bad)
+            words.two_edits_text(leaning, 0, bad)
 
 
 def test_verdicts_carry_scale_n_unit_and_note(tmp_path, monkeypatch):
@@ -484,7 +484,7 @@ def test_a_still_pair_without_widgets(leaning, monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
     shown = two_edits(leaning, 1, 2)._repr_mimebundle_()
     assert set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("<svg") == 2
-    assert shown["text/plain"] == words.told_two(leaning, 1, 2)
+    assert shown["text/plain"] == words.two_edits_text(leaning, 1, 2)
     with pytest.raises(ValueError, match="edit 99"):
         two_edits(leaning, 1, 99)
 
@@ -495,7 +495,7 @@ def test_picking_another_edit_shows_it(leaning):
     assert len(first.options) == 44 and first.options[5][0].endswith(leaning.edits[5].what)
     before = page.value
     second.value = 43
-    assert page.value != before and words.told_two(leaning, 0, 43).splitlines()[2] in page.value
+    assert page.value != before and words.two_edits_text(leaning, 0, 43).splitlines()[2] in page.value
 
 
 # ---------------------------------------------------------------- live, and absent

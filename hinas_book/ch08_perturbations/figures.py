@@ -128,7 +128,7 @@ def figure_drops(p: Perturbed, shown: Sequence[int] = ()) -> Figure:
     groups, marked = {f"the found net, trained again\n{len(p.null)} seeds": p.null}, {}
     for kind in KINDS:
         if len(p.drops(kind)):
-            label = _label(kind, p.told[kind])
+            label = _label(kind, p.shares[kind])
             groups[label] = p.drops(kind)
             own = [i for i, e in enumerate(p.edits) if e.kind == kind]
             marked[label] = [own.index(i) for i in shown if i in own]
@@ -156,7 +156,7 @@ def figure_control(p: Perturbed) -> Figure:
         return figure
     for ax, kind in zip(np.atleast_1d(figure.subplots(len(kinds), 1, sharex=True)), kinds):
         of, random = p.controls[kind], np.concatenate(list(p.controls[kind].values()))
-        t, r = p.told[kind], p.told[f"{kind} on random"]
+        t, r = p.shares[kind], p.shares[f"{kind} on random"]
         groups = {
             f"the found net\n{t['worse']} of {t['n']} worse": p.drops(kind),
             f"{len(of)} random nets\n{r['worse']} of {r['n']} worse": random,

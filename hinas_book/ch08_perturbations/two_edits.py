@@ -6,7 +6,7 @@ from html import escape
 
 from hinas_book.ch08_perturbations.edits import Perturbed
 from hinas_book.ch08_perturbations.figures import figure_drops
-from hinas_book.ch08_perturbations.findings import told_two
+from hinas_book.ch08_perturbations.findings import two_edits_text
 from hinas_book.kit.missing import unless_missing
 from hinas_lab.draw.diagram.drawing import Drawing
 from hinas_lab.draw.genotype_graph import draw_difference
@@ -18,7 +18,7 @@ class TwoEdits:
 
     def __init__(self, perturbed: Perturbed, first: int, second: int):
         self.perturbed, self.pair = perturbed, (first, second)
-        told_two(
+        two_edits_text(
             perturbed, first, second
         )  # a number that is no edit is refused here, not when it shows itself
 
@@ -32,7 +32,7 @@ class TwoEdits:
             for i in (first, second)
         )
         words = "".join(
-            f"<p>{escape(line)}</p>" for line in told_two(p, first, second).splitlines()
+            f"<p>{escape(line)}</p>" for line in two_edits_text(p, first, second).splitlines()
         )
         with theme():
             picture = b64encode(png(figure_drops(p, (first, second)), dpi=90)).decode()
@@ -51,7 +51,7 @@ class TwoEdits:
     def _repr_mimebundle_(self, **kwargs) -> dict:
         still = {
             "text/html": self.html(*self.pair),
-            "text/plain": told_two(self.perturbed, *self.pair),
+            "text/plain": two_edits_text(self.perturbed, *self.pair),
         }
         try:
             if os.environ.get("HINAS_LIVE") == "0":
