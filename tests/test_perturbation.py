@@ -6,6 +6,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -43,7 +44,7 @@ from hinas_book.lessons import check
 from hinas_book.lessons.questions import variant
 from hinas_lab.analysis.statistics import kendall, luck_p, one_against, share_by_luck
 from hinas_lab.config import preset
-from hinas_lab.draw.style import theme
+from hinas_lab.draw.style import INK, theme
 from hinas_lab.images.datasets import catalog
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import sample
@@ -418,10 +419,12 @@ def test_drops_band_and_marks(leaning):
     ]
     band = ax.patches[0].get_bbox()
     assert (band.x0, band.x1) == pytest.approx((-leaning.noise, leaning.noise))
-    strips = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) > 2]
-    np.testing.assert_allclose(strips[1], leaning.drops("R1"))
-    rings = [line.get_xdata()[0] for line in ax.lines if line.get_markersize() == 11]
-    assert sorted(rings) == sorted([leaning.edits[0].drop, leaning.edits[43].drop])
+    np.testing.assert_allclose(ax.collections[1].get_offsets()[:, 0], leaning.drops("R1"))
+    dark = []
+    for points in ax.collections:
+        is_dark = (points.get_facecolors() == to_rgba(INK)).all(1)
+        dark += points.get_offsets()[is_dark, 0].tolist()
+    assert dark == [leaning.edits[0].drop, leaning.edits[43].drop]
 
 
 def test_points_of_a_strip_keep_apart():
@@ -473,7 +476,7 @@ def test_parameters_and_judges(leaning):
         "R1: an operation replaced",
         "R2: a connection changed",
     ]
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), leaning.drops("R1"))
+    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], leaning.drops())
     assert ax.get_xlim()[0] <= 0 <= ax.get_xlim()[1]
 
 
