@@ -7,14 +7,7 @@ from dataclasses import replace
 
 from hinas_book.ch07_ablations.findings import of_lambda
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import (
-    Setting,
-    judge_claim,
-    net_row,
-    paired_by_seed,
-    report,
-    run_named,
-)
+from hinas_book.kit.design import Setting, judge_claim, paired_by_seed, report, train_nets
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.config import preset
@@ -37,25 +30,23 @@ def design(setting: Setting) -> Design:
         # one genotype: what differs between the arms is the loss of the training alone
         (searched,) = yield [setting.search(0, task)]
         loss = preset(setting.base, task).train.loss
-        jobs = {}
+        nets = []
         for seed in seeds:
             for lam in lambdas:
+                columns = {"arm": f"lambda {lam:g}", "seed": seed, "task": task, "lam": lam}
                 weighted = replace(loss, lam=lam)
-                jobs[lam, seed] = setting.train(searched["genotype"], seed, loss=weighted)
-        trained = yield from run_named(jobs)
-        nets = []
-        for (lam, seed), row in trained.items():
-            nets.append(net_row(f"lambda {lam:g}", seed, row, task=task, lam=lam))
+                nets.append((columns, setting.train(searched["genotype"], seed, loss=weighted)))
+        new, trained = yield from train_nets(nets)
         for lam in lambdas[1:]:
             for metric in METRICS:
-                contrast = paired(paired_by_seed(nets, f"lambda {lam:g}", "lambda 0", metric))
+                contrast = paired(paired_by_seed(new, f"lambda {lam:g}", "lambda 0", metric))
                 curves.append({"task": task, "lam": lam, "metric": metric, **vars(contrast)})
         for id, (where, metric) in CLAIMS.items():
             if where == task:
-                differences = paired_by_seed(nets, "lambda 0.6", "lambda 0", metric)
+                differences = paired_by_seed(new, "lambda 0.6", "lambda 0", metric)
                 claims[id] = judge_claim(id, differences)
-        rows += nets
-        used += [searched, *trained.values()]
+        rows += new
+        used += [searched, *trained]
     return report("loss", setting, rows, used, claims, against_none=curves)
 
 

@@ -9,10 +9,10 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import (
     Setting,
     judge_claim,
-    net_row,
     paired_by_seed,
     report,
     run_named,
+    train_nets,
 )
 from hinas_lab.analysis.campaign import Design
 
@@ -33,34 +33,27 @@ def design(setting: Setting) -> Design:
             space = {"lwas": lwas, "residual": residual}
             searches[lwas, residual, seed] = setting.search(seed, task, space=space)
         searched = yield from run_named(searches)
-        trainings = {}
-        for (lwas, residual, seed), row in searched.items():
-            job = setting.train(row["genotype"], seed, residual=residual)
-            trainings[lwas, residual, seed] = job
-        trained = yield from run_named(trainings)
         nets = []
-        for (lwas, residual, seed), row in trained.items():
-            found = searched[lwas, residual, seed]
-            nets.append(
-                net_row(
-                    f"lwas {SWITCH[lwas]}, residual {SWITCH[residual]}",
-                    seed,
-                    row,
-                    task=task,
-                    lwas=lwas,
-                    residual=residual,
-                    skip_share=found["skip_share"],
-                    path=found["path"],
-                    genotype=found["genotype"],
-                )
-            )
+        for (lwas, residual, seed), row in searched.items():
+            columns = {
+                "arm": f"lwas {SWITCH[lwas]}, residual {SWITCH[residual]}",
+                "seed": seed,
+                "task": task,
+                "lwas": lwas,
+                "residual": residual,
+                "skip_share": row["skip_share"],
+                "path": row["path"],
+                "genotype": row["genotype"],
+            }
+            nets.append((columns, setting.train(row["genotype"], seed, residual=residual)))
+        new, trained = yield from train_nets(nets)
         for factor, other in (("lwas", "residual"), ("residual", "lwas")):
             id = f"{factor}-{task}"
-            claims[id] = judge_claim(id, effect(nets, factor))
+            claims[id] = judge_claim(id, effect(new, factor))
             # the two factors may interact: the effect of one for each state of the other
             for value, word in SWITCH.items():
-                half = [row for row in nets if row[other] == value]
+                half = [row for row in new if row[other] == value]
                 simple[f"{id}, {other} {word}"] = effect(half, factor)
-        rows += nets
-        used += [*searched.values(), *trained.values()]
+        rows += new
+        used += [*searched.values(), *trained]
     return report("lwas-residual", setting, rows, used, claims, simple=simple)

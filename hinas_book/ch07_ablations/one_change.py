@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hinas_book.kit.design import Setting, net_row, paired_by_seed, report, run_named
+from hinas_book.kit.design import Setting, paired_by_seed, report, train_nets
 from hinas_book.kit.recorded import recorded_run
 from hinas_lab.analysis.campaign import Design
 
@@ -17,20 +17,20 @@ def one_change(setting: Setting, change: dict, genotype: str | None = None) -> D
     """
     if genotype is None:
         genotype = Path(recorded_run("classroom") / "genotype.json").read_text("utf-8")
-    jobs = {}
+    nets = []
     try:
         for seed in range(setting.count(SEEDS)):
-            jobs["as it is", seed] = setting.train(genotype, seed)
-            jobs["changed", seed] = setting.train(genotype, seed, **change)
+            for arm, changes in (("as it is", {}), ("changed", change)):
+                job = setting.train(genotype, seed, **changes)
+                nets.append(({"arm": arm, "seed": seed}, job))
     except TypeError as error:  # a field that ``TrainConfig`` does not have
         raise ValueError(f"change = {change}: {error}") from None
-    trained = yield from run_named(jobs)
-    rows = [net_row(arm, seed, row) for (arm, seed), row in trained.items()]
+    rows, trained = yield from train_nets(nets)
     return report(
         "one-change",
         setting,
         rows,
-        trained.values(),
+        trained,
         change=change,
         differences=paired_by_seed(rows, "changed", "as it is"),
     )

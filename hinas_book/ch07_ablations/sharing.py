@@ -10,10 +10,10 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import (
     Setting,
     judge_claim,
-    net_row,
     paired_by_seed,
     report,
     run_named,
+    train_nets,
 )
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import SearchJob, one_thread
@@ -27,20 +27,17 @@ def design(setting: Setting) -> Design:
         for sharing in ARMS:
             jobs[sharing, seed] = setting.search(seed, space={"cell_sharing": sharing})
     searched = yield from run_named(jobs)
-    trainings = {}
+    nets = []
     for (sharing, seed), row in searched.items():
-        trainings[sharing, seed] = setting.train(row["genotype"], seed)
-    trained = yield from run_named(trainings)
-    rows = []
-    for (sharing, seed), row in trained.items():
-        genotype = searched[sharing, seed]["genotype"]
-        rows.append(net_row(ARMS[sharing], seed, row, genotype=genotype))
+        columns = {"arm": ARMS[sharing], "seed": seed, "genotype": row["genotype"]}
+        nets.append((columns, setting.train(row["genotype"], seed)))
+    rows, trained = yield from train_nets(nets)
     differences = paired_by_seed(rows, *ARMS.values())
     return report(
         "sharing",
         setting,
         rows,
-        [*searched.values(), *trained.values()],
+        [*searched.values(), *trained],
         {"sharing-equal": judge_claim("sharing-equal", differences)},
         **_saved(jobs["on", 0]),
     )

@@ -13,10 +13,10 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import (
     Setting,
     judge_claim,
-    net_row,
     paired_by_seed,
     report,
     run_named,
+    train_nets,
 )
 from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
@@ -60,37 +60,32 @@ def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
 
 def design(setting: Setting) -> Design:
     seeds = range(setting.count(claim("widths-w40").n))
-    searches = {seed: setting.search(seed, space=SPACE) for seed in seeds}
+    searches = {("ws", seed): setting.search(seed, space=SPACE) for seed in seeds}
     searched = yield from run_named(searches)
     # the cells alone, on widths that are given: both by hand, and each seed's own found path
     jobs = {}
     for seed in seeds:
-        again = {AGAIN: {"fixed_path": tuple(searched[seed]["path"])}}
+        again = {AGAIN: {"fixed_path": tuple(searched["ws", seed]["path"])}}
         for arm, space in (BY_HAND | again).items():
             jobs[arm, seed] = setting.search(seed, space=SPACE | space)
     cells = yield from run_named(jobs)
-    genotypes = {("ws", seed): row["genotype"] for seed, row in searched.items()}
-    genotypes |= {name: row["genotype"] for name, row in cells.items()}
-    jobs = {name: setting.train(genotype, name[1]) for name, genotype in genotypes.items()}
-    nets = yield from run_named(jobs)
-    rows = []
-    for (arm, seed), row in nets.items():
+    nets = []
+    for (arm, seed), row in (searched | cells).items():
         path = list(Genotype.from_json(row["genotype"]).path)
-        rows.append(net_row(arm, seed, row, path=path, genotype=genotypes[arm, seed]))
+        columns = {"arm": arm, "seed": seed, "path": path, "genotype": row["genotype"]}
+        nets.append((columns, setting.train(row["genotype"], seed)))
+    rows, trained = yield from train_nets(nets)
 
     # the control: is the found path good among all of them?
-    paths = legal_paths(searches[0].space)
-    first = Genotype.from_json(genotypes["ws", 0])
-    jobs = _control(setting, first, paths, nets["ws", 0]["parameters"])
-    trained = yield from run_named(jobs)
-    controls = []
-    for (arm, path, seed), row in trained.items():
-        controls.append(net_row(arm, seed, row, path=list(path)))
+    paths = legal_paths(searches["ws", 0].space)
+    first = Genotype.from_json(searched["ws", 0]["genotype"])
+    nets = _control(setting, first, paths, target=rows[0]["parameters"])
+    controls, control_trained = yield from train_nets(nets)
     ranks, tau = {}, {}
     for arm in CONTROL:
         means, sizes = _by_path(controls, arm)
         order = sorted(paths, key=means.get, reverse=True)
-        ranks[arm] = [1 + order.index(tuple(searched[seed]["path"])) for seed in seeds]
+        ranks[arm] = [1 + order.index(tuple(searched["ws", seed]["path"])) for seed in seeds]
         tau[arm] = float(stats.kendalltau(list(means.values()), list(sizes.values())).statistic)
 
     claims = {}
@@ -101,7 +96,7 @@ def design(setting: Setting) -> Design:
         "widths",
         setting,
         rows + controls,
-        [*searched.values(), *cells.values(), *nets.values(), *trained.values()],
+        [*searched.values(), *cells.values(), *trained, *control_trained],
         claims,
         paths=len(paths),
         ranks=ranks,
@@ -110,17 +105,19 @@ def design(setting: Setting) -> Design:
     )
 
 
-def _control(setting: Setting, first: Genotype, paths, target: int) -> dict:
-    """(arm, path, seed) -> training of the cells of ``first`` on each of ``paths``."""
+def _control(setting: Setting, first: Genotype, paths, target: int) -> list[tuple]:
+    """The cells of ``first`` on each of ``paths``, as they are and with ``target`` parameters."""
     train = preset(setting.base).train
-    jobs = {}
+    nets = []
     for path in paths:
         genotype = replace(first, path=path, path_score=None)
         fitted, width = rescaled(genotype, train, target)
         for seed in range(min(CONTROL_SEEDS, setting.count(CONTROL_SEEDS))):
-            jobs[AS_WIDE, path, seed] = setting.train(genotype.to_json(), seed)
-            jobs[EQUAL, path, seed] = setting.train(fitted.to_json(), seed, width=width)
-    return jobs
+            columns = {"seed": seed, "path": list(path)}
+            raw = setting.train(genotype.to_json(), seed)
+            equal = setting.train(fitted.to_json(), seed, width=width)
+            nets += [({"arm": AS_WIDE, **columns}, raw), ({"arm": EQUAL, **columns}, equal)]
+    return nets
 
 
 def _by_path(controls: list[dict], arm: str) -> tuple[dict, dict]:

@@ -69,6 +69,19 @@ def run_named(jobs: dict[object, Job]) -> Generator[list[Job], list[dict], dict[
     return dict(zip(jobs, rows))
 
 
+def train_nets(
+    nets: list[tuple[dict, TrainJob]],
+) -> Generator[list[Job], list[dict], tuple[list[dict], list[dict]]]:
+    """Inside a design, ``rows, trained = yield from train_nets(nets)``.
+
+    ``nets``: (how the row begins: arm, seed, ...; job). ``rows``: those of the record; ``trained``:
+    those of the campaign.
+    """
+    trained = yield [job for _, job in nets]
+    rows = [net_row(row=row, **columns) for (columns, _), row in zip(nets, trained)]
+    return rows, trained
+
+
 def judge_claim(id: str, differences: list[float]) -> dict:
     """The verdict on a registered claim, with what it stands on; rounded to what a reader needs.
 
