@@ -421,7 +421,7 @@ def test_drops_band_and_marks(leaning):
     assert (band.x0, band.x1) == pytest.approx((-leaning.noise, leaning.noise))
     np.testing.assert_allclose(ax.collections[1].get_offsets()[:, 0], leaning.drops("R1"))
     dark = []
-    for points in ax.collections:
+    for points in ax.collections[1:]:
         is_dark = (points.get_facecolors() == to_rgba(INK)).all(1)
         dark += points.get_offsets()[is_dark, 0].tolist()
     assert dark == [leaning.edits[0].drop, leaning.edits[43].drop]

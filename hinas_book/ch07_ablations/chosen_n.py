@@ -12,7 +12,7 @@ from math import comb, nan, sqrt
 import numpy as np
 from scipy import stats
 
-from hinas_lab.analysis.statistics import LEAST, Contrast, detectable, paired, pairs_needed
+from hinas_lab.analysis.statistics import Contrast, detectable, paired, pairs_needed
 
 MOST = 5000
 "choices that are worked out one by one"
@@ -25,11 +25,6 @@ class Choice:
     at: tuple[int, ...]
     "places of the chosen seeds in the record"
     contrast: Contrast
-
-    @property
-    def decided(self) -> bool:
-        """Resolved, with as many pairs as a verdict needs."""
-        return self.contrast.resolved and self.contrast.n >= LEAST
 
 
 def choices(differences: Sequence[float], n: int) -> list[Choice]:

@@ -305,8 +305,6 @@ def figure_widths(record: dict) -> Figure:
         style="arm",
         palette=COLOURS,
         markers=MARKERS,
-        hue_order=COLOURS,
-        style_order=COLOURS,
         s=45,
         alpha=0.8,
         ax=table,

@@ -20,7 +20,8 @@ from hinas_lab.draw import style
 from hinas_lab.space.ops import OPS
 
 WORSE = "drop in dB (right: worse than the unedited net)"
-COLOURS = {"R1": style.ALPHA, "R2": style.BETA}
+LABELS = {kind: f"{kind}: {words}" for kind, words in KINDS.items()}
+COLOURS = dict(zip(LABELS.values(), (style.ALPHA, style.BETA)))
 BESIDE = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
 "a legend to the right of its Axes"
 
@@ -65,25 +66,19 @@ def figures_two_draws(qs: Sequence[float]) -> dict[str, Figure]:
 
 
 def plot_drops(
-    groups: Mapping[str, np.ndarray],
-    *,
-    ax: Axes,
-    colours: Sequence[str],
-    noise: float = np.nan,
-    dark: Mapping[str, Sequence[int]] | None = None,
+    groups: Mapping[str, np.ndarray], *, ax: Axes, colours: Sequence, noise: float = np.nan
 ) -> Axes:
     """A swarm of drops (dB) for each label of ``groups``, from above, with its median as a tick.
 
-    ``noise``: half the width of the gray band around 0; ``dark``: label -> indices to stand out.
+    ``colours``: of each group, one for all its points or one for each. ``noise``: half the width of
+    the gray band around 0.
     """
     if np.isfinite(noise):
         ax.axvspan(-noise, noise, color=style.PALE, linewidth=0, zorder=0)
     for y, (label, drops) in enumerate(groups.items()):
         # points that find no place beside the others may overlap: no warning
-        sns.swarmplot(x=drops, y=[label] * len(drops), color=colours[y], warn_thresh=1, ax=ax)
-        fill = np.full(len(drops), colours[y], dtype=object)
-        fill[list((dark or {}).get(label, ()))] = style.INK
-        ax.collections[-1].set_facecolor(fill)
+        sns.swarmplot(x=drops, y=[label] * len(drops), warn_thresh=1, ax=ax)
+        ax.collections[-1].set_facecolor(colours[y])
         ax.plot([np.median(drops)] * 2, [y - 0.38, y + 0.38], color=style.INK, lw=1.6)
     ax.axvline(0, color=style.INK, lw=0.8)
     ax.set(ylim=(len(groups) - 0.45, -0.55), xlabel=WORSE)
@@ -111,21 +106,14 @@ def figure_drops(p: Perturbed, shown: Sequence[int] = ()) -> Figure:
     The band: where 95 of 100 trainings of a net that is no different would fall.
     """
     groups = {f"the found net, trained again\n{len(p.null)} seeds": p.null}
-    dark = {}
-    for kind, words in KINDS.items():
-        numbers = [number for number, edit in enumerate(p.edits) if edit.kind == kind]
-        if numbers:
-            label = f"{kind}: {words}\n{worse(p.shares[kind])}"
-            groups[label] = p.drops(kind)
-            dark[label] = np.flatnonzero(np.isin(numbers, shown))
+    colours = [style.FAINT]
+    for kind, name in LABELS.items():
+        numbers = np.flatnonzero(p.values("kind") == kind)
+        if len(numbers):
+            groups[f"{name}\n{worse(p.shares[kind])}"] = p.drops(kind)
+            colours.append(np.where(np.isin(numbers, shown), style.INK, COLOURS[name]))
     figure = Figure(figsize=(8.6, 1 + 0.75 * len(groups)), layout="constrained")
-    plot_drops(
-        groups,
-        ax=figure.subplots(),
-        noise=p.noise,
-        colours=(style.FAINT, style.ALPHA, style.BETA),
-        dark=dark,
-    )
+    plot_drops(groups, ax=figure.subplots(), colours=colours, noise=p.noise)
     return figure
 
 
@@ -150,12 +138,12 @@ def figure_control(p: Perturbed) -> Figure:
             f"{len(nets)} random nets\n{other['worse']} of {other['n']} worse": nets,
         }
         drops = {label: np.concatenate(group) for label, group in groups.items()}
-        plot_drops(drops, ax=ax, colours=(COLOURS[kind], style.FAINT))
+        plot_drops(drops, ax=ax, colours=(COLOURS[LABELS[kind]], style.FAINT))
         for y, group in enumerate(groups.values()):
             means = [net.mean() for net in group]
             heights = np.full(len(means), y)
             ax.plot(means, heights, "D", mfc=style.PAPER, mec=style.INK, ms=6, zorder=4)
-        ax.set_title(f"{kind}: {KINDS[kind]}", loc="left")
+        ax.set_title(LABELS[kind], loc="left")
         ax.label_outer()
     return figure
 
@@ -210,23 +198,27 @@ def plot_judges(p: Perturbed, *, ax: Axes) -> Axes:
 
     The corners in which both agree are shaded.
     """
-    shared, trained = p.values("shared_drop"), p.drops()
-    names = {f"{kind}: {words}": COLOURS[kind] for kind, words in KINDS.items()}
-    kinds = [f"{kind}: {KINDS[kind]}" for kind in p.values("kind")]
+    kinds = [LABELS[kind] for kind in p.values("kind")]
     sns.scatterplot(
-        x=shared, y=trained, hue=kinds, style=kinds, palette=names, markers=["o", "s"], ax=ax
+        x=p.values("shared_drop"),
+        y=p.drops(),
+        hue=kinds,
+        style=kinds,
+        palette=COLOURS,
+        markers=["o", "s"],
+        ax=ax,
     )
-    ax.margins(0.08)
-    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    left, right, low, high = min(0, left), max(0, right), min(0, low), max(0, high)
-    ax.fill_between([0, right], 0, high, color=style.PALE, linewidth=0, zorder=0)
-    ax.fill_between([left, 0], low, 0, color=style.PALE, linewidth=0, zorder=0)
     if np.isfinite(p.noise):
         band = {"color": style.FAINT, "lw": 0.8, "ls": "--"}
         ax.axhline(p.noise, label="noise of a training", **band)
         ax.axhline(-p.noise, **band)
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.axvline(0, color=style.INK, lw=0.8)
+    ax.margins(0.08)
+    # the limits hold 0 now, so that every corner is a rectangle from there
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    ax.fill_between([0, right], 0, high, color=style.PALE, linewidth=0, zorder=0)
+    ax.fill_between([left, 0], low, 0, color=style.PALE, linewidth=0, zorder=0)
     ax.set(
         xlim=(left, right),
         ylim=(low, high),
