@@ -35,6 +35,7 @@ def plot_choices(
     The choice with index ``at`` is drawn dark; dashed: ± ``size`` in dB. One seed has no interval,
     so its choices are marks alone.
     """
+    # small marks: there may be 70 lines
     plot_intervals([choice.contrast for choice in studies], ax=ax, size=3.6)
     if at is not None:
         chosen = studies[at].contrast
@@ -60,6 +61,7 @@ def title(differences: Sequence[float], n: int, size: float) -> str:
 def window(differences: Sequence[float]) -> tuple[float, float]:
     """Limits in dB that hold every seed, 0, and a good part of the intervals, whatever n."""
     low, high = min(0.0, *differences), max(0.0, *differences)
+    # wider, the long intervals of two seeds would squeeze all others to dots
     margin = 0.35 * (high - low)
     return low - margin, high + margin
 
@@ -98,6 +100,7 @@ def figure_choices(
 def figure_still(differences: Sequence[float], ns: Sequence[int], size: float = 0.03) -> Figure:
     """All choices for several n side by side."""
     figure = Figure(figsize=(11, 4.4), layout="constrained")
+    # one range for all n, so that the narrowing shows
     for ax, n in zip(figure.subplots(1, len(ns), sharex=True, squeeze=False)[0], ns):
         plot_choices(choices(differences, n), ax=ax, size=size).set_xlim(*window(differences))
         ax.set_title(title(differences, n, size), loc="left", fontsize=9.5)
@@ -146,5 +149,5 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
     which.observe(resize, names="value")
     seeds.observe(resize, names="value")
     study.observe(draw, names="value")
-    resize()
+    resize()  # the first picture
     return VBox([which, seeds, study, picture])

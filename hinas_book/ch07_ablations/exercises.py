@@ -30,7 +30,7 @@ def interval(rng):
 
     n = rng.choice([4, 5, 6, 8])
     differences = random_differences(rng, n, 0.03, rng.choice([0.04, 0.06, 0.09]))
-    half = paired(differences).half_width
+    half = paired(differences).half_width  # t times the standard error
     error = stdev(differences) / n**0.5
     return (
         {"n": n, "rows": in_a_row(differences)},

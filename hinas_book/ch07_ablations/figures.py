@@ -65,6 +65,7 @@ def plot_effects(
     """
     ax.axvspan(-least, least, color=BAND, lw=0, zorder=0)
     plot_forest([(label, paired(differences)) for label, differences in rows], ax=ax, unit=unit)
+    # below the interval: beside each other they would hide it
     for y, (_, differences) in enumerate(rows):
         heights = np.full(len(differences), y + 0.27)
         ax.plot(differences, heights, "o", color=style.INK, ms=2.6, alpha=0.6)
@@ -101,6 +102,7 @@ def figure_factors(record: dict) -> Figure:
 def plot_planning(differences: Sequence[float], size: float, *, ax: Axes) -> Axes:
     """Chances against the number of pairs: that ``size`` is found when true, or seen by chance."""
     p = plan(differences, size)
+    # beyond the pairs that are needed (300 at most), and beyond those of the record
     pairs = np.arange(1, max(30, 2 * p.n, min(300, p.needed * 5 // 4)) + 1)
     found = [power(p.sd, size, n) for n in pairs[1:]]  # one pair has no test
     seen = [by_chance(p.sd, n, size) for n in pairs]
@@ -144,13 +146,14 @@ def plot_differences(
     0). Gray band: ± ``least``. A pair far from all others is left to a note: it would hide the
     rest.
     """
+    # places, not values: budgets and lambdas grow by factors
     x = np.arange(table.shape[1])
     if least:
         ax.axhspan(-least, least, color=BAND, lw=0, zorder=0)
     ax.plot(x + 0.12, table.T, "o-", color=style.FAINT, ms=2.6, lw=0.6, alpha=0.8)
     contrasts = [paired(table[column]) for column in table]
     plot_intervals(contrasts, ax=ax, vertical=True, better=better, size=6)
-    visible = [0.0]
+    visible = [0.0]  # what the limits must hold
     for place, contrast in enumerate(contrasts):
         values = table.iloc[:, place].to_numpy()
         outlier = outlier_seed(values)
@@ -164,7 +167,7 @@ def plot_differences(
             f"off the axis:\nseed {outlier}, {values[outlier]:+.3g}",
             ha="right",
             fontsize=8,
-            transform=ax.get_xaxis_transform(),
+            transform=ax.get_xaxis_transform(),  # x in data, y in the Axes' height
         )
     low, high = np.nanmin(visible), np.nanmax(visible)
     margin = 0.06 * (high - low)
@@ -210,6 +213,7 @@ def figure_loss(record: dict) -> Figure:
     for panels, task in zip(figure.subplots(len(tasks), 3, squeeze=False), tasks):
         nets = frame[frame["task"] == task]
         for ax, metric in zip(panels, METRICS):
+            # seeds down, lambdas across: differences are those of one seed
             table = nets.pivot(index="seed", columns="lam", values=metric)
             plot_differences(
                 table.drop(columns=0.0).sub(table[0.0], axis=0),
@@ -245,6 +249,7 @@ def plot_paths(
     means["x"] = means["parameters"] / 1000 if against_size else np.arange(len(means))
     x = frame["path"].map(means["x"])
     ax.plot(x, frame["psnr"], "o", color=style.FAINT, ms=2.6)
+    # named although no search found them: the best and the worst
     ends = (means["psnr"].idxmax(), means["psnr"].idxmin())
     names = ["-".join(map(str, path)) for path in means.index]
     for name, (path, mean) in zip(names, means.iterrows()):
@@ -338,6 +343,7 @@ def figure_sharing(record: dict, printed: Sequence[Printed]) -> Figure:
     """
     judgement = record["claims"]["sharing-equal"]
     differences, margin = judgement["differences"], judgement["least"]
+    # PSNR alone has a registered margin
     rows, intervals = [], []
     for test in printed:
         if test.what == "cell sharing" and test.column.startswith("psnr"):
@@ -361,6 +367,7 @@ def figure_sharing(record: dict, printed: Sequence[Printed]) -> Figure:
     plot_effects([("cell sharing", differences)], ax=below, least=margin, unit=unit)
     below.plot(tost_interval(differences), [0, 0], **bar)
     below.set_title(f"here, n = {judgement['n']}, preset {record['preset']}", loc="left")
+    # one range, so that the two may be compared by eye
     _same_limits(above, below, "x")
     return figure
 

@@ -26,6 +26,7 @@ def by_arm(
     rows: Sequence[Mapping], metric: str = "psnr", arms: Sequence[str] = ()
 ) -> dict[str, list[float]]:
     """Arm -> its values, by seed; only ``arms``, in that order, if any are named."""
+    # sorted by seed: values of two arms at one place are a pair
     values = {arm: [] for arm in arms or dict.fromkeys(row["arm"] for row in rows)}
     for row in sorted(rows, key=lambda row: row["seed"]):
         if row["arm"] in values:
@@ -56,6 +57,7 @@ def outlier_seed(differences: Sequence[float], far: float = 5) -> int | None:
     """
     if len(differences) < LEAST:
         return None
+    # only an end of the sorted values can stand apart
     for place in (int(np.argmin(differences)), int(np.argmax(differences))):
         rest = np.delete(differences, place)
         if np.abs(rest - differences[place]).min() > far * np.ptp(rest):
@@ -106,6 +108,7 @@ def table_by_n(differences: Sequence[float], size: float) -> list[str]:
     """What each n would have announced, a line per n; none without seeds."""
     if not differences:
         return []
+    # the header's columns are as wide as those of the lines
     gain, loss = f"gain >= {size:g}", f"loss >= {size:g}"
     lines = [
         f"{'n':>2}{'choices':>9}{gain:>14}{loss:>14}{'sign turned':>13}{'resolved':>10}"
@@ -155,6 +158,7 @@ def effect_by_budget(record: dict) -> list[str]:
         label = f"{point['times']:>2} x: {point['iterations']:,} iterations"
         lines.append(line(label, contrast_of(point)))
         outliers += outlier_line(f"{point['times']} x", point["differences"])
+    # the same seeds at both ends: the change is a paired difference, too
     first, last = record["along"][0], record["along"][-1]
     change = paired(np.subtract(last["differences"], first["differences"]))
     label = f"{last['times']} x minus {first['times']} x, by seed"
@@ -165,12 +169,13 @@ def of_lambda(record: dict) -> list[str]:
     """Study ``loss``: per task and metric the best lambda by mean, and the paper's 0.6 - none."""
     lines = []
     for entry in record["against_none"]:
-        if entry["lam"] != 0.6:
+        if entry["lam"] != 0.6:  # the paper's
             continue
         task, metric = entry["task"], entry["metric"]
         rows = [row | {"arm": row["lam"]} for row in record["rows"] if row["task"] == task]
         arms = by_arm(rows, metric)
         means = {lam: np.mean(values) for lam, values in arms.items()}
+        # GMSD measures a distortion
         name, choose = f"{TASKS[task]}, {metric.upper()}", max
         if metric == "gmsd":
             name, choose = f"{name}, less is better", min
@@ -188,7 +193,7 @@ def of_paths(record: dict) -> list[str]:
         each = by_arm([row | {"arm": tuple(row["path"])} for row in rows])
         values = np.array(list(each.values()))  # (paths, seeds)
         means = values.mean(1)
-        noise = ""
+        noise = ""  # one seed says nothing of it
         if values.shape[1] > 1:
             spread = np.sqrt(values.var(1, ddof=1).mean())
             noise = (
@@ -229,6 +234,7 @@ def of_sharing(record: dict) -> list[str]:
     low, high = tost_interval(differences)
     equality = {"supported": "is shown", "contradicted": "is refuted"}
     three = choices(differences, min(3, len(differences)))
+    # what a study of three seeds would have said, in both ways of asking
     silent, equal = 0, 0
     for choice in three:
         silent += not choice.contrast.resolved
@@ -236,7 +242,7 @@ def of_sharing(record: dict) -> list[str]:
         equal += -margin < below and above < margin
     cost, image = record["cost"], record["image_seconds_at_equal_memory"]
     hours = {}
-    for mark in "✗✓":
+    for mark in "✗✓":  # as Table 8 prints it
         hours[mark] = paper_table(8).row("HiNAS", cell_sharing=mark)["hours"].value
     return [
         line("sharing on - off, 95 % interval", contrast_of(judgement)),

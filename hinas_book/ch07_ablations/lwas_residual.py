@@ -33,6 +33,7 @@ def design(setting: Setting) -> Design:
             space = {"lwas": lwas, "residual": residual}
             searches[lwas, residual, seed] = setting.search(seed, task, space=space)
         searched = yield from run_named(searches)
+        # every found net is trained as it was searched: with the residual, or without
         nets = []
         for (lwas, residual, seed), row in searched.items():
             columns = {

@@ -54,6 +54,7 @@ def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
         if all((factor * width).is_integer() for factor in factors):
             whole = replace(genotype, width_factors=factors)
             fits.append((abs(cost.parameters(whole, width, **shape) - target), width, whole))
+    # the first of equals, i.e. the narrowest
     _, width, whole = min(fits, key=lambda fit: fit[0])
     return whole, width
 
@@ -84,6 +85,7 @@ def design(setting: Setting) -> Design:
     ranks, tau = {}, {}
     for arm in CONTROL:
         means, sizes = _by_path(controls, arm)
+        # rank 1 is the best of all paths
         order = sorted(paths, key=means.get, reverse=True)
         ranks[arm] = [1 + order.index(tuple(searched["ws", seed]["path"])) for seed in seeds]
         tau[arm] = float(stats.kendalltau(list(means.values()), list(sizes.values())).statistic)
@@ -110,6 +112,7 @@ def _control(setting: Setting, first: Genotype, paths, target: int) -> list[tupl
     train = preset(setting.base).train
     nets = []
     for path in paths:
+        # a score belongs to the path that was decoded
         genotype = replace(first, path=path, path_score=None)
         fitted, width = rescaled(genotype, train, target)
         for seed in range(min(CONTROL_SEEDS, setting.count(CONTROL_SEEDS))):

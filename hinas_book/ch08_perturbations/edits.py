@@ -96,10 +96,12 @@ def read(record: dict, task: str = "denoise") -> Perturbed:
     found = Genotype.from_json(record["found"][task])
     rows = [row for row in record["rows"] if row["task"] == task]
     trainings = sorted((row for row in rows if row["arm"] == "found"), key=lambda row: row["seed"])
+    # every training of the found net has its number of parameters: the first will do
     edits, controls = [], {kind: {} for kind in KINDS}
     for row in rows:
         kind = row["arm"].removesuffix(" on random")
         if row["arm"] in KINDS:
+            # exactly one difference: the net is one edit away
             genotype = Genotype.from_json(json.dumps(row["genotype"]))
             (what,) = diff(found, genotype)
             edit = Edit(
@@ -134,6 +136,7 @@ def both_worse(q: float, drawn: int = 2) -> float:
         raise ValueError(
             f"q = {q}, drawn = {drawn}: q is a share from 0 to 1, and at least two are drawn"
         )
+    # it fails when none of those drawn is worse, or only one
     none, one = (1 - q) ** drawn, drawn * q * (1 - q) ** (drawn - 1)
     return 1 - (none + one)
 
@@ -178,6 +181,7 @@ def best_under_null(p: Perturbed) -> tuple[float, float]:
     best = rng.standard_normal((DRAWS, len(p.edits))).max(1)
     gain = (best - null.mean(1)) / null.std(1, ddof=1)
     sd = float(p.null.std(ddof=1))
+    # by how many sd the best edit seems better than the found net
     seen = -p.drops().min() / sd
     return float(np.median(gain)) * sd, float((1 + (gain >= seen).sum()) / (1 + DRAWS))
 
@@ -216,6 +220,7 @@ def at_equal_parameters(p: Perturbed) -> Contrast:
     the p of its slope.
     """
     x, y = p.values("parameters"), p.drops()
+    # no line through two points with an interval, none through one number of parameters
     if len(y) < 3 or np.ptp(x) == 0:
         return Contrast(mean=float(y.mean()), low=nan, high=nan, n=len(y))
     line = stats.linregress(x, y)

@@ -59,6 +59,7 @@ def wilson(rng):
     from scipy import stats
 
     n = rng.choice([8, 12, 20])
+    # more than half, but never all: Wald's interval would have no width
     worse = rng.randrange(n // 2 + 1, n)
     low = float(stats.binomtest(worse, n).proportion_ci(method="wilson").low)
     p = worse / n
@@ -89,7 +90,7 @@ def band(rng):
     from scipy import stats
 
     n, sd = rng.choice([4, 6, 8]), rng.choice([0.02, 0.03, 0.04, 0.05])
-    t = float(stats.t.ppf(0.975, n - 1))
+    t = float(stats.t.ppf(0.975, n - 1))  # Student's, two-sided 95 %
     return (
         {"n": n, "sd": sd},
         t * sd * (1 + 1 / n) ** 0.5,

@@ -90,6 +90,7 @@ def plot_drops(
 def apart(x: np.ndarray, y: np.ndarray, width: float, height: float) -> np.ndarray:
     """``x``, a point nearer to an earlier one than ``width`` and ``height`` moved right of it."""
     out = np.array(x, float)
+    # to the right of the farthest it touches, as often as it touches another there
     for i in range(len(out)):
         while True:
             near = (np.abs(out[:i] - out[i]) < width) & (np.abs(y[:i] - y[i]) < height)
@@ -108,6 +109,7 @@ def figure_drops(p: Perturbed, shown: Sequence[int] = ()) -> Figure:
     groups = {f"the found net, trained again\n{len(p.null)} seeds": p.null}
     colours = [style.FAINT]
     for kind, name in LABELS.items():
+        # edits are numbered through all kinds, points within one
         numbers = np.flatnonzero(p.values("kind") == kind)
         if len(numbers):
             groups[f"{name}\n{worse(p.shares[kind])}"] = p.drops(kind)
@@ -140,11 +142,12 @@ def figure_control(p: Perturbed) -> Figure:
         drops = {label: np.concatenate(group) for label, group in groups.items()}
         plot_drops(drops, ax=ax, colours=(COLOURS[LABELS[kind]], style.FAINT))
         for y, group in enumerate(groups.values()):
+            # a net is the unit of the comparison, its edits are not
             means = [net.mean() for net in group]
             heights = np.full(len(means), y)
             ax.plot(means, heights, "D", mfc=style.PAPER, mec=style.INK, ms=6, zorder=4)
         ax.set_title(LABELS[kind], loc="left")
-        ax.label_outer()
+        ax.label_outer()  # the x axis is shared
     return figure
 
 
@@ -166,6 +169,7 @@ def plot_parameters(p: Perturbed, *, ax: Axes) -> Axes:
     x, y = p.values("parameters"), p.drops()
     frame = pd.DataFrame(
         {
+            # a mark is about 3.5 % of the axes wide and high
             "x": apart(x, y, 0.035 * (np.ptp(x) or 1), 0.035 * (np.ptp(y) or 1)),
             "drop": y,
             "new": np.where(p.values("kind") == "R2", "rewired", p.values("new")),

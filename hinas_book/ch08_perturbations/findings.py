@@ -27,6 +27,7 @@ def printed_drops() -> str:
     The spread is that of Tables 1 and 2, last row, three runs.
     """
     lines = []
+    # the last rows are those of the method as proposed: denoising, then super-resolution
     for number, spread in ((6, paper_table(1).rows[-1]), (7, paper_table(2).rows[-1])):
         found, *edited = paper_table(number).rows
         for row in edited:
@@ -62,9 +63,11 @@ def drop_text(p: Perturbed) -> str:
                 f"(noise alone: about {alone:.1f} each)",
                 f"    if no edit mattered, {low:.0%} to {high:.0%} would be worse by noise",
             ]
+    # the one case that the paper describes in words
     conv = p.shares.get("R1, a 3x3 convolution replaced")
     if conv:
         lines.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {worse(conv)}")
+    # a seed may be good or bad for every net alike
     same = (p.drops() > p.same_seed).sum()
     lines.append(
         "against the found net's one training with the edits' own seed: "
@@ -144,6 +147,7 @@ def readings(p: Perturbed) -> list[tuple[str, str, str]]:
 def _strict(p: Perturbed) -> tuple[str, str, str]:
     best = -p.drops().min()
     typical, chance = best_under_null(p)
+    # one training of the found net leaves its noise unknown
     if isnan(chance):
         verdict = "open"
     else:
@@ -162,6 +166,7 @@ def _weak(p: Perturbed, kind: str) -> tuple[str, str, str]:
     n, worse_share = share["n"], share["worse"] / share["n"]
     low, high = share_by_luck(n, len(p.null))
     own_low, own_high = wilson(share["same_seed"], n)
+    # all three must lie on one side: the weakest decides
     verdict = _side(
         min(share["low"] - 0.5, worse_share - high, own_low - 0.5),
         max(share["high"] - 0.5, worse_share - low, own_high - 0.5),

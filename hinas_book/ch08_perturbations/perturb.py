@@ -67,6 +67,7 @@ def judged_share(id: str, share: dict, trainings: int) -> dict:
     mean = share["worse"] / n
     lucky_low, lucky_high = share_by_luck(n, trainings)
     own_low, own_high = wilson(share["same_seed"], n)
+    # on one side of one half by both Wilson intervals, and farther than noise goes
     above = min(share["low"], own_low) > 0.5 and mean > lucky_high
     below = max(share["high"], own_high) < 0.5 and mean < lucky_low
     verdict, p = "unresolved", nan
@@ -75,6 +76,7 @@ def judged_share(id: str, share: dict, trainings: int) -> dict:
             verdict = "supported"
         elif below:
             verdict = "contradicted"
+        # the p of the claim is that of its weakest test
         coin_p = stats.binomtest(share["same_seed"], n).pvalue
         p = max(luck_p(share["worse"], n, trainings), coin_p)
     return {
@@ -99,6 +101,7 @@ def design(setting: Setting) -> Design:
         told[task], null[task], found[task] = part["told"], part["null"], part["found"]
         rows += [{"task": task, **row} for row in part["rows"]]
         used += part["jobs"]
+        # the claims are about one task; the other one is recorded beside it
         if task == claim("local-optimum-r1").task:
             for kind in ("R1", "R2"):
                 if kind in told[task]:
@@ -117,7 +120,9 @@ def one_task(setting: Setting, task: str, most: int | None, controls: int) -> De
     net, rng = Genotype.from_json(found["genotype"]), random.Random(DRAWN)
     edits = one_edit_away(net)
     genotypes = (net.to_json(), *(edited.to_json() for _, _, edited in edits))
+    # a cheap judge of all of them at once: the supernet's weights
     (shared,) = yield [ScoreJob(base=setting.base, search=job, genotypes=genotypes)]
+    # one generator for all draws, in this order: the record depends on it
     chosen = range(len(edits))
     if most is not None:
         chosen = sorted(rng.sample(chosen, most))
@@ -155,6 +160,7 @@ def one_task(setting: Setting, task: str, most: int | None, controls: int) -> De
             )
         )
     for number, control_edits in enumerate(picked):
+        # a random net's edits are held against its own trainings
         before = [trained["control", number, seed]["psnr"] for seed in CONTROL_SEEDS]
         for place, (kind, what, _) in enumerate(control_edits):
             row = trained["control edit", number, place]

@@ -44,12 +44,14 @@ class TwoEdits:
         whole = draw_difference(
             found, edit.genotype, title=f"{edit.kind}: + new, bold; − old, dashed"
         )
+        # an edit changes one layer; the other cells would only fill the page
         layer = 0
         while found.cells[layer] == edit.genotype.cells[layer]:
             layer += 1
         return replace(whole, groups=(whole.groups[1 + layer],))  # the path comes first
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
+        # what stays when the kernel, and with it the widgets, is gone
         still = {
             "text/html": self.html(*self.pair),
             "text/plain": two_edits_text(self.perturbed, *self.pair),

@@ -48,6 +48,7 @@ class Claim:
 @cache
 def claims(path: Path = PATH) -> tuple[Claim, ...]:
     """All registered claims. ValueError names the line and column of a wrong cell."""
+    # the file is edited by hand: every wrong cell is named by its line and column
     columns = [field.name for field in fields(Claim)]
     with path.open(newline="", encoding="utf-8") as file:
         header, *lines = filter(None, csv.reader(file))
@@ -68,7 +69,7 @@ def claims(path: Path = PATH) -> tuple[Claim, ...]:
 
 def _parse(cells: list[str], place: str) -> Claim:
     values = {}
-    for field, text in zip(fields(Claim), cells):
+    for field, text in zip(fields(Claim), cells):  # a field's type parses its column
         try:
             values[field.name] = field.type(text)
         except ValueError:
@@ -85,6 +86,7 @@ def claim(id: str) -> Claim:
     by_id = {claim.id: claim for claim in claims()}
     if id in by_id:
         return by_id[id]
+    # a low cutoff: any hint helps more than the whole list
     near = get_close_matches(id, by_id, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(by_id)}"
     raise ValueError(f"claim {id!r}: unknown; {hint}")
@@ -103,6 +105,7 @@ def judge(claim: Claim, differences: list[float]) -> tuple[str, Contrast | None]
         return verdict(contrast, claim.direction), contrast
     if equivalent(differences, claim.least)[0]:
         return "supported", contrast
+    # not shown to be equal is no evidence of a difference: that needs the whole interval outside
     beyond = contrast.low > claim.least or contrast.high < -claim.least
     if beyond and contrast.n >= LEAST:
         return "contradicted", contrast

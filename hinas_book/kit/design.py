@@ -89,6 +89,7 @@ def judge_claim(id: str, differences: list[float]) -> dict:
     pairs it is never below 0.0078: no effect, however large, would pass Holm).
     """
     registered = claim(id)
+    # an equivalence is judged by two one-sided tests, whose p is another one
     verdict, contrast = judge(registered, differences)
     p = contrast.p if registered.direction else equivalent(differences, registered.least)[1]
     return {
@@ -109,6 +110,7 @@ def paired_by_seed(
 
     In the order of the seeds; a seed that lacks one of the two is left out.
     """
+    # a seed may have several rows of an arm: random nets, or a second factor
     values: dict[str, dict[int, list[float]]] = {arm: {}, against: {}}
     for row in rows:
         if row["arm"] in values:
@@ -145,6 +147,7 @@ def report(
     jobs = list({job["key"]: job for job in jobs}.values())
     protocols = {job["protocol"] for job in jobs if "protocol" in job}
     presets = {job["preset"] for job in jobs if "preset" in job}
+    # of the first job: all of a campaign run in one environment, but for the commit and the seed
     env = {name: value for name, value in jobs[0]["env"].items() if name not in ("commit", "seed")}
     # jobs outlive a commit: a record may stand on those of several
     commits = {job["env"].get("commit") or "unknown" for job in jobs}

@@ -25,6 +25,7 @@ def plot_intervals(
     """
     value, place = ("y", "x") if vertical else ("x", "y")
     for number, contrast in enumerate(contrasts):
+        # resolved or not is shown three times: by colour, by weight, by the filled mark
         colour, weight = style.FAINT, 0.24
         if contrast.resolved:
             colour = style.ALPHA if contrast.mean * better > 0 else style.BETA

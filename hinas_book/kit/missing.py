@@ -26,8 +26,9 @@ def load_record(name: str) -> dict | MissingRecord:
     try:
         return recorded(name)
     except ValueError as error:
+        # the message names a command and then what else there is; a lesson shows the first part
         line, alternatives, _ = str(error).partition("; or take")
-        if not alternatives:
+        if not alternatives:  # no command makes it: a misspelt name
             raise
         return MissingRecord(line)
 

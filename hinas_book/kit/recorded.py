@@ -44,10 +44,12 @@ CAMPAIGN = {"preset", "presets", "protocols", "device", "claims", "rows"}
 
 def made_by(name: str) -> str | None:
     """The command that makes the record ``name``; None for an unknown one."""
+    # ``masking-classroom`` is made by the command of ``masking``, with ``classroom`` in it
     first, _, rest = name.partition("-")
     command = MADE_BY.get(name)
     if command is None and rest:
         command = MADE_BY.get(first)
+    # a study of the registry needs no line in MADE_BY
     if name in studies():
         command = f"hinas-lab study {name} --json {{file}}"
     return command and command.format(file=f"data/studies/{name}.json", rest=rest)
@@ -81,6 +83,7 @@ def registered(study: str) -> dict | None:
     if study not in names():
         return None
     record = recorded(study)
+    # a file of an older version must not be read as if it were today's
     if record.get("study") != study or not CAMPAIGN <= set(record):
         raise ValueError(
             f"{FOLDER / study}.json: is no record of study {study} of this version; "
@@ -126,6 +129,7 @@ def setting(name: str) -> Preset:
     base = preset("classroom", changes.pop("task", "denoise"), changes.pop("scale", None))
     space = _fields_of(base.space, changes)
     search = _fields_of(base.search, changes)
+    # another seed is the same configuration
     changed = space or search.keys() - {"seed"}
     return base._replace(
         name="classroom*" if changed else "classroom",

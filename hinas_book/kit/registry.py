@@ -76,6 +76,7 @@ class PaperFigure:
 @cache
 def rooms() -> tuple[ModuleType, ...]:
     """The packages of the book in order of their names: chapters among them."""
+    # found, not listed: a new chapter is a new folder, and nothing else
     packages = [info.name for info in pkgutil.iter_modules(hinas_book.__path__) if info.ispkg]
     return tuple(import_module(f"hinas_book.{name}") for name in sorted(packages))
 

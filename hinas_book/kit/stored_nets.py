@@ -70,6 +70,7 @@ def searched(
     One below ``record`` (default: data/nets, else data/runs) if it is there and the same; else, or
     with ``live``, the search is run, or continued, in ``folder/name``, with a line now and then.
     """
+    # with weights where they are kept, else the record alone
     record = record or (FOLDER if (FOLDER / name).exists() else RUNS)
     if not live and (record / name / "genotype.json").exists():
         header = read_header(record / name)
@@ -115,6 +116,7 @@ def _finish(run: Run, total: int) -> Path:
         elif record.kind == "train":
             done = record.iteration
         tenths = done * 10 // total
+        # one step may pass several tenths of a short run
         if tenths > printed:
             printed = tenths
             print(f"{run.folder}: {done} of {total}")

@@ -50,6 +50,7 @@ def claims_with_verdicts() -> dict[str, Judged]:
             judgement = record["claims"][claim.id]
             p = nan if judgement.get("p") is None else judgement["p"]  # JSON has no nan
             judged[claim.id] = {"told": judgement, "record": record, "p": p}
+    # over the claims of all studies, also when a table shows those of one
     adjusted = holm([fields["p"] for fields in judged.values()])
     return {id: Judged(**judged[id], adjusted=p) for id, p in zip(judged, adjusted)}
 
@@ -61,6 +62,7 @@ def format_contrast(c: Contrast | Mapping, metric: str = "psnr", interval: str =
     """
     values = c if isinstance(c, Mapping) else vars(c)
     factor, form, unit = UNITS.get(metric, (1, ".3g", f" {metric}"))
+    # null in a record, nan in a contrast: both say that there is no such number
     texts = []
     for name in ("mean", "low", "high"):
         value = values.get(name)
@@ -144,6 +146,7 @@ def verdict_table(*studies: str) -> str:
 def _cells(claim: Claim, judged: Judged | None) -> list[str]:
     """A row of ``verdict_table``; ``judged`` is None for a claim without a verdict."""
     where = f"Table {claim.table}" if claim.table.isdigit() else claim.table
+    # a table's number, a figure's name, or the section where the text says it
     cells = [f"{claim.claim}: {compared(claim)}", where or f"Section {claim.section}"]
     if judged is None:
         recorded = registered(claim.study)
