@@ -95,19 +95,21 @@ def judged_share(id: str, share: dict, trainings: int) -> dict:
 
 
 def design(setting: Setting) -> Design:
-    told, null, found, claims, rows, used = {}, {}, {}, {}, [], []
+    results = {"told": {}, "null": {}, "found": {}}
+    claims, rows, used = {}, [], []
     for task, plan in FEWER.get(setting.base, PLAN).items():
         part = yield from one_task(setting, task, **plan)
-        told[task], null[task], found[task] = part["told"], part["null"], part["found"]
+        for name, by_task in results.items():
+            by_task[task] = part[name]
         rows += [{"task": task, **row} for row in part["rows"]]
         used += part["jobs"]
         # the claims are about one task; the other one is recorded beside it
         if task == claim("local-optimum-r1").task:
             for kind in ("R1", "R2"):
-                if kind in told[task]:
+                if kind in part["told"]:
                     id = f"local-optimum-{kind.lower()}"
-                    claims[id] = judged_share(id, told[task][kind], null[task]["n"])
-    return report("perturb", setting, rows, used, claims, told=told, null=null, found=found)
+                    claims[id] = judged_share(id, part["told"][kind], part["null"]["n"])
+    return report("perturb", setting, rows, used, claims, **results)
 
 
 def one_task(setting: Setting, task: str, most: int | None, controls: int) -> Design:
