@@ -1,32 +1,51 @@
-"""What can be chosen: the search space, a search, a training; and the named presets.
+"""What can be chosen: the search space, a search, a training. The named presets are in
+``presets.py``.
 
-Everything is frozen, keyword-only and plain: a config is its JSON. A wrong value is a ``ValueError`` that names the field.
-Where the paper leaves a gap, the default is the reading that docs and METHOD call "ours"; the other reading is an option.
+Everything is frozen, keyword-only and plain: a config is its JSON. A wrong value is a ValueError
+that names the field. Where the paper leaves a gap, the default is our reading (docs/ledger.md);
+the other reading is an option.
 """
 
 import dataclasses
 import json
-import os
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import UnionType
 from typing import NamedTuple, get_origin
 
-from hinas_lab.space.ops import OP_NAMES
-
-TASKS = ("denoise", "sr")
+from hinas_lab.images.tasks import TASKS
+from hinas_lab.space.ops import OP_NAMES, OPS, choices_of
 
 RETIRED = {"SearchConfig": {"graphs": False}}
-"""Fields that are gone (class -> name -> value): they stay in hashes and headers, so that those of recorded runs hold; what a
-header says of them is not read. graphs: chooses how a GPU does the same work, which is no setting of a search."""
+"""Fields that are gone (class -> name -> value): they stay in hashes and headers, so that those of
+recorded runs hold; what a header says of them is not read. graphs: chooses how a GPU does the same
+work, which is no setting of a search."""
 
 
-def added_later(legacy):
-    """A field that recorded runs did not know, with what they did as its default: at that value it is in no hash and no header.
+def setting(
+    default,
+    *,
+    among=None,
+    least: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    most: float | None = None,
+    added: bool = False,
+    recorded_as: str | None = None,
+):
+    """A field with its limits, checked when a config is made; None passes where the type allows it.
 
-    So a config can grow and every recorded key, a hash of all that decides a job's numbers, stays.
+    ``among``: the values that are allowed, of which a message names all. ``added``: recorded runs
+    did not know this field, and did what its default says: at that value it is in no hash and no
+    header, so a config can grow while every recorded key, a hash of all that decides a job's
+    numbers, stays. ``recorded_as``: how hashes and headers call the field since before it was
+    renamed.
     """
-    return field(default=legacy, metadata={"added": True})
+    limits = {"among": among, "least": least, "above": above, "below": below, "most": most}
+    metadata = {"limits": limits, "added": added, "recorded_as": recorded_as}
+    if isinstance(default, type):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 def _need(ok: bool, name: str, value, wanted: str):
@@ -34,60 +53,69 @@ def _need(ok: bool, name: str, value, wanted: str):
         raise ValueError(f"{name} = {value!r}: {wanted}")
 
 
-_WORDS = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a word"}
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a finite number",
+    str: "a word",
+}
 
 
-def _check_types(config):
-    """Hold every field to its annotation; sequences become tuples, numbers of float fields floats. ValueError names the field."""
+def _check(config, prefix: str = ""):
+    """Hold every field to its annotation and its limits; sequences become tuples, numbers of float
+    fields floats. ValueError names the field, behind ``prefix``."""
     for f in fields(config):
-        kind, value, optional = f.type, getattr(config, f.name), False
-        if isinstance(kind, UnionType):  # X | None
-            kind, optional = kind.__args__[0], True
-        if value is None and optional:
-            continue
-        if get_origin(kind) is tuple:
-            item = kind.__args__[0]
-            ok = isinstance(value, tuple | list) and all(is_a(item, v) for v in value)
-            _need(ok, f.name, value, f"must be a list, each {_WORDS[item]}")
-            object.__setattr__(config, f.name, tuple(map(item, value)))
-        else:
-            _need(
-                is_a(kind, value),
-                f.name,
-                value,
-                f"must be {_WORDS.get(kind, f'a {kind.__name__}')}",
-            )
+        _check_type(config, f)
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if value is not None and "limits" in f.metadata:
+            _check_limits(prefix + f.name, value, **f.metadata["limits"])
+
+
+def _check_type(config, f: dataclasses.Field):
+    kind, value = f.type, getattr(config, f.name)
+    if isinstance(kind, UnionType):  # X | None
+        kind = kind.__args__[0]
+        if value is None:
+            return
+    if get_origin(kind) is not tuple:
+        wanted = _WORDS.get(kind, f"a {kind.__name__}")
+        _need(is_a(kind, value), f.name, value, f"must be {wanted}")
+        return
+    item = kind.__args__[0]
+    ok = isinstance(value, tuple | list) and all(is_a(item, v) for v in value)
+    _need(ok, f.name, value, f"must be a list, each {_WORDS[item]}")
+    object.__setattr__(config, f.name, tuple(map(item, value)))
+
+
+def _check_limits(name: str, value, among, least, above, below, most):
+    if among is not None:
+        _need(value in among, name, value, "must be one of " + ", ".join(map(str, among)))
+    low = above if least is None else least
+    if low is None:
+        return
+    words, high_enough = f"at least {low:g}", value >= low
+    if least is None:
+        words, high_enough = f"above {low:g}", value > low
+    high = most if below is None else below
+    if high is not None:
+        words += f" and below {high:g}" if most is None else f" and at most {high:g}"
+        high_enough = high_enough and (value < high if most is None else value <= high)
+    _need(high_enough, name, value, f"must be {words}")
 
 
 def is_a(kind: type, value) -> bool:
-    """isinstance, but whole numbers are floats too, booleans are no numbers, and floats are finite."""
+    """isinstance, but whole numbers are floats too, booleans are no numbers, and floats are
+    finite."""
     if kind is float:
-        return (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and -1e300 < value < 1e300
-        )
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and -1e300 < value < 1e300
     return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
 
 
-def _one_of(name: str, value, allowed: tuple):
-    _need(value in allowed, name, value, "must be one of " + ", ".join(map(str, allowed)))
-
-
-def _least(name: str, value, least: float):
-    _need(value >= least, name, value, f"must be at least {least:g}")
-
-
-def _positive(name: str, value):
-    _need(value > 0, name, value, "must be above 0")
-
-
-def _share(name: str, value):
-    _need(0 <= value < 1, name, value, "must be at least 0 and below 1")
-
-
 class Move(NamedTuple):
-    """A legal width move: into layer ``layer``, from width ``source`` of the layer before, to width ``target``."""
+    """A legal width move: into layer ``layer``, from width ``source`` of the layer before, to width
+    ``target``."""
 
     layer: int
     source: int
@@ -98,96 +126,101 @@ class Move(NamedTuple):
 class SearchSpace:
     """The supernet's shape: what can be built (Sections 3.1, 3.2; Figure 2)."""
 
-    task: str = "denoise"
+    task: str = setting("denoise", among=TASKS)
     scale: int = 1
     "upscaling factor S; 1 for denoising"
-    channels: int = 1
+    channels: int = setting(1, among=(1, 3))
     "image channels C, 1 (gray) or 3 (RGB)"
-    layers: int = 3
+    layers: int = setting(3, least=1)
     "L"
-    nodes: int = 4
+    nodes: int = setting(4, least=1)
     "N nodes per cell"
-    width: int = 10
+    width: int = setting(10, least=1)
     "base width W while searching, in channels"
     width_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
     "gamma; gamma_i * W channels per node of a cell of width i"
-    stem: int = 64
+    stem: int = setting(64, least=1)
     "channels of the first convolution of the start part and of the end part"
-    repeats: int = 2
+    repeats: int = setting(2, least=1)
     "how often a separable convolution is applied"
     lwas: bool = True
-    "layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers (Eq. 2 against Eq. 1)"
-    cell_sharing: str = "on"
-    "on: sum first, one cell (Eq. 5); off: a cell per incoming move, own weights; tied: the same weights applied to each (Eq. 6)"
+    """layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers
+    (Eq. 2 against Eq. 1)"""
+    cell_sharing: str = setting("on", among=("on", "off", "tied"))
+    """on: sum first, one cell (Eq. 5); off: a cell per incoming move, own weights; tied: the same
+    weights applied to each (Eq. 6)"""
     residual: bool = True
     "output = input (or its upscaling) + network"
-    beta_norm: str = "outgoing"
-    "softmax over the moves that leave a cell (a path is a probability) or over the moves that enter one (Eq. 5 as read)"
+    beta_norm: str = setting("outgoing", among=("outgoing", "incoming"))
+    """softmax over the moves that leave a cell (a path is a probability) or over the moves that
+    enter one (Eq. 5 as read)"""
     affine: bool = False
-    "scale and shift in the operations' batch norms while searching: the scale can do what alpha does, which then says little"
-    second_input: str = "layer"
-    "layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors' code)"
-    end: str = "conv"
+    """scale and shift in the operations' batch norms while searching: the scale can do what alpha
+    does, which then says little"""
+    second_input: str = setting("layer", among=("layer", "mixed"))
+    """layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors'
+    code)"""
+    end: str = setting("conv", among=("conv", "aspp"))
     "conv: two convolutions (the paper); aspp: dilated branches (the authors' code)"
     sigmoid: bool = False
     "sigmoid behind the supernet (the authors' code)"
-    upsampling: str = "bicubic"
+    upsampling: str = setting("bicubic", among=("bicubic", "bilinear"))
     "the SR skip while searching: bicubic (MATLAB kernel) or bilinear (the authors' code)"
     fixed_path: tuple[int, ...] | None = None
     "search operations only, on this width path: no beta"
+    ops: tuple[str, ...] = setting(OP_NAMES, added=True)
+    """the operations that compete on every edge, names of ``space.ops.OPS``, in the order of
+    alpha's last axis"""
 
     def __post_init__(self):
-        _check_types(self)
-        _one_of("task", self.task, TASKS)
-        _one_of("scale", self.scale, (2, 3, 4) if self.task == "sr" else (1,))
-        _one_of("channels", self.channels, (1, 3))
-        for name, least in (("layers", 1), ("nodes", 1), ("width", 1), ("stem", 1), ("repeats", 1)):
-            _least(name, getattr(self, name), least)
-        _need(
-            len(self.width_factors) > 0,
-            "width_factors",
-            self.width_factors,
-            "must name at least one factor",
-        )
-        for g in self.width_factors:
-            _need(
-                g > 0 and (g * self.width) == int(g * self.width),
-                "width_factors",
-                g,
-                f"times width {self.width} must be a whole number of channels",
-            )
-        _one_of("cell_sharing", self.cell_sharing, ("on", "off", "tied"))
-        _one_of("beta_norm", self.beta_norm, ("outgoing", "incoming"))
-        _one_of("second_input", self.second_input, ("layer", "mixed"))
-        _one_of("end", self.end, ("conv", "aspp"))
-        _one_of("upsampling", self.upsampling, ("bicubic", "bilinear"))
+        _check(self)
+        scales = TASKS[self.task].scales
+        _check_limits("scale", self.scale, scales, None, None, None, None)
+        factors = self.width_factors
+        _need(len(factors) > 0, "width_factors", factors, "must name at least one factor")
+        for factor in factors:
+            whole = factor > 0 and factor * self.width == int(factor * self.width)
+            wanted = f"times width {self.width} must be a whole number of channels"
+            _need(whole, "width_factors", factor, wanted)
         if self.fixed_path is not None:
-            check_path(self.fixed_path, self.layers, len(self.width_factors), "fixed_path")
+            check_path(self.fixed_path, self.layers, len(factors), "fixed_path")
+        for name in self.ops:
+            _need(name in OPS, "ops", name, "must be one of " + ", ".join(OPS))
+        unique = len(set(self.ops)) == len(self.ops)
+        _need(unique, "ops", self.ops, "must name each operation once")
+        _need(bool(self.choices), "ops", self.ops, "must name an operation that an edge can keep")
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """What a decoded edge may hold: ``ops`` without none."""
+        return choices_of(self.ops)
 
     @cached_property
     def edges(self) -> tuple[tuple[int, int], ...]:
         """(source, node) pairs: sources 0 = h_{l-1}, 1 = h_{l-2}, 2.. = earlier nodes."""
-        return tuple((j, i) for i in range(self.nodes) for j in range(i + 2))
+        edges = []
+        for i in range(self.nodes):
+            edges += [(j, i) for j in range(i + 2)]
+        return tuple(edges)
 
     @cached_property
     def cells(self) -> tuple[tuple[int, ...], ...]:
         """Per layer, the width indices that exist: widths grow by at most one step a layer."""
         if self.fixed_path is not None:
-            return tuple((w,) for w in self.fixed_path)
-        top = len(self.width_factors) - 1
-        return tuple(tuple(range(min(l + 1, top) + 1)) for l in range(self.layers))
+            return tuple((width,) for width in self.fixed_path)
+        widths = len(self.width_factors)
+        return tuple(tuple(range(min(l + 2, widths))) for l in range(self.layers))
 
     @cached_property
     def moves(self) -> tuple[Move, ...]:
         """The legal moves, in beta's order (14 for the paper's denoising supernet)."""
-        before = ((0,),) + self.cells[:-1]
-        return tuple(
-            Move(l, k, i)
-            for l in range(self.layers)
-            for i in self.cells[l]
-            for k in before[l]
-            if abs(i - k) <= 1
-        )
+        moves, before = [], (0,)
+        for l, now in enumerate(self.cells):
+            for target in now:
+                near = [source for source in before if abs(target - source) <= 1]
+                moves += [Move(l, source, target) for source in near]
+            before = now
+        return tuple(moves)
 
     def node_channels(self, width_index: int) -> int:
         """gamma_i * W."""
@@ -195,65 +228,55 @@ class SearchSpace:
 
     @property
     def alpha_shape(self) -> tuple[int, ...]:
-        inner = (len(self.edges), len(OP_NAMES))
+        """(L, E, K), or (E, K) where one alpha is tied over layers."""
+        inner = (len(self.edges), len(self.ops))
         return (self.layers, *inner) if self.lwas else inner
 
 
 def check_path(path, layers: int, widths: int, name: str = "path"):
-    """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most one, from width 0."""
+    """Raise ValueError unless ``path`` is a legal width path: one index per layer, steps of at most
+    one, from width 0."""
     ok = len(path) == layers and all(is_a(int, i) and 0 <= i < widths for i in path)
     _need(ok, name, path, f"must hold {layers} width indices from 0 to {widths - 1}")
-    _need(
-        all(abs(b - a) <= 1 for a, b in zip((0, *path), path)),
-        name,
-        path,
-        "no legal width path: it starts beside width 0 and changes by at most one step a layer",
-    )
+    steps = [abs(after - before) for before, after in zip((0, *path), path)]
+    wanted = "no legal width path: it starts beside width 0 and changes by at most one step a layer"
+    _need(max(steps) <= 1, name, path, wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loss:
     """Eq. 7: pixel loss + lam * l_ssim."""
 
-    lam: float = 0.6
+    lam: float = setting(0.6, least=0)
     "lambda, the weight of l_ssim = log10(1 / SSIM)"
-    pixel: str = "mse"
+    pixel: str = setting("mse", among=("mse", "l1"))
     "mse, or l1 (the authors' super-resolution)"
-    reduction: str = "mean"
-    "of the pixel loss: mean over pixels, or sum (the norm as printed in Eq. 7, averaged over the batch)"
+    reduction: str = setting("mean", among=("mean", "sum"))
+    """of the pixel loss: mean over pixels, or sum (the norm as printed in Eq. 7, averaged over the
+    batch)"""
     average_terms: bool = False
     "divide by the number of terms (the authors' code)"
 
     def __post_init__(self):
-        _check_types(self)
-        _least("loss.lam", self.lam, 0)
-        _one_of("loss.pixel", self.pixel, ("mse", "l1"))
-        _one_of("loss.reduction", self.reduction, ("mean", "sum"))
+        _check(self, "loss.")
 
 
-def _check_common(c):
-    _check_types(c)
-    _need(len(c.sigmas) > 0, "sigmas", c.sigmas, "must name at least one noise level")
-    for s in c.sigmas:
-        _need(0 <= s <= 255, "sigma", s, "must be from 0 to 255")
-    for name in ("batch", "patch"):
-        _least(name, getattr(c, name), 1)
-    _need(
-        c.patch >= 11 or c.loss.lam == 0,
-        "patch",
-        c.patch,
-        "must be at least 11 pixels, the window of SSIM",
-    )
-    _one_of("optimizer", c.optimizer, ("sgd", "adam"))
-    _one_of("precision", c.precision, ("float32", "tf32", "bfloat16", "float16"))
-    _positive("lr", c.lr)
-    for name in ("grad_clip", "value_clip"):
-        if getattr(c, name) is not None:
-            _positive(name, getattr(c, name))
-    _need(0 <= c.seed < 2**63, "seed", c.seed, "must be at least 0 and below 2**63")
-    for name in ("lr_min", "weight_decay"):
-        _least(name, getattr(c, name), 0)
-    _share("momentum", c.momentum)
+SSIM_WINDOW = 11
+"pixels: the side of SSIM's window, without which there is no l_ssim"
+OPTIMIZERS = ("sgd", "adam")
+PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
+
+
+def _check_learning(config):
+    """What holds for a search and for a training."""
+    _check(config)
+    sigmas = config.sigmas
+    _need(len(sigmas) > 0, "sigmas", sigmas, "must name at least one noise level")
+    for sigma in sigmas:
+        _need(0 <= sigma <= 255, "sigma", sigma, "must be from 0 to 255")
+    wide = config.patch >= SSIM_WINDOW or config.loss.lam == 0
+    _need(wide, "patch", config.patch, "must be at least 11 pixels, the window of SSIM")
+    _need(config.seed < 2**63, "seed", config.seed, "must be at least 0 and below 2**63")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,318 +285,149 @@ class SearchConfig:
 
     sigmas: tuple[float, ...] = (30.0, 50.0, 70.0)
     "noise levels on the 0-255 scale, one drawn per patch; unused by super-resolution"
-    batch: int = 8
-    patch: int = 64
+    batch: int = setting(8, least=1)
+    patch: int = setting(64, least=1)
     "patch size in pixels of the network's input (super-resolution: of the LR image)"
-    epochs: int = 100
-    crops_per_image: int = 1
+    epochs: int = setting(100, least=1)
+    crops_per_image: int = setting(1, least=1)
     "random crops of each Train-W image in one epoch"
-    warmup_epochs: int = 20
+    warmup_epochs: int = setting(20, least=0)
     "epochs in which only weights train"
-    validate_from: int = 61
+    validate_from: int = setting(61, least=1)
     "first epoch (counted from 1) after which V is scored"
-    share: float = 0.02
+    val_fraction: float = setting(0.02, above=0, most=0.5, recorded_as="share")
     "share of the training images kept for V"
-    validate_crop: int | None = None
-    "V images are cut to a centred square of at most this many pixels of the network's input; None: whole images"
-    score: str = "ssim+psnr/100"
+    validate_crop: int | None = setting(None, least=SSIM_WINDOW)
+    """V images are cut to a centred square of at most this many pixels of the network's input;
+    None: whole images"""
+    score: str = setting("ssim+psnr/100", among=("ssim+psnr/100", "psnr"))
     "what picks the best supernet; or psnr"
-    loss: Loss = field(default_factory=Loss)
-    optimizer: str = "sgd"
+    loss: Loss = setting(Loss)
+    optimizer: str = setting("sgd", among=OPTIMIZERS)
     "of the weights"
-    lr: float = 0.025
-    lr_min: float = 0.001
-    schedule: str = "cosine"
-    "cosine: one, over all epochs; wave: down and up again in 20 epochs, under an envelope that falls to 0 (the authors' code)"
-    momentum: float = 0.9
+    lr: float = setting(0.025, above=0)
+    lr_min: float = setting(0.001, least=0)
+    schedule: str = setting("cosine", among=("cosine", "wave"))
+    """cosine: one, over all epochs; wave: down and up again in 20 epochs, under an envelope that
+    falls to 0 (the authors' code)"""
+    momentum: float = setting(0.9, least=0, below=1)
     "of SGD; beta1 of Adam"
-    weight_decay: float = 3e-4
-    grad_clip: float | None = None
+    weight_decay: float = setting(3e-4, least=0)
+    grad_clip: float | None = setting(None, above=0)
     "largest norm of the weights' gradient, all of them together; None: no limit"
-    value_clip: float | None = added_later(None)
-    "largest size of each value of the weights' gradient, cut before the norm is; None: no limit"
-    arch_lr: float = 1e-3
+    value_clip: float | None = setting(None, above=0, added=True)
+    """largest size of each value of the weights' gradient, cut before the norm is; None: no
+    limit"""
+    arch_lr: float = setting(1e-3, least=0)
     "Adam on alpha and beta"
-    arch_beta1: float = 0.9
-    arch_weight_decay: float = 1e-3
-    arch_data: str = "own"
-    "alpha and beta learn on images of their own, Train A, or on the images of the weights, Train W (A is then unused)"
-    keep: str = "best"
-    "the supernet that is the result: the best one on V, or the last one (V is scored all the same)"
-    precision: str = "float32"
-    "float32; tf32 (NVIDIA GPUs): convolutions with 10 bits; bfloat16, float16: the forward pass, parameters and loss stay float32"
+    arch_beta1: float = setting(0.9, least=0, below=1)
+    arch_weight_decay: float = setting(1e-3, least=0)
+    arch_split: str = setting("own", among=("own", "weights"), recorded_as="arch_data")
+    """alpha and beta learn on images of their own, Train A, or on the images of the weights,
+    Train W (A is then unused)"""
+    keep_supernet: str = setting("best", among=("best", "last"), recorded_as="keep")
+    """the supernet that is the result: the best one on V, or the last one (V is scored all the
+    same)"""
+    precision: str = setting("float32", among=PRECISIONS)
+    """float32; tf32 (NVIDIA GPUs): convolutions with 10 bits; bfloat16, float16: the forward pass,
+    parameters and loss stay float32"""
     checkpoint: bool = False
-    "compute each cell again in the backward pass instead of keeping its tensors: less memory, more time, the same numbers"
-    seed: int = 0
+    """compute each cell again in the backward pass instead of keeping its tensors: less memory,
+    more time, the same numbers"""
+    seed: int = setting(0, least=0)
+    method: str = setting("first-order", added=True)
+    "how alpha and beta learn: a row of ``searching.methods.METHODS``"
+    decoder: str = setting("viterbi", added=True)
+    "how they are read: a row of ``space.decode.DECODERS``"
+    stop: str = setting("epochs", added=True)
+    "when a search ends before its last epoch: a row of ``searching.stop.STOP_RULES``"
 
     def __post_init__(self):
-        _check_common(self)
-        for name, least in (
-            ("epochs", 1),
-            ("crops_per_image", 1),
-            ("warmup_epochs", 0),
-            ("validate_from", 1),
-        ):
-            _least(name, getattr(self, name), least)
-        _need(0 < self.share <= 0.5, "share", self.share, "must be above 0 and at most 0.5")
-        if self.validate_crop is not None:
-            _least("validate_crop", self.validate_crop, 11)
-        _one_of("score", self.score, ("ssim+psnr/100", "psnr"))
-        _need(
-            self.schedule != "restart",
-            "schedule",
-            self.schedule,
-            "was a misreading of the authors' code and is gone; theirs is wave",
-        )
-        _one_of("schedule", self.schedule, ("cosine", "wave"))
-        _least("arch_lr", self.arch_lr, 0)
-        _share("arch_beta1", self.arch_beta1)
-        _least("arch_weight_decay", self.arch_weight_decay, 0)
-        _one_of("arch_data", self.arch_data, ("own", "weights"))
-        _one_of("keep", self.keep, ("best", "last"))
+        gone = "was a misreading of the authors' code and is gone; theirs is wave"
+        _need(self.schedule != "restart", "schedule", self.schedule, gone)
+        _check_learning(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """How a decoded network is trained (Section 4.1)."""
 
-    width: int = 20
+    width: int = setting(20, least=1)
     "base width W of the compact network"
-    stem: int = 64
-    end: str = "conv"
-    repeats: int = 2
+    stem: int = setting(64, least=1)
+    end: str = setting("conv", among=("conv", "aspp"))
+    repeats: int = setting(2, least=1)
     sigmas: tuple[float, ...] = (50.0,)
-    batch: int = 24
-    patch: int = 64
-    iterations: int = 400_000
-    loss: Loss = field(default_factory=Loss)
-    optimizer: str = "sgd"
-    lr: float = 0.05
-    lr_min: float = 0.0
-    schedule: str = added_later("cosine")
+    batch: int = setting(24, least=1)
+    patch: int = setting(64, least=1)
+    iterations: int = setting(400_000, least=1)
+    loss: Loss = setting(Loss)
+    optimizer: str = setting("sgd", among=OPTIMIZERS)
+    lr: float = setting(0.05, above=0)
+    lr_min: float = setting(0.0, least=0)
+    schedule: str = setting("cosine", among=("cosine", "poly"), added=True)
     "cosine: one, to lr_min; poly: (1 - t / T)^0.9 of the way to it (the authors' code)"
-    warmup: int = 0
+    warmup: int = setting(0, least=0)
     "iterations over which the learning rate rises linearly to lr; then the schedule begins"
-    momentum: float = 0.9
-    weight_decay: float = 3e-4
-    biases: str = added_later("as weights")
-    "how biases learn: as weights, or double: at twice the rate and without weight decay (the authors' code)"
-    grad_clip: float | None = None
+    momentum: float = setting(0.9, least=0, below=1)
+    weight_decay: float = setting(3e-4, least=0)
+    biases: str = setting("as weights", among=("as weights", "double"), added=True)
+    """how biases learn: as weights, or double: at twice the rate and without weight decay (the
+    authors' code)"""
+    grad_clip: float | None = setting(None, above=0)
     "as in SearchConfig"
-    value_clip: float | None = added_later(None)
+    value_clip: float | None = setting(None, above=0, added=True)
     "as in SearchConfig"
-    precision: str = "float32"
+    precision: str = setting("float32", among=PRECISIONS)
     "as in SearchConfig"
-    seed: int = 0
+    seed: int = setting(0, least=0)
 
     def __post_init__(self):
-        _check_common(self)
-        for name, least in (
-            ("width", 1),
-            ("stem", 1),
-            ("repeats", 1),
-            ("iterations", 1),
-            ("warmup", 0),
-        ):
-            _least(name, getattr(self, name), least)
-        _one_of("end", self.end, ("conv", "aspp"))
-        _one_of("schedule", self.schedule, ("cosine", "poly"))
-        _one_of("biases", self.biases, ("as weights", "double"))
+        _check_learning(self)
 
 
 def to_dict(config) -> dict:
-    """A config as plain JSON values: what headers hold and keys are hashes of. A field that was ``added`` is there when it differs
-    from what was done before it, a RETIRED one always."""
+    """A config as plain JSON values: what headers hold and keys are hashes of, under the names of
+    the first version. A field that was ``added`` is there when it differs from what was done before
+    it, a RETIRED one always."""
     values = dict(RETIRED.get(type(config).__name__, {}))
     for f in fields(config):
         value = getattr(config, f.name)
-        if "added" not in f.metadata or value != f.default:
-            values[f.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+        if f.metadata.get("added") and value == f.default:
+            continue
+        name = f.metadata.get("recorded_as") or f.name
+        values[name] = to_dict(value) if dataclasses.is_dataclass(value) else value
     return json.loads(json.dumps(values))
 
 
 def from_dict(cls, values: dict):
-    """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError, never ignored."""
+    """The config of class ``cls`` from ``to_dict``'s values; an unknown field is a ValueError,
+    never ignored."""
     _need(isinstance(values, dict), cls.__name__, values, "must be a JSON object")
-    values = {
-        name: value for name, value in values.items() if name not in RETIRED.get(cls.__name__, {})
-    }
-    known = {f.name for f in fields(cls)}
-    for name in values:
-        _need(name in known, name, values[name], f"is not a field of {cls.__name__}")
-    return cls(**values | ({"loss": from_dict(Loss, values["loss"])} if "loss" in values else {}))
+    names = field_names(cls)
+    retired = RETIRED.get(cls.__name__, {})
+    given = {}
+    for name, value in values.items():
+        if name in retired:
+            continue
+        _need(name in names, name, value, f"is not a field of {cls.__name__}")
+        given[names[name]] = from_dict(Loss, value) if name == "loss" else value
+    return cls(**given)
 
 
-class Preset(NamedTuple):
-    """A named, full configuration."""
-
-    name: str
-    space: SearchSpace
-    search: SearchConfig
-    train: TrainConfig
-
-
-def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:
-    """The text of the paper to the letter; base widths are not in it and taken from the authors' code. Denoising diverges within 8 to 34
-    iterations, whatever the pictures; a training for x4 climbs to 17 times the loss of bicubic (docs/stability.md)."""
-    if task == "denoise":
-        return SearchSpace(), SearchConfig(), TrainConfig()
-    space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)
-    return space, SearchConfig(batch=24), TrainConfig(width=16, iterations=600_000)
+def field_names(cls) -> dict[str, str]:
+    """The name of each field, and what it was called before, -> its name."""
+    names = {}
+    for f in fields(cls):
+        names[f.name] = f.name
+        if old := f.metadata.get("recorded_as"):
+            names[old] = f.name
+    return names
 
 
-STABLE_NORM = 0.1
-"""largest norm of the weights' gradient at ``paper``, chosen by trial (docs/stability.md). At the start the loss curves by 119 along the
-last convolution alone: momentum 0.9 bears a rate of 2 (1 + 0.9) / 119 = 0.032 there, and the text trains with 0.05"""
+def __getattr__(name: str):
+    if name in ("preset", "Preset", "PRESETS", "STABLE_NORM"):
+        from hinas_lab import presets
 
-
-def _paper(task: str, scale: int):
-    """The text of the paper with one departure, without which it diverges: the weights' gradient is cut to a norm of 0.1."""
-    space, search, train = _printed(task, scale)
-    return space, replace(search, grad_clip=STABLE_NORM), replace(train, grad_clip=STABLE_NORM)
-
-
-def _authors(task: str, scale: int):
-    """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of this end part stable: the norm is cut,
-    too. A search holds as theirs does."""
-    space, search, train = _printed(task, scale)
-    space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
-    search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
-    train = replace(
-        train,
-        end="aspp",
-        iterations=600_000,
-        loss=Loss(average_terms=True),
-        schedule="poly",
-        weight_decay=4e-5,
-        biases="double",
-        value_clip=5.0,
-        grad_clip=STABLE_NORM,
-    )
-    if task == "sr":
-        l1 = Loss(pixel="l1", average_terms=True)
-        space = replace(space, upsampling="bilinear")
-        search, train = (
-            replace(search, batch=24, share=0.05, loss=l1),
-            replace(train, batch=16, loss=l1),
-        )
-    return space, search, train
-
-
-def _tiny(task: str, scale: int):
-    """For tests: everything once, in seconds, on one core."""
-    space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=2, stem=4)
-    search = SearchConfig(
-        sigmas=(50.0,),
-        batch=2,
-        patch=16,
-        epochs=3,
-        warmup_epochs=1,
-        validate_from=2,
-        share=0.1,
-        validate_crop=32,
-        optimizer="adam",
-        lr=3e-3,
-        lr_min=1e-4,
-        weight_decay=0.0,
-        arch_lr=0.02,
-        arch_beta1=0.5,
-    )
-    train = TrainConfig(
-        width=4,
-        stem=8,
-        sigmas=(50.0,),
-        batch=4,
-        patch=16,
-        iterations=20,
-        optimizer="adam",
-        lr=3e-3,
-        weight_decay=0.0,
-    )
-    return space, search, train
-
-
-def _classroom(task: str, scale: int):
-    """A laptop CPU, minutes: Adam, the pixel loss alone and a small space, so that alpha and beta move while one watches (not the
-    paper's setting). Measured: with lambda = 0.6 the young supernet runs to skip; with lambda = 0 it does so far less."""
-    space = SearchSpace(task=task, scale=scale, channels=1, layers=2, nodes=2, width=4, stem=16)
-    search = SearchConfig(
-        sigmas=(50.0,),
-        batch=4,
-        patch=24,
-        epochs=16,
-        crops_per_image=12,
-        warmup_epochs=7,
-        validate_from=12,
-        share=0.15,
-        validate_crop=96,
-        loss=Loss(lam=0),
-        optimizer="adam",
-        lr=0.01,
-        lr_min=5e-4,
-        weight_decay=0.0,
-        arch_lr=0.04,
-        arch_weight_decay=0.0,
-    )
-    # 8, 12 and 16 channels cost a CPU the same: its vectors hold 16
-    train = TrainConfig(
-        width=8,
-        stem=16,
-        sigmas=(50.0,),
-        batch=8,
-        patch=32,
-        iterations=3600,
-        loss=Loss(lam=0.002),
-        optimizer="adam",
-        lr=5e-3,
-        warmup=50,
-        weight_decay=0.0,
-    )
-    return space, search, train
-
-
-def _study(task: str, scale: int):
-    """Many small runs: about 30 s a search or a training on two cores."""
-    space, search, train = _classroom(task, scale)
-    return (
-        space,
-        replace(search, epochs=12, warmup_epochs=5, validate_from=8),
-        replace(train, iterations=600),
-    )
-
-
-def _paper_tenth(task: str, scale: int):
-    """The paper's with a tenth of the training iterations: what a GPU reaches in an afternoon. Named apart, so that no row is mistaken."""
-    space, search, train = _paper(task, scale)
-    return space, search, replace(train, iterations=train.iterations // 10)
-
-
-_PRESETS = {
-    "tiny": _tiny,
-    "classroom": _classroom,
-    "study": _study,
-    "paper/10": _paper_tenth,
-    "paper": _paper,
-    "printed": _printed,
-    "authors": _authors,
-}
-PRESETS = tuple(_PRESETS)
-
-
-def preset(name: str | None = None, task: str = "denoise", scale: int | None = None) -> Preset:
-    """The full configuration called ``name`` for ``task``; ``scale`` is 1 for denoising and defaults to 4 for super-resolution.
-
-    Without a name: the environment's HINAS_PRESET, else ``classroom`` (how notebooks and their tests choose).
-    """
-    name = name or os.environ.get("HINAS_PRESET") or "classroom"
-    _one_of("preset", name, PRESETS)
-    _one_of("task", task, TASKS)
-    _need(
-        task == "sr" or scale in (None, 1),
-        "scale",
-        scale,
-        "denoising keeps the size; for super-resolution add --task sr",
-    )
-    scale = scale if scale is not None else (4 if task == "sr" else 1)
-    _one_of("scale", scale, (2, 3, 4) if task == "sr" else (1,))
-    return Preset(name, *_PRESETS[name](task, scale))
+        return getattr(presets, name)
+    raise AttributeError(name)

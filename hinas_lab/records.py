@@ -1,7 +1,8 @@
-"""What a search or a training tells: frozen records, and the columns they are stored in. numpy only, no pickle."""
+"""What a search or a training tells: frozen records, and the columns they are stored in. numpy
+only, no pickle."""
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -10,94 +11,89 @@ from hinas_lab.space.genotype import Genotype
 
 KINDS = ("weight", "arch", "train")
 "step kinds; their number is stored"
-_STEP = {
-    "kind": np.uint8,
-    "epoch": np.int32,
-    "iteration": np.int32,
-    "loss": np.float32,
-    "pixel": np.float32,
-    "lssim": np.float32,
-    "lr": np.float32,
-    "seconds": np.float32,
-}
-_EPOCH = {
-    "epoch": np.int32,
-    "alpha": np.float32,
-    "beta": np.float32,
-    "beta_grad": np.float32,
-    "score": np.float32,
-    "psnr": np.float32,
-    "ssim": np.float32,
-    "alpha_entropy": np.float32,
-    "beta_entropy": np.float32,
-    "skip_share": np.float32,
-    "flips": np.int32,
-    "best": np.int32,
-    "seconds": np.float32,
-}
+
+
+def column(dtype, default=None):
+    """A field that is stored as a column of ``dtype``. ``default``: what it is where a record does
+    not say, and what it was in files that were written before it came; None: it must be there."""
+    metadata = {"dtype": dtype, "default": default}
+    if default is None:
+        return field(metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """One weight or arch step of a search; of a training, the mean over the iterations since the last record."""
+    """One weight or arch step of a search; of a training, the mean over the iterations since the
+    last record."""
 
-    kind: str
-    epoch: int
+    kind: str = column(np.uint8)
+    epoch: int = column(np.int32)
     "1-based; a training has one epoch"
-    iteration: int
+    iteration: int = column(np.int32)
     "1-based, within the epoch"
-    loss: float
-    pixel: float
-    lssim: float
-    lr: float
-    seconds: float
+    loss: float = column(np.float32)
+    pixel: float = column(np.float32)
+    lssim: float = column(np.float32)
+    lr: float = column(np.float32)
+    seconds: float = column(np.float32)
+
+
+NAN = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
     """The state of a search after an epoch (0: before the first step)."""
 
-    epoch: int
-    alpha: np.ndarray
+    epoch: int = column(np.int32)
+    alpha: np.ndarray = column(np.float32)
     "logits (L, E, K) or (E, K)"
-    beta: np.ndarray
+    beta: np.ndarray = column(np.float32)
     "logits (M,)"
-    beta_grad: np.ndarray
+    beta_grad: np.ndarray = column(np.float32)
     "mean |dL/dbeta| per move over the epoch's arch steps (M,); 0 in warm-up"
     genotype: Genotype
-    score: float = float("nan")
+    score: float = column(np.float32, NAN)
     "on V; nan when not validated"
-    psnr: float = float("nan")
-    ssim: float = float("nan")
-    alpha_entropy: float
-    beta_entropy: float
-    skip_share: float
-    flips: int
+    psnr: float = column(np.float32, NAN)
+    ssim: float = column(np.float32, NAN)
+    alpha_entropy: float = column(np.float32)
+    beta_entropy: float = column(np.float32)
+    skip_share: float = column(np.float32)
+    flips: int = column(np.int32)
     "decoded edges and widths changed since the epoch before"
-    best: int
+    best: int = column(np.int32)
     "epoch of the best score so far, 0 when none"
-    seconds: float
+    seconds: float = column(np.float32)
     preview: np.ndarray | None = field(default=None, repr=False)
     "uint8 (2, C, P, P): one V patch restored by the soft supernet and by the decoded wiring"
 
 
+def columns_of(cls) -> dict[str, dict]:
+    """The stored fields of a record: name -> ``dtype`` and ``default``."""
+    return {f.name: dict(f.metadata) for f in fields(cls) if "dtype" in f.metadata}
+
+
 class Records:
-    """Columns of a run: ``add`` records, read them as a dict of arrays ``step/..`` and ``epoch/..``."""
+    """Columns of a run: ``add`` records, read them as a dict of arrays ``step/..`` and
+    ``epoch/..``."""
 
     def __init__(self):
-        self.steps: dict[str, list] = {name: [] for name in _STEP}
-        self.epochs: dict[str, list] = {name: [] for name in _EPOCH}
+        self.steps: dict[str, list] = {name: [] for name in columns_of(Step)}
+        self.epochs: dict[str, list] = {name: [] for name in columns_of(Epoch)}
         self.previews: dict[int, np.ndarray] = {}
 
     def add(self, record: Step | Epoch):
         if isinstance(record, Step):
-            for name, column in self.steps.items():
-                column.append(KINDS.index(record.kind) if name == "kind" else getattr(record, name))
-        else:
-            for name, column in self.epochs.items():
-                column.append(getattr(record, name))
-            if record.preview is not None:
-                self.previews[record.epoch] = record.preview
+            for name, values in self.steps.items():
+                value = getattr(record, name)
+                values.append(KINDS.index(value) if name == "kind" else value)
+            return
+        for name, values in self.epochs.items():
+            values.append(getattr(record, name))
+        if record.preview is not None:
+            self.previews[record.epoch] = record.preview
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -113,8 +109,11 @@ class Records:
         self.previews = {e: p for e, p in self.previews.items() if e in known}
 
     def arrays(self) -> dict[str, np.ndarray]:
-        out = {f"step/{n}": np.asarray(c, dtype=_STEP[n]) for n, c in self.steps.items()}
-        out |= {f"epoch/{n}": np.asarray(c, dtype=_EPOCH[n]) for n, c in self.epochs.items()}
+        """The columns as ``read_records`` gives them."""
+        out = {}
+        for group, cls, columns in (("step", Step, self.steps), ("epoch", Epoch, self.epochs)):
+            for name, spec in columns_of(cls).items():
+                out[f"{group}/{name}"] = np.asarray(columns[name], dtype=spec["dtype"])
         if self.previews:
             out["preview/epoch"] = np.array(list(self.previews), dtype=np.int32)
             out["preview/images"] = np.stack(list(self.previews.values()))
@@ -138,8 +137,8 @@ class Records:
 
 
 def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
-    """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the last one when none was validated or the
-    search was told to ``keep`` the "last"."""
+    """The row of ``epoch/..`` whose supernet is the result of a search: that of the best score; the
+    last one when none was validated or the search was told to ``keep`` the "last"."""
     best = int(columns["epoch/best"][-1]) if keep == "best" else 0
     return (
         int((columns["epoch/epoch"] == best).argmax()) if best else len(columns["epoch/epoch"]) - 1
@@ -147,7 +146,8 @@ def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
 
 
 def read_records(run: str | Path) -> dict[str, np.ndarray]:
-    """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or damaged."""
+    """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or
+    damaged."""
     path = Path(run) / "records.npz"
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
@@ -160,13 +160,21 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
         raise ValueError(
             f"{path}: damaged or not a records file ({type(error).__name__})"
         ) from None
-    missing = ({f"step/{n}" for n in _STEP} | {f"epoch/{n}" for n in _EPOCH}) - set(columns)
-    if missing:
-        raise ValueError(f"{path}: not a records file of this version (no column {min(missing)})")
+    for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
+        for name, spec in columns_of(cls).items():
+            if f"{group}/{name}" in columns:
+                continue
+            if spec["default"] is None or f"{group}/{first}" not in columns:
+                raise ValueError(
+                    f"{path}: not a records file of this version (no column {group}/{name})"
+                )
+            rows = len(columns[f"{group}/{first}"])
+            columns[f"{group}/{name}"] = np.full(rows, spec["default"], spec["dtype"])
     return columns
 
 
 def spent_seconds(columns: dict[str, np.ndarray]) -> float:
-    """What a training's iterations took, from its columns: each record is the mean of the iterations since the one before."""
+    """What a training's iterations took, from its columns: each record is the mean of the
+    iterations since the one before."""
     places = np.concatenate([[0], columns["step/iteration"]])
     return float((np.diff(places) * columns["step/seconds"]).sum())

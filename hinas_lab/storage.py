@@ -17,7 +17,8 @@ import hinas_lab
 
 
 def write_atomic(path: Path, data: bytes):
-    """Write beside ``path``, then replace it: readers see the old or the new file, never half of one. OSError in one line otherwise."""
+    """Write beside ``path``, then replace it: readers see the old or the new file, never half of
+    one. OSError in one line otherwise."""
     name = ""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -38,11 +39,11 @@ def write_atomic(path: Path, data: bytes):
 
 @contextmanager
 def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
-    """Inside, the run in ``folder`` is the caller's alone, among all threads and processes. ValueError when it is another's.
+    """Inside, the run in ``folder`` is the caller's alone, among all threads and processes.
+    ValueError when it is another's.
 
-    The system's lock on the file ``name``, which is never replaced: it ends with the process, however that dies. A file system without
-    locks lets everybody in.
-    """
+    The system's lock on the file ``name``, which is never replaced: it ends with the process,
+    however that dies. A file system without locks lets everybody in."""
     with open(folder / name, "r+b") as file:
         try:
             if os.name == "nt":
@@ -57,8 +58,8 @@ def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise ValueError(
-                    f"{folder}: this run is running already, in another panel, notebook or command; stop it there, or show "
-                    "its panel again"
+                    f"{folder}: this run is running already, in another panel, notebook or "
+                    "command; stop it there, or show its panel again"
                 ) from None
         yield
 

@@ -9,7 +9,8 @@ from PIL import Image, ImageEnhance
 
 from hinas_lab.images.datasets import audit as module
 from hinas_lab.images.datasets.audit import CORRELATION, SMALLEST, audit
-from hinas_lab.images.datasets.catalog import TEST, TRAIN, photograph_path
+from hinas_lab.images.datasets.catalog import photograph_path
+from hinas_lab.images.datasets.sets import TEST, TRAIN
 
 PHOTOS = {name: photograph_path(name) for name in (*TRAIN, *TEST)}
 NAMES = ("astronaut.png", "chelsea.png", "camera.png", "coffee.png", "rocket.jpg", "coins.png")

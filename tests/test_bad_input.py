@@ -172,7 +172,7 @@ SETTINGS = [
         "batch = 1000: an epoch has only 7 crops; lower batch or raise crops_per_image",
     ),
     ("search.epochs=0", "epochs = 0"),
-    ("search.share=0.9", "share = 0.9"),
+    ("search.share=0.9", "val_fraction = 0.9"),
     ("search.optimizer=lion", "optimizer = 'lion': must be one of sgd, adam"),
     ("search.seed=x", "seed = 'x'"),
     ("train.width=4", "write space.FIELD=VALUE or search.FIELD=VALUE"),  # would be ignored

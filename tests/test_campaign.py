@@ -26,7 +26,7 @@ from hinas_book.kit.design import Setting
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.campaign import run_design as study
 from hinas_lab.analysis.executors import executor
-from hinas_lab.analysis.jobs import Job, ScoreJob, SearchJob, TrainJob, stored, work
+from hinas_lab.analysis.jobs import Job, ScoreJob, SearchJob, TrainJob, run_job, stored_row
 from hinas_lab.config import Loss
 from hinas_lab.runs import folder
 from hinas_lab.searching import loop, scoring
@@ -182,8 +182,8 @@ def test_two_studies_at_once_share_a_store(tmp_path, begun):
 def test_a_job_that_failed_leaves_its_turn_to_the_next(tmp_path):
     for _ in range(2):
         with pytest.raises(ValueError, match="number 1 is wrong"):
-            work(Note(number=1, plan="fail"), tmp_path)
-    assert work(Note(number=1), tmp_path)["value"] == 1
+            run_job(Note(number=1, plan="fail"), tmp_path)
+    assert run_job(Note(number=1), tmp_path)["value"] == 1
 
 
 # What a job is
@@ -399,19 +399,19 @@ def test_a_study_that_was_killed_continues(setting, tmp_path, undisturbed):
 def test_scores_of_epochs_survive(setting, tmp_path, undisturbed):
     """Killed after an epoch was scored and before the search was saved: the epoch is searched and scored again, the same."""
     job = setting.search(0, **SEARCH, at=(1, 2))
-    assert numbers(work(job, tmp_path)) == undisturbed[0]
+    assert numbers(run_job(job, tmp_path)) == undisturbed[0]
     scores = (tmp_path / job.key / "scores.json").read_bytes()
     for path in (tmp_path / job.key).iterdir():
         if path.name not in ("config.json", "env.json", "scores.json"):
             path.unlink()
     assert (
-        numbers(work(job, tmp_path)) == undisturbed[0]
+        numbers(run_job(job, tmp_path)) == undisturbed[0]
         and (tmp_path / job.key / "scores.json").read_bytes() == scores
     )
 
 
 def test_scoring_epochs_leaves_the_search_alone(setting, tmp_path):
-    plain, scored = (work(setting.search(0, **SEARCH, at=at), tmp_path) for at in ((), (1, 2)))
+    plain, scored = (run_job(setting.search(0, **SEARCH, at=at), tmp_path) for at in ((), (1, 2)))
     for row in (plain, scored):
         for name in ("key", "at"):
             row.pop(name)
@@ -426,7 +426,7 @@ def test_a_job_leaves_torchs_threads_as_they_were(tmp_path, monkeypatch):
         Note, "run", lambda self, folder: told.append(torch.get_num_threads()) or {}
     )
     torch.set_num_threads(2)
-    work(Note(number=1), tmp_path)
+    run_job(Note(number=1), tmp_path)
     assert told == [1] and torch.get_num_threads() == 2
 
 
@@ -486,7 +486,7 @@ def test_a_failed_job_lets_the_others_finish(tmp_path):
             tmp_path,
             pool,
         )
-    assert stored(Note(number=1), tmp_path)["value"] == 1
+    assert stored_row(Note(number=1), tmp_path)["value"] == 1
     assert study(once(*(Note(number=n) for n in range(3))), tmp_path) == {"values": [0, 1, 4]}
 
 
@@ -516,7 +516,7 @@ def test_an_executor_that_dies(tmp_path):
     assert len(str(told.value).splitlines()) == 1
     first = tmp_path / asked[0].key / "row.json"
     stamp = first.stat().st_mtime_ns
-    assert stored(asked[1], tmp_path) is None
+    assert stored_row(asked[1], tmp_path) is None
     with executor("process", 1) as pool:
         assert study(once(*asked), tmp_path, pool) == {"values": [1, 4, 9]}
     assert first.stat().st_mtime_ns == stamp

@@ -14,7 +14,8 @@ from hinas_book.kit.verdicts import claims_with_verdicts
 from hinas_book.paper.published import paper_table as published
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.cli.main import main
-from hinas_lab.images.datasets.catalog import TEST, TRAIN, load_images
+from hinas_lab.images.datasets.catalog import load_images
+from hinas_lab.images.datasets.sets import TEST, TRAIN
 from hinas_lab.images.protocol import protocol
 from hinas_lab.restoration.classical import METHODS, classical
 from hinas_lab.restoration.compare import COMPARED, comparison_table, totals
@@ -104,7 +105,9 @@ def test_classical_methods_denoise(method):
     rows = list(evaluate(method, classical(method, "denoise", 50.0), crop, 50.0, protocol("whole")))
     noisy = list(evaluate("noisy", lambda x: x, crop, 50.0, protocol("whole")))
     assert mean(rows)["psnr"] > mean(noisy)["psnr"] + 8
-    assert "parameters" in comparison_table([*noisy, *rows], 1) and list(totals([*noisy, *rows])) == [
+    assert "parameters" in comparison_table([*noisy, *rows], 1) and list(
+        totals([*noisy, *rows])
+    ) == [
         "noisy",
         method,
     ]

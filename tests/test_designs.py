@@ -602,7 +602,7 @@ def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches,
 
     monkeypatch.setattr(
         state_of_the_art,
-        "here",
+        "usable_sets",
         lambda names, data: ([n for n in names if n != "Set14"], ["Set14: not on this machine"]),
     )
     told = run_through(state_of_the_art.design(Setting(base=base)), row)

@@ -170,15 +170,14 @@ def test_nothing_done_to_no_noise(pictures):
     )
 
 
-def row(**values) -> Measurement:
+def row(psnr=30.0, ssim=0.9, **values) -> Measurement:
     return Measurement(
         **{
             "method": "m",
             "image": "i",
             "protocol": "whole",
             "sigma": 25.0,
-            "psnr": 30.0,
-            "ssim": 0.9,
+            "scores": {"psnr": psnr, "ssim": ssim},
             "seconds": 1.0,
         }
         | values

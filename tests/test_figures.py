@@ -25,11 +25,12 @@ from hinas_book.kit import recorded
 from hinas_book.kit.design import Setting, judge_claim, net_row, report
 from hinas_book.kit.registry import designs, paper_figures
 from hinas_book.kit.verdicts import in_words
-from hinas_book.paper import registry, tables, visual_comparisons
+from hinas_book.paper import redraw as redrawing
+from hinas_book.paper import tables, visual_comparisons
 from hinas_book.paper.our_rows import Measured, by_protocol, measured, merged, one_protocol
 from hinas_book.paper.our_studies import blocks
 from hinas_book.paper.published import TABLES, paper_table
-from hinas_book.paper.registry import IDS, index, redraw
+from hinas_book.paper.redraw import IDS, index, redraw
 from hinas_lab.cli.main import build_parser
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.genotype import make
@@ -65,7 +66,9 @@ def test_ranks_by_hand():
     }
     assert best == {"×2": ["SAN"], "×4": ["RFArNet"]}  # each scale by itself
     assert not [
-        i for i, _ in tables.ranks(paper_table(4)) if paper_table(4).rows[i]["method"].printed == "Comparison"
+        i
+        for i, _ in tables.ranks(paper_table(4))
+        if paper_table(4).rows[i]["method"].printed == "Comparison"
     ]
 
 
@@ -277,12 +280,14 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
     assert not measured(1) and before == {
         n: tables.csv_text(paper_table(n), merged(measured(n))) for n in TABLES
     }  # published grids stay
-    assert [a.name for a in denoise.arms] == ["lwas on, residual on", "lwas on, residual off"]
+    assert list(denoise.arms.index) == ["lwas on, residual on", "lwas on, residual off"]
     values = [21 + s / 10 for s in range(6)]
-    assert denoise.arms[0].psnr == pytest.approx(
-        (statistics.mean(values), statistics.stdev(values))
-    )
-    assert sr.arms[1].psnr[0] == pytest.approx(25.25) and sr.arms[1].parameters == (3000, 3005)
+    first = denoise.arms.iloc[0]
+    assert first["psnr"] == pytest.approx(statistics.mean(values))
+    assert first["psnr_sd"] == pytest.approx(statistics.stdev(values))
+    second = sr.arms.iloc[1]
+    assert second["psnr"] == pytest.approx(25.25)
+    assert (second["parameters_fewest"], second["parameters_most"]) == (3000, 3005)
     assert (denoise.protocol, sr.protocol, denoise.preset, sr.device) == (
         "whole",
         "sr-standard",
@@ -294,10 +299,10 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
         and sr.pictures.endswith("×4")
         and denoise.dataset == "builtin test"
     )
-    (said,) = denoise.said
-    assert said.startswith(
+    (remark,) = denoise.remarks
+    assert remark.startswith(
         "residual learning helps denoising: supported, +1.025 dB (95 % interval +1.00"
-    ) and said.endswith(", n 6")
+    ) and remark.endswith(", n 6")
 
     text = tables.markdown(paper_table(1), [], blocks(1))
     published, own = text.split("### Beneath Table 1")
@@ -346,7 +351,7 @@ def test_what_arms_do_not_show(record):
         and "changed as the arm says" in tables.markdown(paper_table(4), [], [loss])
         and not blocks(5)
     )
-    assert loss.said == (
+    assert loss.remarks == (
         "the SSIM term raises PSNR of a denoiser: unresolved, +0.600 dB (95 % interval +0.600 to +0.600), n 2",
     )
 
@@ -377,18 +382,16 @@ def test_what_arms_do_not_show(record):
         told={"denoise": {"R1": share(3, 2), "R1 on random": share(1, 1)}},
     )
     (perturb,) = blocks(6)
-    assert [(a.name, a.n, round(a.psnr[0], 3)) for a in perturb.arms] == [
+    assert list(perturb.arms[["trainings", "psnr"]].round(3).itertuples(name=None)) == [
         ("found", 3, 20.0),
         ("R1, the median of 3 edits", 1, 19.8),
         ("R2, the median of 1 edits", 1, 19.0),
     ]
     assert (
-        "±" not in "".join(tables.arm_cells(perturb, perturb.arms[1]))
-        and not blocks(7)
-        and not blocks(9)
+        "±" not in "".join(tables.study_grid(perturb).iloc[1]) and not blocks(7) and not blocks(9)
     )
-    assert "unresolved, 67 % of edits worse (95 % interval 10 to 90), n 3" in perturb.said[0]
-    assert perturb.said[1:] == (
+    assert "unresolved, 67 % of edits worse (95 % interval 10 to 90), n 3" in perturb.remarks[0]
+    assert perturb.remarks[1:] == (
         "R1: 2 of 3 worse (10% to 90%), median drop +0.050 dB",
         "R1 on random: 1 of 1 worse (10% to 90%), median drop +0.050 dB",
     )
@@ -396,12 +399,12 @@ def test_what_arms_do_not_show(record):
     drawn = [net("random", t, 18, number=i) for i in (0, 1) for t in (1, 2)]
     record("search", [net("searched", 0, 20, percentile=83.3), net("rsws", 0, 19), *drawn])
     (found,) = blocks(1)
-    assert [(a.name, a.n, a.seeds) for a in found.arms] == [
+    assert list(found.arms[["trainings", "seeds"]].itertuples(name=None)) == [
         ("searched", 1, "0"),
         ("RSWS", 1, "0"),
         ("random nets", 4, "1 to 2"),
     ]
-    assert found.said == (
+    assert found.remarks == (
         "2 random nets, each trained twice; searched nets lie at their percentile 83",
     )
 
@@ -411,16 +414,16 @@ def test_what_arms_do_not_show(record):
         along=[{"iterations": 320, "mean": 2.0, "low": float("nan"), "high": float("nan"), "n": 1}],
     )
     budget, _ = blocks(1)
-    assert [a.name for a in budget.arms] == [
+    assert list(budget.arms.index) == [
         "residual on, 20 iterations",
         "residual on, 320 iterations",
     ]
-    assert budget.said == (
+    assert budget.remarks == (
         "residual on - residual off after 320 iterations: +2.000 dB, n 1",
     )  # one seed has no interval
 
     record("widths", [net("ws", 0, 20, path=[0])], paths=12, ranks={"equal parameters": [3, 9]})
-    assert blocks(3)[0].said == (
+    assert blocks(3)[0].remarks == (
         "rank of the found path among all 12, each with the first search's cells, equal parameters: 3, 9",
     )
     record(
@@ -431,8 +434,10 @@ def test_what_arms_do_not_show(record):
         batch_at_equal_memory=6,
         image_seconds_at_equal_memory={"on": 0.2, "off": 0.4},
     )
-    assert "1.60 times as long and keeps 1.50 times the bytes at batch 4" in blocks(8)[0].said[0]
-    assert blocks(8)[0].said[0].endswith("batch 6, and a patch without it takes 2.00 times as long")
+    assert "1.60 times as long and keeps 1.50 times the bytes at batch 4" in blocks(8)[0].remarks[0]
+    assert (
+        blocks(8)[0].remarks[0].endswith("batch 6, and a patch without it takes 2.00 times as long")
+    )
 
 
 def test_claims_in_words():
@@ -504,7 +509,7 @@ def test_figure_7_stands_on_its_record(record, tmp_path, monkeypatch):
         "ws"
     ]  # the others were set by hand
     assert "4·W" in svg["wm"] and "4·W" not in svg["ws"] and "2·W" in svg["w40"]
-    monkeypatch.setattr(registry, "IDS", ("fig07",))
+    monkeypatch.setattr(redrawing, "IDS", ("fig07",))
     assert "widths.json, seed 0 | tiny |" in index({}, STAMP)
 
 
@@ -592,7 +597,10 @@ def test_tradeoff_takes_printed_numbers_that_can_be_right():
     }
     assert "NLRN" not in {p[0] for p in published_points(10, "ssim_s30")}
     ax = plot_tradeoff(
-        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, None)], ax=Figure().subplots(), across="s", up="dB"
+        [("HiNAS", 1, 2, 0.3), ("other", 10, 1, float("nan"))],
+        ax=Figure().subplots(),
+        across="s",
+        up="dB",
     )
     assert ax.get_xscale() == "log" and [t.get_text() for t in ax.texts] == ["HiNAS", "other"]
     figure = figure_tradeoff()

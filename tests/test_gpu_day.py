@@ -98,7 +98,7 @@ def test_a_day_on_a_gpu(tmp_path):
 def test_the_checks_own_pictures_fill_a_batch_of_the_papers_size(task):
     tool = runpy.run_path(str(ROOT / "tools" / "gpu_check.py"))
     chosen, images = tool["material"]("paper", task)
-    w = len(split(len(images), chosen.search.share, chosen.search.seed).w)
+    w = len(split(len(images), chosen.search.val_fraction, chosen.search.seed).w)
     assert w * chosen.search.crops_per_image >= 2 * chosen.search.batch, "two steps an epoch"
     assert (
         min(image.shape[0] // chosen.space.scale for image in images.values())

@@ -1,4 +1,4 @@
-"""Drawings: DOT text, SVG text and placed boxes, never pixels; every backend, with the others disabled."""
+"""Drawings: DOT text and SVG text, never pixels; both ways to Graphviz, and none."""
 
 import random
 import re
@@ -11,8 +11,7 @@ import pytest
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.draw import genotype_graph, style
-from hinas_lab.draw.diagram import drawing as values
-from hinas_lab.draw.diagram import layered
+from hinas_lab.draw.diagram import render
 from hinas_lab.space.genotype import diff, make, neighbours, sample
 from hinas_lab.space.ops import OPS
 
@@ -22,20 +21,15 @@ SMALL = make(SearchSpace(layers=2, nodes=2), (CELL, CELL), (0, 1), path_score=0.
 EDITED = replace(SMALL, path=(1, 1), cells=(((("conv_3x3", 0), ("skip", 1)), CELL[1]), CELL))
 
 
-def use(monkeypatch, backend: str):
-    """Leave only one backend standing."""
-    monkeypatch.setattr(values.shutil, "which", lambda name: None)
-    if backend == "matplotlib":
-        monkeypatch.setitem(sys.modules, "pygraphviz", None)
-        values._agraph.cache_clear()
-    else:
-        pytest.importorskip("pygraphviz")
+@pytest.fixture
+def without_pygraphviz(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    render._agraph.cache_clear()
 
 
-@pytest.fixture(params=["pygraphviz", "matplotlib"])
-def backend(request, monkeypatch):
-    use(monkeypatch, request.param)
-    return request.param
+@pytest.fixture
+def without_graphviz(monkeypatch, without_pygraphviz):
+    monkeypatch.setattr(render.shutil, "which", lambda name: None)
 
 
 # ---------------------------------------------------------------- what is drawn
@@ -46,7 +40,6 @@ def test_genotype_has_the_path_and_all_cells():
     titles = [g.title for g in drawing.groups]
     assert titles == ["width path 0-1 (Viterbi value 0.25)", "cell of layer 0", "cell of layer 1"]
     assert drawing.title == f"genotype for denoising, {SMALL.hash}"
-    assert genotype_graph.draw_genotype(SMALL, title="mine").title == "mine"
     assert (
         "node 1 = skip of h(l-1) + dil 3x3 of node 0" in drawing.alt
         and "start, 1·W, 1.5·W" in drawing.alt
@@ -71,12 +64,9 @@ def test_cell_labels_inputs_nodes_and_channels():
             "output\n2 × 1.5·W = 3·W",
         ],
     ]
-    drawn = {
-        (e.tail, e.head, e.op) for e in genotype_graph.draw_cell(SMALL, 1).groups[0].edges if e.op
-    }
-    assert ("layer 1 node 0", "layer 1 node 1", "dil_3x3") in drawn and len(drawn) == 4
-    with pytest.raises(ValueError, match="layer = 2"):
-        genotype_graph.draw_cell(SMALL, 2)
+    cell = genotype_graph.draw_genotype(SMALL).groups[2]
+    arrows = {(e.tail, e.head, e.op) for e in cell.edges if e.op}
+    assert ("layer 1 node 0", "layer 1 node 1", "dil_3x3") in arrows and len(arrows) == 4
 
 
 def test_path_shows_all_legal_moves():
@@ -144,17 +134,17 @@ def test_equal_genotypes_give_equal_dot():
     assert genotype_graph.draw_genotype(SMALL) == genotype_graph.draw_genotype(replace(SMALL))
 
 
-def test_titles_are_escaped(backend):
-    svg = genotype_graph.draw_genotype(SMALL, title='a<b & "c" \\N').svg()
+def test_titles_are_escaped():
+    svg = replace(genotype_graph.draw_genotype(SMALL), title='a<b & "c" \\N').svg()
     assert ET.fromstring(svg).find("{*}title").text == 'a<b & "c" \\N'
 
 
 # ---------------------------------------------------------------- rendering
 
 
-def test_svg_describes_itself(backend):
+def test_svg_describes_itself():
     drawing = genotype_graph.draw_genotype(SMALL)
-    svg = drawing._repr_svg_()
+    svg = drawing._repr_mimebundle_()["image/svg+xml"]
     root = ET.fromstring(svg)
     assert (
         svg.startswith("<svg")
@@ -184,10 +174,10 @@ def test_svg_describes_itself(backend):
     )
 
 
-def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
+def test_saved_files_are_deterministic_and_whole(tmp_path):
     for fmt, magic in (("svg", b"<svg"), ("pdf", b"%PDF"), ("png", b"\x89PNG")):
-        a = genotype_graph.draw_cell(SMALL, 0).save(tmp_path / f"a.{fmt}")
-        b = genotype_graph.draw_cell(SMALL, 0).save(str(tmp_path / f"b.{fmt}"))
+        a = genotype_graph.draw_genotype(SMALL).save(tmp_path / f"a.{fmt}")
+        b = genotype_graph.draw_genotype(SMALL).save(str(tmp_path / f"b.{fmt}"))
         assert a.read_bytes().startswith(magic) and a.read_bytes() == b.read_bytes()
         assert not re.search(rb"\(D:(?!1970)\d", a.read_bytes())
     assert len(list(tmp_path.iterdir())) == 6
@@ -196,7 +186,7 @@ def test_saved_files_are_deterministic_and_whole(backend, tmp_path):
 def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="must end in .svg, .pdf, .png"):
         genotype_graph.draw_path(SMALL).save(tmp_path / "a.gif")
-    monkeypatch.setattr(values, "render", lambda drawing, fmt: b"<svg>new</svg>")
+    monkeypatch.setattr(render, "render", lambda drawing, fmt: b"<svg>new</svg>")
     target = tmp_path / "a.svg"
     target.write_text("old")
 
@@ -209,72 +199,49 @@ def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, mo
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
 
 
-def test_groups_stand_in_order(backend):
+def test_groups_stand_in_order():
     """dot stacks unconnected clusters from below; a version that did not would turn the picture over."""
-    for seed in range(12 if backend == "pygraphviz" else 2):
+    for seed in range(12):
         genotype = sample(SPACE, random.Random(seed))
         other = random.Random(seed).choice(list(neighbours(genotype)))[1]
         for drawing in (
             genotype_graph.draw_genotype(genotype),
             genotype_graph.draw_difference(genotype, other),
         ):
-            if backend == "matplotlib":
-                figure = layered._figure(drawing)
-                tops = [-ax.get_position().y0 for ax in figure.axes]
-            else:
-                root = ET.fromstring(drawing.svg())
-                heights = {
-                    "".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")
-                }
-                tops = [heights[group.title] for group in drawing.groups]
+            root = ET.fromstring(drawing.svg())
+            heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")}
+            tops = [heights[group.title] for group in drawing.groups]
             assert tops == sorted(tops) and len(set(tops)) == 4
 
 
-def test_fallback_boxes_do_not_overlap():
-    for seed in range(10):
-        genotype = sample(SPACE, random.Random(seed))
-        for group in genotype_graph.draw_genotype(genotype).groups:
-            places, chains = layered._layout(group)
-            named = [p for k, p in places.items() if not k.startswith("bend")]
-            assert all(
-                a[0] != b[0] or abs(a[1] - b[1]) > 0.85
-                for i, a in enumerate(named)
-                for b in named[:i]
-            )
-            assert all(
-                places[x][0] < places[y][0] for chain in chains for x, y in zip(chain, chain[1:])
-            )
-
-
-def test_fallback_draws_every_operation_and_mark():
-    with style.theme():
-        figure = layered._figure(genotype_graph.draw_difference(SMALL, EDITED))
-        figure.draw_without_rendering()
-    shown = [t for ax in figure.axes for t in ax.texts]
-    words = [t.get_text() for t in shown]
-    assert "c3  conv 3x3" in words and "id  + skip" in words and "s5  − sep 5x5" in words
-    assert next(t for t in shown if t.get_text() == "id  + skip").get_fontweight() == "bold"
-    styles = {p.get_linestyle() for ax in figure.axes for p in ax.patches}
-    assert "dashed" in styles or "--" in styles
-
-
-def test_the_dot_program_comes_first(monkeypatch, tmp_path):
+def test_without_pygraphviz_the_dot_program_draws(without_pygraphviz, monkeypatch, tmp_path):
     program = tmp_path / "dot"
     say = (
         "print('<svg><text>', sys.argv[1], sys.stdin.read().startswith('digraph'), '</text></svg>')"
     )
     program.write_text(f"#!{sys.executable}\nimport sys\n{say}\n")
     program.chmod(0o755)
-    monkeypatch.setattr(values.shutil, "which", lambda name: str(program))
+    monkeypatch.setattr(render.shutil, "which", lambda name: str(program))
     assert "-Tsvg True" in genotype_graph.draw_path(SMALL).svg()
-    program.write_text("#!/bin/sh\nexit 3\n")  # broken: the next backend takes over
-    assert "width path" in genotype_graph.draw_path(SMALL).svg()
+    program.write_text("#!/bin/sh\nexit 3\n")  # broken
+    with pytest.raises(ValueError, match="pip install"):
+        genotype_graph.draw_path(SMALL).svg()
 
 
-def test_drawing_needs_no_graphviz_package(monkeypatch):
-    use(monkeypatch, "matplotlib")
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert "conv 3x3" in genotype_graph.draw_cell(SMALL, 0).svg()
+def test_without_graphviz_a_drawing_says_what_to_install(without_graphviz, tmp_path):
+    drawing = genotype_graph.draw_path(SMALL)
+    for act in (drawing.svg, lambda: drawing.save(tmp_path / "a.png")):
+        with pytest.raises(ValueError, match="a drawing needs Graphviz: pip install") as error:
+            act()
+        assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_graphviz_jupyter_shows_the_dot_text(without_graphviz):
+    drawing = genotype_graph.draw_path(SMALL)
+    bundle = drawing._repr_mimebundle_()
+    assert list(bundle) == ["text/plain"] and bundle["text/plain"].endswith(drawing.dot)
+    assert bundle["text/plain"].startswith("// a drawing needs Graphviz")
 
 
 def test_drawing_is_silent_and_never_loads_torch():

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from inherit import inherit
 from matplotlib.figure import Figure
 
 from hinas_book.ch04_genotypes import figures as views
@@ -20,7 +21,6 @@ from hinas_lab.draw.style import theme
 from hinas_lab.restoration.measure import Measurement
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.runs.folder import load_genotype, load_network, load_supernet, read_header, with_seed
-from hinas_lab.space.network import inherit
 
 TINY = preset("tiny")
 
@@ -257,8 +257,7 @@ def row(method: str, image: str, psnr: float, protocol: str = "whole") -> Measur
         image=image,
         protocol=protocol,
         sigma=50.0,
-        psnr=psnr,
-        ssim=psnr / 50,
+        scores={"psnr": psnr, "ssim": psnr / 50},
         seconds=0.0,
         restored=np.full((8, 8), 0.5),
     )

@@ -17,6 +17,7 @@ from torch.testing import assert_close
 from hinas_book.bench import gpu, limits
 from hinas_book.bench.precision import distance, distances
 from hinas_book.bench.scaling import plot_scaling
+from hinas_lab.analysis.timing import block_seconds, interleaved
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
@@ -365,6 +366,21 @@ def test_slopes_and_operations_are_known_ones():
         [1, 2, 4], [1.0, 4.0, 16.0], ax=Figure().subplots(), what="width", cost="seconds"
     )
     assert ax.get_title() == "seconds ~ width^2.00" and ax.get_xscale() == ax.get_yscale() == "log"
+
+
+def test_calls_are_timed_in_turn():
+    """Every other round backwards, so that none always comes first; the first does not count."""
+    order = []
+    calls = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    seconds = interleaved(calls, rounds=2, warmup=1)
+    assert "".join(order) == "abbaab" and {k: len(v) for k, v in seconds.items()} == {
+        "a": 2,
+        "b": 2,
+    }
+    assert all((spent > 0).all() for spent in seconds.values())
+    threads = []
+    assert block_seconds(lambda: threads.append(torch.get_num_threads()), number=5) > 0
+    assert len(threads) == 7 and set(threads) == {torch.get_num_threads()}
 
 
 def test_bench_command(tmp_path, monkeypatch):

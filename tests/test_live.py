@@ -18,6 +18,7 @@ from hinas_lab.live import panel as panel_file
 from hinas_lab.live import watch
 from hinas_lab.live.panel import BUTTONS, SearchPanel, panel
 from hinas_lab.live.watch import Watch, clock, memory_now
+from hinas_lab.live.widgets import want_widgets
 from hinas_lab.space.decode import decode
 
 
@@ -300,7 +301,8 @@ def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
         monkeypatch.setattr(user, "decode", lambda *args: genotype)
     run.records.add(next(FakeRun().steps()))
     run.records.add = lambda record: None
-    shown = panel(run, live=True, fps=1e9, share=1e9, memory=lambda: "")
+    monkeypatch.setattr(watch, "memory_now", lambda device: "")
+    shown = panel(run, live=True, fps=1e9, share=1e9)
     level = {}
 
     def measure(player):
@@ -324,7 +326,7 @@ def test_real_pictures():
     shown.player.step("arch")
     until(lambda: shown.text.value.startswith("paused"))
     first = bytes(shown.image.value)
-    assert first.startswith(b"\x89PNG") and shown.figure is shown.board.figure
+    assert first.startswith(b"\x89PNG")
     shown.layer.value = 1
     assert shown.image.value != first
     shown.result(timeout=20)
@@ -334,20 +336,31 @@ def test_real_pictures():
 # Without widgets
 
 
-def test_when_it_is_live(monkeypatch):
+def test_when_it_is_live(quick, monkeypatch):
     """In a kernel, not at preset tiny; HINAS_LIVE decides."""
-    run = FakeRun()
-    assert not panel_file._wants_live(run), "no notebook here"
+
+    def is_live(preset: str = "classroom") -> bool:
+        run = FakeRun()
+        run.header["preset"] = preset
+        return isinstance(panel(run), SearchPanel)
+
+    assert not is_live(), "no notebook here"
     monkeypatch.setattr(panel_file, "in_kernel", lambda: True)
-    assert panel_file._wants_live(run)
-    for name in ("tiny", "tiny*"):
-        run.header["preset"] = name
-        assert not panel_file._wants_live(run)
+    assert is_live() and not is_live("tiny") and not is_live("tiny*")
     monkeypatch.setenv("HINAS_LIVE", "1")
-    assert panel_file._wants_live(run)
+    assert is_live("tiny")
     monkeypatch.setenv("HINAS_LIVE", "0")
-    run.header["preset"] = "classroom"
-    assert not panel_file._wants_live(run)
+    assert not is_live()
+
+
+def test_who_wants_widgets(monkeypatch):
+    assert want_widgets() and not want_widgets(default=False) and not want_widgets(False)
+    monkeypatch.setenv("HINAS_LIVE", "0")
+    assert not want_widgets() and want_widgets(True)
+    monkeypatch.setenv("HINAS_LIVE", "")
+    assert want_widgets() and not want_widgets(default=False)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    assert not want_widgets(True)
 
 
 @pytest.mark.parametrize("why", ["HINAS_LIVE=0", "no ipywidgets", "no notebook"])
@@ -389,11 +402,11 @@ def test_what_the_search_raises_is_raised_in_the_foreground(quick):
         panel(run).result()
 
 
-def test_words():
+def test_words(monkeypatch):
     assert [clock(s) for s in (0, 65.2, 7207)] == ["0:00", "1:05", "2:00:07"]
     assert memory_now().endswith(" MiB") and int(memory_now().split()[0]) > 10
-    run = FakeRun()
-    assert "on loan" in Watch(run, 5, 0.05, memory=lambda: "on loan").line()
+    monkeypatch.setattr(watch, "memory_now", lambda device: f"8 MiB on {device}")
+    assert Watch(FakeRun(), 5, 0.05).line().endswith("cpu · 8 MiB on cpu")
 
 
 # A stored notebook
@@ -456,7 +469,7 @@ def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
     for keep in ("best", "last"):
         run = open_search(
             tmp_path / keep,
-            tiny._replace(search=replace(tiny.search, keep=keep, validate_from=1, epochs=4)),
+            tiny._replace(search=replace(tiny.search, keep_supernet=keep, validate_from=1, epochs=4)),
         )
         shown = panel(run, live=False)
         moment, records = shown.moment(), run.records.arrays()

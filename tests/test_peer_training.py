@@ -19,7 +19,7 @@ from hinas_lab.cli.main import build_parser
 from hinas_lab.config import preset
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
-from hinas_lab.images.protocol import PROTOCOLS
+from hinas_lab.images.protocol import PROTOCOLS, default_protocol
 from hinas_lab.records import read_records, spent_seconds
 from hinas_lab.runs.folder import open_training
 from hinas_lab.space.genotype import sample
@@ -297,7 +297,7 @@ def test_the_record():
             and r["n"] == 3
         )
         assert (
-            r["protocol"] == study.BASE[r["task"]]
+            r["protocol"] == default_protocol(r["task"])
             and r["device"] == "cpu"
             and r["threads"] == study_["env"]["threads"]
         )
@@ -329,7 +329,9 @@ def test_the_record():
             "peers-trained" in row.source or "DnCNN" in row.method for row in measured(number)
         )
         printed = {v for r in rows for v in (r["psnr"], r["ssim"])}
-        assert not printed & {cell.value for row in paper_table(number).rows for cell in row.values()}
+        assert not printed & {
+            cell.value for row in paper_table(number).rows for cell in row.values()
+        }
 
 
 def test_every_record_has_its_command():

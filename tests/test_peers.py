@@ -7,7 +7,7 @@ import torch
 from test_cli import hinas
 from test_runs import refused
 
-from hinas_book.ch10_state_of_the_art.peer_costs import costs, weights_of
+from hinas_book.ch10_state_of_the_art.peer_costs import costs
 from hinas_book.ch10_state_of_the_art.peers import PEERS, peer
 from hinas_book.paper.published import paper_table
 
@@ -16,6 +16,11 @@ each = pytest.mark.parametrize(
     [(p, s) for p in PEERS.values() for s in p.parameters],
     ids=[f"{p.name}-{p.task}-x{s}" for p in PEERS.values() for s in p.parameters],
 )
+
+
+def weights_of(p, net) -> int:
+    """What the peer's own paper counts of ``net``: all parameters, or weights alone."""
+    return sum(w.numel() for w in net.parameters() if p.counts == "all" or w.ndim > 1)
 
 
 @each

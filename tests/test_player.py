@@ -442,8 +442,8 @@ def test_a_lock_dies_with_its_process(tmp_path):
             f"""
 import sys, time
 from pathlib import Path
-from hinas_lab.storage import alone
-with alone(Path({str(tmp_path)!r})):
+from hinas_lab.storage import run_lock
+with run_lock(Path({str(tmp_path)!r})):
     print("held", flush=True)
     time.sleep(60)
 """,

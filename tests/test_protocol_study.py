@@ -59,7 +59,12 @@ def blur(image):
 
 def row(protocol: str, image: str, psnr: float, ssim: float = 0.5) -> Measurement:
     return Measurement(
-        method="m", image=image, protocol=protocol, sigma=25.0, psnr=psnr, ssim=ssim, seconds=0.0
+        method="m",
+        image=image,
+        protocol=protocol,
+        sigma=25.0,
+        scores={"psnr": psnr, "ssim": ssim},
+        seconds=0.0,
     )
 
 

@@ -34,8 +34,7 @@ def row(protocol_name: str, image: str, psnr: float, ssim: float = 0.5) -> Measu
         image=image,
         protocol=protocol_name,
         sigma=50.0,
-        psnr=psnr,
-        ssim=ssim,
+        scores={"psnr": psnr, "ssim": ssim},
         seconds=0.0,
     )
 
@@ -98,7 +97,12 @@ def test_sweep_goes_from_wide_to_narrow_strides():
 def test_crops_are_counted_and_zoomed():
     clean = rng.random((100, 140))
     shown = Measurement(
-        method="m", image="i", protocol="p", psnr=12.34, ssim=0.5, seconds=0, restored=1 - clean
+        method="m",
+        image="i",
+        protocol="p",
+        scores={"psnr": 12.34, "ssim": 0.5},
+        seconds=0,
+        restored=1 - clean,
     )
     figure = figure_crops(clean, [shown], tile=64, stride=32, zoom=(10, 20, 30))
     count, restored, truth = (ax.images[0].get_array() for ax in figure.axes)

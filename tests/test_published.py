@@ -14,7 +14,15 @@ from hinas_book.kit.intervals import plot_forest
 from hinas_book.paper import published
 from hinas_book.paper.printed_intervals import figure_printed
 from hinas_book.paper.printed_tests import CONTRASTS, printed_tests
-from hinas_book.paper.published import PAPER, TABLES, calculate, parse, sentences, paper_table, where
+from hinas_book.paper.published import (
+    PAPER,
+    TABLES,
+    calculate,
+    paper_table,
+    parse,
+    sentences,
+    where,
+)
 from hinas_lab.analysis.statistics import Contrast
 
 SHAPES = {

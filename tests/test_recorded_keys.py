@@ -6,10 +6,10 @@ from pathlib import Path
 
 from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  designs driven with made-up rows
 
-from hinas_lab import config
+from hinas_lab import config, presets
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.jobs import SearchJob, TrainJob
-from hinas_lab.config import SearchConfig, TrainConfig, added_later, from_dict, preset, to_dict
+from hinas_lab.config import SearchConfig, TrainConfig, from_dict, preset, setting, to_dict
 from hinas_lab.space.genotype import Genotype
 
 STUDIES = Path(__file__).parent.parent / "data" / "studies"
@@ -70,7 +70,7 @@ def keys_of_today() -> set[str]:
 def grown(cls):
     """``cls`` with a field more, whose legacy value is 7."""
     more = dataclasses.make_dataclass(
-        cls.__name__, [("dummy", int, added_later(7))], bases=(cls,), frozen=True, kw_only=True
+        cls.__name__, [("dummy", int, setting(7, added=True))], bases=(cls,), frozen=True, kw_only=True
     )
     return more
 
@@ -78,7 +78,9 @@ def grown(cls):
 def test_every_recorded_key_is_found_again_with_a_field_more_in_every_config(monkeypatch):
     monkeypatch.setattr(jobs, "content", content)  # the pictures' own digest is in every key
     for name in ("SearchSpace", "SearchConfig", "TrainConfig", "Loss"):
-        monkeypatch.setattr(config, name, grown(getattr(config, name)))
+        more = grown(getattr(config, name))
+        for module in (config, presets):
+            monkeypatch.setattr(module, name, more, raising=False)
     assert preset("study").search.dummy == preset("study").train.loss.dummy == 7
     today = keys_of_today()
     wanted = {row["key"] for row in recorded_rows() if row["arm"] not in DERIVED}

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hinas_lab.config import SearchConfig, SearchSpace, preset, to_dict
 from hinas_lab.live import recordings
-from hinas_lab.live.recordings import moment, moments, read_recording
+from hinas_lab.live.recordings import moment, read_recording
 from hinas_lab.live.replay import replay, write_gif
 from hinas_lab.records import read_records
 from hinas_lab.runs.folder import open_search
@@ -68,6 +68,11 @@ def copy(run, tmp_path, **change):
     return folder
 
 
+def moments(recording):
+    """Every recorded epoch, from epoch 0 on."""
+    return [moment(recording, epoch) for epoch in range(recording.last + 1)]
+
+
 # ---------------------------------------------------------------- reading
 
 
@@ -82,7 +87,7 @@ def test_a_recording_is_the_run_in_numbers(run):
 def test_moments_know_only_what_was_known_then(run):
     r = read_recording(run)
     rows = r.records
-    seen = list(moments(r))
+    seen = moments(r)
     assert [m.title for m in seen] == [
         "epoch 0 of 3, before the first step",
         "epoch 1 of 3, warm-up",
@@ -129,7 +134,7 @@ def test_a_moment_between_previews_has_the_one_before(run, tmp_path):
 def test_a_running_search_is_read_as_far_as_it_was_saved(short):
     r = read_recording(short)
     assert r.genotype is None and r.last == 2
-    assert len(list(moments(r))) == 3
+    assert len(moments(r)) == 3
 
 
 SPACE = to_dict(SearchSpace())

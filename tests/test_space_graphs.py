@@ -1,17 +1,14 @@
-"""Drawings of a search space follow its config; DOT text, SVG text and placed boxes, never pixels."""
+"""Drawings of a search space follow its config; DOT text and SVG text, never pixels."""
 
 import random
-import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
-from test_graphs import use
 
 from hinas_lab.config import SearchSpace, preset
 from hinas_lab.draw import genotype_graph, search_space, style
-from hinas_lab.draw.diagram import layered
-from hinas_lab.draw.diagram.drawing import Drawing
+from hinas_lab.draw.diagram.value import Drawing
 from hinas_lab.space.cost import convolutions, node_channels
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.ops import OP_NAMES, OPS
@@ -25,12 +22,6 @@ ALL = {
     "supernet": lambda: search_space.draw_network(SR),
     "network": lambda: search_space.draw_network(GENOTYPE, width=16),
 }
-
-
-@pytest.fixture(params=["pygraphviz", "matplotlib"])
-def backend(request, monkeypatch):
-    use(monkeypatch, request.param)
-    return request.param
 
 
 def labels(drawing, group=0):
@@ -167,6 +158,8 @@ def test_cell_sharing_follows_the_config():
     )  # the widest there
     mixed = search_space.draw_cell_sharing(replace(DENOISE, second_input="mixed"))
     assert "the mixed first input of layer 1" in mixed.title
+    alone = search_space.draw_cell_sharing(SearchSpace(layers=1))
+    assert "h(l-2) = first conv" in alone.title
     with pytest.raises(ValueError, match="no such cell"):
         search_space.draw_cell_sharing(DENOISE, layer=0, width=2)
 
@@ -246,7 +239,7 @@ def test_the_decoded_network_has_the_channels_that_cost_counts():
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_every_drawing_renders_and_describes_itself(backend, name):
+def test_every_drawing_renders_and_describes_itself(name):
     drawing = ALL[name]()
     svg = drawing.svg()
     root = ET.fromstring(svg)
@@ -261,13 +254,13 @@ def test_every_drawing_renders_and_describes_itself(backend, name):
     assert svg == ALL[name]().svg()
 
 
-def test_operations_have_their_codes_and_colours(backend):
+def test_operations_have_their_codes_and_colours():
     svg = search_space.draw_supercell(SearchSpace(nodes=1)).svg().lower()
     for op in OP_NAMES:
         assert style.OP_COLOURS[op].lower() in svg and f">{OPS[op].code}<" in svg
 
 
-def test_terms_of_a_sum_stand_in_their_order(backend):
+def test_terms_of_a_sum_stand_in_their_order():
     """From above: operations in the order of alpha, widths from the widest."""
     for drawing in (
         search_space.draw_supercell(SearchSpace(nodes=2)),
@@ -277,26 +270,17 @@ def test_terms_of_a_sum_stand_in_their_order(backend):
         for group in (g for g in drawing.groups if any(n.kind == "sum" for n in g.nodes)):
             terms = [e for e in group.edges if e.head.endswith("sum")]
             sources = [n for n in group.nodes if n.kind == "input"]
-            if backend == "matplotlib":
-                places, _ = layered._layout(group)
-                columns = [[places[e.chip][1] for e in terms], [places[n.id][1] for n in sources]]
-            else:
-                texts = {
-                    "".join(t.itertext()): float(t.get("y"))
-                    for t in ET.fromstring(replace(drawing, groups=(group,)).svg()).iterfind(
-                        ".//{*}text"
-                    )
-                }
-                columns = [
-                    [texts[e.text] for e in terms],
-                    [texts[n.label.split("\n")[0]] for n in sources],
-                ]
+            root = ET.fromstring(replace(drawing, groups=(group,)).svg())
+            texts = {"".join(t.itertext()): float(t.get("y")) for t in root.iterfind(".//{*}text")}
+            columns = [
+                [texts[e.text] for e in terms],
+                [texts[n.label.split("\n")[0]] for n in sources],
+            ]
             assert len(terms) > 1 and all(tops == sorted(tops) for tops in columns)
 
 
 @pytest.mark.parametrize("layers, factors", [(2, 3), (3, 3), (5, 3), (3, 4), (6, 4)])
-def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
-    use(monkeypatch, "pygraphviz")
+def test_widths_stand_in_rows_the_widest_on_top(layers, factors):
     space = SearchSpace(layers=layers, width_factors=(1.0, 1.5, 2.0, 3.0)[:factors])
     for group in (
         search_space.draw_widths(space).groups[0],
@@ -318,28 +302,3 @@ def test_widths_stand_in_rows_the_widest_on_top(monkeypatch, layers, factors):
         assert all(max(row) - min(row) < 12 for row in rows)  # of points; rows are about 50 apart
         assert [max(row) for row in rows] == sorted(max(row) for row in rows)
         assert height["layer 1 width 2"] < height["layer 1 width 1"] < height["layer 1 width 0"]
-
-
-def test_fallback_keeps_the_main_line_straight_and_leaps_apart():
-    group = search_space.draw_network(DENOISE).groups[0]
-    places, chains = layered._layout(group)
-    assert {places[n.id][1] for n in group.nodes} == {0}
-    leaps = [c for c in chains if len(c) > 3]
-    assert len(leaps) == 4 and all(abs(places[k][1]) >= 1 for c in leaps for k in c[1:-1])
-    bends = [places[k] for c in leaps for k in c[1:-1]]
-    assert len(set(bends)) == len(bends)
-
-
-def test_fallback_columns_are_as_wide_as_their_boxes():
-    for drawing in (make() for make in ALL.values()):
-        for group in drawing.groups:
-            places, _ = layered._spread(group, *layered._layout(group))
-            boxes = sorted((places[n.id][0], layered._wide(n.label)) for n in group.nodes)
-            for (x, a), (y, b) in zip(boxes, boxes[1:]):
-                assert x == y or y - x > (a + b) / 2
-
-
-def test_drawings_of_a_space_need_no_graphviz_package(monkeypatch):
-    use(monkeypatch, "matplotlib")
-    monkeypatch.setitem(sys.modules, "graphviz", None)
-    assert "pixel shuffle" in search_space.draw_network(SR).svg()

@@ -15,7 +15,9 @@ PACKAGES = [ROOT / "hinas_lab", ROOT / "hinas_book"]
 LEVELS = {
     "hinas_lab": 0,  # the version and the repository's address
     "storage": 1,
+    "paths": 0,
     "config": 1,
+    "presets": 1,
     "records": 1,
     "space": 1,
     "images": 1,
@@ -26,8 +28,9 @@ LEVELS = {
     "analysis": 5,
     "draw": 6,
     "live": 7,
-    "cli": 8,
-    "__main__": 9,
+    "face": 8,
+    "cli": 9,
+    "__main__": 10,
 }
 DRAWING = {"matplotlib", "ipywidgets", "IPython", "graphviz", "pygraphviz", "pandas", "seaborn"}
 NEVER = dict.fromkeys(("space", "images", "training", "searching", "runs", "restoration"), DRAWING)

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from inherit import inherit
 from torch.testing import assert_close
 
 from hinas_lab.config import SearchSpace, preset
@@ -12,9 +13,8 @@ from hinas_lab.images.patches import generator
 from hinas_lab.space.decode import decode
 from hinas_lab.space.genotype import legal_paths, make, sample
 from hinas_lab.space.literal import LiteralSuperNet
-from hinas_lab.space.network import inherit
 from hinas_lab.space.ops import OP_NAMES, SKIP
-from hinas_lab.space.supernet import SuperNet, Mixture
+from hinas_lab.space.supernet import Mixture, SuperNet
 
 SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
 DEEP = {

@@ -10,6 +10,7 @@ import pytest
 from test_runs import tiny_runs
 
 from hinas_lab.config import SearchSpace
+from hinas_lab.draw.diagram import render
 from hinas_lab.live.surgery import Place, Surgery, surgery, table
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample
@@ -284,7 +285,7 @@ def test_the_scorer_of_a_run_gives_the_scores_of_its_supernet(tiny, tmp_path):
     found = score(genotype)
     assert set(found) == {"score", "raw", "psnr", "ssim"} and found == score(genotype)
     patches = Patches(load_images(header["data"], net.space.channels))
-    v = split(len(patches), config.share, config.seed).v
+    v = split(len(patches), config.val_fraction, config.seed).v
     assert (
         found["raw"]
         == validate(net, patches, v, config, net.restrict(genotype))["score"]
@@ -472,6 +473,17 @@ def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
                 and "<svg" in plain._repr_html_()
                 and "No changes." in plain._repr_html_()
             )
+
+
+def test_without_graphviz_the_panel_shows_the_dot_text(monkeypatch):
+    monkeypatch.setattr(render.shutil, "which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    render._agraph.cache_clear()
+    panel = surgery(SMALL, width=W)
+    assert "a drawing needs Graphviz: pip install" in panel.picture.value
+    choose(panel, Place(0, 0, 0), "operation", "skip")
+    panel.apply.click()
+    assert "digraph" in panel.picture.value and "-920" in panel.controller._repr_html_()
 
 
 def test_surgery_reads_files_and_runs(tiny, tmp_path):

@@ -35,9 +35,9 @@ def tiny(tmp_path_factory):
 # ---- alpha's images --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("arch_data", ["own", "weights"])
-def test_alpha_learns_on_the_images_that_are_asked_for(arch_data, monkeypatch):
-    state, drawn, draw = new(ONE, arch_data=arch_data, epochs=2, warmup_epochs=0), [], PATCHES.batch
+@pytest.mark.parametrize("arch_split", ["own", "weights"])
+def test_alpha_learns_on_the_images_that_are_asked_for(arch_split, monkeypatch):
+    state, drawn, draw = new(ONE, arch_split=arch_split, epochs=2, warmup_epochs=0), [], PATCHES.batch
     monkeypatch.setattr(
         PATCHES,
         "batch",
@@ -50,12 +50,12 @@ def test_alpha_learns_on_the_images_that_are_asked_for(arch_data, monkeypatch):
         for kind in ("arch", "weight")
     }
     assert seen["weight"] == set(state.split.w)
-    assert seen["arch"] == set(state.split.w if arch_data == "weights" else state.split.a)
+    assert seen["arch"] == set(state.split.w if arch_split == "weights" else state.split.a)
 
 
 def test_a_equal_to_w_takes_nothing_from_the_weights_and_repeats_none_of_their_patches():
     """The weights keep their half and their random numbers, so that both searches compare; alpha draws its own crops and noise."""
-    states = new(ONE, arch_data="own"), new(ONE, arch_data="weights")
+    states = new(ONE, arch_split="own"), new(ONE, arch_split="weights")
     weights, arch = ([s.batch(stream) for s in states] for stream in (W, A))
     assert all(torch.equal(a, b) for a, b in zip(*weights))
     assert not any(torch.equal(arch[1][1], other) for other in (arch[0][1], weights[0][1]))
@@ -74,7 +74,7 @@ def test_the_last_supernet_can_be_the_result_and_the_scores_are_still_told(monke
     monkeypatch.setattr(
         search_module, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
     )
-    state = new(ONE, keep="last", validate_from=1, epochs=3, warmup_epochs=0)
+    state = new(ONE, keep_supernet="last", validate_from=1, epochs=3, warmup_epochs=0)
     epochs = [r for r in search(state) if isinstance(r, Epoch)]
     assert [r.score for r in epochs[1:]] == [0.1, 0.3, 0.2] and [r.best for r in epochs] == [
         0,
@@ -97,13 +97,13 @@ def test_the_kept_row(best, keep, row):
 
 def test_a_run_that_keeps_the_last(tiny, tmp_path):
     """The result belongs to the last row, also after a stop; the command says so."""
-    argv = [*tiny.argv["search"], "--set", "search.keep=last", "--set", "search.validate_from=1"]
+    argv = [*tiny.argv["search"], "--set", "search.keep_supernet=last", "--set", "search.validate_from=1"]
     code, out, _ = hinas(*argv, "--run", tmp_path / "whole")
     assert code == 0 and "supernet kept: the last, as asked (best on V: epoch" in out
     records = read_records(tmp_path / "whole")
     assert np.isfinite(records["epoch/score"][1:]).all()
     net, config, _ = load_supernet(tmp_path / "whole")
-    assert config.keep == "last" and np.array_equal(
+    assert config.keep_supernet == "last" and np.array_equal(
         net.alpha.detach().numpy(), records["epoch/alpha"][-1]
     )
     start_run(argv, tmp_path / "stopped", records=15)
@@ -152,8 +152,8 @@ def test_a_run_from_before_the_switches_is_continued_and_read(tiny, tmp_path):
         (folder / "config.json").write_text(json.dumps(header))
         assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
         same_result(folder, tiny.search)
-        assert load_supernet(folder)[1].keep == "best"
-        for change in ("search.keep=last", "search.arch_data=weights", "space.affine=true"):
+        assert load_supernet(folder)[1].keep_supernet == "best"
+        for change in ("search.keep_supernet=last", "search.arch_split=weights", "space.affine=true"):
             code, _, err = hinas(*tiny.argv["search"], "--set", change, "--run", folder, "--resume")
             assert code == 2 and change.partition("=")[0] in err
 
@@ -213,7 +213,7 @@ def test_the_genotype_is_what_the_kept_epoch_decodes_to(name):
     config = json.loads((folder / "config.json").read_text())
     space, keep = (
         from_dict(SearchSpace, config["space"]),
-        from_dict(SearchConfig, config["search"]).keep,
+        from_dict(SearchConfig, config["search"]).keep_supernet,
     )
     columns = read_records(folder)
     row = kept_row(columns, keep)

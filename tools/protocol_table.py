@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from hinas_lab.images.protocol import PROTOCOLS, WHY, Protocol
+from hinas_lab.images.protocol import NAMED_PROTOCOLS, PROTOCOLS, Protocol
 
 TARGET = Path(__file__).parents[1] / "docs" / "protocols.md"
 INTRO = """# Protocols
@@ -40,7 +40,8 @@ def document() -> str:
         parts += [
             f"## {title}\n",
             table(names) + "\n",
-            "\n".join(f"- `{n}`: {WHY[n]}. {PROTOCOLS[n].text}." for n in names) + "\n",
+            "\n".join(f"- `{n}`: {NAMED_PROTOCOLS[n].why}. {PROTOCOLS[n].text}." for n in names)
+            + "\n",
         ]
     return "\n".join(parts)
 

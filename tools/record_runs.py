@@ -46,7 +46,7 @@ def row(name: str) -> list[str]:
     config = json.loads((folder / "config.json").read_text())
     search, records = from_dict(SearchConfig, config["search"]), read_records(folder)
     changes = ", ".join(f"{k} {v}" for k, v in CHANGES[name].items()) or "nothing"
-    best, kept = (kept_row(records, keep) for keep in ("best", search.keep))
+    best, kept = (kept_row(records, keep) for keep in ("best", search.keep_supernet))
     skip, entropy, psnr, score = (
         records[f"epoch/{n}"] for n in ("skip_share", "alpha_entropy", "psnr", "score")
     )

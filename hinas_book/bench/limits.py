@@ -1,17 +1,20 @@
-"""What bounds a step: how far it is from what the machine can do, and how its cost grows with each size of the search space."""
+"""What bounds a step: how far it is from what the machine can do, and how its cost grows with each
+size of the search space."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from hinas_book.kit.sharing_cost import forward_and_backward
+from hinas_lab.analysis.timing import interleaved
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.training.step_memory import search_step, supernet_loss
+from hinas_lab.training.step_memory import search_step
 
 SIZES = {
     "layers": (1, 2, 3, 4),
@@ -43,17 +46,6 @@ def synchronise(device: str):
         torch.cuda.synchronize(device)
 
 
-def seconds(f: Callable, repeats: int = 3) -> float:
-    """Median time of ``f()`` after one call that does not count."""
-    f()
-    spent = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        f()
-        spent.append(time.perf_counter() - start)
-    return float(np.median(spent))
-
-
 def flops(f: Callable) -> int:
     """Floating-point operations of ``f()`` as torch counts them: two for a multiply-accumulate."""
     with FlopCounterMode(display=False) as counter:
@@ -62,13 +54,16 @@ def flops(f: Callable) -> int:
 
 
 def machine() -> dict[str, float]:
-    """FLOP/s of a matrix product of 1024^2 and of a 3x3 convolution of 64 channels on 8 x 64 x 64 pixels, channels-last, forward."""
+    """FLOP/s of a matrix product of 1024^2 and of a 3x3 convolution of 64 channels on 8 x 64 x 64
+    pixels, channels-last, forward."""
+    # large enough that the machine's speed counts, and not how a call is prepared
     a = torch.rand(1024, 1024)
     x = torch.rand(8, 64, 64, 64).contiguous(memory_format=torch.channels_last)
     w = torch.rand(64, 64, 3, 3).contiguous(memory_format=torch.channels_last)
+    work = {"matrix product": lambda: a @ a, "convolution": lambda: F.conv2d(x, w, padding=1)}
     with torch.no_grad():
-        work = {"matrix product": lambda: a @ a, "convolution": lambda: F.conv2d(x, w, padding=1)}
-        return {name: flops(f) / seconds(f, 9) for name, f in work.items()}
+        seconds = interleaved(work, 9)
+        return {name: flops(f) / float(np.median(seconds[name])) for name, f in work.items()}
 
 
 def scaling(
@@ -77,28 +72,27 @@ def scaling(
     """Cost against each of ``sizes``, the others as ``space`` and ``config`` have them."""
     for what, values in sizes.items():
         for value in values:
-            s, c = (
-                (replace(space, **{what: value}), config)
-                if hasattr(space, what)
-                else (space, replace(config, **{what: value}))
-            )
-            net = SuperNet(s)
+            # a size is a field of the space or of the search's config
+            if hasattr(space, what):
+                yield _point(what, value, replace(space, **{what: value}), config)
+            else:
+                yield _point(what, value, space, replace(config, **{what: value}))
 
-            def step(net=net, c=c):
-                torch.autograd.grad(
-                    supernet_loss(net, c), list(net.parameters()), allow_unused=True
-                )
 
-            yield Point(
-                what=what,
-                size=value,
-                seconds=seconds(step),
-                flops=flops(step),
-                kept=search_step(s, c).kept,
-            )
+def _point(what: str, size: int, space: SearchSpace, config: SearchConfig) -> Point:
+    step = partial(forward_and_backward, SuperNet(space), config)
+    return Point(
+        what=what,
+        size=size,
+        seconds=float(np.median(interleaved({what: step}, 3)[what])),
+        flops=flops(step),
+        kept=search_step(space, config).kept,
+    )
 
 
 def slope(points: list[Point], cost: str) -> float:
-    """The exponent p of cost ~ size**p, by least squares on the logarithms."""
-    sizes, costs = np.log([p.size for p in points]), np.log([getattr(p, cost) for p in points])
+    """The exponent p of cost ~ size**p, by least squares on the logarithms. ``cost``: a field of
+    ``Point``."""
+    sizes = np.log([p.size for p in points])
+    costs = np.log([getattr(p, cost) for p in points])
     return float(np.polyfit(sizes, costs, 1)[0])

@@ -1,4 +1,5 @@
-"""Questions of notebook 01: which operations compete, and what a large alpha does and does not mean."""
+"""Questions of notebook 01: which operations compete, and what a large alpha does and does not
+mean."""
 
 from math import comb, prod
 
@@ -9,22 +10,24 @@ from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.cost import Conv
 from hinas_lab.space.decode import decode_cell, softmax
-from hinas_lab.space.ops import CHOICES, OP_NAMES, OPS
+from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
 
 @asks(
     "01.a",
-    "A cell has {nodes} nodes. Every node hears the two inputs of the cell and all nodes before it. How many edges are there?",
+    "A cell has {nodes} nodes. Every node hears the two inputs of the cell and all nodes before "
+    "it. How many edges are there?",
     "Node 0 hears 2 sources. What does node 1 hear?",
     "Node i hears 2 + i sources; add them up.",
     "In code: `len(SearchSpace(nodes=...).edges)`.",
 )
 def edges(rng):
     n = rng.choice([3, 5, 6, 7, 8])
+    between_nodes = n * (n - 1) // 2
     return (
         {"nodes": n},
         len(SearchSpace(nodes=n).edges),
-        (n * (n - 1) // 2, "The edges from the two inputs of the cell are missing."),
+        (between_nodes, "The edges from the two inputs of the cell are missing."),
     )
 
 
@@ -32,18 +35,19 @@ def edges(rng):
     "01.b",
     "One edge has these alphas:{row}It is decoded. Which operation does it keep?",
     "The largest alpha is not always what is kept: what would it mean for an edge to keep `none`?",
-    "`none` competes during the search, but a decoded edge must carry something: take the best of the others.",
+    "`none` competes during the search, but a decoded edge must carry something: take the best of "
+    "the others.",
     "In code: `hinas_lab.space.decode.decode_cell` looks at all operations but the last.",
     options=OP_NAMES,
 )
 def winner(rng):
     row = alpha_row(rng)
     row[-1] = round(max(row) + 0.2, 2)
-    space = SearchSpace(layers=1, nodes=1)
-    ((first, _),) = decode_cell(space, softmax(np.array([row, row])))
+    # the smallest cell has two edges into its only node, both with this row
+    ((kept, _),) = decode_cell(SearchSpace(layers=1, nodes=1), softmax(np.array([row, row])))
     return (
         {"row": alpha_table(alpha=row)},
-        first[0],
+        kept[0],
         ("none", "It has the largest alpha, but a decoded edge never keeps `none`."),
     )
 
@@ -57,14 +61,15 @@ def winner(rng):
     within=0.005,
 )
 def probability(rng):
-    row = [*alpha_row(rng)[:-1], rng.choice([0.9, 1.2, 1.6])]  # `none` strong enough to be missed
+    row = alpha_row(rng)
+    row[-1] = rng.choice([0.9, 1.2, 1.6])  # `none` strong enough to be missed
+    # one of the three largest: of a small weight a wrong one would lie within the tolerance
+    k = rng.choice(sorted(range(NONE), key=row.__getitem__)[3:])
     p = softmax(np.array(row))
-    k = rng.choice(sorted(range(len(OP_NAMES) - 1), key=row.__getitem__)[3:])
-    without = np.exp(row[k]) / np.exp(row[:-1]).sum()
     return (
         {"row": alpha_table(alpha=row), "op": OP_NAMES[k]},
         float(p[k]),
-        (float(without), "You left `none` out of the sum."),
+        (float(np.exp(row[k]) / np.exp(row[:NONE]).sum()), "You left `none` out of the sum."),
     )
 
 
@@ -74,14 +79,15 @@ def probability(rng):
     "It is: depthwise {k} x {k}, then pointwise 1 x 1, and all of that twice.",
     "Depthwise: one kernel for each channel. Pointwise: channels times channels.",
     "Twice (channels x k x k + channels x channels).",
-    "In code: the weights of `cost.Conv(c, c, k, groups=c)` and `cost.Conv(c, c, 1)`, or count those of `layers.make_op`.",
+    "In code: the weights of `cost.Conv(c, c, k, groups=c)` and `cost.Conv(c, c, 1)`, or count "
+    "those of `layers.make_op`.",
 )
 def separable(rng):
-    op, c = rng.choice([OPS["sep_3x3"], OPS["sep_5x5"]]), rng.choice([8, 10, 12, 15, 16, 20])
+    op = rng.choice([OPS["sep_3x3"], OPS["sep_5x5"]])
+    c = rng.choice([8, 10, 12, 15, 16, 20])
     once = Conv(c, c, op.kernel, groups=c).weights + Conv(c, c, 1).weights
-    values = {"op": op.name, "channels": c, "k": op.kernel}
     return (
-        values,
+        {"op": op.name, "channels": c, "k": op.kernel},
         SearchSpace().repeats * once,
         (once, "That is one round; a separable operation is applied twice."),
         (Conv(c, c, op.kernel).weights, "That is a dense convolution."),
@@ -90,37 +96,43 @@ def separable(rng):
 
 @asks(
     "01.e",
-    "How many different decoded cells of {nodes} nodes are there? Each node keeps two edges from different sources, "
-    "each edge one of the {choices} operations other than none.",
+    "How many different decoded cells of {nodes} nodes are there? Each node keeps two edges from "
+    "different sources, each edge one of the {choices} operations other than none.",
     "Take the nodes one by one: their choices multiply.",
     "Node i chooses 2 of its 2 + i sources, and an operation for each of the two edges.",
-    "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and `len(hinas_lab.space.ops.CHOICES)`.",
+    "Node i has `comb(2 + i, 2) * {choices}**2` possibilities; in code: `math.comb` and "
+    "`len(hinas_lab.space.ops.CHOICES)`.",
 )
 def genotypes(rng):
-    n, k = rng.choice([2, 3, 4, 5]), len(CHOICES)
-    sources = [sum(node == i for _, node in SearchSpace(nodes=n).edges) for i in range(n)]
-    count = lambda ops: prod(comb(s, 2) * ops**2 for s in sources)  # noqa: E731
+    n = rng.choice([2, 3, 4, 5])
+    k = len(CHOICES)
+    # node i hears the two inputs of the cell and the i nodes before it
+    pairs = prod(comb(2 + i, 2) for i in range(n))
     return (
         {"nodes": n, "choices": k},
-        count(k),
-        (count(k + 1), "A decoded edge never keeps `none`: six operations are left."),
+        pairs * k ** (2 * n),
+        (pairs * (k + 1) ** (2 * n), "A decoded edge never keeps `none`: six operations are left."),
         (k ** (2 * n), "You counted operations only: the sources are chosen as well."),
     )
 
 
 @asks(
     "01.f",
-    "During a search the weight of conv_3x3 on an edge falls from {before:.3f} to {after:.3f}. Suppose its batch norm had a "
-    "learned scale (affine). By which factor must that scale change, so that this operation contributes exactly what it did before?",
+    "During a search the weight of conv_3x3 on an edge falls from {before:.3f} to {after:.3f}. "
+    "Suppose its batch norm had a learned scale (affine). By which factor must that scale change, "
+    "so that this operation contributes exactly what it did before?",
     "What reaches the node is the product: weight of the edge times scale times normalised output.",
-    "The product must stay the same: the scale grows as the weight shrinks. This is why batch norm is not affine during the search.",
+    "The product must stay the same: the scale grows as the weight shrinks. This is why batch norm "
+    "is not affine during the search.",
     "before / after.",
     within=0.02,
 )
 def unidentifiable(rng):
     row = alpha_row(rng)
     less = [row[0] - rng.uniform(0.5, 2), *row[1:]]
-    before, after = (round(float(softmax(np.array(r))[0]), 3) for r in (row, less))
+    # rounded first: the answer follows from the digits that are shown
+    before = round(float(softmax(np.array(row))[0]), 3)
+    after = round(float(softmax(np.array(less))[0]), 3)
     return (
         {"before": before, "after": after},
         before / after,

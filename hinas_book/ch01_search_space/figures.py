@@ -15,31 +15,27 @@ def plot_drops(
 ) -> Axes:
     """Heat map of one layer's masks, beside ``plots.plot_alpha``. Axes-level.
 
-    drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none`` aside, carries its operation's code.
+    drop (E, K) in dB; vmax: the drop of the brightest colour. Each edge's largest drop, ``none``
+    aside, carries its operation's code.
     """
-    return plot_operations(
-        space,
-        drop,
-        enumerate(drop[:, :NONE].argmax(1).tolist()),
-        ax=ax,
-        vmax=vmax or float(drop.max()),
-    )
+    # the most missed operation of each edge
+    largest = enumerate(drop[:, :NONE].argmax(1).tolist())
+    return plot_operations(space, drop, largest, ax=ax, vmax=vmax or float(drop.max()))
 
 
 def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
-    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without it. Axes-level.
+    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without
+    it. Axes-level.
 
     alpha on the simplex and drop in dB, (..., K).
     """
     for k, name in enumerate(OP_NAMES):
-        size = (
-            50 if name == "skip" else 90
-        )  # a marker fills its square; "id" is narrow and would come out larger
         ax.scatter(
-            alpha[..., k].ravel(),
-            drop[..., k].ravel(),
+            alpha[..., k],
+            drop[..., k],
             marker=f"$\\mathrm{{{OPS[name].code}}}$",
-            s=size,
+            # a marker fills its square; "id" is narrow and would come out larger
+            s=50 if name == "skip" else 90,
             linewidths=0.2,
             color=style.OP_COLOURS[name],
             label=style.op_label(name),
@@ -55,18 +51,19 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
 
 
 def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
-    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex, drop in dB, (L, E, K)."""
-    figure = Figure(
-        figsize=(3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges)), layout="constrained"
-    )
+    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex,
+    drop in dB, (L, E, K)."""
+    size = (3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges))
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(2, space.layers, squeeze=False, sharex=True, sharey=True)
-    for l in range(space.layers):
-        plot_alpha(space, alpha[l], ax=axes[0, l], vmax=float(alpha.max()))
-        axes[0, l].set_title(f"alpha, layer {l}")
-        plot_drops(space, drop[l], ax=axes[1, l], vmax=float(drop.max()))
-        axes[1, l].set_title(f"dB lost without, layer {l}")
+    # one scale for all layers, so that their colours compare
+    for l, (above, below) in enumerate(axes.T):
+        plot_alpha(space, alpha[l], ax=above, vmax=float(alpha.max()))
+        above.set_title(f"alpha, layer {l}")
+        plot_drops(space, drop[l], ax=below, vmax=float(drop.max()))
+        below.set_title(f"dB lost without, layer {l}")
     for row, label in zip(axes, ("share of the edge", "dB")):
         figure.colorbar(row[0].images[0], ax=list(row), label=label)
-        for ax in row:
-            ax.label_outer()
+    for ax in axes.flat:
+        ax.label_outer()
     return figure

@@ -1,9 +1,11 @@
-"""Does a large alpha mean an important operation? Take one operation of one edge away, and see what the supernet loses on V.
+"""Does a large alpha mean an important operation? Take one operation of one edge away, and see what
+the supernet loses on V.
 
 Letters: L layers, E edges, K operations.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,16 +21,20 @@ from hinas_lab.images.patches import Patches, split
 from hinas_lab.runs.folder import load_supernet
 from hinas_lab.searching.scoring import calibrate, validate
 from hinas_lab.space.ops import NONE
-from hinas_lab.space.supernet import SuperNet
+from hinas_lab.space.supernet import Mixture, SuperNet
 
 PATCHES = 32
-"that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many and each changes little"
+"""that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many
+and each changes little"""
 WAYS = {"rest": {}, "zero": {"renormalise": False}, "stale": {"recalibrate": False}}
-"how to take an operation away: the rest sums to 1 again; or keeps its weights; or batch norm keeps its old statistics"
+"""how to take an operation away: the rest sums to 1 again; or keeps its weights; or batch norm
+keeps its old statistics"""
 
 
 def masked(p: Tensor, layer: int, edge: int, op: int, renormalise: bool = True) -> Tensor:
-    """Weights p (L, E, K) without one operation: the rest of its edge sums to 1 again, or (``renormalise`` off) stays as it is."""
+    """Weights p (L, E, K) without one operation: the rest of its edge sums to 1 again, or
+    (``renormalise`` off) stays as it is."""
+    # the supernet's own weights stay as they are
     p = p.clone()
     p[layer, edge, op] = 0
     if renormalise:
@@ -45,48 +51,58 @@ def drops(
     renormalise: bool = True,
     recalibrate: bool = True,
 ) -> Iterator[float]:
-    """What the PSNR on V loses, in dB, without each operation of each edge: L E K numbers in alpha's order. No weight is changed.
+    """What the PSNR on V loses, in dB, without each operation of each edge: L E K numbers in
+    alpha's order. No weight is changed.
 
-    Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and for the supernet it is held against.
+    Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and
+    for the supernet it is held against.
     """
-    sets, whole = split(len(patches), config.share, config.seed), net.weights()
+    sets = split(len(patches), config.val_fraction, config.seed)
+    whole = net.weights()
 
-    def psnr(weights) -> float:
-        if not recalibrate:
-            return validate(net, patches, sets.v, config, weights)["psnr"]
-        with calibrate(net, patches, sets.w, config, weights, PATCHES):
+    def psnr(weights: Mixture) -> float:
+        how = calibrate(net, patches, sets.w, config, weights, PATCHES)
+        with how if recalibrate else nullcontext():
             return validate(net, patches, sets.v, config, weights)["psnr"]
 
+    # against itself under the same treatment, or recalibrating alone would look like a drop
     before = psnr(whole)
     for place in np.ndindex(*whole.alpha.shape):
         yield before - psnr(replace(whole, alpha=masked(whole.alpha, *place, renormalise)))
 
 
 def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
-    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search; ``how`` as in ``drops``."""
+    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search; ``how``
+    as in ``drops``."""
     net, config, header = load_supernet(run)
     patches = Patches(load_images(header["data"], net.space.channels), scale=net.space.scale)
+    # as the forward pass uses them, per layer even where all layers share one alpha
     alpha = net.weights().alpha.detach().numpy()
     return alpha, np.reshape(list(drops(net, patches, config, **how)), alpha.shape)
 
 
 def searched_masks(run: str | Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way ``rest``."""
+    """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way
+    ``rest``."""
     alpha, drop = mask_all(run)
     return alpha[None], {"rest": drop[None]}
 
 
 def recorded_masks(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in the same shape."""
+    """alpha (R, L, E, K) of R recorded searches, and per way of masking what PSNR loses in dB, in
+    the same shape."""
     searches = recorded(name)["searches"]
-    return np.array([s["alpha"] for s in searches]), {
-        way: np.array([s["drops"][way] for s in searches]) for way in WAYS
-    }
+    alpha = np.array([search["alpha"] for search in searches])
+    lost = {}
+    for way in WAYS:
+        lost[way] = np.array([search["drops"][way] for search in searches])
+    return alpha, lost
 
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far alpha ranks operations as their masks do, ``none`` aside, which no decoded edge keeps. Spearman's, from -1 to 1."""
+    """How far alpha ranks operations as their masks do, ``none`` aside, which no decoded edge
+    keeps. Spearman's, from -1 to 1."""
 
     pooled: float
     "over the operations of all edges"
@@ -102,15 +118,21 @@ class Agreement:
 
 def agreement(alpha: np.ndarray, drop: np.ndarray, seed: int = 0, draws: int = 1000) -> Agreement:
     """alpha and drop (..., K), of one supernet or of several."""
-    alpha, drop = (np.asarray(x)[..., :NONE].reshape(-1, NONE) for x in (alpha, drop))
-    correlation = lambda a, b: float(stats.spearmanr(a, b, axis=None).statistic)  # noqa: E731
-    drawn = np.random.default_rng(seed).integers(len(alpha), size=(draws, len(alpha)))
-    low, high = np.quantile([correlation(alpha[i], drop[i]) for i in drawn], (0.025, 0.975))
+    alpha = np.asarray(alpha)[..., :NONE].reshape(-1, NONE)
+    drop = np.asarray(drop)[..., :NONE].reshape(-1, NONE)
+    n = len(alpha)
+    # whole edges are drawn: the operations of one edge share its softmax, they are not independent
+    edges = np.random.default_rng(seed).integers(n, size=(draws, n))
+    low, high = np.quantile([_correlation(alpha[i], drop[i]) for i in edges], (0.025, 0.975))
     return Agreement(
-        pooled=correlation(alpha, drop),
+        pooled=_correlation(alpha, drop),
         low=float(low),
         high=float(high),
-        within=float(np.mean([correlation(a, d) for a, d in zip(alpha, drop)])),
+        within=float(np.mean(list(map(_correlation, alpha, drop)))),
         top=float((alpha.argmax(1) == drop.argmax(1)).mean()),
-        edges=len(alpha),
+        edges=n,
     )
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    return float(stats.spearmanr(a, b, axis=None).statistic)

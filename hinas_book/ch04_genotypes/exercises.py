@@ -10,41 +10,47 @@ from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.cost import node_channels, parameters
 from hinas_lab.space.decode import decode_cell, softmax
-from hinas_lab.space.genotype import neighbours, sample
+from hinas_lab.space.genotype import Genotype, neighbours, sample
 from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
 
-def small(rng: random.Random, **changes):
-    """A random genotype of a space of two layers with two nodes (the ``classroom`` preset's shape)."""
-    return sample(SearchSpace(layers=2, nodes=2, width=4, **changes), rng)
+def small(rng: random.Random):
+    """A random genotype of a space of two layers with two nodes (the ``classroom`` preset's
+    shape)."""
+    return sample(SearchSpace(layers=2, nodes=2, width=4), rng)
 
 
 @asks(
     "04.a",
-    "A node hears three sources. The alphas of its edges:{rows}It keeps two edges. Which source (0, 1 or 2) is dropped?",
+    "A node hears three sources. The alphas of its edges:{rows}It keeps two edges. Which source "
+    "(0, 1 or 2) is dropped?",
     "Per edge the softmax first, then the largest weight of an operation that may be kept.",
     "`none` takes its part of the softmax but is never kept: an edge with a strong `none` is weak.",
-    "In code: `decode_cell(space, softmax(alpha))` of `hinas_lab.space.decode`, with `SearchSpace(layers=1, nodes=2)`.",
+    "In code: `decode_cell(space, softmax(alpha))` of `hinas_lab.space.decode`, with "
+    "`SearchSpace(layers=1, nodes=2)`.",
 )
 def dropped(rng):
     space = SearchSpace(layers=1, nodes=2)
     while True:
         rows = [alpha_row(rng, -1, 2) for _ in range(3)]
         p = softmax(np.array(rows))
-        kept = {
-            src for _, src in decode_cell(space, np.concatenate([p[:2], p]))[1]
-        }  # node 0's two edges come first
-        right, by_alpha = 3 - sum(kept), int(np.array(rows)[:, :NONE].max(-1).argmin())
-        by_all, scores = int(p.max(-1).argmin()), np.sort(p[:, :NONE].max(-1))
-        if right not in (by_alpha, by_all) and scores[1] - scores[0] > 0.03:
+        # node 0 has two edges, which come first; any rows will do for them
+        cell = decode_cell(space, np.concatenate([p[:2], p]))
+        # the sources are 0, 1 and 2
+        right = 3 - sum(source for _, source in cell[1])
+        by_alpha = int(np.array(rows)[:, :NONE].max(-1).argmin())
+        by_all = int(p.max(-1).argmin())
+        # a close call would be a matter of rounding
+        lowest, second, _ = np.sort(p[:, :NONE].max(-1))
+        if right not in (by_alpha, by_all) and second - lowest > 0.03:
             break
-    text = alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})
     return (
-        {"rows": text},
+        {"rows": alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})},
         right,
         (
             by_alpha,
-            "Compare softmax weights, not alphas: an alpha counts against the other six of its edge.",
+            "Compare softmax weights, not alphas: an alpha counts against the other six of its "
+            "edge.",
         ),
         (by_all, "You counted `none` as an operation that may be kept."),
     )
@@ -52,18 +58,24 @@ def dropped(rng):
 
 @asks(
     "04.b",
-    "In a cell of {channels} channels one edge is edited from {old} to {new}. By how much does the number of trainable "
-    "parameters change? (In a trained network every batch norm has two parameters a channel.)",
+    "In a cell of {channels} channels one edge is edited from {old} to {new}. By how much does the "
+    "number of trainable parameters change? (In a trained network every batch norm has two "
+    "parameters a channel.)",
     "Count both operations: convolution weights, then batch norms.",
-    "Dense k x k: channels² k². Separable: twice (channels k² + channels²), so two batch norms. skip: nothing.",
-    "In code: `parameters(new, width) - parameters(old, width)` of `hinas_lab.space.cost`, for two genotypes.",
+    "Dense k x k: channels² k². Separable: twice (channels k² + channels²), so two batch norms. "
+    "skip: nothing.",
+    "In code: `parameters(new, width) - parameters(old, width)` of `hinas_lab.space.cost`, for two "
+    "genotypes.",
 )
 def edited(rng):
-    g, width = small(rng), rng.choice([4, 6, 8, 10])
-    old, new = rng.sample([op for op in CHOICES if not op.startswith("dil")], 2)
-    put = lambda op: replace(g, cells=(g.cells[0], (((op, 0), g.cells[1][0][1]), g.cells[1][1])))  # noqa: E731
-    change = parameters(put(new), width) - parameters(put(old), width)
+    g = small(rng)
+    width = rng.choice([4, 6, 8, 10])
+    # the text explains dense and separable ones
+    choices = [op for op in CHOICES if not op.startswith("dil")]
+    old, new = rng.sample(choices, 2)
+    change = parameters(with_first(g, new), width) - parameters(with_first(g, old), width)
     channels = node_channels(g, width)[1]
+    # a batch norm has two parameters a channel; their number is all that the wrong answer misses
     norms = {"conv": 1, "sep": 2, "skip": 0}
     bare = change - 2 * channels * (norms[OPS[new].kind] - norms[OPS[old].kind])
     return (
@@ -74,17 +86,26 @@ def edited(rng):
     )
 
 
+def with_first(g: Genotype, op: str) -> Genotype:
+    """``g`` with ``op`` of source 0 as the first edge of its second cell."""
+    first_cell, ((_, edge), node) = g.cells
+    return replace(g, cells=(first_cell, (((op, 0), edge), node)))
+
+
 @asks(
     "04.c",
-    "A genotype has {layers} layers of {nodes} nodes. How many genotypes differ from it in the operation or the source of "
-    "exactly one edge (widths stay)?",
+    "A genotype has {layers} layers of {nodes} nodes. How many genotypes differ from it in the "
+    "operation or the source of exactly one edge (widths stay)?",
     "Every edge has an operation of {choices} and could have one of the others.",
-    "Sources: the two edges of a node never share one; node i has 2 + i sources, so each of its edges has i others.",
-    "In code: `neighbours(genotype)` of `hinas_lab.space.genotype`; leave out those that begin with `width`.",
+    "Sources: the two edges of a node never share one; node i has 2 + i sources, so each of its "
+    "edges has i others.",
+    "In code: `neighbours(genotype)` of `hinas_lab.space.genotype`; leave out those that begin "
+    "with `width`.",
 )
 def edits(rng):
     layers, nodes = rng.choice([(2, 2), (2, 3), (3, 2), (3, 3), (3, 4), (1, 4)])
     g = sample(SearchSpace(layers=layers, nodes=nodes), rng)
+    # a neighbour is named "operation: ...", "source: ..." or "width: ..."
     kinds = [text.split(":")[0] for text, _ in neighbours(g)]
     return (
         {"layers": layers, "nodes": nodes, "choices": len(CHOICES)},
@@ -95,8 +116,8 @@ def edits(rng):
 
 @asks(
     "04.d",
-    "One edge has these alphas:{row}Decoding keeps the best operation and drops the others. What share of the edge's softmax "
-    "weight is dropped?",
+    "One edge has these alphas:{row}Decoding keeps the best operation and drops the others. What "
+    "share of the edge's softmax weight is dropped?",
     "Softmax first. Which operation stays?",
     "One minus the weight of the operation that stays; never `none`.",
     "In code: `1 - softmax(np.array(row))[:-1].max()`.",
@@ -105,25 +126,29 @@ def edits(rng):
 def lost(rng):
     row = alpha_row(rng)
     p = softmax(np.array(row))
+    # the best of those that may be kept, even where `none` is above it
     kept = float(p[:NONE].max())
     return {"row": alpha_table(alpha=row)}, 1 - kept, (kept, "That is the share that stays.")
 
 
 @asks(
     "04.e",
-    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the weight of {op} then?",
+    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the weight of {op} "
+    "then?",
     "Multiply first, then softmax.",
     "The larger the factor, the closer to one-hot: the largest alpha takes everything.",
     "In code: `softmax({t} * np.array(row))`.",
     within=0.005,
 )
 def sharpened(rng):
-    row, t = alpha_row(rng, -1, 1), rng.choice([2, 3, 5])
+    row = alpha_row(rng, -1, 1)
+    t = rng.choice([2, 3, 5])
+    # of the largest alpha, `none` included: it is about the softmax alone
     k = int(np.argmax(row))
-    p, before = (float(softmax(x * np.array(row))[k]) for x in (t, 1))
+    before = float(softmax(np.array(row))[k])
     return (
         {"row": alpha_table(alpha=row), "t": t, "op": OP_NAMES[k]},
-        p,
+        float(softmax(t * np.array(row))[k]),
         (before, "That is the weight before sharpening."),
         (before * t, "Multiply the alphas, not the weight."),
     )

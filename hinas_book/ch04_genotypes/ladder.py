@@ -1,4 +1,5 @@
-"""From the soft supernet to a trained net in small steps, each with its number: what a supernet's score says about the net."""
+"""From the soft supernet to a trained net in small steps, each with its number: what a supernet's
+score says about the net."""
 
 import math
 from collections.abc import Callable
@@ -18,16 +19,18 @@ from hinas_lab.searching.scoring import calibrate
 from hinas_lab.space.decode import decode, normalise_beta, per_layer, softmax
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
-from hinas_lab.space.supernet import SuperNet, Mixture
+from hinas_lab.space.supernet import Mixture, SuperNet
 
 SHARPNESS = (1, 2, 4, 8, 16, math.inf)
-"1: as searched; infinite: on every edge its most probable operation alone (`none` included), from every cell its most probable move"
+"""1: as searched; infinite: on every edge its most probable operation alone (`none` included), from
+every cell its most probable move"""
 SQUARE = 128
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """One step of the ladder: means over the photographs, and what became of the one that is shown."""
+    """One step of the ladder: means over the photographs, and what became of the one that is
+    shown."""
 
     name: str
     psnr: float
@@ -38,31 +41,32 @@ class Rung:
 
 
 def sharpened(net: SuperNet, sharpness: float) -> Mixture:
-    """softmax(sharpness * alpha), softmax(sharpness * beta): simplex weights from the searched ones (1) to one-hot ones (inf).
+    """softmax(sharpness * alpha), softmax(sharpness * beta): simplex weights from the searched ones
+    (1) to one-hot ones (inf).
 
-    Not yet the decoded wiring: every edge and every width is still there. ValueError for a sharpness below 0.
+    Not yet the decoded wiring: every edge and every width is still there. ValueError for a
+    sharpness below 0.
     """
     if not sharpness >= 0:
         raise ValueError(f"sharpness = {sharpness}: must be at least 0")
     s = min(sharpness, 1e9)  # no two float32 numbers of this size lie closer
     alpha, beta = numbers(net)
-    return Mixture(
-        *(
-            net.alpha.new_tensor(w)
-            for w in (softmax(s * per_layer(net.space, alpha)), normalise_beta(net.space, s * beta))
-        )
-    )
+    alpha = softmax(s * per_layer(net.space, alpha))
+    beta = normalise_beta(net.space, s * beta)
+    return Mixture(net.alpha.new_tensor(alpha), net.beta.new_tensor(beta))
 
 
 def numbers(net: SuperNet) -> tuple[np.ndarray, np.ndarray]:
     """alpha and beta, float64."""
-    alpha, beta = (p.detach().cpu().numpy().astype(np.float64) for p in (net.alpha, net.beta))
+    alpha = net.alpha.detach().cpu().double().numpy()
+    beta = net.beta.detach().cpu().double().numpy()
     return alpha, beta
 
 
 class Ladder:
-    """A finished search, and what every rung is measured on: the centred squares of ``square`` pixels of ``data``'s test photographs, which
-    neither the search nor any training saw, under the protocol ``whole``, with noise of ``sigma`` (0-255 scale).
+    """A finished search, and what every rung is measured on: the centred squares of ``square``
+    pixels of ``data``'s test photographs, which neither the search nor any training saw, under the
+    protocol ``whole``, with noise of ``sigma`` (0-255 scale).
 
     ``folder``: a search run for denoising. ``image``: the photograph whose patch is shown.
     """
@@ -80,12 +84,15 @@ class Ladder:
         space = self.net.space
         if space.task != "denoise":
             raise ValueError(f"{folder}: is a search for {space.task}; the ladder is for denoising")
-        self.protocol, self.sigma, self.image = protocol("whole"), sigma, image
+        self.protocol = protocol("whole")
+        self.sigma = sigma
+        self.image = image
         self.pictures = {
             name: centred(picture, square) for name, picture in read_images(data, "test").items()
         }
+        # batch norm is recalibrated on what the search calibrated it on
         self.patches = Patches(load_images(header["data"], space.channels))
-        self.w = split(len(self.patches), self.config.share, self.config.seed).w
+        self.w = split(len(self.patches), self.config.val_fraction, self.config.seed).w
         self.genotype: Genotype = decode(space, *numbers(self.net))
 
     @property
@@ -96,29 +103,31 @@ class Ladder:
     def rung(self, name: str, restore: Restore) -> Rung:
         """Any function that restores."""
         rows = list(evaluate(name, restore, self.pictures, self.sigma, self.protocol))
+        # a mean of PSNRs, as in the tables of papers
         means = mean(rows)
-        return Rung(
-            name=name,
-            psnr=means["psnr"],
-            ssim=means["ssim"],
-            patch=next(r.restored for r in rows if r.image == self.image),
-        )
+        restored = {row.image: row.restored for row in rows}
+        return Rung(name=name, psnr=means["psnr"], ssim=means["ssim"], patch=restored[self.image])
 
     def trained(self, name: str, net: Network) -> Rung:
         """A net with weights of its own."""
+        # not clipped: the protocol decides
         return self.rung(name, lambda image: restore_array(net, image, clip=False))
 
     def shared(self, name: str, weights: Mixture) -> tuple[Rung, Rung]:
-        """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the batch-norm statistics that the search
-        left behind, and with those of 256 Train-W patches under these weights."""
-        raw = self.rung(name, through(self.net, weights))
+        """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the
+        batch-norm statistics that the search left behind, and with those of 256 Train-W patches
+        under these weights."""
+        restore = through(self.net, weights)
+        raw = self.rung(name, restore)
         with calibrate(self.net, self.patches, self.w, self.config, weights):
-            return raw, self.rung(name, through(self.net, weights))
+            return raw, self.rung(name, restore)
 
 
 def centred(picture: np.ndarray, side: int) -> np.ndarray:
     """(H, W[, 3]) -> its centred square; less where it is smaller."""
-    top, left = (max(0, (n - side) // 2) for n in picture.shape[:2])
+    height, width = picture.shape[:2]
+    top = max(0, (height - side) // 2)
+    left = max(0, (width - side) // 2)
     return picture[top : top + side, left : left + side]
 
 

@@ -1,5 +1,7 @@
-"""Section 3.3: a search that goes on too long collapses; the best supernet on V guards against it. One search three times as long, decoded
-and trained at ten checkpoints."""
+"""Section 3.3: a search that goes on too long collapses; the best supernet on V guards against it.
+
+One search three times as long, decoded and trained at ten checkpoints.
+"""
 
 import numpy as np
 from scipy import stats
@@ -11,102 +13,116 @@ from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.config import preset
 
-TIMES, CHECKPOINTS = 3, 10
+TIMES = 3
+"the preset's epochs"
+CHECKPOINTS = 10
 EAGER = 2.5
-"times alpha's learning rate, and no warm-up: at preset classroom skips take over then (notebook 03); not registered"
+"times alpha's learning rate, and no warm-up: skips take over then (notebook 03); not registered"
 
 
 def checkpoints(setting: Setting) -> tuple[int, ...]:
-    """Ten epochs (fewer where there are fewer), equally far apart, from the first that V may pick to the last."""
-    known = preset(setting.base).search
-    return tuple(
-        sorted(
-            {round(e) for e in np.linspace(known.validate_from, TIMES * known.epochs, CHECKPOINTS)}
-        )
-    )
+    """Ten epochs, equally far apart, from the first that V may pick to the last.
+
+    Fewer where a search has fewer.
+    """
+    search = preset(setting.base).search
+    epochs = np.linspace(search.validate_from, TIMES * search.epochs, CHECKPOINTS)
+    return tuple(sorted(set(map(round, epochs))))
 
 
 def design(setting: Setting) -> Design:
-    eager = {"warmup_epochs": 0, "arch_lr": EAGER * preset(setting.base).search.arch_lr}
-    first, used = yield from long_searches(setting)
-    second, more = yield from long_searches(setting, **eager)
-    claims, other = first.pop("claims"), second["claims"]["best-on-v"]
-    claims["best-on-v"]["note"] += (
-        f"; without warm-up, alpha {EAGER:g} times as fast (not registered): {format_contrast(other)}, {other['note']}"
+    """The preset's pace, which is registered, and an eager one beside it."""
+    changes = {"warmup_epochs": 0, "arch_lr": EAGER * preset(setting.base).search.arch_lr}
+    usual, jobs = yield from long_searches(setting)
+    eager, more_jobs = yield from long_searches(setting, **changes)
+    # the eager searches are not registered: their contrast stands in the note alone
+    other = eager["claims"]["best-on-v"]
+    usual["claims"]["best-on-v"]["note"] += (
+        f"; without warm-up, alpha {EAGER:g} times as fast (not registered): "
+        f"{format_contrast(other)}, {other['note']}"
     )
     return report(
         "epochs",
         setting,
-        first.pop("rows"),
-        [*used, *more],
-        claims,
-        **first,
-        eager={"changes": eager, **second},
+        jobs=[*jobs, *more_jobs],
+        **usual,
+        eager={"changes": changes, **eager},
     )
 
 
 def long_searches(setting: Setting, **changes) -> Design:
     """Searches with ``changes``: what the record says of them, and all rows of jobs."""
-    seeds, at = range(setting.count(claim("best-on-v").n)), checkpoints(setting)
+    seeds = range(setting.count(claim("best-on-v").n))
+    epochs = checkpoints(setting)
     last = TIMES * preset(setting.base).search.epochs
-    searched = yield [setting.search(seed, epochs=last, at=at, **changes) for seed in seeds]
-    jobs = {
-        (seed, point["epoch"]): setting.train(point["genotype"], seed)
-        for seed, row in zip(seeds, searched)
-        for point in row["at"]
-    }
-    picked = {seed: setting.train(row["genotype"], seed) for seed, row in zip(seeds, searched)}
-    rows_all = yield [*jobs.values(), *picked.values()]
-    trained, best = dict(zip(jobs, rows_all)), dict(zip(picked, rows_all[len(jobs) :]))
+    searches = yield [setting.search(seed, epochs=last, at=epochs, **changes) for seed in seeds]
+    jobs = {}
+    for seed, search in zip(seeds, searches):
+        for point in search["at"]:
+            jobs[seed, point["epoch"]] = setting.train(point["genotype"], seed)
+    # often the genotype of a checkpoint: then it is the same job, and trained once
+    for seed, search in zip(seeds, searches):
+        jobs[seed, "picked"] = setting.train(search["genotype"], seed)
+    trainings = yield list(jobs.values())
+    nets = dict(zip(jobs, trainings))
     rows = []
-    for seed, row in zip(seeds, searched):
-        soft = row["epochs"]["psnr"]
-        for point in row["at"]:
+    for seed, search in zip(seeds, searches):
+        # PSNR on V of the soft supernet, a value per epoch
+        soft = search["epochs"]["psnr"]
+        for point in search["at"]:
             epoch = point["epoch"]
-            rows.append(
-                net_row(
-                    "checkpoint",
-                    seed,
-                    trained[seed, epoch],
-                    epoch=epoch,
-                    soft=soft[epoch],
-                    shared=round(point["shared"], 5),
-                    skip_share=point["skip_share"],
-                    genotype=point["genotype"],
-                )
-            )
-        rows.append(
-            net_row(
-                "best on V",
+            row = net_row(
+                "checkpoint",
                 seed,
-                best[seed],
-                epoch=row["best"],
-                soft=soft[row["best"]],
-                skip_share=row["skip_share"],
-                genotype=row["genotype"],
+                nets[seed, epoch],
+                epoch=epoch,
+                soft=soft[epoch],
+                shared=round(point["shared"], 5),
+                skip_share=point["skip_share"],
+                genotype=point["genotype"],
             )
+            rows.append(row)
+        row = net_row(
+            "best on V",
+            seed,
+            nets[seed, "picked"],
+            epoch=search["best"],
+            soft=soft[search["best"]],
+            skip_share=search["skip_share"],
+            genotype=search["genotype"],
         )
-    across = {}  # per search: how what is known early ranks the checkpoints' trained nets
-    for name in ("soft", "shared", "skip_share"):
-        each = [
-            [(r[name], r["psnr"]) for r in rows if r["seed"] == s and r["arm"] == "checkpoint"]
-            for s in seeds
-        ]
-        across[name] = [float(stats.kendalltau(*zip(*pairs)).statistic) for pairs in each]
-    same = sum(best[s]["key"] == trained[s, last]["key"] for s in seeds)
-    skips = [np.mean([row["at"][i]["skip_share"] for row in searched]) for i in (0, -1)]
-    judgement = judge_claim("best-on-v", [best[s]["psnr"] - trained[s, last]["psnr"] for s in seeds]) | {
-        "note": f"the same net in {same} of {len(searched)} searches; skips {skips[0]:.0%} at epoch {at[0]}, {skips[1]:.0%} at the last"
+        rows.append(row)
+    gaps = [nets[seed, "picked"]["psnr"] - nets[seed, last]["psnr"] for seed in seeds]
+    # by the job's key: the same genotype, the same training
+    same = sum(nets[seed, "picked"]["key"] == nets[seed, last]["key"] for seed in seeds)
+    skips_first = np.mean([search["at"][0]["skip_share"] for search in searches])
+    skips_last = np.mean([search["at"][-1]["skip_share"] for search in searches])
+    judgement = judge_claim("best-on-v", gaps) | {
+        "note": f"the same net in {same} of {len(searches)} searches; "
+        f"skips {skips_first:.0%} at epoch {epochs[0]}, {skips_last:.0%} at the last"
     }
     return {
         "rows": rows,
         "claims": {"best-on-v": judgement},
         "epochs": last,
-        "checkpoints": list(at),
-        "tau": across,
-        "picked": [r["best"] for r in searched],
-    }, [*searched, *rows_all]
+        "checkpoints": list(epochs),
+        "tau": _ranking(rows, seeds),
+        "picked": [search["best"] for search in searches],
+    }, [*searches, *trainings]
+
+
+def _ranking(rows: list[dict], seeds: range) -> dict[str, list[float]]:
+    """Per search: tau-b of what is known of a checkpoint before training with its trained net."""
+    taus: dict[str, list[float]] = {}
+    for name in ("soft", "shared", "skip_share"):
+        # within a search: between searches the supernets differ as well
+        for seed in seeds:
+            points = [r for r in rows if r["seed"] == seed and r["arm"] == "checkpoint"]
+            tau = stats.kendalltau([r[name] for r in points], [r["psnr"] for r in points])
+            taus.setdefault(name, []).append(float(tau.statistic))
+    return taus
 
 
 def findings(record: dict) -> list[str]:
+    """``both_paces``, line by line."""
     return both_paces(record).splitlines()

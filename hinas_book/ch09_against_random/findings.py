@@ -1,8 +1,12 @@
-"""What the study ``search`` says: random nets as a distribution, where searched ones land in it, how well anything ranks nets, and what the
-seconds of a search buy otherwise. Nets are counted n, trainings of each two. No torch until something is drawn from a supernet."""
+"""What the study ``search`` says: random nets as a distribution, and where searched ones land.
+
+How well anything ranks nets, and what the seconds of a search buy otherwise. Nets are counted n,
+trainings of each two. Below, in words, the studies ``paths`` and ``epochs``. No torch until
+something is drawn from a supernet.
+"""
 
 from dataclasses import dataclass
-from math import floor, nan
+from math import floor, isfinite, nan
 
 import numpy as np
 from scipy import stats
@@ -21,8 +25,9 @@ COLUMNS = {
     "parameters": "parameters",
     "MACs": "macs",
 }
-"predictor -> where a row of the record has it; the receptive radius is worked out from the genotype"
+"predictor -> where a row of the record has it; the receptive radius follows from the genotype"
 NAMES = {"searched": "searched", "rsws": "RSWS"}
+"arm -> its name in a text"
 DRAWS = 4000
 "of a bootstrap"
 
@@ -51,194 +56,229 @@ class RandomBaseline:
 
     @property
     def retest(self) -> Contrast:
-        """tau-b of one training against another of the same nets: a yardstick and no ceiling, what is less noisy may rank
-        better."""
+        """tau-b of one training against another of the same nets.
+
+        A yardstick and no ceiling: what is less noisy may rank better.
+        """
         return kendall(self.random[:, 0], self.random[:, 1])
 
 
 @unless_missing
 def read(record: dict) -> RandomBaseline:
     """The study's record as values."""
-    rows = record["rows"]
-    once = {
-        t: sorted(
-            (r for r in rows if r["arm"] == "random" and r["seed"] == t), key=lambda r: r["number"]
-        )
-        for t in (1, 2)
-    }
-    first, nets = once[1], [Genotype.from_json(r["genotype"]) for r in once[1]]
-    values = {name: np.array([r[key] for r in first], float) for name, key in COLUMNS.items()}
-    arm = lambda name: np.array([r["psnr"] for r in rows if r["arm"] == name])  # noqa: E731
+    arms: dict[str, list[dict]] = {}
+    psnr: dict[str, list[float]] = {}
+    for row in record["rows"]:
+        arms.setdefault(row["arm"], []).append(row)
+        psnr.setdefault(row["arm"], []).append(row["psnr"])
+    # the record does not promise an order: first trainings, then second ones, net by net
+    random = sorted(arms["random"], key=lambda row: (row["seed"], row["number"]))
+    first = random[: len(random) // 2]
+    predictors = {}
+    for name, key in COLUMNS.items():
+        predictors[name] = np.array([row[key] for row in first], float)
+    radii = [receptive_radius(Genotype.from_json(row["genotype"])) for row in first]
+    predictors["receptive radius"] = np.array(radii, float)
     return RandomBaseline(
-        random=np.array([[r["psnr"] for r in once[t]] for t in (1, 2)]).T,
-        searched=arm("searched"),
-        rsws=arm("rsws"),
-        predictors=values
-        | {"receptive radius": np.array([receptive_radius(g) for g in nets], float)},
+        random=np.array([row["psnr"] for row in random]).reshape(2, -1).T,
+        searched=np.array(psnr["searched"]),
+        rsws=np.array(psnr["rsws"]),
+        predictors=predictors,
         seconds=record["seconds"],
-        scored=len(nets),
+        scored=len(first),
     )
 
 
 @unless_missing
 def taus(field: RandomBaseline) -> dict[str, Contrast]:
-    """Of each predictor: tau-b against one training, the mean over both, so that it may be held against ``retest``; nan for a predictor
-    that says the same of every net."""
+    """Of each predictor tau-b against one training, the mean over both, as ``retest`` is of one.
+
+    nan for a predictor that says the same of every net.
+    """
     out = {}
-    for name, x in field.predictors.items():
-        both = [kendall(x, y) for y in field.random.T]
-        out[name] = Contrast(
-            **{
-                k: float(np.mean([getattr(c, k) for c in both]))
-                for k in ("mean", "low", "high", "p")
-            },
-            n=len(x),
-        )
+    for name, values in field.predictors.items():
+        # against the mean of both trainings tau would be higher than between single ones
+        both = [kendall(values, psnr) for psnr in field.random.T]
+        means = {}
+        for key in ("mean", "low", "high", "p"):
+            means[key] = float(np.mean([getattr(tau, key) for tau in both]))
+        out[name] = Contrast(**means, n=len(values))
     return out
 
 
 def best_then(random: np.ndarray, k: int) -> tuple[float, float]:
-    """Of trainings (n, 2): the expected best of ``k`` nets in the training that picked it, and the same net's other training, where
-    nothing was picked; the mean of both directions. ValueError for k outside 1 to n."""
+    """The expected best of ``k`` nets of ``random`` (n, 2), in dB, the mean of both directions.
+
+    In the training that picked it, and in the same net's other training, where nothing was picked.
+    ValueError for k outside 1 to n.
+    """
+    # either training may do the picking: the mean of both ways round uses all of them
     a, b = random.T
     return (best_of(a, k) + best_of(b, k)) / 2, (best_of(a, k, b) + best_of(b, k, a)) / 2
 
 
 @unless_missing
 def equal_cost(field: RandomBaseline) -> int:
-    """How many random nets can be trained in the seconds of one search and the training of what it found; at most all that there are."""
+    """How many random nets can be trained in the seconds of one search and its net's training.
+
+    At most all that there are.
+    """
+    # 1 +: the searched net needs a training of its own, which is spent, too
     k = 1 + floor(field.seconds["search"] / field.seconds["training"])
     return min(k, len(field.random))
 
 
 @unless_missing
 def needed(field: RandomBaseline, level: float) -> int | None:
-    """The fewest random nets whose best, trained once more, is expected to reach ``level`` dB; None when all are too few."""
-    return next(
-        (k for k in range(1, 1 + len(field.random)) if best_then(field.random, k)[1] >= level), None
-    )
+    """The fewest random nets whose best, trained once more, is expected to reach ``level`` dB.
+
+    None when all are too few.
+    """
+    for k in range(1, 1 + len(field.random)):
+        if best_then(field.random, k)[1] >= level:
+            return k
+    return None
 
 
 @unless_missing
 def against_best_of(field: RandomBaseline, k: int) -> Contrast:
-    """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing; dB, with a bootstrap interval over
-    searches and random nets (seed 0). No interval where k is more than a third of the nets: a resample holds too few different ones."""
-    rng, n, m = np.random.default_rng(0), len(field.random), len(field.searched)
-    mean, low, high = float(field.searched.mean()) - best_then(field.random, k)[1], nan, nan
-    if 3 * k <= n:
-        gap = [
-            field.searched[rng.integers(m, size=m)].mean()
-            - best_then(field.random[rng.integers(n, size=n)], k)[1]
-            for _ in range(DRAWS)
-        ]
-        low, high = np.quantile(gap, [0.025, 0.975]).tolist()
-    return Contrast(mean=mean, low=low, high=high, n=min(n, m))
+    """Searched minus the best of ``k`` random nets, both judged by a training that picked nothing.
+
+    dB, with a bootstrap interval over searches and random nets (seed 0).
+    """
+    searched, random = field.searched, field.random
+    rng = np.random.default_rng(0)
+    low = high = nan
+    # with more than a third of the nets a resample holds too few different ones for an interval
+    if 3 * k <= len(random):
+        gaps = []
+        for _ in range(DRAWS):
+            mean = searched[rng.integers(len(searched), size=len(searched))].mean()
+            nets = random[rng.integers(len(random), size=len(random))]
+            gaps.append(mean - best_then(nets, k)[1])
+        low, high = np.quantile(gaps, [0.025, 0.975]).tolist()
+    mean = float(searched.mean()) - best_then(random, k)[1]
+    return Contrast(mean=mean, low=low, high=high, n=min(len(random), len(searched)))
 
 
 @unless_missing
 def percentiles(field: RandomBaseline) -> dict[str, np.ndarray]:
-    """searched, rsws -> (seeds,) of how many in 100 trainings of random nets are below, ties counted half."""
-    return {
-        name: np.array([percentile(x, field.random.ravel()) for x in values])
-        for name, values in (("searched", field.searched), ("rsws", field.rsws))
-    }
+    """searched, rsws -> (seeds,) of how many in 100 trainings of random nets are below.
+
+    Ties are counted half.
+    """
+    places = {}
+    for arm in NAMES:
+        values = [percentile(psnr, field.random.ravel()) for psnr in getattr(field, arm)]
+        places[arm] = np.array(values)
+    return places
 
 
 @unless_missing
 def permutation_p(field: RandomBaseline) -> float:
-    """Two-sided p that the searched nets and as many random ones, trained once each, are alike: the labels drawn anew (9999 times, seed
-    0), the difference of means held against them."""
+    """Two-sided p that the searched nets and as many random ones, trained once each, are alike.
+
+    The labels are drawn anew (9999 times, seed 0), the difference of means held against them.
+    """
     if min(len(field.searched), len(field.random)) < 2:
         return nan
-    return float(
-        stats.permutation_test(
-            (field.searched, field.random[:, 0]),
-            lambda a, b, axis: a.mean(axis) - b.mean(axis),
-            n_resamples=9999,
-            vectorized=True,
-            rng=np.random.default_rng(0),
-        ).pvalue
+    test = stats.permutation_test(
+        # one training each, as the searched nets have
+        (field.searched, field.random[:, 0]),
+        lambda a, b, axis: a.mean(axis) - b.mean(axis),
+        n_resamples=9999,
+        vectorized=True,
+        rng=np.random.default_rng(0),
     )
+    return float(test.pvalue)
 
 
 @unless_missing
 def percentile_text(field: RandomBaseline) -> str:
     """Where the nets land, in words."""
-    random, sd = field.random.mean(1), field.seed_sd
-    out = [
-        f"{len(random)} random nets, two trainings each: mean {random.mean():.3f} dB; sd from net to net "
-        f"{random.std(ddof=1):.3f}, of one net's trainings {sd:.3f}"
+    random = field.random.mean(1)
+    sd = field.seed_sd
+    lines = [
+        f"{len(random)} random nets, two trainings each: mean {random.mean():.3f} dB; sd from net "
+        f"to net {random.std(ddof=1):.3f}, of one net's trainings {sd:.3f}"
     ]
-    for name, p in percentiles(field).items():
-        values = getattr(field, name)
-        out.append(
-            f"{len(values)} {NAMES[name]:<9} mean {values.mean():.3f} dB, {values.mean() - random.mean():+.3f} from random "
-            f"({(values.mean() - random.mean()) / sd:+.1f} sd of a training); percentiles {p.min():.0f} to {p.max():.0f}, "
-            f"median {np.median(p):.0f}"
+    for arm, places in percentiles(field).items():
+        # in sd of a training: is the gap larger than what a seed does?
+        psnr = getattr(field, arm)
+        gap = psnr.mean() - random.mean()
+        lines.append(
+            f"{len(psnr)} {NAMES[arm]:<9} mean {psnr.mean():.3f} dB, {gap:+.3f} from random "
+            f"({gap / sd:+.1f} sd of a training); "
+            f"percentiles {places.min():.0f} to {places.max():.0f}, median {np.median(places):.0f}"
         )
-    if (p := permutation_p(field)) == p:
-        out.append(f"searched or random, labels drawn anew: p = {p:.2g}")
-    return "\n".join(out)
+    # nan where an arm has one net
+    p = permutation_p(field)
+    if isfinite(p):
+        lines.append(f"searched or random, labels drawn anew: p = {p:.2g}")
+    return "\n".join(lines)
 
 
 @unless_missing
 def search_text(field: RandomBaseline) -> str:
     """Where nets land, what ranks them, what a search costs."""
-    ranks = [
-        f"tau-b, {name:<35}{format_contrast(tau, 'tau')}"
-        for name, tau in {"another training": field.retest, **taus(field)}.items()
-        if np.isfinite(tau.mean)
-    ]
-    return "\n".join([percentile_text(field), *ranks, cost_text(field), best_of_k_text(field, equal_cost(field))])
+    lines = [percentile_text(field)]
+    for name, tau in {"another training": field.retest, **taus(field)}.items():
+        if isfinite(tau.mean):
+            lines.append(f"tau-b, {name:<35}{format_contrast(tau, 'tau')}")
+    return "\n".join([*lines, cost_text(field), best_of_k_text(field, equal_cost(field))])
 
 
 @unless_missing
 def needed_text(field: RandomBaseline) -> str:
     """How many random nets it takes to reach the searched ones."""
-    k, level = needed(field, float(field.searched.mean())), field.searched.mean()
-    few = f"the best of all {len(field.random)} random nets does not reach it"
-    return f"searched mean {level:.3f} dB: " + (
-        f"the best of {k} random nets reaches it, trained once more" if k else few
-    )
+    level = field.searched.mean()
+    k = needed(field, level)
+    reached = f"the best of {k} random nets reaches it, trained once more"
+    if k is None:
+        reached = f"the best of all {len(field.random)} random nets does not reach it"
+    return f"searched mean {level:.3f} dB: {reached}"
 
 
 @unless_missing
 def best_of_k_text(field: RandomBaseline, k: int) -> str:
     """What ``k`` random nets give, beside a search."""
     best, again = best_then(field.random, k)
-    c = against_best_of(field, k)
-    said = {"supported": "searched is better", "contradicted": "random is better"}.get(
-        verdict(c), "not resolved"
-    )
+    contrast = against_best_of(field, k)
+    words = {"supported": "searched is better", "contradicted": "random is better"}
     return (
-        f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another\nsearched minus the latter: "
-        f"{format_contrast(c)}: {said}"
+        f"best of {k}: {best:.3f} dB in the training that picked it, {again:.3f} in another\n"
+        f"searched minus the latter: {format_contrast(contrast)}: "
+        f"{words.get(verdict(contrast), 'not resolved')}"
     )
 
 
 @unless_missing
 def cost_text(field: RandomBaseline) -> str:
     """Seconds of the parts, and the nets that they buy."""
-    s, k = field.seconds, equal_cost(field)
-    out = [
-        f"a search                {s['search']:8.1f} s",
-        f"one training            {s['training']:8.1f} s",
-        f"scores of {field.scored} genotypes  {s['scoring']:8.1f} s   (shared weights, once the supernet is there)",
-        f"search + training = {k} random nets trained"
-        + (" (all that there are)" if k == len(field.random) else ""),
-    ]
-    return "\n".join(out)
+    seconds = field.seconds
+    k = equal_cost(field)
+    most = " (all that there are)" if k == len(field.random) else ""
+    return (
+        f"a search                {seconds['search']:8.1f} s\n"
+        f"one training            {seconds['training']:8.1f} s\n"
+        f"scores of {field.scored} genotypes  {seconds['scoring']:8.1f} s   "
+        "(shared weights, once the supernet is there)\n"
+        f"search + training = {k} random nets trained{most}"
+    )
 
 
 def hours_text() -> str:
     """Tables 8 and 9: what searches cost in print."""
     sharing = {True: ", cell sharing", False: ", no cell sharing", None: ""}
-    return "\n".join(
-        f"Table {number}: {row['method'].printed:<9}{row['hours'].printed:>5} h on {row['gpu'].printed:<9}by "
-        f"{row['search'].printed}{sharing[row['cell_sharing'].value]}"
-        for number in (8, 9)
-        for row in paper_table(number).rows
-    )
+    lines = []
+    for number in (8, 9):
+        for row in paper_table(number).rows:
+            lines.append(
+                f"Table {number}: {row['method'].printed:<9}{row['hours'].printed:>5} h "
+                f"on {row['gpu'].printed:<9}by {row['search'].printed}"
+                f"{sharing[row['cell_sharing'].value]}"
+            )
+    return "\n".join(lines)
 
 
 # ---------------------------------------------------------------- the studies paths and epochs
@@ -251,74 +291,81 @@ def _p(p: float) -> str:
 @unless_missing
 def path_text(record: dict) -> str:
     """How often the last layer is widest, before and after, beside the base rates."""
-    out = [
+    lines = [
         f"no layer wider than the last: {record['paths_widest']:.0%} of the {record['paths']} paths"
     ]
     for norm, s in record["shares"].items():
+        # how far a search moves at all from where its random beta began
         moved = sum(r["before"] != r["after"] for r in record["rows"] if r["arm"] == norm)
-        out.append(
-            f"{norm:<9} untrained {s['untrained']:.0%}; these searches: {s['before']} of {s['n']} before their first step, "
-            f"{s['hits']} of {s['n']} afterwards"
-        )
-        out.append(f"{'':<9} ({s['low']:.0%} to {s['high']:.0%}), {moved} changed their path")
-        out.append(
-            f"{'':<9} exact p against untrained {_p(s['p'])}, against the share of paths {_p(s['p_against_paths'])}"
-        )
-    return "\n".join(out)
+        lines += [
+            f"{norm:<9} untrained {s['untrained']:.0%}; these searches: {s['before']} of {s['n']} "
+            f"before their first step, {s['hits']} of {s['n']} afterwards",
+            f"{'':<9} ({s['low']:.0%} to {s['high']:.0%}), {moved} changed their path",
+            f"{'':<9} exact p against untrained {_p(s['p'])}, "
+            f"against the share of paths {_p(s['p_against_paths'])}",
+        ]
+    return "\n".join(lines)
+
+
+STAGES = {
+    "soft": "soft supernet on V",
+    "shared": "decoded, supernet's weights",
+    "psnr": "retrained",
+    "skip_share": "skips among the edges",
+}
+"what the study ``epochs`` measures at a checkpoint -> in words; all but the last in dB"
 
 
 @unless_missing
 def checkpoints(record: dict) -> dict[str, np.ndarray]:
-    """The study ``epochs`` as arrays: ``epoch`` (C,); ``soft``, ``shared``, ``psnr``, ``skip_share`` (searches, C), and as column C the
-    same at the epoch that V picked; ``picked`` (searches,): that epoch. nan where a study did not measure."""
-    at = {
-        (r["seed"], "picked" if r["arm"] == "best on V" else r["epoch"]): r for r in record["rows"]
-    }
-    seeds, epochs = sorted({seed for seed, _ in at}), record["checkpoints"]
-    value = lambda r, k: nan if r.get(k) is None else r[k]  # noqa: E731
-    columns = {
-        k: np.array([[value(at[s, e], k) for e in (*epochs, "picked")] for s in seeds])
-        for k in ("soft", "shared", "psnr", "skip_share")
-    }
-    return {"epoch": np.array(epochs), "picked": np.array(record["picked"]), **columns}
+    """The study ``epochs`` as arrays.
+
+    ``epoch`` (C,); each of ``STAGES`` (searches, C + 1), its last column at the epoch that V
+    picked; ``picked`` (searches,): that epoch. nan where a study did not measure.
+    """
+    epochs = record["checkpoints"]
+    seeds = sorted({row["seed"] for row in record["rows"]})
+    arrays = {stage: np.full((len(seeds), len(epochs) + 1), nan) for stage in STAGES}
+    for row in record["rows"]:
+        column = -1 if row["arm"] == "best on V" else epochs.index(row["epoch"])
+        for stage, values in arrays.items():
+            values[seeds.index(row["seed"]), column] = row.get(stage)  # None becomes nan
+    return {"epoch": np.array(epochs), "picked": np.array(record["picked"]), **arrays}
 
 
 @unless_missing
 def both_paces(record: dict) -> str:
     """``epoch_text`` of the searches as the preset has them, and of the eager ones."""
-    eager = ", ".join(f"{k} {v:g}" for k, v in record["eager"]["changes"].items())
-    return (
-        f"{epoch_text(record)}\n\neager ({eager}), not registered:\n{epoch_text(record['eager'])}"
-    )
+    eager = record["eager"]
+    changes = ", ".join(f"{name} {value:g}" for name, value in eager["changes"].items())
+    return f"{epoch_text(record)}\n\neager ({changes}), not registered:\n{epoch_text(eager)}"
 
 
 @unless_missing
 def epoch_text(record: dict) -> str:
     """What becomes of a search that goes on, from its first checkpoint to its last."""
-    c, told = checkpoints(record), record["claims"]["best-on-v"]
-    mean = lambda k, i: float(np.nanmean(c[k][:, i]))  # noqa: E731
-    out = [
-        f"epoch {c['epoch'][0]} to {c['epoch'][-1]}, {len(c['picked'])} searches; V picked epoch {', '.join(map(str, c['picked']))}"
+    arrays = checkpoints(record)
+    epochs = record["checkpoints"]
+    picked = ", ".join(map(str, record["picked"]))
+    lines = [
+        f"epoch {epochs[0]} to {epochs[-1]}, {len(record['picked'])} searches; "
+        f"V picked epoch {picked}"
     ]
-    for key, name, unit in (
-        ("soft", "soft supernet on V", " dB"),
-        ("shared", "decoded, supernet's weights", " dB"),
-        ("psnr", "retrained", " dB"),
-        ("skip_share", "skips among the edges", ""),
-    ):
-        digits = ".0%" if key == "skip_share" else ".2f"
-        out.append(f"{name:<28}{mean(key, 0):{digits}}{unit} -> {mean(key, -2):{digits}}{unit}")
-    ranks = {
-        k: np.array([x for x in v if x is not None and x == x]) for k, v in record["tau"].items()
-    }
-    said = ", ".join(
-        f"{k.replace('_', ' ')} {np.median(v):+.2f}" for k, v in ranks.items() if len(v)
+    for stage, name in STAGES.items():
+        # the first and the last checkpoint; the last column is V's pick
+        means = np.nanmean(arrays[stage][:, [0, -2]], axis=0)
+        form = "{:.0%}" if stage == "skip_share" else "{:.2f} dB"
+        lines.append(f"{name:<28}{form.format(means[0])} -> {form.format(means[1])}")
+    judgement = record["claims"]["best-on-v"]
+    gaps = ", ".join(f"{gap:+.3f}" if gap else "0" for gap in judgement["differences"])
+    lines.append(
+        f"picked by V minus the last, retrained: {format_contrast(judgement)}; each search: {gaps}"
     )
-    each = ", ".join(f"{d:+.3f}" if d else "0" for d in told["differences"])
-    return "\n".join(
-        [
-            *out,
-            f"picked by V minus the last, retrained: {format_contrast(told)}; each search: {each}",
-            f"within a search, tau with the retrained net, median: {said}",
-        ]
-    )
+    medians = []
+    for stage, values in record["tau"].items():
+        # no tau where all checkpoints decode to the same, or score alike
+        defined = [tau for tau in values if tau is not None and isfinite(tau)]
+        if defined:
+            medians.append(f"{stage.replace('_', ' ')} {np.median(defined):+.2f}")
+    lines.append(f"within a search, tau with the retrained net, median: {', '.join(medians)}")
+    return "\n".join(lines)

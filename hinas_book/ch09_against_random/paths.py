@@ -1,4 +1,7 @@
-"""Section 4.2.4 finds that the last layer has the most channels. Does the search do that, or do most width paths end so anyway?"""
+"""Section 4.2.4 finds that the last layer has the most channels.
+
+Does the search do that, or do most width paths end so anyway?
+"""
 
 from scipy import stats
 
@@ -12,82 +15,95 @@ from hinas_lab.space.genotype import legal_paths
 SPACE = {"layers": 3}
 "as the paper's: 12 paths, 8 of them end at their maximum"
 NORMS = ("outgoing", "incoming")
+"the softmax of beta: the paper's, and the other way round"
 STD = 0.001
 "of beta before a search"
 
 
 def design(setting: Setting) -> Design:
+    """Searches with both softmaxes; the width path of each before its first step and at its end."""
     registered = claim("path-last-widest")
     seeds = range(setting.count(registered.n))
-    jobs = [
-        setting.search(seed, space=SPACE | {"beta_norm": norm}) for norm in NORMS for seed in seeds
-    ]
-    searches = yield jobs
-    rows, share = [], {}
-    for job, row in zip(jobs, searches):
-        before, after = tuple(row["before"]), tuple(row["path"])
-        rows.append(
-            {
-                "arm": job.space.beta_norm,
-                "seed": job.search.seed,
-                "before": list(before),
-                "after": list(after),
-                "widest_before": is_widest_last(before),
-                "widest_after": is_widest_last(after),
-                "key": row["key"],
-            }
-        )
-    paths = legal_paths(jobs[0].space)
-    base = sum(map(is_widest_last, paths)) / len(paths)
+    jobs = []
     for norm in NORMS:
-        space = next(j.space for j in jobs if j.space.beta_norm == norm)
-        mine = [r for r in rows if r["arm"] == norm]
-        untrained = chance(space, [STD])[0].widest_last
-        hits = sum(r["widest_after"] for r in mine)
-        test = stats.binomtest(hits, len(mine), min(max(untrained, 1e-9), 1 - 1e-9))
-        interval = stats.binomtest(hits, len(mine)).proportion_ci(method="exact")
-        share[norm] = {
-            "n": len(mine),
+        jobs += [setting.search(seed, space=SPACE | {"beta_norm": norm}) for seed in seeds]
+    searches = yield jobs
+    rows = []
+    for job, search in zip(jobs, searches):
+        row = {
+            "arm": job.space.beta_norm,
+            "seed": job.search.seed,
+            "before": search["before"],
+            "after": search["path"],
+            "widest_before": is_widest_last(search["before"]),
+            "widest_after": is_widest_last(search["path"]),
+            "key": search["key"],
+        }
+        rows.append(row)
+    # the base rate: how many legal paths end at their maximum whatever a search does
+    ends = [is_widest_last(path) for path in legal_paths(jobs[0].space)]
+    base = sum(ends) / len(ends)
+    shares = {}
+    # the first job of each softmax stands for its space
+    for norm, job in zip(NORMS, jobs[:: len(seeds)]):
+        arm = [row for row in rows if row["arm"] == norm]
+        untrained = chance(job.space, [STD])[0].widest_last
+        hits = sum(row["widest_after"] for row in arm)
+        # Clopper-Pearson: a handful of searches, often all of them hits
+        interval = stats.binomtest(hits, len(arm)).proportion_ci(method="exact")
+        # a share of exactly 0 or 1 would make one search against it impossible, and p 0
+        against = min(max(untrained, 1e-9), 1 - 1e-9)
+        shares[norm] = {
+            "n": len(arm),
             "hits": hits,
-            "share": hits / len(mine),
+            "share": hits / len(arm),
             "low": interval.low,
             "high": interval.high,
             "untrained": untrained,
-            "p": test.pvalue,
-            "before": sum(r["widest_before"] for r in mine),
-            "p_against_paths": stats.binomtest(hits, len(mine), base).pvalue,
+            "p": stats.binomtest(hits, len(arm), against).pvalue,
+            "before": sum(row["widest_before"] for row in arm),
+            "p_against_paths": stats.binomtest(hits, len(arm), base).pvalue,
         }
-    told = share["outgoing"]
-    gap = told["share"] - told["untrained"]
-    decided = len(seeds) >= registered.n and told["p"] < 0.05
-    verdict = ("supported" if gap > 0 else "contradicted") if decided else "unresolved"
-    strict = [
-        sum(p[-1] > max(p[:-1]) for p in (r[when] for r in rows if r["arm"] == "outgoing"))
-        for when in ("after", "before")
-    ]
-    note = (
-        f"no layer is wider than the last in {told['hits']} of {told['n']} after the search, {told['before']} before it (all others "
-        f"narrower: {strict[0]}, {strict[1]}); untrained beta decodes to it in {told['untrained']:.0%}; of all {len(paths)} paths "
-        f"{sum(map(is_widest_last, paths))} end so (p {told['p_against_paths']:.2g}); with the other softmax of beta "
-        f"{share['incoming']['hits']} of {share['incoming']['n']} after, {share['incoming']['before']} before"
-    )
-    claims = {
-        "path-last-widest": {
-            "verdict": verdict,
-            "least": registered.least,
-            "metric": "share",
-            "mean": gap,
-            "p": told["p"],
-            "low": told["low"] - told["untrained"],
-            "high": told["high"] - told["untrained"],
-            "n": told["n"],
-            "note": note,
-        }
-    }
+    claims = {"path-last-widest": _judgement(registered, len(seeds), rows, shares, ends)}
     return report(
-        "paths", setting, rows, searches, claims, shares=share, paths=len(paths), paths_widest=base
+        "paths", setting, rows, searches, claims, shares=shares, paths=len(ends), paths_widest=base
     )
+
+
+def _judgement(registered, seeds: int, rows: list[dict], shares: dict, ends: list[bool]) -> dict:
+    """The verdict, of the paper's softmax: share after a search minus that of untrained beta."""
+    share, other = shares["outgoing"], shares["incoming"]
+    gap = share["share"] - share["untrained"]
+    verdict = "unresolved"
+    # fewer searches than registered decide nothing
+    if seeds >= registered.n and share["p"] < 0.05:
+        verdict = "supported" if gap > 0 else "contradicted"
+    # strictly: a path that is equally wide everywhere also has no layer wider than the last
+    narrower = {}
+    for when in ("after", "before"):
+        paths = [row[when] for row in rows if row["arm"] == "outgoing"]
+        narrower[when] = sum(path[-1] > max(path[:-1]) for path in paths)
+    note = (
+        f"no layer is wider than the last in {share['hits']} of {share['n']} after the search, "
+        f"{share['before']} before it (all others narrower: {narrower['after']}, "
+        f"{narrower['before']}); untrained beta decodes to it in {share['untrained']:.0%}; "
+        f"of all {len(ends)} paths {sum(ends)} end so (p {share['p_against_paths']:.2g}); "
+        f"with the other softmax of beta {other['hits']} of {other['n']} after, "
+        f"{other['before']} before"
+    )
+    return {
+        "verdict": verdict,
+        "least": registered.least,
+        "metric": "share",
+        "mean": gap,
+        "p": share["p"],
+        "low": share["low"] - share["untrained"],
+        "high": share["high"] - share["untrained"],
+        "n": share["n"],
+        "note": note,
+    }
 
 
 def findings(record: dict) -> list[str]:
+    """``path_text``, line by line."""
     return path_text(record).splitlines()

@@ -1,4 +1,7 @@
-"""Tables 1 and 2: is a searched net better than random ones of its space, and than the best of 30 by shared weights (RSWS)?"""
+"""Tables 1 and 2: is a searched net better than random ones of its space?
+
+And better than the best of 30 by shared weights (RSWS)?
+"""
 
 import numpy as np
 
@@ -10,83 +13,93 @@ from hinas_lab.analysis.jobs import ScoreJob
 from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.statistics import percentile
 
-RANDOM, DRAWN = 30, 1000
-"random genotypes, and the seed that draws them"
+RANDOM = 30
+"random genotypes, as many as the paper's RSWS has"
+DRAWN = 1000
+"the seed that draws them"
 TRAININGS = (1, 2)
 "seeds: the same net twice tells how well one training ranks"
 
 
 def design(setting: Setting, n: int = RANDOM) -> Design:
+    """Searches, RSWS on their supernets, and ``n`` random nets that are trained twice each."""
     seeds = range(setting.count(claim("search-random").n))
     jobs = [setting.search(seed) for seed in seeds]
-    found = yield jobs
-    drawn = [g.to_json() for g in random_genotypes(jobs[0].space, n, DRAWN)]
-    rsws = [
-        [g.to_json() for g in random_genotypes(job.space, n, DRAWN + 1 + job.search.seed)]
-        for job in jobs
-    ]
-    scores = yield (
-        [
-            ScoreJob(base=setting.base, search=job, genotypes=tuple(some))
-            for job, some in zip(jobs, rsws)
-        ]
-        + [
-            ScoreJob(base=setting.base, search=jobs[0], genotypes=tuple(drawn), untrained=u)
-            for u in (False, True)
-        ]
-    )
-    *scored, shared, untrained = scores
-    winners = [some[int(np.argmax(told["psnr"]))] for some, told in zip(rsws, scored)]
-    asked = {("searched", s): setting.train(row["genotype"], s) for s, row in zip(seeds, found)}
-    asked |= {("rsws", s): setting.train(g, s) for s, g in zip(seeds, winners)}
-    asked |= {(i, t): setting.train(g, t) for t in TRAININGS for i, g in enumerate(drawn)}
-    trained = dict(zip(asked, (yield list(asked.values()))))
-    at = lambda arm: [trained[arm, s]["psnr"] for s in seeds]  # noqa: E731
-    twice = np.array([[trained[i, t]["psnr"] for t in TRAININGS] for i in range(len(drawn))])
-    random_psnr, once = (
-        twice.mean(1),
-        twice.ravel(),
-    )  # a net; a net trained once, as the searched ones are
-    seconds = {
-        "search": float(np.mean([f["seconds"] for f in found])),
-        "training": float(np.mean([r["train_seconds"] for r in trained.values()])),
-        "scoring": float(np.mean([s["job_seconds"] for s in scored])),
-    }
-    rows = [
-        net_row(
-            arm,
-            s,
-            trained[arm, s],
-            percentile=percentile(trained[arm, s]["psnr"], once),
-            genotype=trained[arm, s]["genotype"],
-        )
-        for arm in ("searched", "rsws")
-        for s in seeds
-    ]
-    rows += [
-        net_row(
-            "random",
-            t,
-            trained[i, t],
-            number=i,
-            shared=round(shared["psnr"][i], 5),
-            raw=round(shared["raw"][i], 5),
-            untrained=round(untrained["psnr"][i], 5),
-            genotype=drawn[i],
-        )
-        for i in range(len(drawn))
-        for t in TRAININGS
-    ]
+    searches = yield jobs
+    random = _draw(jobs[0], n, DRAWN)
+    # each RSWS draws nets of its own: its winner must not be one of the random nets
+    candidates = [_draw(job, n, DRAWN + 1 + job.search.seed) for job in jobs]
+    scoring = []
+    for job, genotypes in zip(jobs, candidates):
+        scoring.append(ScoreJob(base=setting.base, search=job, genotypes=genotypes))
+    for untrained in (False, True):
+        job = ScoreJob(base=setting.base, search=jobs[0], genotypes=random, untrained=untrained)
+        scoring.append(job)
+    scores = yield scoring
+    *rsws, shared, untrained = scores
+    trainings = {}
+    for seed, search in zip(seeds, searches):
+        trainings["searched", seed] = setting.train(search["genotype"], seed)
+    for seed, genotypes, scored in zip(seeds, candidates, rsws):
+        trainings["rsws", seed] = setting.train(genotypes[int(np.argmax(scored["psnr"]))], seed)
+    for seed in TRAININGS:
+        for number, genotype in enumerate(random):
+            trainings[number, seed] = setting.train(genotype, seed)
+    trained = yield list(trainings.values())
+    nets = dict(zip(trainings, trained))
+    # (n, 2): the mean of a row is a net; each value is a net trained once, as searched ones are
+    psnr = np.array([net["psnr"] for net in trained[2 * len(seeds) :]]).reshape(2, -1).T
+    rows = []
+    for arm in ("searched", "rsws"):
+        for seed in seeds:
+            net = nets[arm, seed]
+            place = percentile(net["psnr"], psnr.ravel())
+            rows.append(net_row(arm, seed, net, percentile=place, genotype=net["genotype"]))
+    rows += _random_rows(random, nets, shared, untrained)
+    middle = float(psnr.mean(1).mean())
+    searched = [nets["searched", seed]["psnr"] for seed in seeds]
+    winners = [nets["rsws", seed]["psnr"] for seed in seeds]
     claims = {
-        "search-random": judge_claim(
-            "search-random", [p - float(random_psnr.mean()) for p in at("searched")]
-        ),
-        "search-rsws": judge_claim("search-rsws", [a - b for a, b in zip(at("searched"), at("rsws"))]),
+        "search-random": judge_claim("search-random", [x - middle for x in searched]),
+        "search-rsws": judge_claim("search-rsws", [x - y for x, y in zip(searched, winners)]),
     }
-    return report(
-        "search", setting, rows, [*found, *scores, *trained.values()], claims, seconds=seconds
-    )
+    seconds = {
+        "search": _mean(searches, "seconds"),
+        "training": _mean(trained, "train_seconds"),
+        "scoring": _mean(rsws, "job_seconds"),
+    }
+    used = [*searches, *scores, *trained]
+    return report("search", setting, rows, used, claims, seconds=seconds)
+
+
+def _draw(search, n: int, seed: int) -> tuple[str, ...]:
+    """``n`` random genotypes of a search's space, as JSON."""
+    return tuple(genotype.to_json() for genotype in random_genotypes(search.space, n, seed))
+
+
+def _random_rows(random: tuple[str, ...], nets: dict, shared: dict, untrained: dict) -> list[dict]:
+    """The random nets, with what supernets said of them before they were trained."""
+    rows = []
+    for number, genotype in enumerate(random):
+        for seed in TRAININGS:
+            row = net_row(
+                "random",
+                seed,
+                nets[number, seed],
+                number=number,
+                shared=round(shared["psnr"][number], 5),
+                raw=round(shared["raw"][number], 5),
+                untrained=round(untrained["psnr"][number], 5),
+                genotype=genotype,
+            )
+            rows.append(row)
+    return rows
+
+
+def _mean(rows: list[dict], key: str) -> float:
+    return float(np.mean([row[key] for row in rows]))
 
 
 def findings(record: dict) -> list[str]:
+    """``search_text``, line by line."""
     return search_text(read(record)).splitlines()

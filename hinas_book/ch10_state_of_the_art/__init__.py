@@ -5,11 +5,13 @@ from hinas_book.kit.registry import PaperFigure, Study
 STUDIES = (
     Study(
         name="state-of-the-art",
-        question="ours and other methods under the tables' protocols (Tables 10 to 12, Figures 12 to 14)",
+        question="ours and other methods under the tables' protocols "
+        "(Tables 10 to 12, Figures 12 to 14)",
     ),
     Study(
         name="peers",
-        question="other methods beside ours: parameters, multiply-accumulates, seconds; trained here, too",
+        question="other methods beside ours: parameters, multiply-accumulates, seconds; "
+        "trained here, too",
         registered=False,
         module="hinas_book.ch10_state_of_the_art.peers_study",
     ),

@@ -6,6 +6,7 @@ from hinas_lab.draw import style
 
 
 def draw_tradeoff(load, local: bool):
+    """Figure 14, and beside it what methods cost on this machine."""
     with style.theme():
         yield "", figure_tradeoff()
         yield "here", figure_costs(recorded("peers-denoise")["rows"])

@@ -1,4 +1,7 @@
-"""What other methods and ours cost on the same pictures in one run: parameters, multiply-accumulates, seconds."""
+"""What other methods and ours cost on the same pictures in one run.
+
+Parameters, multiply-accumulates, seconds.
+"""
 
 import random
 import time
@@ -10,17 +13,21 @@ import torch
 from torch import nn
 
 from hinas_book.bench.limits import flops, synchronise
-from hinas_book.ch10_state_of_the_art.peers import PEERS, Peer
+from hinas_book.ch10_state_of_the_art.peers import PEERS
 from hinas_lab.config import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network, fold
 
 HEIGHT, WIDTH = 320, 480
 "pixels of the restored picture: a BSDS500 picture, cut so that 2, 3 and 4 divide it nearly"
+SIDE = 48
+"pixels of the picture whose multiply-accumulates are counted"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeerCost:
+    """What one method costs for one picture."""
+
     method: str
     task: str
     scale: int
@@ -28,7 +35,7 @@ class PeerCost:
     macs: int
     "multiply-accumulates for one picture"
     seconds: float
-    "median of the repeats; a picture of the restored size, synchronised, after two that do not count"
+    "median of the repeats; a picture of the restored size, synchronised"
     spread: float
     "half of the distance between their quartiles"
     threads: int
@@ -45,39 +52,33 @@ def costs(
     width: int = WIDTH,
     nets: dict[str, nn.Module] | None = None,
 ) -> Iterator[PeerCost]:
-    """Ours and the peers, with random weights (time does not depend on them), from the cheapest on. ``nets``: more of ours, named."""
-    rows = {name: (net, net.channels, "low") for name, net in ours(task, scale, nets or {}).items()}
-    rows |= {
-        p.name: (p.build(scale), p.channels, p.input) for (_, t), p in PEERS.items() if t == task
-    }
+    """Ours and the peers, from the cheapest on. ``nets``: more of ours, named.
+
+    With random weights: time does not depend on them.
+    """
+    # (name, net, channels, its input's size as a share of the restored picture's)
+    methods = [(name, net, net.channels, scale) for name, net in ours(task, scale, nets or {})]
+    for peer in PEERS.values():
+        if peer.task == task:
+            shrunk = scale if peer.input == "low" else 1
+            methods.append((peer.name, peer.build(scale), peer.channels, shrunk))
     prepared = []
-    for name, (net, channels, kind) in rows.items():
-        count = sum(p.numel() for p in net.parameters())
+    for name, net, channels, shrunk in methods:
+        parameters = sum(p.numel() for p in net.parameters())
+        # ours as it is used: batch norms are part of its convolutions
         net = fold(net) if isinstance(net, Network) else net.eval()
-        small = scale if kind == "low" else 1
-        prepared.append(
-            (name, net, channels, small, count, _macs(net, channels, small, height, width))
-        )
-    for name, net, channels, small, count, macs in sorted(prepared, key=lambda row: row[5]):
-        net, x = (
-            net.to(device),
-            torch.rand(1, channels, height // small, width // small, device=device),
-        )
-        spent = []
-        with torch.inference_mode():
-            for _ in range(2 + repeats):
-                synchronise(device)
-                start = time.perf_counter()
-                net(x)
-                synchronise(device)
-                spent.append(time.perf_counter() - start)
+        shape = (1, channels, height // shrunk, width // shrunk)
+        prepared.append((_macs(net, shape), name, net, parameters, shape))
+    for macs, name, net, parameters, shape in sorted(prepared, key=lambda method: method[0]):
+        times = _seconds(net.to(device), torch.rand(shape, device=device), repeats)
+        # makes room on the device for the next one
         net.cpu()
-        low, middle, high = np.quantile(spent[2:], [0.25, 0.5, 0.75])
+        low, middle, high = np.quantile(times, [0.25, 0.5, 0.75])
         yield PeerCost(
             method=name,
             task=task,
             scale=scale,
-            parameters=count,
+            parameters=parameters,
             macs=macs,
             seconds=float(middle),
             spread=float(high - low) / 2,
@@ -86,24 +87,31 @@ def costs(
         )
 
 
-def ours(task: str, scale: int, nets: dict[str, nn.Module]) -> dict[str, nn.Module]:
+def ours(task: str, scale: int, nets: dict[str, nn.Module]) -> list[tuple[str, nn.Module]]:
     """A random net of the paper's space at its training width, and what is given."""
-    chosen = preset("paper", task, scale)
-    net = Network(
-        sample(chosen.space, random.Random(0)), width=chosen.train.width, stem=chosen.train.stem
-    )
-    return {"HiNAS space, random net": net, **nets}
+    paper = preset("paper", task, scale)
+    genotype = sample(paper.space, random.Random(0))
+    net = Network(genotype, width=paper.train.width, stem=paper.train.stem)
+    return [("HiNAS space, random net", net), *nets.items()]
 
 
-def _macs(
-    net: nn.Module, channels: int, small: int, height: int, width: int, side: int = 48
-) -> int:
-    """Counted on a small picture: convolutions are linear in pixels."""
+def _seconds(net: nn.Module, x: torch.Tensor, repeats: int) -> list[float]:
+    """Of each of ``repeats`` passes, after two that do not count: they warm caches up."""
+    times = []
+    with torch.inference_mode():
+        for _ in range(2 + repeats):
+            # a GPU answers before it is done
+            synchronise(str(x.device))
+            start = time.perf_counter()
+            net(x)
+            synchronise(str(x.device))
+            times.append(time.perf_counter() - start)
+    return times[2:]
+
+
+def _macs(net: nn.Module, shape: tuple[int, int, int, int]) -> int:
+    """Of an input of ``shape``, counted on a small one: convolutions are linear in pixels."""
     with torch.no_grad():
-        few = flops(lambda: net(torch.rand(1, channels, side, side))) // 2
-    return round(few * (height // small) * (width // small) / side**2)
-
-
-def weights_of(peer: Peer, net: nn.Module) -> int:
-    """The number that the peer's own paper gives for ``net``: all parameters, or weights alone."""
-    return sum(p.numel() for p in net.parameters() if peer.counts == "all" or p.ndim > 1)
+        # a multiply-accumulate is two FLOPs
+        count = flops(lambda: net(torch.rand(1, shape[1], SIDE, SIDE))) // 2
+    return round(count * shape[2] * shape[3] / SIDE**2)

@@ -1,8 +1,9 @@
 """Peers trained here with the budget of one of our trainings, and measured beside it.
 
-The budget is that training's own: photographs, patches and noise (the same generator streams), batch, loss, optimiser, learning rates and
-seed. The settings were chosen for our nets, not for theirs: Adam at our learning rate leaves DnCNN at its input. So a peer is trained
-with a lower rate, too, and each has its row; it says what a method gives at this budget, not what it can give.
+The budget is that training's own: photographs, patches and noise (the same generator streams),
+batch, loss, optimiser, learning rates and seed. The settings were chosen for our nets, not for
+theirs: Adam at our learning rate leaves DnCNN at its input. So a peer is trained with a lower rate,
+too, and each has its row; it says what a method gives at this budget, not what it can give.
 """
 
 import statistics
@@ -42,7 +43,7 @@ NEEDS = {"wavelet": "pywt", "bm3d": "bm3d"}
 "classical methods that need a package of their own; without it they have no row"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Budget:
     """One of our trainings: what it was given, and its net."""
 
@@ -70,7 +71,10 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A row: one method, measured. What was not trained has no preset, seed, learning rate, iterations, seconds or parameters."""
+    """A row: one method, measured.
+
+    What was not trained has no preset, seed, learning rate, iterations, seconds or parameters.
+    """
 
     method: str
     origin: str
@@ -105,9 +109,13 @@ class Trained:
 
 
 def budget_of(run: str | Path, device: str = "cpu") -> Budget:
-    """What the finished training in ``run`` was given. ValueError for a colour net, several noise levels, or no training of ours."""
+    """What the finished training in ``run`` was given.
+
+    ValueError for a colour net, several noise levels, or no training of ours.
+    """
     net, info = load_network(run, device)
-    header, levels = read_header(run), info["sigmas"] or [info["scale"]]
+    header = read_header(run)
+    levels = info["sigmas"] or [info["scale"]]
     if info["channels"] != 1:
         raise ValueError(f"{run}: is a net for colour; the peers trained beside it are for gray")
     if len(levels) > 1:
@@ -115,77 +123,92 @@ def budget_of(run: str | Path, device: str = "cpu") -> Budget:
             f"{run}: was trained for {len(levels)} noise levels; the peers are for one"
         )
     return Budget(
-        Path(run),
-        info["task"],
-        levels[0],
-        info["preset"],
-        info["data"],
-        header["data_hash"],
-        from_dict(TrainConfig, header["train"]),
-        net,
-        header["residual"],
-        info["parameters"],
+        run=Path(run),
+        level=levels[0],
+        data_hash=header["data_hash"],
+        config=from_dict(TrainConfig, header["train"]),
+        net=net,
+        residual=header["residual"],
+        **{name: info[name] for name in ("task", "preset", "data", "parameters")},
     )
 
 
 def first_net(p: Peer, scale: int, seed: int) -> nn.Module:
-    """The peer with its first weights: torch's default initialisation, from ``seed``. torch's own generator is left as it was."""
+    """The peer with its first weights: torch's default initialisation, from ``seed``.
+
+    torch's own generator is left as it was.
+    """
+    # no devices: nets are built on the CPU
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(generator(seed, INIT).initial_seed())
         return p.build(scale)
 
 
 def step_seconds(b: Budget, repeats: int = 5, device: str = "cpu") -> tuple[float, float]:
-    """Median seconds of one training iteration of ours and of the peer, in turn, after one each that does not count."""
+    """Median seconds of one training iteration of ours and of the peer.
+
+    In turn, so that a machine that slows down slows both; one each before does not count.
+    """
     patches = Patches(load_images(b.data, 1), scale=b.scale, device=device)
-    nets = (
-        build_network(b.net.genotype, b.config, b.residual),
-        first_net(b.peer, b.scale, b.config.seed),
-    )
-    states = [
-        Training(None, replace(b.config, iterations=repeats + 1), patches, net=net) for net in nets
-    ]
-    spent: tuple[list[float], ...] = ([], [])
+    # as many as are timed: the schedule's end plays no part
+    config = replace(b.config, iterations=repeats + 1)
+    ours = build_network(b.net.genotype, b.config, b.residual)
+    theirs = first_net(b.peer, b.scale, b.config.seed)
+    states = [Training(None, config, patches, net=net) for net in (ours, theirs)]
+    times: tuple[list[float], ...] = ([], [])
     for _ in range(repeats + 1):
-        for state, times in zip(states, spent):
+        for state, spent in zip(states, times):
             start = time.perf_counter()
             train_step(state).tolist()  # reads the loss: nothing is left queued but the optimiser
-            times.append(time.perf_counter() - start)
-    ours, theirs = (statistics.median(times[1:]) for times in spent)
-    return ours, theirs
+            spent.append(time.perf_counter() - start)
+    return statistics.median(times[0][1:]), statistics.median(times[1][1:])
 
 
 def fitted(
     config: TrainConfig, ours: float, theirs: float, budget: str | None = None
 ) -> tuple[TrainConfig, str]:
-    """The peer's training, and in words what is equal, from the seconds of one iteration of both. ``budget``: iterations, seconds, or None:
-    iterations where these take at most LONGEST. With fewer iterations the learning rate's whole course is shortened, warm-up included."""
+    """The peer's training, and in words what is equal, from the seconds of one iteration of both.
+
+    ``budget``: iterations, seconds, or None: iterations where these take at most LONGEST.
+    """
     if budget not in (None, "iterations", "seconds"):
         raise ValueError(f"budget = {budget!r}: must be iterations or seconds")
-    if budget == "iterations" or budget is None and config.iterations * theirs <= LONGEST:
-        return config, "equal iterations"
-    share = ours / theirs
-    return replace(
+    if budget is None:
+        budget = "iterations" if config.iterations * theirs <= LONGEST else "seconds"
+    if budget == "seconds":
+        # the learning rate's whole course is shortened, warm-up included
+        share = ours / theirs
+        iterations = max(1, round(config.iterations * share))
+        config = replace(config, iterations=iterations, warmup=round(config.warmup * share))
+    return config, f"equal {budget}"
+
+
+def open_run(
+    p: Peer, folder: Path, config: TrainConfig, *, scale: int, preset: str, data: str, device: str
+) -> Run:
+    """The training of a peer in ``folder``, new or continued."""
+    return open_peer(
+        folder,
+        p.name,
+        lambda: first_net(p, scale, config.seed),
         config,
-        iterations=max(1, round(config.iterations * share)),
-        warmup=round(config.warmup * share),
-    ), "equal seconds"
+        task=p.task,
+        scale=scale,
+        channels=1,
+        preset=preset,
+        data=data,
+        device=device,
+        resume=True,
+    )
 
 
 def open_training(b: Budget, folder: Path, config: TrainConfig, device: str = "cpu") -> Run:
-    """The peer's training in ``folder``, new or continued. ValueError when the training images are no longer those of ours."""
-    run = open_peer(
-        folder,
-        b.peer.name,
-        lambda: first_net(b.peer, b.scale, b.config.seed),
-        config,
-        task=b.task,
-        scale=b.scale,
-        channels=1,
-        preset=b.preset,
-        data=b.data,
-        device=device,
-        resume=True,
+    """``open_run`` with the budget ``b``.
+
+    ValueError when the training images are no longer those of ours.
+    """
+    run = open_run(
+        b.peer, folder, config, scale=b.scale, preset=b.preset, data=b.data, device=device
     )
     if run.header["data_hash"] != b.data_hash:
         raise ValueError(
@@ -195,8 +218,10 @@ def open_training(b: Budget, folder: Path, config: TrainConfig, device: str = "c
 
 
 def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
-    """``config`` with the iterations of a training that is already there: a stopped one goes on with them, however fast the machine is
-    now."""
+    """``config`` with the iterations of a training that is already there.
+
+    A stopped one goes on with them, however fast the machine is now.
+    """
     if not (folder / "config.json").exists():
         return config
     header = read_header(folder)
@@ -204,16 +229,26 @@ def as_begun(folder: Path, config: TrainConfig) -> TrainConfig:
         raise ValueError(
             f"{folder}: is a {header['kind']} run, not a peer's; choose another folder"
         )
-    there = from_dict(TrainConfig, header["train"])
-    return replace(config, iterations=there.iterations, warmup=there.warmup)
+    # only its length: rates and batch must be those that were asked for
+    begun = header["train"]
+    return replace(config, iterations=begun["iterations"], warmup=begun["warmup"])
 
 
 def load_peer(p: Peer, scale: int, folder: str | Path, device: str = "cpu") -> nn.Module:
     """The trained peer, for use."""
     net = p.build(scale)
     load_weights(net, Path(folder) / "best.safetensors")
-    net.channels, net.scale, net.radius = p.channels, scale, 0  # radius: pictures pass in one piece
+    # what a restorer asks a net for; radius 0: pictures pass in one piece
+    net.channels = p.channels
+    net.scale = scale
+    net.radius = 0
     return net.to(device).eval()
+
+
+def restorer(net: nn.Module, device: str = "cpu") -> Restore:
+    """What ``load_peer`` loaded, as a function of pictures, which pass in one piece."""
+    # nobody knows how far a peer sees: no tiles. The protocol clips, not the net
+    return lambda image: restore_array(net, image, tile=max(image.shape), clip=False, device=device)
 
 
 def rows(
@@ -223,32 +258,29 @@ def rows(
     steps: tuple[float, float],
     device: str = "cpu",
 ) -> Iterator[Trained]:
-    """Ours, the peer's ``trainings``, then the classical methods, on the built-in test photographs under the task's base protocol."""
-    images, chosen, level = (
-        read_images("builtin", "test"),
-        protocol(default_protocol(b.task)),
-        b.level,
-    )
-    threads = torch.get_num_threads()
+    """Ours, the peer's ``trainings``, then the classical methods.
 
-    def row(method: str, origin: str, restore: Restore, **more) -> Trained:
-        told = mean(list(evaluate(method, restore, images, level, chosen)))
-        here = device if origin != "classical" else "cpu"
+    On the built-in test photographs under the task's base protocol. ``steps``: seconds of an
+    iteration, of ours and of the peer's.
+    """
+    images = read_images("builtin", "test")
+    how = protocol(default_protocol(b.task))
+
+    def row(method: str, restore: Restore, **more) -> Trained:
         return Trained(
             method=method,
-            origin=origin,
             task=b.task,
-            level=level,
+            level=b.level,
             dataset="builtin",
-            protocol=chosen.name,
-            device=here,
-            threads=threads,
-            **told,
+            protocol=how.name,
+            threads=torch.get_num_threads(),
+            **mean(list(evaluate(method, restore, images, b.level, how))),
             **more,
         )
 
-    def training(config: TrainConfig, step: float, run: Path, parameters: int) -> dict:
+    def trained(config: TrainConfig, step: float, run: Path, parameters: int) -> dict:
         return {
+            "device": device,
             "preset": b.preset,
             "seed": config.seed,
             "lr": config.lr,
@@ -261,22 +293,22 @@ def rows(
 
     yield row(
         f"ours ({b.run.name})",
-        "ours",
         lambda image: restore_array(b.net, image, clip=False, device=device),
-        **training(b.config, steps[0], b.run, b.parameters),
+        origin="ours",
+        **trained(b.config, steps[0], b.run, b.parameters),
     )
     for folder, config in trainings.items():
         net = load_peer(b.peer, b.scale, folder, device)
-        whole = lambda image, net=net: restore_array(
-            net, image, tile=max(image.shape), clip=False, device=device
-        )  # noqa: E731
+        parameters = sum(p.numel() for p in net.parameters())
         yield row(
             b.peer.name,
-            "peer trained here",
-            whole,
+            restorer(net, device),
+            origin="peer trained here",
             budget=equal,
-            **training(config, steps[1], folder, sum(p.numel() for p in net.parameters())),
+            **trained(config, steps[1], folder, parameters),
         )
+    # they run on the CPU whatever trains the nets
     for name in CLASSICAL[b.task]:
         if name not in NEEDS or find_spec(NEEDS[name]):
-            yield row(name, "classical", classical(name, b.task, level))
+            restore = classical(name, b.task, b.level)
+            yield row(name, restore, origin="classical", device="cpu")

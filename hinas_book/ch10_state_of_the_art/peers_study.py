@@ -1,46 +1,50 @@
-"""``hinas-lab study peers``: parameters, multiply-accumulates and seconds of other methods and ours, in one run; with ``--train`` some of
-them trained here with the budget of one of ours, and measured beside it."""
+"""``hinas-lab study peers``: what other methods and ours cost, in one run.
+
+Parameters, multiply-accumulates and seconds; with ``--train`` some of them trained here with the
+budget of one of ours, and measured beside it.
+"""
 
 from pathlib import Path
 
+from hinas_book.kit.study_options import add_json_option, check_count, write_record
+
 
 def add_options(parser):
-    parser.add_argument("--task", help="denoise or sr (default: denoise; with --train: both)")
-    parser.add_argument(
-        "--scale", type=int, help="of sr: 2, 3 or 4 (default: 4; with --train: the run's)"
-    )
-    parser.add_argument(
+    option = parser.add_argument
+    option("--task", help="denoise or sr (default: denoise; with --train: both)")
+    option("--scale", type=int, help="of sr: 2, 3 or 4 (default: 4; with --train: the run's)")
+    option(
         "--run",
         nargs="+",
         default=[],
         metavar="RUN",
-        help="trained runs to time, too; with --train: the one of a task whose budget the peer gets (default: the nets of "
-        "data/nets, preset classroom)",
+        help="trained runs to time, too; with --train: the one of a task whose budget the peer "
+        "gets (default: the nets of data/nets, preset classroom)",
     )
-    parser.add_argument(
+    option(
         "--train",
         action="store_true",
-        help="train DnCNN (denoising) and FSRCNN (super-resolution) with the data, "
-        "patches, batch, loss, optimiser and seed of one of our runs, at its learning rate and at a fifth of it, and "
-        "measure PSNR and SSIM beside it",
+        help="train DnCNN (denoising) and FSRCNN (super-resolution) with the data, patches, batch, "
+        "loss, optimiser and seed of one of our runs, at its learning rate and at a fifth of it, "
+        "and measure PSNR and SSIM beside it",
     )
-    parser.add_argument(
+    option(
         "--budget",
         choices=("iterations", "seconds"),
-        help="what a trained peer has as much of as ours (default: "
-        "iterations, or seconds where that would take more than ten minutes)",
+        help="what a trained peer has as much of as ours (default: iterations, or seconds where "
+        "that would take more than ten minutes)",
     )
-    parser.add_argument(
+    option(
         "--out",
         type=Path,
         default=Path("runs/peers"),
         metavar="DIR",
         help="trained peers (default: runs/peers)",
     )
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+    option("--repeats", type=int, default=5)
+    option("--threads", type=int, default=None)
+    option("--device", default="cpu")
+    add_json_option(parser)
     parser.set_defaults(interrupted="the same command continues a training that has begun")
 
 
@@ -49,8 +53,7 @@ def run(args) -> int:
     from hinas_lab.cli.methods import check_json
 
     check_json(args.json)
-    if not 1 <= args.repeats <= 1000:
-        raise ValueError(f"repeats = {args.repeats}: must be at least 1 and at most 1000")
+    check_count("repeats", args.repeats)
     if not args.train and args.budget:
         raise ValueError(f"--budget {args.budget}: is for trainings; add --train")
     device = use_machine(args)
@@ -63,27 +66,29 @@ def _costs(args, device: str) -> int:
     from hinas_book.ch10_state_of_the_art.peer_costs import HEIGHT, WIDTH, costs
     from hinas_lab.config import preset
     from hinas_lab.runs.folder import load_network
-    from hinas_lab.storage import environment, write_json
 
+    # names a wrong task or scale, and the scale where none is asked for
     task = args.task or "denoise"
-    scale, nets = preset("paper", task, args.scale).space.scale, {}
+    scale = preset("paper", task, args.scale).space.scale
+    nets = {}
     for folder in args.run:
         net, info = load_network(folder, device)
         _check(folder, info["task"], net.scale, task, scale)
         nets[folder] = net
     rows = []
     print(f"{'method':<26}{'parameters':>12}{'GMAC':>9}{'seconds':>9}{'±':>8}")
-    for c in costs(task, scale, device=device, repeats=args.repeats, nets=nets):
+    for cost in costs(task, scale, device=device, repeats=args.repeats, nets=nets):
         print(
-            f"{c.method:<26.26}{c.parameters:>12,}{c.macs / 1e9:>9.2f}{c.seconds:>9.3f}{c.spread:>8.3f}",
+            f"{cost.method:<26.26}{cost.parameters:>12,}{cost.macs / 1e9:>9.2f}"
+            f"{cost.seconds:>9.3f}{cost.spread:>8.3f}",
             flush=True,
         )
-        rows.append(asdict(c))
+        rows.append(asdict(cost))
     print(
-        f"one picture of {WIDTH} x {HEIGHT}, {task} x{scale}, random weights, device {device}, threads {rows[0]['threads']}"
+        f"one picture of {WIDTH} x {HEIGHT}, {task} x{scale}, random weights, device {device}, "
+        f"threads {rows[0]['threads']}"
     )
-    if args.json:
-        write_json(args.json, {"study": "peers", "rows": rows, "env": environment(0, device)})
+    write_record(args.json, "peers", device=device, rows=rows)
     return 0
 
 
@@ -95,60 +100,74 @@ def _check(folder, task: str, scale: int, asked: str, asked_scale: int):
 
 
 def _train(args, device: str) -> int:
-    from dataclasses import asdict, replace
+    from dataclasses import asdict
 
     from hinas_book.ch10_state_of_the_art import peer_training as study
-    from hinas_lab.cli.common import follow
     from hinas_lab.config import preset
-    from hinas_lab.storage import environment, write_json
 
     if args.task:
         preset("paper", args.task, args.scale)  # names a wrong task or scale
     runs = args.run or ([study.OURS[args.task]] if args.task else list(study.OURS.values()))
-    budgets = [study.budget_of(folder, device) for folder in runs]
-    for b in budgets:
+    budgets = {}
+    for folder in runs:
+        b = study.budget_of(folder, device)
         _check(b.run, b.task, b.scale, args.task or b.task, args.scale or b.scale)
-    if len({b.task for b in budgets}) < len(budgets):
-        raise ValueError(f"--run: {len(budgets)} runs; one for each task sets the budget")
-    told = []
-    for b in budgets:
+        budgets[b.task] = b
+    if len(budgets) < len(runs):
+        raise ValueError(f"--run: {len(runs)} runs; one for each task sets the budget")
+    rows = []
+    for b in budgets.values():
         steps = study.step_seconds(b, args.repeats, device)
-        config, equal = study.fitted(b.config, *steps, args.budget)
-        trainings = {}
-        for rate in study.RATES:
-            given = replace(config, lr=rate * config.lr)
-            folder = args.out / f"{b.peer.name}-{b.run.name}-{equal.split()[1]}-lr-{given.lr:g}"
-            trainings[folder] = study.as_begun(folder, given) if equal == "equal seconds" else given
-            for _ in follow(study.open_training(b, folder, trainings[folder], device), b.peer.name):
-                pass
+        trainings, equal = _trained(args, b, steps, device)
+        print(
+            f"{'method':<17}{'equal, learning rate':<22}{'iterations':>10}{'seconds':>8}"
+            f"{'parameters':>11}{'dB':>7}{'SSIM':>8}"
+        )
+        for row in study.rows(b, trainings, equal, steps, device):
+            print(_line(row), flush=True)
+            rows.append(asdict(row))
         level = f"sigma {b.level:g}" if b.task == "denoise" else f"x{b.scale}"
         print(
-            f"{'method':<17}{'equal, learning rate':<22}{'iterations':>10}{'seconds':>8}{'parameters':>11}{'dB':>7}{'SSIM':>8}"
+            f"{b.task} {level}, protocol {row.protocol}, builtin, n = {row.n}; "
+            f"preset {b.preset}, seed {b.config.seed}, device {device},\n"
+            f"threads {row.threads}; seconds: iterations times one, timed in turn; "
+            "settings chosen for ours"
         )
-        for r in study.rows(b, trainings, equal, steps, device):
-            said = (
-                f"{r.budget.removeprefix('equal ') if r.budget else 'sets the budget'}, {r.lr:g}"
-                if r.lr
-                else "not trained"
-            )
-            spent = (
-                f"{r.iterations:>10,}{r.train_seconds:>8.1f}{r.parameters:>11,}"
-                if r.lr
-                else " " * 29
-            )
-            print(f"{r.method:<17.17}{said:<22.22}{spent}{r.psnr:>7.2f}{r.ssim:>8.4f}", flush=True)
-            told.append(asdict(r))
-        print(
-            f"{b.task} {level}, protocol {told[-1]['protocol']}, builtin, n = {told[-1]['n']}; preset {b.preset}, seed {b.config.seed}, "
-            f"device {device},\nthreads {told[-1]['threads']}; seconds: iterations times one, timed in turn; settings chosen for ours"
-        )
-    if args.json:
-        write_json(
-            args.json,
-            {
-                "study": "peers-trained",
-                "rows": told,
-                "env": environment(budgets[0].config.seed, device),
-            },
-        )
+    # of the first budget: the record has one seed
+    seed = next(iter(budgets.values())).config.seed
+    write_record(args.json, "peers-trained", seed, device, rows=rows)
     return 0
+
+
+def _trained(args, b, steps: tuple[float, float], device: str):
+    """Train the peer at each rate: folder -> its configuration, and in words what is equal."""
+    from dataclasses import replace
+
+    from hinas_book.ch10_state_of_the_art import peer_training as study
+    from hinas_lab.cli.common import follow
+
+    config, equal = study.fitted(b.config, *steps, args.budget)
+    trainings = {}
+    for rate in study.RATES:
+        lr = rate * config.lr
+        folder = args.out / f"{b.peer.name}-{b.run.name}-{equal.split()[1]}-lr-{lr:g}"
+        trainings[folder] = replace(config, lr=lr)
+        # timed anew each time: a training that has begun keeps the length it was given
+        if equal == "equal seconds":
+            trainings[folder] = study.as_begun(folder, trainings[folder])
+        training = study.open_training(b, folder, trainings[folder], device)
+        for _ in follow(training, b.peer.name):
+            pass
+    return trainings, equal
+
+
+def _line(row) -> str:
+    """A ``Trained`` as a line of the printed table."""
+    how = "not trained"
+    # columns of what was not trained stay empty
+    costs = " " * 29
+    if row.lr:
+        equal = row.budget.removeprefix("equal ") if row.budget else "sets the budget"
+        how = f"{equal}, {row.lr:g}"
+        costs = f"{row.iterations:>10,}{row.train_seconds:>8.1f}{row.parameters:>11,}"
+    return f"{row.method:<17.17}{how:<22.22}{costs}{row.psnr:>7.2f}{row.ssim:>8.4f}"

@@ -1,6 +1,7 @@
-"""What a number owes to how it was measured: differences between protocols, and crops that average noise away.
+"""What a number owes to how it was measured: differences between protocols, and averaged noise.
 
-``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure, as in ``plots``.
+``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure,
+as in ``hinas_lab.draw.plots``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_book.ch11_protocols.protocols import Difference
+from hinas_book.kit.intervals import plot_forest
 from hinas_lab.draw import style
 from hinas_lab.draw.plots import Box, plot_restoration
 from hinas_lab.images.protocol import coverage
 from hinas_lab.restoration.measure import Measurement
 
 UNITS = {"psnr": "dB", "ssim": "SSIM"}
+TEXT = {"textcoords": "offset points", "fontsize": 8}
 
 
 def plot_differences(
@@ -28,41 +31,21 @@ def plot_differences(
 ) -> Axes:
     """A line per protocol: mean paired difference with its 95 % interval, around a zero line.
 
-    ``labels``: protocol -> words instead of its name. ``margin``: a published difference and what it is, as a dashed line.
+    ``what``: psnr or ssim. ``labels``: protocol -> words instead of its name. ``margin``: a
+    published difference and what it is, as a dashed line.
     """
-    labels = labels or {}
-    for y, d in enumerate(differences):
-        middle, low, high = getattr(d, what), getattr(d, f"{what}_low"), getattr(d, f"{what}_high")
-        colour = style.ALPHA if low > 0 else style.BETA if high < 0 else style.FAINT
-        ax.plot([low, high], [y, y], color=colour, lw=2, solid_capstyle="butt")
-        ax.plot(middle, y, "o", color=colour, ms=5)
-        ax.annotate(
-            f"{middle:+.3f}",
-            (max(high, middle), y),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
-    ax.axvline(0, color=style.INK, lw=0.8)
+    rows = [(d.protocol, d.contrast(what)) for d in differences]
+    if labels:
+        rows = [(labels.get(name, name), contrast) for name, contrast in rows]
+    plot_forest(rows, ax=ax, unit=f"{UNITS[what]} against {differences[0].base}")
+    for y, (_, contrast) in enumerate(rows):
+        end = max(contrast.high, contrast.mean), y
+        ax.annotate(f"{contrast.mean:+.3f}", end, (5, 0), va="center", **TEXT)
     if margin:
         ax.axvline(margin[0], color=style.INK, lw=0.8, ls="--")
-        ax.annotate(
-            margin[1],
-            (margin[0], -0.75),
-            xytext=(3, 0),
-            textcoords="offset points",
-            fontsize=8,
-            va="center",
-        )
-    ax.set(
-        yticks=range(len(differences)),
-        yticklabels=[labels.get(d.protocol, d.protocol) for d in differences],
-        ylim=(len(differences) - 0.4, -1.1),
-        xlabel=f"{UNITS[what]} against {differences[0].base}",
-    )
-    ax.spines["left"].set_visible(False)
-    ax.tick_params(axis="y", length=0)
+        ax.annotate(margin[1], (margin[0], -0.75), (3, 0), va="center", **TEXT)
+    # room above the first line for the margin's words, and beside the intervals for numbers
+    ax.set_ylim(len(rows) - 0.4, -1.1)
     ax.margins(x=0.18)
     return ax
 
@@ -88,20 +71,16 @@ def plot_sweep(
     ax: Axes,
     margin: tuple[float, str] | None = None,
 ) -> Axes:
-    """Gain in dB of each method against the stride of its crops, from wide to narrow; ``margin`` as in ``plot_differences``."""
+    """Gain in dB of each method against the stride of its crops, from wide to narrow.
+
+    ``margin`` as in ``plot_differences``.
+    """
     for (name, values), colour in zip(gains.items(), (style.ALPHA, style.BETA, style.BEST)):
         ax.plot(strides, values, "o-", color=colour, ms=4, label=name)
     ax.axhline(0, color=style.INK, lw=0.8)
     if margin:
         ax.axhline(margin[0], color=style.INK, lw=0.8, ls="--")
-        ax.annotate(
-            margin[1],
-            (min(strides), margin[0]),
-            xytext=(0, 3),
-            textcoords="offset points",
-            fontsize=8,
-            ha="right",
-        )
+        ax.annotate(margin[1], (min(strides), margin[0]), (0, 3), ha="right", **TEXT)
     ax.invert_xaxis()
     ax.set(
         xticks=strides,
@@ -115,21 +94,21 @@ def plot_sweep(
 def figure_crops(
     clean: np.ndarray, rows: Sequence[Measurement], *, tile: int, stride: int, zoom: Box
 ) -> Figure:
-    """How many crops lie over each pixel, and what they give: a panel per row (which must carry its picture), zoomed.
+    """How many crops lie over each pixel, and what they give: a zoomed panel per row.
 
-    ``clean``: (H, W) in [0, 1].
+    ``clean``: (H, W) in [0, 1]. A row must carry its picture.
     """
     figure = Figure(figsize=(10, 3.2), layout="constrained")
-    axes = figure.subplots(1, 2 + len(rows))
+    first, *panels, last = figure.subplots(1, 2 + len(rows))
     count = coverage(clean.shape, tile, stride)
-    axes[0].imshow(count, cmap=style.HEAT, vmin=0, vmax=max(4, count.max()))
-    axes[0].set_title(f"crops over a pixel:\n{count.mean():.1f} on average", fontsize=9)
-    axes[0].axis("off")
+    # at least 4, the crops over a pixel of the authors' own stride: colours keep their meaning
+    first.imshow(count, cmap=style.HEAT, vmin=0, vmax=max(4, count.max()))
+    first.set_title(f"crops over a pixel:\n{count.mean():.1f} on average", fontsize=9)
+    first.axis("off")
     y, x, size = zoom
-    cut = (slice(y, y + size), slice(x, x + size))
-    for ax, row in zip(axes[1:], rows):
-        plot_restoration(
-            row.restored[cut], ax=ax, title=f"{row.method}, stride {stride}\n{row.psnr:.2f} dB"
-        )
-    plot_restoration(clean[cut], ax=axes[-1], title="clean\n")
+    window = np.s_[y : y + size, x : x + size]
+    for ax, row in zip(panels, rows):
+        title = f"{row.method}, stride {stride}\n{row.psnr:.2f} dB"
+        plot_restoration(row.restored[window], ax=ax, title=title)
+    plot_restoration(clean[window], ax=last, title="clean\n")
     return figure

@@ -1,6 +1,7 @@
 """One method, one set of pictures, every protocol: how much of a number is how it was measured.
 
-Differences are paired: the same picture under two protocols, so that what makes one picture harder than another cancels.
+Differences are paired: the same picture under two protocols, so that what makes one picture harder
+than another cancels.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from hinas_lab.analysis.statistics import Contrast
 from hinas_lab.images.protocol import PROTOCOLS, Restore, default_protocol, protocol
 from hinas_lab.restoration.measure import Measurement, measure
 
@@ -43,14 +45,18 @@ STRIDES = (64, 56, 48, 40, 32, 24, 16)
 
 
 def protocols(task: str, strides: tuple[int, ...] = ()) -> list[str]:
-    """Names of all protocols the study measures for a task, each once, the base first; ``strides`` adds authors-eval with other strides."""
-    named = [
-        n for n, p in PROTOCOLS.items() if p.task == task and (p.colour != "RGB" or task == "sr")
-    ]
-    swept = [protocol(f"authors-eval + stride={s}").name for s in strides]
-    return list(
-        dict.fromkeys([BASE[task], *named, *(protocol(n).name for _, n in SINGLE[task]), *swept])
-    )
+    """Names of all protocols the study measures for a task, each once, the base first.
+
+    ``strides`` adds authors-eval with other strides.
+    """
+    names = [BASE[task]]
+    for name, p in PROTOCOLS.items():
+        # denoising is studied in gray
+        if p.task == task and (p.colour != "RGB" or task == "sr"):
+            names.append(name)
+    names += [protocol(change).name for _, change in SINGLE[task]]
+    names += [protocol(f"authors-eval + stride={stride}").name for stride in strides]
+    return list(dict.fromkeys(names))
 
 
 def measure_under(
@@ -61,34 +67,36 @@ def measure_under(
     level: float,
     done: Mapping[tuple[str, str], Measurement] | None = None,
 ) -> Iterator[Measurement]:
-    """Rows of every image under every protocol named, image by image. ``done``: (protocol, image) -> rows that are taken as they are.
+    """Rows of every image under every protocol named, image by image.
 
-    ``restore`` must give the same output for the same input: protocols that differ only in what they compare share it.
+    ``done``: (protocol, image) -> rows that are taken as they are. ``restore`` must give the same
+    output for the same input: protocols that differ only in what they compare share it.
     """
-    chosen, done = [protocol(name) for name in names], done or {}
+    done = done or {}
     for number, name in enumerate(images):
-        image, seen = None, {}
+        image = None
+        restored: dict[tuple, np.ndarray] = {}
 
-        def once(degraded: np.ndarray, seen=seen) -> np.ndarray:
+        def once(degraded: np.ndarray, restored=restored) -> np.ndarray:
+            # bytes alone do not tell a picture from its transpose
             key = degraded.shape, degraded.tobytes()
-            if key not in seen:
-                seen[key] = restore(degraded)
-            return seen[key]
+            if key not in restored:
+                restored[key] = restore(degraded)
+            return restored[key]
 
-        for p in chosen:
+        for p in map(protocol, names):
             if (p.name, name) in done:
                 yield done[p.name, name]
                 continue
-            image = images[name] if image is None else image
-            if p.tile:  # crops have noise of their own, or would fill the memory
-                yield measure(method, restore, name, image, number, level, p)
-            else:
-                yield measure(method, once, name, image, number, level, p)
+            if image is None:  # not read at all when all its rows are done
+                image = images[name]
+            # crops have noise of their own, or would fill the memory
+            yield measure(method, restore if p.tile else once, name, image, number, level, p)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Difference:
-    """A protocol against the base: mean over images of (protocol - base) and its 95 % t interval."""
+    """A protocol minus the base: mean over images and its 95 % t interval."""
 
     protocol: str
     base: str
@@ -101,49 +109,40 @@ class Difference:
     ssim_low: float
     ssim_high: float
 
+    def contrast(self, metric: str) -> Contrast:
+        """Its mean and interval of psnr or ssim, for a forest plot."""
+        mean, low, high = (getattr(self, metric + end) for end in ("", "_low", "_high"))
+        return Contrast(mean=mean, low=low, high=high, n=self.n)
+
 
 def differences(rows: list[Measurement], base: str) -> list[Difference]:
-    """Paired differences of each protocol in ``rows`` to ``base``, in the order of the rows. ValueError when the images are not the same.
+    """Paired differences of each protocol in ``rows`` to ``base``, in the order of the rows.
 
-    The interval of a single image is infinite.
+    ValueError when the images are not the same. The interval of a single image is infinite.
     """
-    values: dict[str, dict[str, tuple[float, float]]] = {}
+    scores: dict[str, dict[str, tuple[float, float]]] = {}
+    # by image, because two protocols may list them in different orders
     for row in rows:
-        values.setdefault(row.protocol, {})[row.image] = row.psnr, row.ssim
+        scores.setdefault(row.protocol, {})[row.image] = row.psnr, row.ssim
     out = []
-    for name, of in values.items():
-        if of.keys() != values[base].keys():
+    for name, own in scores.items():
+        if own.keys() != scores[base].keys():
             raise ValueError(
-                f"protocols {name} and {base} were measured on different images: they cannot be paired"
+                f"protocols {name} and {base} were measured on different images: "
+                "they cannot be paired"
             )
-        if name != base:
-            these, those = (np.array([of_it[i] for i in of]) for of_it in (of, values[base]))
-            with np.errstate(invalid="ignore"):
-                gap = np.where(
-                    these == those, 0.0, these - those
-                )  # two perfect restorations: both PSNRs are infinite
-            mean = gap.mean(0)
-            half = (
-                stats.t.ppf(0.975, len(gap) - 1) * gap.std(0, ddof=1) / np.sqrt(len(gap))
-                if len(gap) > 1
-                else np.full(2, np.inf)
-            )
-            (p, s), (p_low, s_low), (p_high, s_high) = (
-                mean.tolist(),
-                (mean - half).tolist(),
-                (mean + half).tolist(),
-            )
-            out.append(
-                Difference(
-                    protocol=name,
-                    base=base,
-                    n=len(gap),
-                    psnr=p,
-                    psnr_low=p_low,
-                    psnr_high=p_high,
-                    ssim=s,
-                    ssim_low=s_low,
-                    ssim_high=s_high,
-                )
-            )
+        if name == base:
+            continue
+        ours = np.array(list(own.values()))
+        theirs = np.array([scores[base][image] for image in own])
+        with np.errstate(invalid="ignore"):
+            # of two perfect restorations both PSNRs are infinite
+            gap = np.where(ours == theirs, 0.0, ours - theirs)
+        n = len(gap)
+        mean = gap.mean(0)
+        half = np.full(2, np.inf)
+        if n > 1:
+            half = stats.t.ppf(0.975, n - 1) * gap.std(0, ddof=1) / np.sqrt(n)
+        psnr, ssim = np.stack([mean, mean - half, mean + half], 1).tolist()
+        out.append(Difference(name, base, n, *psnr, *ssim))
     return out

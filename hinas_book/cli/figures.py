@@ -1,14 +1,20 @@
-"""``hinas-lab figures``: the paper's 14 figures and 12 tables, redrawn from records and stored weights."""
+"""``hinas-lab figures``: the paper's 14 figures and 12 tables, redrawn.
+
+From records and stored weights.
+"""
 
 from pathlib import Path
+
+from hinas_book.kit.study_options import check_folder
 
 
 def add(commands):
     parser = commands.add_parser(
         "figures",
         help="redraw the paper's figures and tables from records",
-        description="Nothing is trained. Pictures are photographs of the scikit-image wheel; where the paper's "
-        "own data sets are on this machine, they are drawn, too, into DIR/local, which git ignores.",
+        description="Nothing is trained. Pictures are photographs of the scikit-image wheel; where "
+        "the paper's own data sets are on this machine, they are drawn, too, into DIR/local, which "
+        "git ignores.",
     )
     parser.add_argument(
         "ids", nargs="*", metavar="ID", help="fig01 ... fig14, table01 ... table12 (default: all)"
@@ -23,48 +29,55 @@ def run(args) -> int:
     import time
 
     from hinas_book.kit.registry import paper_figures
-    from hinas_book.paper.registry import IDS, index, known, redraw
+    from hinas_book.paper.redraw import IDS, full_id, index, redraw
     from hinas_lab.storage import environment, write_atomic
 
-    ids = [known(id) for id in args.ids] or list(IDS)
-    if args.out.exists() and not args.out.is_dir():
-        raise ValueError(f"--out {args.out}: is a file; name a folder")
+    ids = [full_id(id) for id in args.ids] or list(IDS)
+    check_folder("--out", args.out)
     args.out.mkdir(parents=True, exist_ok=True)
-    stamp = {
-        k: v
-        for k, v in environment(0, "cpu").items()
-        if k in ("hinas_lab", "commit", "device", "seed")
-    }
+    machine = environment(0, "cpu")
+    # of the environment only what every picture shares: equal pictures, equal bytes
+    stamp = {key: machine[key] for key in ("hinas_lab", "commit", "device", "seed")}
     figures = paper_figures()
-    drawn, start = {}, time.perf_counter()
+    files = {}
+    start = time.perf_counter()
     for id in ids:
         began = time.perf_counter()
         try:
-            drawn[id] = redraw(id, args.out, stored, stamp)
+            files[id] = redraw(id, args.out, stored, stamp)
         except (ValueError, OSError, KeyError) as error:  # a record that is not here, or not whole
-            drawn[id] = []
+            files[id] = []
             print(f"{id}  no data here: {error}")
             continue
-        print(
-            f"{id}  {len(drawn[id])} files, {time.perf_counter() - began:.1f} s  {figures[id].title if id in figures else ''}".rstrip()
-        )
-        own = args.out / "local"
+        title = figures[id].title if id in figures else ""
+        seconds = time.perf_counter() - began
+        print(f"{id}  {len(files[id])} files, {seconds:.1f} s  {title}".rstrip())
         if id in figures and figures[id].source.startswith("weights"):
-            own.mkdir(exist_ok=True)
-            if redraw(id, own, stored, stamp, local=True):
-                print(f"       with the paper's own pictures in {own}")
-            elif not any(own.iterdir()):
-                own.rmdir()
+            _redraw_own_pictures(id, args.out / "local", stamp)
     if len(ids) == len(IDS):
-        write_atomic(args.out / "index.md", index(drawn, stamp).encode())
-        print(
-            f"{sum(map(bool, drawn.values()))} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {args.out / 'index.md'}"
-        )
+        page = args.out / "index.md"
+        write_atomic(page, index(files, stamp).encode())
+        count = sum(map(bool, files.values()))
+        print(f"{count} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {page}")
     return 0
 
 
+def _redraw_own_pictures(id: str, folder: Path, stamp: dict):
+    """Where they are on this machine; apart, because they may not be passed on."""
+    from hinas_book.paper.redraw import redraw
+
+    folder.mkdir(exist_ok=True)
+    if redraw(id, folder, stored, stamp, local=True):
+        print(f"       with the paper's own pictures in {folder}")
+    elif not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def stored(name: str):
-    """The net ``name`` of data/nets as a function of images; None when it is not there. A gray net takes colour channel by channel."""
+    """The net ``name`` of data/nets as a function of images; None when it is not there.
+
+    A gray net takes colour channel by channel.
+    """
     import numpy as np
 
     from hinas_book.kit.stored_nets import FOLDER
@@ -77,9 +90,7 @@ def stored(name: str):
 
     def restore(image):
         if image.ndim == 3 and info["channels"] == 1:
-            return np.stack(
-                [restore_array(net, c, clip=False) for c in np.moveaxis(image, 2, 0)], axis=2
-            )
+            return np.stack([restore(channel) for channel in np.moveaxis(image, 2, 0)], axis=2)
         return restore_array(net, image, clip=False)
 
     return restore

@@ -1,22 +1,29 @@
-"""``hinas-lab study NAME``: an experiment that can be repeated. Registered designs run as jobs that are resumed."""
+"""``hinas-lab study NAME``: an experiment that can be repeated.
+
+Registered designs run as jobs that are resumed.
+"""
 
 import sys
+from math import isnan
 from pathlib import Path
+from statistics import stdev
 from textwrap import wrap
 
 from hinas_book.kit.registry import Study, studies
+from hinas_book.kit.study_options import check_count, check_folder
 from hinas_lab.analysis.executors import EXECUTORS
 
 LONG = ("paper", "paper/10", "authors")
+"presets whose jobs are for a GPU"
 
 
 def add(commands):
-    known = studies()
-    parser = commands.add_parser("study", help="experiments: " + ", ".join(known))
+    every = studies()
+    parser = commands.add_parser("study", help="experiments: " + ", ".join(every))
     names = parser.add_subparsers(
         dest="name", required=True, metavar="NAME", parser_class=type(parser)
     )
-    for study in known.values():
+    for study in every.values():
         parser = names.add_parser(study.name, help=study.question)
         if study.registered:
             add_campaign_options(parser)
@@ -58,16 +65,16 @@ def run(args) -> int:
     from hinas_lab.config import preset
     from hinas_lab.storage import write_json
 
-    for name in ("seeds", "workers"):
-        value = getattr(args, name)
-        if value is not None and not 1 <= value <= 1000:
-            raise ValueError(f"{name} = {value}: must be at least 1 and at most 1000")
+    if args.seeds is not None:
+        check_count("seeds", args.seeds)
+    check_count("workers", args.workers)
+    # the claims are about one noise level: their nets must be, too
     if len(preset(args.preset).train.sigmas) != 1:
         raise ValueError(f"preset = {args.preset!r}: a study needs a training at one noise level")
     check_json(args.json)
     _same_study(args)
-    if Path(args.run).exists() and not Path(args.run).is_dir():
-        raise ValueError(f"--run {args.run}: is a file; name a folder")
+    check_folder("--run", Path(args.run))
+    # each job sets its own: one thread, so that two machines give the same bits
     args.threads = None
     device = use_machine(args)
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=device)
@@ -101,15 +108,14 @@ def _same_study(args):
 
     if not args.json or not args.json.exists():
         return
-    there = read_json(args.json)
+    record = read_json(args.json)
     asked = {"study": args.name}
     for name in ("preset", "data", "device", "seeds"):
         asked[name] = getattr(args, name)
-    wrong = [
-        f"{name} {there.get(name)}, not {value}"
-        for name, value in asked.items()
-        if there.get(name) != value
-    ]
+    wrong = []
+    for name, value in asked.items():
+        if record.get(name) != value:
+            wrong.append(f"{name} {record.get(name)}, not {value}")
     if wrong:
         raise ValueError(f"{args.json}: holds {'; '.join(wrong)}; name another file")
 
@@ -134,6 +140,7 @@ def lines(record: dict, study: Study) -> list[str]:
 
 def _arm_lines(rows: list[dict]) -> list[str]:
     """Means of the rows of each arm, under a header; none where no row is of an arm."""
+    # without pandas: a study may run on a cluster node that has the lean core alone
     arms: dict[str, list[dict]] = {}
     for row in rows:
         if "psnr" in row and "arm" in row:
@@ -144,10 +151,10 @@ def _arm_lines(rows: list[dict]) -> list[str]:
     out = [f"{'arm':<38}{'n':>4}{'PSNR dB':>9}{'sd':>7}{'SSIM':>8}{'GMSD':>8}"]
     for name, members in arms.items():
         n = len(members)
-        psnr, ssim, gmsd = (
-            sum(row[key] for row in members) / n for key in ("psnr", "ssim", "gmsd")
-        )
-        sd = (sum((row["psnr"] - psnr) ** 2 for row in members) / max(1, n - 1)) ** 0.5
+        psnr = sum(row["psnr"] for row in members) / n
+        ssim = sum(row["ssim"] for row in members) / n
+        gmsd = sum(row["gmsd"] for row in members) / n
+        sd = stdev(row["psnr"] for row in members) if n > 1 else 0
         out.append(f"{name:<38.38}{n:>4}{psnr:>9.3f}{sd:>7.3f}{ssim:>8.4f}{gmsd:>8.4f}")
     return out
 
@@ -157,9 +164,10 @@ def _claim_lines(id: str, judgement: dict) -> list[str]:
     from hinas_book.kit.verdicts import in_words
 
     p = judgement["p"]
-    has_p = p is not None and p == p
     words = in_words({key: value for key, value in judgement.items() if key != "note"})
-    verdict = f"{id:<20} {words}" + (f", p {p:.3g}" if has_p else "")
+    verdict = f"{id:<20} {words}"
+    if p is not None and not isnan(p):
+        verdict += f", p {p:.3g}"
     note = judgement.get("note", "")
     return [
         *wrap(verdict, 80, subsequent_indent="  "),

@@ -19,8 +19,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "classroom-seed-1": {"seed": 1},
     "classroom-sr": {"task": "sr", "scale": 4},
     "eager": {"warmup_epochs": 0, "arch_lr": 0.1},
-    "last-supernet": {"warmup_epochs": 0, "arch_lr": 0.1, "keep": "last"},
-    "a-equals-w": {"arch_data": "weights"},
+    "last-supernet": {"warmup_epochs": 0, "arch_lr": 0.1, "keep_supernet": "last"},
+    "a-equals-w": {"arch_split": "weights"},
     "affine": {"affine": True},
 }
 """the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in

@@ -1,12 +1,14 @@
-"""What cell sharing saves: Eq. 5 sums the incoming features and runs one cell, Eq. 6 runs a cell for every incoming move."""
+"""What cell sharing saves: Eq. 5 sums the incoming features and runs one cell, Eq. 6 runs a cell
+for every incoming move."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from hinas_lab.analysis.timing import interleaved
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.training.step_memory import kept_bytes, search_step, supernet_loss
@@ -28,39 +30,47 @@ class SharingCost:
     seconds: float | None = None
 
 
-def _cost(space: SearchSpace, sharing: str, **cost) -> SharingCost:
-    return SharingCost(
-        sharing=sharing,
-        cells=sum(map(len, space.cells)) if sharing == "on" else len(space.moves),
-        **cost,
-    )
+def forward_and_backward(net: SuperNet, config: SearchConfig):
+    """Both passes on a batch of noise; no weight is changed."""
+    torch.autograd.grad(supernet_loss(net, config), list(net.parameters()))
+
+
+def bytes_kept(net: SuperNet, config: SearchConfig) -> int:
+    """Counted on real tensors, between the forward and the backward pass."""
+    return kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))
 
 
 def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list[SharingCost]:
-    """Eq. 5 and Eq. 6 on this machine: bytes counted while they are kept, and the shortest of ``repeats`` passes, taken in turn."""
-    nets = {s: SuperNet(replace(space, cell_sharing=s)) for s in SHARING}
-    shortest = dict.fromkeys(nets, float("inf"))
-    for _ in range(repeats):
-        for sharing, net in nets.items():
-            start = time.perf_counter()
-            torch.autograd.grad(supernet_loss(net, config), list(net.parameters()))
-            shortest[sharing] = min(shortest[sharing], time.perf_counter() - start)
-    return [
-        _cost(
-            space,
-            sharing,
-            weights=sum(p.numel() for p in net.weight_parameters),
-            seconds=shortest[sharing],
-            kept=kept_bytes(lambda net=net: supernet_loss(net, config), list(net.parameters())),
-        )
-        for sharing, net in nets.items()
-    ]
+    """Eq. 5 and Eq. 6 on this machine: bytes counted while they are kept, and the shortest of
+    ``repeats`` passes, taken in turn."""
+    nets = {sharing: SuperNet(replace(space, cell_sharing=sharing)) for sharing in SHARING}
+    passes = {sharing: partial(forward_and_backward, net, config) for sharing, net in nets.items()}
+    # the shortest counts: a slow first pass needs no warm-up
+    seconds = interleaved(passes, repeats, warmup=0)
+    costs = []
+    for sharing, net in nets.items():
+        shortest = float(seconds[sharing].min())
+        costs.append(_cost(net, bytes_kept(net, config), shortest))
+    return costs
 
 
 def predicted(space: SearchSpace, config: SearchConfig) -> Iterator[SharingCost]:
     """The same from the configuration alone, for sizes that do not fit here; no seconds."""
     for sharing in SHARING:
-        other = replace(space, cell_sharing=sharing)
+        variant = replace(space, cell_sharing=sharing)
+        # shapes without memory
         with FakeTensorMode():
-            weights = sum(p.numel() for p in SuperNet(other).weight_parameters)
-        yield _cost(space, sharing, weights=weights, kept=search_step(other, config).kept)
+            net = SuperNet(variant)
+        yield _cost(net, search_step(variant, config).kept)
+
+
+def _cost(net: SuperNet, kept: int, seconds: float | None = None) -> SharingCost:
+    space = net.space
+    shared = space.cell_sharing == "on"
+    return SharingCost(
+        sharing=space.cell_sharing,
+        cells=sum(map(len, space.cells)) if shared else len(space.moves),
+        weights=sum(p.numel() for p in net.weight_parameters),
+        kept=kept,
+        seconds=seconds,
+    )

@@ -1,4 +1,5 @@
-"""What the notebooks ask: questions with one's own numbers, exercises in code, toy problems. Sees everything below it; loads no torch.
+"""What the notebooks ask: questions with one's own numbers, exercises in code, toy problems. Sees
+everything below it; loads no torch.
 
 lessons.question("01.a", student="Ada")         the question with Ada's numbers
 lessons.check("01.a", 14, student="Ada")        right, or not yet with a hint

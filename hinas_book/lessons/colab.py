@@ -1,4 +1,5 @@
-"""For notebooks in Google Colab: name the GPU, and let runs outlive a disconnect. Outside Colab any folder serves as the drive."""
+"""For notebooks in Google Colab: name the GPU, and let runs outlive a disconnect. Outside Colab any
+folder serves as the drive."""
 
 import warnings
 from dataclasses import dataclass
@@ -13,19 +14,18 @@ DRIVE = Path("/content/drive/MyDrive/hinas_lab")
 
 def hello() -> None:
     """One line: the versions, and the GPU by name."""
-    import torch
+    import torch  # takes seconds: only a notebook that says hello waits for it
 
-    gpu = (
-        torch.cuda.get_device_name()
-        if torch.cuda.is_available()
-        else "no GPU (preset classroom needs none)"
-    )
+    gpu = "no GPU (preset classroom needs none)"
+    if torch.cuda.is_available():
+        gpu = torch.cuda.get_device_name()
     print(f"hinas_lab {hinas_lab.__version__}, torch {torch.__version__}, {gpu}")
 
 
 @dataclass(frozen=True)
 class Keeper:
-    """Called after each checkpoint: packs a run that lies below ``root`` into the same place below ``drive``."""
+    """Called after each checkpoint: packs a run that lies below ``root`` into the same place below
+    ``drive``."""
 
     root: Path
     drive: Path
@@ -42,31 +42,38 @@ class Keeper:
 def keep(
     root: str | Path = "runs", *, on_drive: bool = True, drive: str | Path | None = None
 ) -> None:
-    """From now on each checkpoint of a run below ``root`` is packed into one file on ``drive``; runs that lie there and are missing
-    here come back first, so ``open_search(..., resume=True)`` continues them. Without ``drive`` Colab's Google Drive is mounted.
+    """From now on each checkpoint of a run below ``root`` is packed into one file on ``drive``;
+    runs that lie there and are missing here come back first, so ``open_search(..., resume=True)``
+    continues them. Without ``drive`` Colab's Google Drive is mounted.
 
     With ``on_drive=False`` nothing happens. ValueError outside Colab without ``drive``.
     """
     if not on_drive:
         return
-    root, drive = Path(root).resolve(), Path(drive) if drive is not None else mount()
+    root = Path(root).resolve()
+    drive = mount() if drive is None else Path(drive)
     for kept in sorted({zipped.parent for zipped in drive.rglob("*.zip")}):
-        run = root / kept.relative_to(drive)
-        if (run / "config.json").exists() and not any(
-            (run / name).exists() for name in ("state.safetensors", "best.safetensors")
-        ):
-            raise ValueError(
-                f"{run}: was opened before keep(), and {kept} holds a longer one; delete {run}, then keep(), then open it"
-            )
-        if not (run / "config.json").exists():
-            found = unpack_run(kept, run)
-            print(f"{run}: " + (f"back from {found}" if found else f"no whole file in {kept}"))
+        _bring_back(kept, root / kept.relative_to(drive))
     keeper = Keeper(root, drive)
+    # a cell that is run twice must not pack each checkpoint twice
     if keeper not in folder.AFTER_SAVE:
         folder.AFTER_SAVE.append(keeper)
     for config in root.rglob("config.json"):
         if not packed(drive / config.parent.relative_to(root)):
             keeper(config.parent)
+
+
+def _bring_back(kept: Path, run: Path):
+    """Unpack what the drive has of ``run``, unless it is here. ValueError for a run that was opened
+    and not yet saved: it would be continued from nothing."""
+    if not (run / "config.json").exists():
+        source = unpack_run(kept, run)
+        print(f"{run}: " + (f"back from {source}" if source else f"no whole file in {kept}"))
+    elif not ((run / "state.safetensors").exists() or (run / "best.safetensors").exists()):
+        raise ValueError(
+            f"{run}: was opened before keep(), and {kept} holds a longer one; "
+            f"delete {run}, then keep(), then open it"
+        )
 
 
 def mount() -> Path:

@@ -1,10 +1,14 @@
-"""Exercises in code: a function that a student wrote, run on seeded inputs and compared with the package's own.
+"""Exercises in code: a function that a student wrote, run on seeded inputs and compared with the
+package's own.
 
-An exercise is a generator of cases, each the arguments and what the package returns for them, under the decorator ``exercise``.
+An exercise is a generator of cases, each the arguments and what the package returns for them, under
+the decorator ``exercise``.
 """
 
 import copy
+import math
 import random
+import textwrap
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +28,8 @@ EXERCISES: dict[str, "Exercise"] = {}
 
 @dataclass(frozen=True)
 class Exercise:
-    """``cases`` yields (arguments by name, expected result); ``within``: how far off numbers may be."""
+    """``cases`` yields (arguments by name, expected result); ``within``: how far off numbers may
+    be."""
 
     id: str
     call: str
@@ -33,7 +38,8 @@ class Exercise:
 
 
 def exercise(id: str, call: str, within: float = 1e-6):
-    """Register the generator of cases below as exercise ``id``; ``call``: what is asked for, as it is called."""
+    """Register the generator of cases below as exercise ``id``; ``call``: what is asked for, as it
+    is called."""
 
     def register(cases):
         EXERCISES[id] = Exercise(id, call, cases, within)
@@ -43,109 +49,102 @@ def exercise(id: str, call: str, within: float = 1e-6):
 
 
 def check_function(id: str, function=..., student="") -> Shown:
-    """Run ``function`` on the seeded cases of exercise ``id``; shows itself: right, or the first input on which it differs and how.
+    """Run ``function`` on the seeded cases of exercise ``id``; shows itself: right, or the first
+    input on which it differs and how.
 
-    Whatever the function does or returns, nothing raises. ``...``, None and a function that returns None: not answered yet. An unknown
-    id is a ValueError.
+    Whatever the function does or returns, nothing raises. ``...``, None and a function that returns
+    None: not answered yet. An unknown id is a ValueError.
     """
     e = find(id, EXERCISES, "exercise")
     if function is None or function is ...:
         return Shown(id, "not answered yet", f"Write {e.call}.")
     if not callable(function):
-        return Shown(
-            id, "cannot be read", f"Expected the function itself, {e.call}, not {brief(function)}."
-        )
-    for n, (arguments, expected) in enumerate(e.cases(generator(id, student_name(student))), 1):
+        text = f"Expected the function itself, {e.call}, not {brief(function)}."
+        return Shown(id, "cannot be read", text)
+    cases = e.cases(generator(id, student_name(student)))
+    for n, (arguments, expected) in enumerate(cases, 1):
+        difference = ""
         try:
-            got = function(
-                *copy.deepcopy(list(arguments.values()))
-            )  # copies: it may change what it gets
+            # copies: it may change what it gets
+            got = function(*copy.deepcopy(list(arguments.values())))
         except NotImplementedError:
             got = None
         except (Exception, SystemExit) as error:
-            return Shown(
-                id,
-                "not yet",
-                _case(
-                    n,
-                    arguments,
-                    f"it raised {_raised(error, function)}; expected {_value(expected)}.",
-                ),
-            )
+            got = error
+            difference = f"it raised {_raised(error, function)}; expected {_value(expected)}."
         if n == 1 and (got is None or got is ...):
             return Shown(id, "not answered yet", f"It returned nothing. Write {e.call}.")
-        if not _agrees(got, expected, e.within):
-            return Shown(
-                id,
-                "not yet",
-                _case(n, arguments, f"expected {_value(expected)}, got {_value(got)}."),
-            )
+        if not difference and not _agrees(got, expected, e.within):
+            difference = f"expected {_value(expected)}, got {_value(got)}."
+        if difference:
+            lines = [_argument(name, value) for name, value in arguments.items()]
+            # the empty lines between the planes of an array too, or the block would end there
+            block = textwrap.indent("\n".join(lines), "    ", lambda line: True)
+            return Shown(id, "not yet", f"On input {n}:\n\n{block}\n\n{difference}")
     return Shown(id, "right", f"It agrees with the package on all {n} inputs.")
 
 
 def _agrees(got, expected, within: float) -> bool:
-    """Nested lists, tuples and arrays of numbers and words; shapes must agree, lists may stand for tuples and arrays."""
+    """Nested lists, tuples and arrays of numbers and words; shapes must agree, lists may stand for
+    tuples and arrays."""
     try:
         if isinstance(expected, np.ndarray):
             got = np.asarray(got, dtype=np.float64)
-            return got.shape == expected.shape and bool(
-                np.allclose(got, expected, rtol=0, atol=within)
-            )
+            # allclose alone would broadcast
+            close = got.shape == expected.shape and np.allclose(got, expected, rtol=0, atol=within)
+            return bool(close)
         if isinstance(expected, tuple):
-            return len(got) == len(expected) and all(
-                _agrees(g, x, within) for g, x in zip(got, expected)
-            )
-        if isinstance(expected, float):
-            return got == expected or abs(float(got) - expected) <= within
+            pairs = zip(got, expected)
+            return len(got) == len(expected) and all(_agrees(*pair, within) for pair in pairs)
+        # equal first: the difference of two infinities is nan
+        if isinstance(expected, float) and got != expected:
+            return abs(float(got) - expected) <= within
         return bool(got == expected)
     except Exception:  # a result may be any object
         return False
 
 
-def _case(n: int, arguments: dict, what: str) -> str:
-    lines = [
-        line for name, value in arguments.items() for line in _argument(name, value).splitlines()
-    ]
-    return f"On input {n}:\n\n" + "\n".join("    " + line for line in lines) + f"\n\n{what}"
-
-
 def _argument(name: str, value) -> str:
     """``name = value``; small arrays in full."""
-    if isinstance(value, np.ndarray) and value.size <= 200:
-        return f"{name} = {np.array2string(value, precision=3, suppress_small=True, max_line_width=110, prefix=f'{name} = ')}"
-    return f"{name} = {_value(value).strip('`')}"
+    head = f"{name} = "
+    if not isinstance(value, np.ndarray) or value.size > 200:
+        return head + _value(value).strip("`")
+    return head + np.array2string(
+        value, precision=3, suppress_small=True, max_line_width=110, prefix=head
+    )
 
 
 def _value(value) -> str:
     """A short text for any result; of arrays the corners."""
+    if not isinstance(value, np.ndarray):
+        return brief(value, 300)
+    shape = f"of shape {value.shape}"
     try:
-        if isinstance(value, np.ndarray):
-            text = np.array2string(
-                value, precision=4, suppress_small=True, threshold=16, edgeitems=2
-            )
-            return f"{quoted(text, 200)} of shape {value.shape}"
+        text = np.array2string(value, precision=4, suppress_small=True, threshold=16, edgeitems=2)
+        return f"{quoted(text, 200)} {shape}"
     except Exception:  # an array of objects may refuse to be shown
-        return f"an array of shape {value.shape}"
-    return brief(value, 300)
+        return f"an array {shape}"
 
 
 def _raised(error: BaseException, function) -> str:
     """The exception, and the line of the student's own code in which it came up."""
     try:
         text = f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
-        file = getattr(getattr(function, "__code__", None), "co_filename", None)
-        own = [
-            frame.lineno
-            for frame in traceback.extract_tb(error.__traceback__)
-            if frame.filename == file
-        ]
-        return f"{text} (line {own[-1]} of the cell)" if own else text
+        file = function.__code__.co_filename
+    except AttributeError:  # a class, a partial: no line of its own
+        return text
     except Exception:  # an exception may refuse to say anything
         return type(error).__name__
+    # the last one: deeper frames are the package's, or numpy's
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename == file:
+            return f"{text} (line {frame.lineno} of the cell)"
+    return text
 
 
 def _alphas(rng: random.Random, *shape: int) -> np.ndarray:
-    return np.array([rng.gauss(0, 1.5) for _ in range(int(np.prod(shape)))]).reshape(shape)
+    values = [rng.gauss(0, 1.5) for _ in range(math.prod(shape))]
+    return np.reshape(values, shape)
 
 
 @exercise(
@@ -162,7 +161,8 @@ def softmax(rng):
 
 @exercise(
     "ex01",
-    "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, source), lower source first",
+    "`decode_cell(alpha, nodes)`: alphas (E, 7) -> for each node its two kept edges (operation, "
+    "source), lower source first",
 )
 def decode_cell(rng):
     for nodes in [1, 2, 3, 4] * 6:
@@ -175,14 +175,15 @@ def decode_cell(rng):
 def _dense(space: SearchSpace, weights: np.ndarray) -> np.ndarray:
     """The weights of the moves as (L, 3, 3): layer, from, to; zero where there is no move."""
     dense = np.zeros((space.layers, 3, 3))
-    dense[tuple(np.array(space.moves).T)] = weights
+    layers, sources, targets = zip(*space.moves)
+    dense[layers, sources, targets] = weights
     return dense
 
 
 @exercise(
     "ex02.path",
-    "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
-    "probability of the path from width 0",
+    "`path_probability(weights, path)`: weights[l, k, i] of the move into layer l from width k to "
+    "width i -> the probability of the path from width 0",
 )
 def path_probability(rng):
     for layers in [1, 2, 3, 4] * 3:
@@ -194,8 +195,8 @@ def path_probability(rng):
 
 @exercise(
     "ex02",
-    "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the path of the largest "
-    "product from width 0, one width a layer",
+    "`viterbi(weights)`: weights[l, k, i] of the move into layer l from width k to width i -> the "
+    "path of the largest product from width 0, one width a layer",
 )
 def viterbi(rng):
     for layers in [2, 3, 4, 5] * 5:
@@ -218,22 +219,17 @@ def psnr_of(rng):
 
 @exercise(
     "ex03.average",
-    "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, from the numpy "
-    "generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return the PSNR of the average in dB",
+    "`averaged_psnr(clean, sigma, k, rng)`: add k independent noises (sigma on the 0-255 scale, "
+    "from the numpy generator `rng`) to `clean` in [0, 1], average the k noisy pictures, return "
+    "the PSNR of the average in dB",
     within=0.3,
 )
 def averaged_psnr(rng):
     for sigma, k in [(50, 1), (50, 4), (25, 2), (70, 9), (10, 5), (30, 16)]:
         clean = np.tile(np.linspace(0, 1, 128), (128, 1)) * rng.uniform(0.5, 1)
-        mean = np.mean(
-            [add_noise(clean, float(sigma), rng.randrange(2**31), i) for i in range(k)], axis=0
-        )
-        yield (
-            {
-                "clean": clean,
-                "sigma": sigma,
-                "k": k,
-                "rng": np.random.default_rng(rng.randrange(2**31)),
-            },
-            psnr(mean, clean),
-        )
+        # a field of its own for each copy: the same one would not average out
+        seeds = [rng.randrange(2**31) for _ in range(k)]
+        noisy = [add_noise(clean, float(sigma), seed, i) for i, seed in enumerate(seeds)]
+        own = np.random.default_rng(rng.randrange(2**31))
+        arguments = {"clean": clean, "sigma": sigma, "k": k, "rng": own}
+        yield arguments, psnr(np.mean(noisy, axis=0), clean)

@@ -18,77 +18,21 @@ STUDIES = (
 )
 
 CONFIG = "the config of preset paper"
+VISUAL = "visual_comparisons"
 NETS = "weights in data/nets; rows of data/figures.csv"
 
-FIGURES = (
-    PaperFigure(
-        id="fig01",
-        title="Super-cell and mixed operations",
-        source=CONFIG,
-        scale="paper",
-        draw="spaces:draw_supercell",
-    ),
-    PaperFigure(
-        id="fig02",
-        title="Supernet: widths and moves",
-        source=CONFIG,
-        scale="paper",
-        draw="spaces:draw_widths",
-    ),
-    PaperFigure(
-        id="fig03",
-        title="Cell sharing",
-        source=CONFIG,
-        scale="paper",
-        draw="spaces:draw_cell_sharing",
-    ),
-    PaperFigure(
-        id="fig04",
-        title="Networks for both tasks",
-        source=CONFIG,
-        scale="paper",
-        draw="spaces:draw_networks",
-    ),
-    PaperFigure(
-        id="fig05",
-        title="LWAS and residual learning, denoising",
-        source=NETS,
-        scale="study",
-        draw="visual_comparisons:draw_fig05",
-    ),
-    PaperFigure(
-        id="fig06",
-        title="LWAS and residual learning, ×4",
-        source=NETS,
-        scale="study",
-        draw="visual_comparisons:draw_fig06",
-    ),
-    PaperFigure(
-        id="fig08",
-        title="MSE against MSE + SSIM, denoising",
-        source=NETS,
-        scale="classroom",
-        draw="visual_comparisons:draw_fig08",
-    ),
-    PaperFigure(
-        id="fig09",
-        title="MSE against MSE + SSIM, ×4",
-        source=NETS,
-        scale="study",
-        draw="visual_comparisons:draw_fig09",
-    ),
-    PaperFigure(
-        id="fig12",
-        title="Denoising at σ 30, 50, 70",
-        source=NETS,
-        scale="classroom",
-        draw="visual_comparisons:draw_fig12",
-    ),
-    PaperFigure(
-        id="fig13",
-        title="Super-resolution ×2 and ×4",
-        source=NETS,
-        scale="classroom",
-        draw="visual_comparisons:draw_fig13",
-    ),
+# fig07, fig10, fig11 and fig14 are declared in the chapters that make them
+_FIGURES = (
+    ("fig01", "Super-cell and mixed operations", CONFIG, "paper", "spaces:draw_supercell"),
+    ("fig02", "Supernet: widths and moves", CONFIG, "paper", "spaces:draw_widths"),
+    ("fig03", "Cell sharing", CONFIG, "paper", "spaces:draw_cell_sharing"),
+    ("fig04", "Networks for both tasks", CONFIG, "paper", "spaces:draw_networks"),
+    ("fig05", "LWAS and residual learning, denoising", NETS, "study", f"{VISUAL}:draw_fig05"),
+    ("fig06", "LWAS and residual learning, ×4", NETS, "study", f"{VISUAL}:draw_fig06"),
+    ("fig08", "MSE against MSE + SSIM, denoising", NETS, "classroom", f"{VISUAL}:draw_fig08"),
+    ("fig09", "MSE against MSE + SSIM, ×4", NETS, "study", f"{VISUAL}:draw_fig09"),
+    ("fig12", "Denoising at σ 30, 50, 70", NETS, "classroom", f"{VISUAL}:draw_fig12"),
+    ("fig13", "Super-resolution ×2 and ×4", NETS, "classroom", f"{VISUAL}:draw_fig13"),
 )
+_COLUMNS = ("id", "title", "source", "scale", "draw")
+FIGURES = tuple(PaperFigure(**dict(zip(_COLUMNS, row))) for row in _FIGURES)

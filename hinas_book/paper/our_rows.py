@@ -1,9 +1,11 @@
-"""Rows measured here, for the paper's tables: from the recorded studies, each with all that decides it. No torch.
+"""Rows measured here, for the paper's tables: from recorded studies, with all that decides them.
 
-Of a table's own pictures, so they stand in its columns; what was measured on others: ``studies.beneath``.
+Of a table's own pictures, so they stand in its columns; what was measured on others:
+``our_studies.blocks``. No torch.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from hinas_book.kit.recorded import names, recorded, registered
 from hinas_book.paper.published import SETS
@@ -33,48 +35,49 @@ class Measured:
 
 def measured(number: int) -> list[Measured]:
     """The rows that belong under table ``number``."""
-    known = {}
+    rows = {}
     for row in (*_denoising(), *_bicubic(), *_state_of_the_art()):
-        if row.table == number:  # a classical method that two studies measured alike stands once
-            known.setdefault(
-                (
-                    row.method,
-                    *row.where.items(),
-                    row.dataset,
-                    row.protocol,
-                    row.preset,
-                    *row.values,
-                ),
-                row,
-            )
-    return list(known.values())
+        # a classical method that two studies measured alike stands once
+        key = (
+            *(row.method, row.dataset, row.protocol, row.preset),
+            *row.where.items(),
+            *row.values,
+        )
+        if row.table == number:
+            rows.setdefault(key, row)
+    return list(rows.values())
 
 
 COLUMN = {name: column for column, name in SETS.items()}
+"data set -> a column's ending"
 
 
-def _columns(rows) -> dict[str, float]:
-    """(end of a column's name, row of a record) pairs as values of a table."""
-    return {f"{metric}_{end}": row[metric] for end, row in rows for metric in ("psnr", "ssim")}
+def _measured(table: int, rows: dict[str, dict], where: dict | None = None, **more) -> Measured:
+    """A row of a table from ``rows``: a column's ending -> row of a record."""
+    values = {}
+    for end, row in rows.items():
+        values |= {f"psnr_{end}": row["psnr"], f"ssim_{end}": row["ssim"]}
+    n = ", ".join(str(row["n"]) for row in rows.values())
+    return Measured(table=table, where=where or {}, values=values, n=n, **more)
 
 
-def _denoising():
+def _denoising() -> Iterator[Measured]:
+    """Table 10 from ``study protocol`` on BSDS500: its means under the protocol ``whole``."""
     for name in names():
+        # other sets than the table's have no column there
         if not (name.startswith("protocol-") and "-BSDS500-" in name):
             continue
         study = recorded(name)
         whole = next(m for m in study["means"] if m["protocol"] == "whole")
-        stamp, sigma = study.get("stamp") or {}, f"s{study['sigma']:g}"
-        method = study["method"] if not stamp else f"demo net, {stamp['parameters']:,} parameters"
-        values = {f"psnr_{sigma}": whole["psnr"], f"ssim_{sigma}": whole["ssim"]}
+        stamp = study["stamp"]  # empty: a classical method
+        method = f"demo net, {stamp['parameters']:,} parameters" if stamp else study["method"]
+        # 200: all of them
         part = "" if whole["n"] == 200 else f", first {whole['n']}"
-        yield Measured(
-            table=10,
-            where={},
+        yield _measured(
+            10,
+            {f"s{study['sigma']:g}": whole},
             method=method,
-            values=values,
-            n=str(whole["n"]),
-            dataset="BSDS500 test" + part,
+            dataset=f"BSDS500 test{part}",
             protocol="whole",
             preset=stamp.get("preset", "none"),
             device=study["env"]["device"],
@@ -83,100 +86,101 @@ def _denoising():
         )
 
 
-def _bicubic():
+def _place(scale: float) -> tuple[int, dict[str, str]]:
+    """The table of a super-resolution scale, and what its other columns print there."""
+    return (11, {}) if scale == 3 else (12, {"scale": f"×{scale:g}"})
+
+
+def _bicubic() -> Iterator[Measured]:
     if "bicubic" not in names():
         return
     study = recorded("bicubic")
-    for number, scales in ((11, (3,)), (12, (2, 4))):
-        for scale in scales:
-            rows = [r for r in study["rows"] if r["scale"] == scale]
-            yield Measured(
-                table=number,
-                where={"scale": f"×{scale}"} if number == 12 else {},
-                method="bicubic",
-                values=_columns((COLUMN[r["dataset"]], r) for r in rows),
-                n=", ".join(str(r["n"]) for r in rows),
-                dataset=", ".join(r["dataset"] for r in rows),
-                protocol=study["protocol"],
-                preset="none",
-                device=study["env"]["device"],
-                seed=study["env"]["seed"],
-                source="bicubic.json",
-            )
+    # Table 11, then both scales of Table 12
+    for scale in (3, 2, 4):
+        rows = {COLUMN[r["dataset"]]: r for r in study["rows"] if r["scale"] == scale}
+        table, where = _place(scale)
+        yield _measured(
+            table,
+            rows,
+            where,
+            method="bicubic",
+            dataset=", ".join(SETS[end] for end in rows),
+            protocol=study["protocol"],
+            preset="none",
+            device=study["env"]["device"],
+            seed=study["env"]["seed"],
+            source="bicubic.json",
+        )
 
 
-def _state_of_the_art():
-    """Of denoising a row per sigma, which ``merged`` joins; of super-resolution one with all its data sets."""
+def _state_of_the_art() -> Iterator[Measured]:
+    """Of denoising a row per sigma, which ``merged`` joins; else one with all its data sets."""
     study = registered("state-of-the-art")
-    groups: dict[tuple, list[dict]] = {}
-    for r in study["rows"] if study else ():
-        groups.setdefault((r["method"], r["task"], r["level"], r["protocol"]), []).append(r)
+    groups: dict[tuple, dict[str, dict]] = {}
+    for row in study["rows"] if study else ():
+        key = row["method"], row["task"], row["level"], row["protocol"]
+        end = COLUMN[row["test"]] if row["task"] == "sr" else f"s{row['level']:g}"
+        groups.setdefault(key, {})[end] = row
     for (method, task, level, protocol), rows in groups.items():
-        values = _columns((COLUMN[r["test"]] if task == "sr" else f"s{level:g}", r) for r in rows)
-        number = 10 if task == "denoise" else 11 if level == 3 else 12
-        yield Measured(
-            table=number,
-            where={"scale": f"×{level:g}"} if number == 12 else {},
-            method=method
-            if rows[0]["parameters"] is None
-            else f"{method}, {rows[0]['parameters']:,} parameters",
-            values=values,
-            n=", ".join(str(r["n"]) for r in rows),
+        first = next(iter(rows.values()))
+        if first["parameters"] is not None:
+            method += f", {first['parameters']:,} parameters"
+        table, where = _place(level) if task == "sr" else (10, {})
+        # set by set, in the order of n
+        sets = ", ".join(row["test"] for row in rows.values())
+        yield _measured(
+            table,
+            rows,
+            where,
+            method=method,
+            dataset=sets if task == "sr" else f"{sets} test",
             protocol=protocol,
+            # not the row's own: that has a star for its sigma, which the column says
+            preset="none" if first["preset"] == "none" else study["preset"],
             device=study["device"],
-            preset="none"
-            if rows[0]["preset"] == "none"
-            else study["preset"],  # a star for its sigma, which the column says
-            dataset=", ".join(r["test"] + " test" * (task == "denoise") for r in rows),
-            seed=rows[0]["seed"],
+            seed=first["seed"],
             source="state-of-the-art.json",
         )
 
 
 def merged(rows: list[Measured]) -> list[Measured]:
-    """Rows that differ in their columns alone become one: a method at three noise levels. Their values never overwrite each other."""
+    """Rows that differ in their columns alone become one: a method at three noise levels.
+
+    Their values never overwrite each other.
+    """
     out: list[Measured] = []
     for row in rows:
-        key = lambda r: (
-            r.method,
-            tuple(r.where.items()),
-            r.n,
-            r.dataset,
-            r.protocol,
-            r.preset,
-            r.device,
-            r.seed,
-        )  # noqa: E731
-        twin = next(
-            (
-                i
-                for i, r in enumerate(out)
-                if key(r) == key(row) and not set(r.values) & set(row.values)
-            ),
-            None,
-        )
-        if twin is None:
-            out.append(row)
+        for place, other in enumerate(out):
+            if _can_join(other, row):
+                # each record once
+                sources = dict.fromkeys([*other.source.split(", "), row.source])
+                values = other.values | row.values
+                out[place] = replace(row, values=values, source=", ".join(sources))
+                break
         else:
-            sources = dict.fromkeys([*out[twin].source.split(", "), row.source])
-            both = {"values": out[twin].values | row.values, "source": ", ".join(sources)}
-            out[twin] = Measured(**vars(row) | both)
+            out.append(row)
     return out
 
 
+def _can_join(a: Measured, b: Measured) -> bool:
+    alike = replace(a, values={}, source="") == replace(b, values={}, source="")
+    return alike and not a.values.keys() & b.values.keys()
+
+
 def by_protocol(number: int) -> dict[str, list[Measured]]:
-    """The merged rows under table ``number``, each protocol's apart: they may not stand in one table."""
-    rows = merged(measured(number))
-    return {
-        p: [r for r in rows if r.protocol == p] for p in dict.fromkeys(r.protocol for r in rows)
-    }
+    """The merged rows under table ``number``, protocol -> rows: they may not share a table."""
+    groups: dict[str, list[Measured]] = {}
+    for row in merged(measured(number)):
+        groups.setdefault(row.protocol, []).append(row)
+    return groups
 
 
 def one_protocol(rows: list[Measured]) -> str:
-    """The protocol that all rows share. ValueError when they do not: such rows may not stand in one table."""
-    names = sorted({row.protocol for row in rows})
-    if len(names) != 1:
+    """The protocol that all rows share. ValueError when they do not: no table may mix them."""
+    protocols = sorted({row.protocol for row in rows})
+    if len(protocols) != 1:
         raise ValueError(
-            f"rows of {len(names)} protocols in one table: {', '.join(names) or 'none'}; print them in tables of their own"
+            f"rows of {len(protocols)} protocols in one table: {', '.join(protocols) or 'none'}; "
+            "print them in tables of their own"
         )
-    return names[0]
+    return protocols[0]

@@ -1,12 +1,12 @@
-"""What registered studies measured on the built-in photographs, for beneath the paper's tables. No torch.
+"""What registered studies measured on the built-in photographs, for beneath the paper's tables.
 
-These are not the tables' pictures: a ``Block`` has columns of its own, and none of its values may come into a published column.
+These are not the tables' pictures: a ``StudyBlock`` has columns of its own, and none of its values
+may come into a published column. No torch.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from math import nan
-from statistics import mean, median, stdev
+from statistics import median
+from typing import TYPE_CHECKING
 
 from hinas_book.kit.claims import claim
 from hinas_book.kit.recorded import registered
@@ -15,23 +15,8 @@ from hinas_lab.config import preset
 from hinas_lab.images.datasets.sets import TEST
 from hinas_lab.images.protocol import protocol
 
-
-@dataclass(frozen=True, kw_only=True)
-class StudyArm:
-    """Trained nets of one kind. A quality is (mean, standard deviation) over them, the latter nan for one net."""
-
-    name: str
-    n: int
-    seeds: str
-    psnr: tuple[float, float]
-    "dB"
-    lowest: float
-    "dB: one training that failed moves a mean of eight"
-    ssim: tuple[float, float]
-    gmsd: tuple[float, float]
-    "less is better"
-    parameters: tuple[int, int]
-    "fewest, most"
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +25,8 @@ class StudyBlock:
 
     table: int
     study: str
-    arms: tuple[StudyArm, ...]
+    arms: "DataFrame"
+    "a row per kind of trained net: see ``arm_table``"
     dataset: str
     protocol: str
     preset: str
@@ -51,7 +37,7 @@ class StudyBlock:
     "the record, and with it the command"
     pictures: str
     "which ones, at which noise or scale"
-    said: tuple[str, ...]
+    remarks: tuple[str, ...]
     "verdicts on registered claims of that table, and what means of arms do not show"
 
 
@@ -78,140 +64,169 @@ ARMS = {
 
 
 def blocks(number: int) -> list[StudyBlock]:
-    """What studies on the built-in photographs say beneath table ``number``; empty while nothing was run. ValueError for a damaged
-    record."""
+    """What studies on the built-in photographs say beneath table ``number``.
+
+    Empty while nothing was run. ValueError for a damaged record.
+    """
     out = []
     for study, task in BENEATH.get(number, {}).items():
-        told = registered(study)
-        if told is None or not any(r.get("task", task) == task for r in told["rows"]):
+        record = registered(study)
+        if record is None:
+            continue
+        # a study of one task does not name it in its rows
+        rows = [row for row in record["rows"] if row.get("task", task) == task]
+        if not rows:
             continue
         try:
-            out.append(_block(number, study, task, told))
+            out.append(_block(number, task, record, rows))
+        # whatever a damaged or older record lacks, in a line that names its file
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(
-                f"{study}.json: is no record of study {study} of this version ({type(error).__name__}: {error})"
+                f"{study}.json: is no record of study {study} of this version "
+                f"({type(error).__name__}: {error})"
             ) from None
     return out
 
 
-def _block(number: int, study: str, task: str, told: dict) -> StudyBlock:
-    known, rows = (
-        preset(told["preset"], task),
-        [r for r in told["rows"] if r.get("task", task) == task],
-    )
-    level = f"σ {known.train.sigmas[0]:g}" if task == "denoise" else f"×{known.space.scale}"
+def _block(number: int, task: str, record: dict, rows: list[dict]) -> StudyBlock:
+    study = record["study"]
+    base = preset(record["preset"], task)
+    level = f"σ {base.train.sigmas[0]:g}" if task == "denoise" else f"×{base.space.scale}"
     photographs = ", ".join(name.partition(".")[0] for name in TEST)
-    arms = _edits(rows) if study == "perturb" else _arms(rows)
-    verdicts = [
-        f"{claim(id).claim}: {in_words(c)}"
-        for id, c in told["claims"].items()
-        if claim(id).table == str(number)
-    ]
-    more = {"budget": _along, "widths": _paths, "search": _random, "sharing": _saved}.get(
-        study, lambda told: []
-    )
-    said = _worse(told["told"][task]) if study == "perturb" else more(told)
+    remarks = []
+    for id, judgement in record["claims"].items():
+        # a study may test claims of several tables
+        if claim(id).table == str(number):
+            remarks.append(f"{claim(id).claim}: {in_words(judgement)}")
+    if study == "perturb":
+        remarks += _worse_edits(record["told"][task])
+        rows = _median_edits(rows)
+    elif study in REMARKS:
+        remarks += REMARKS[study](record)
     return StudyBlock(
         table=number,
         study=study,
-        arms=tuple(arms),
+        arms=arm_table(rows),
         dataset=DATASET,
-        protocol=under(told, task),
-        preset=told["preset"],
-        changed=told["presets"] != [told["preset"]],
-        device=told["device"],
+        protocol=under(record, task),
+        preset=record["preset"],
+        changed=record["presets"] != [record["preset"]],
+        device=record["device"],
         source=f"{study}.json",
         pictures=f"{photographs} of the scikit-image wheel, {level}",
-        said=(*verdicts, *said),
+        remarks=tuple(remarks),
     )
 
 
-def under(told: dict, task: str) -> str:
+def under(record: dict, task: str) -> str:
     """The protocol (as a rule one) of ``task`` in a record."""
-    return ", ".join(p for p in told["protocols"] if protocol(p).task == task)
+    return ", ".join(p for p in record["protocols"] if protocol(p).task == task)
 
 
-def _arms(rows: list[dict]) -> Iterator[StudyArm]:
-    kinds: dict[str, list[dict]] = {}
-    for row in rows:
-        name = ARMS.get(row["arm"], row["arm"])
-        kinds.setdefault(
-            f"{name}, {row['iterations']:,} iterations" if "iterations" in row else name, []
-        ).append(row)
-    for name, some in kinds.items():
-        yield _arm(name, some)
+def arm_table(rows: list[dict]) -> "DataFrame":
+    """Rows of trained nets with a row per arm, in the order of the record.
 
+    Means of PSNR (dB), SSIM and GMSD (less is better) with their standard deviations over the
+    trainings (``_sd``, nan for one training). The lowest PSNR stands beside them: one training
+    that failed moves a mean of eight.
+    """
+    from pandas import DataFrame
 
-def _arm(name: str, rows: list[dict]) -> StudyArm:
-    seeds = sorted({r["seed"] for r in rows})
-    whole = len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1))
-    over = lambda key: (
-        mean(r[key] for r in rows),
-        stdev(r[key] for r in rows) if len(rows) > 1 else nan,
-    )  # noqa: E731
-    count = [r["parameters"] for r in rows]
-    return StudyArm(
-        name=name,
-        n=len(rows),
-        seeds=f"{seeds[0]} to {seeds[-1]}" if whole else ", ".join(map(str, seeds)),
-        psnr=over("psnr"),
-        lowest=min(r["psnr"] for r in rows),
-        ssim=over("ssim"),
-        gmsd=over("gmsd"),
-        parameters=(min(count), max(count)),
+    # a study of budgets has an arm for each number of iterations
+    frame = DataFrame(rows)
+    names = frame["arm"].replace(ARMS)
+    if "iterations" in frame:
+        names += frame["iterations"].map(", {:,} iterations".format)
+    # the columns, in the order of tableNN-here.csv
+    return frame.groupby(names, sort=False).agg(
+        trainings=("seed", "size"),
+        seeds=("seed", _seed_range),
+        psnr=("psnr", "mean"),
+        psnr_sd=("psnr", "std"),
+        ssim=("ssim", "mean"),
+        ssim_sd=("ssim", "std"),
+        gmsd=("gmsd", "mean"),
+        gmsd_sd=("gmsd", "std"),
+        psnr_lowest=("psnr", "min"),
+        parameters_fewest=("parameters", "min"),
+        parameters_most=("parameters", "max"),
     )
 
 
-def _edits(rows: list[dict]) -> Iterator[StudyArm]:
-    """The found net with all its seeds; of the edits of a kind the one whose drop is the median's nearest."""
-    yield _arm("found", [r for r in rows if r["arm"] == "found"])
+def _seed_range(seeds) -> str:
+    """``0 to 7``, or ``0, 2`` where some between are missing."""
+    seeds = sorted(set(seeds))
+    if len(seeds) > 1 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))
+
+
+def _median_edits(rows: list[dict]) -> list[dict]:
+    """The found net with all its seeds; of each kind of edit the one of the median drop."""
+    shown = [row for row in rows if row["arm"] == "found"]
     for kind in ("R1", "R2"):
-        some = [r for r in rows if r["arm"] == kind]
-        if some:
-            middle = median(r["drop"] for r in some)
-            yield _arm(
-                f"{kind}, the median of {len(some)} edits",
-                [min(some, key=lambda r: abs(r["drop"] - middle))],
-            )
+        edits = [row for row in rows if row["arm"] == kind]
+        if edits:
+            middle = median(row["drop"] for row in edits)
+            # of an even number of edits none has the median itself
+            nearest = min(edits, key=lambda row: abs(row["drop"] - middle))
+            shown.append(nearest | {"arm": f"{kind}, the median of {len(edits)} edits"})
+    return shown
 
 
-def _along(told: dict) -> list[str]:
+def _along_the_budget(record: dict) -> list[str]:
+    remarks = []
+    for contrast in record["along"]:
+        words = format_contrast(contrast, interval="95 % interval ")
+        remarks.append(
+            f"residual on - residual off after {contrast['iterations']:,} iterations: "
+            f"{words}, n {contrast['n']}"
+        )
+    return remarks
+
+
+def _ranks_of_paths(record: dict) -> list[str]:
+    remarks = []
+    for how, ranks in record["ranks"].items():
+        remarks.append(
+            f"rank of the found path among all {record['paths']}, each with the first search's "
+            f"cells, {how}: {', '.join(map(str, ranks))}"
+        )
+    return remarks
+
+
+def _among_random_nets(record: dict) -> list[str]:
+    nets = {row["number"] for row in record["rows"] if row["arm"] == "random"}
+    places = [f"{row['percentile']:.0f}" for row in record["rows"] if row["arm"] == "searched"]
     return [
-        f"residual on - residual off after {at['iterations']:,} iterations: {format_contrast(at, interval='95 % interval ')}, n {at['n']}"
-        for at in told["along"]
+        f"{len(nets)} random nets, each trained twice; searched nets lie at their percentile "
+        + ", ".join(places)
     ]
 
 
-def _paths(told: dict) -> list[str]:
+def _worse_edits(shares: dict[str, dict]) -> list[str]:
+    remarks = []
+    for kind, share in shares.items():
+        remarks.append(f"{kind}: {worse(share)}, median drop {share['median_drop']:+.3f} dB")
+    return remarks
+
+
+def _saved_by_sharing(record: dict) -> list[str]:
+    # ratios within one run: seconds of another machine would say nothing
+    on, off = record["cost"]["on"], record["cost"]["off"]
+    image = record["image_seconds_at_equal_memory"]
     return [
-        f"rank of the found path among all {told['paths']}, each with the first search's cells, {how}: "
-        + ", ".join(map(str, ranks))
-        for how, ranks in told["ranks"].items()
+        f"a pass without sharing takes {off['seconds'] / on['seconds']:.2f} times as long and "
+        f"keeps {off['kept'] / on['kept']:.2f} times the bytes at batch {record['batch']}; in as "
+        f"many bytes sharing trains with batch {record['batch_at_equal_memory']}, and a patch "
+        f"without it takes {image['off'] / image['on']:.2f} times as long"
     ]
 
 
-def _random(told: dict) -> list[str]:
-    own = [r["percentile"] for r in told["rows"] if r["arm"] == "searched"]
-    nets = len({r["number"] for r in told["rows"] if r["arm"] == "random"})
-    return [
-        f"{nets} random nets, each trained twice; searched nets lie at their percentile "
-        + ", ".join(f"{p:.0f}" for p in own)
-    ]
-
-
-def _worse(told: dict) -> list[str]:
-    return [
-        f"{name}: {worse(t)}, median drop {t['median_drop']:+.3f} dB" for name, t in told.items()
-    ]
-
-
-def _saved(told: dict) -> list[str]:
-    of, image = (
-        (lambda name: told["cost"]["off"][name] / told["cost"]["on"][name]),
-        told["image_seconds_at_equal_memory"],
-    )
-    return [
-        f"a pass without sharing takes {of('seconds'):.2f} times as long and keeps {of('kept'):.2f} times the bytes at batch "
-        f"{told['batch']}; in as many bytes sharing trains with batch {told['batch_at_equal_memory']}, and a patch without it takes "
-        f"{image['off'] / image['on']:.2f} times as long"
-    ]
+REMARKS = {
+    "budget": _along_the_budget,
+    "widths": _ranks_of_paths,
+    "search": _among_random_nets,
+    "sharing": _saved_by_sharing,
+}
+"study -> what means of its arms do not show, as lines"

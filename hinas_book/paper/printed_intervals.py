@@ -13,19 +13,21 @@ METRICS = {"psnr": "dB", "ssim": "SSIM"}
 
 def figure_printed(tests: Sequence[Printed], metric: str = "psnr") -> Figure:
     """The published contrasts of one metric, a panel per table. Figure-level."""
-    mine = [t for t in tests if t.column.startswith(metric)]
-    tables = list(dict.fromkeys(t.table for t in mine))
-    counts = [sum(t.table == n for t in mine) for n in tables]
-    half = (len(tables) + 1) // 2
-    height = 1.2 + 0.235 * max(sum(counts[::2]), sum(counts[1::2]))
-    figure = Figure(figsize=(11, height), layout="constrained")
-    for column, some in zip(figure.subfigures(1, 2), (tables[::2], tables[1::2])):
-        axes = column.subplots(
-            half, 1, squeeze=False, height_ratios=[counts[tables.index(n)] + 2 for n in some]
-        )[:, 0]
-        for ax, n in zip(axes, some):
-            rows = [(f"{t.what}, {where(t.column)}", t.contrast) for t in mine if t.table == n]
+    panels: dict[int, list] = {}
+    for test in tests:
+        if test.column.startswith(metric):
+            label = f"{test.what}, {where(test.column)}"
+            panels.setdefault(test.table, []).append((label, test.contrast))
+    # two columns of panels, the tables in turn
+    columns = (list(panels.items())[::2], list(panels.items())[1::2])
+    lines = [sum(len(rows) for _, rows in columns[0]), sum(len(rows) for _, rows in columns[1])]
+    figure = Figure(figsize=(11, 1.2 + 0.235 * max(lines)), layout="constrained")
+    for part, column in zip(figure.subfigures(1, 2), columns):
+        # two lines more than a panel has: its title and its axis
+        ratios = [len(rows) + 2 for _, rows in column]
+        axes = part.subplots(len(column), 1, squeeze=False, height_ratios=ratios)
+        for ax, (number, rows) in zip(axes.flat, column):
             plot_forest(rows, ax=ax, unit=f"{METRICS[metric]}, 95 % interval (Welch, n = 3)")
-            resolved = sum(c.resolved for _, c in rows)
-            ax.set_title(f"Table {n}: {resolved} of {len(rows)} resolved", loc="left")
+            resolved = sum(contrast.resolved for _, contrast in rows)
+            ax.set_title(f"Table {number}: {resolved} of {len(rows)} resolved", loc="left")
     return figure

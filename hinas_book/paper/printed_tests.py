@@ -1,4 +1,7 @@
-"""Which published contrasts are resolved at all: Welch tests from the printed mean ± standard deviation (n = 3; Tables 1, 2, 8, 9)."""
+"""Which published contrasts are resolved at all.
+
+Welch tests from the printed mean ± standard deviation (n = 3; Tables 1, 2, 8, 9).
+"""
 
 from dataclasses import dataclass
 
@@ -21,27 +24,27 @@ CONTRASTS = {1: _ABLATION, 2: _ABLATION, 8: {"cell sharing": (3, 2)}, 9: {"cell 
 
 @dataclass(frozen=True)
 class Printed:
+    """A difference between two rows of a table in one column."""
+
     table: int
     what: str
+    "what differs: a key of ``CONTRASTS``"
     column: str
     contrast: Contrast
+    "in the column's unit"
 
 
 def printed_tests() -> list[Printed]:
     """Every contrast on every column that has a ±, first row minus second."""
     out = []
     for number, contrasts in CONTRASTS.items():
-        rows = paper_table(number).rows
+        table = paper_table(number)
         for what, (a, b) in contrasts.items():
-            for column in paper_table(number).columns:
-                one, other = rows[a - 1][column], rows[b - 1][column]
+            for column in table.columns:
+                one = table.rows[a - 1][column]
+                other = table.rows[b - 1][column]
+                # parameters and hours are printed without a spread
                 if one.std is not None and other.std is not None:
-                    out.append(
-                        Printed(
-                            number,
-                            what,
-                            column,
-                            welch((one.value, one.std), (other.value, other.std), RUNS),
-                        )
-                    )
+                    contrast = welch((one.value, one.std), (other.value, other.std), RUNS)
+                    out.append(Printed(number, what, column, contrast))
     return out

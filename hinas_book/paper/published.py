@@ -1,27 +1,39 @@
-"""Published numbers, as they are printed: the paper's twelve tables, and what its sentences say about them. No torch.
+"""Published numbers, as they are printed: the paper's twelve tables, and what its sentences say.
 
-``data/paper/table01.csv`` to ``table12.csv`` hold every cell as text; ``flags.csv`` names cells that can hardly be right, why, and
-changes none; ``claims_text.csv`` holds the numbers of the text with the cells they rest on.
+``data/paper/table01.csv`` to ``table12.csv`` hold every cell as text; ``flags.csv`` names cells
+that can hardly be right, why, and changes none; ``claims_text.csv`` holds the numbers of the text
+with the cells they rest on. No torch.
 """
 
 import csv
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from math import nan
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-PAPER = Path(__file__).parents[2] / "data" / "paper"
+from hinas_lab.paths import data
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+PAPER = data("paper")
 TABLES = range(1, 13)
 SETS = {"set5": "Set5", "set14": "Set14", "bsd100": "BSD100", "urban100": "Urban100"}
 "a column's ending -> data set; s30, s50, s70: BSDS500 test at that sigma"
 _TEXT = ("method", "gpu", "search")
 _MARKS = {"✓": True, "✗": False, "-": None}
+# one number; two with a hyphen: a range over noise levels or scales; two with ±: mean and std
 _NUMBER = re.compile(r"(?P<value>\d+(?:\.\d+)?)(?:-(?P<high>\d+(?:\.\d+)?)| ± (?P<std>\d+\.\d+))?")
 
 
 @dataclass(frozen=True)
 class PaperCell:
-    """One printed cell. A range keeps its upper end as ``value``: the one the paper's text calculates with."""
+    """One printed cell.
+
+    A range keeps its upper end as ``value``: the one the paper's text calculates with.
+    """
 
     printed: str
     value: float | bool | None
@@ -36,66 +48,100 @@ class PaperCell:
 
 @dataclass(frozen=True)
 class PaperTable:
+    """A table of the paper: the names of its columns, and a row of cells per method."""
+
     number: int
     columns: tuple[str, ...]
     rows: tuple[dict[str, PaperCell], ...]
 
     def row(self, method: str, **where: str) -> dict[str, PaperCell]:
-        """The one row of ``method`` (as printed), with the other columns as printed in ``where``. ValueError names what is there."""
-        found = [
-            r
-            for r in self.rows
-            if r["method"].printed == method and all(r[k].printed == v for k, v in where.items())
-        ]
-        if len(found) != 1:
+        """The one row of ``method``, other columns as in ``where``, all as printed.
+
+        ValueError names what is there.
+        """
+        matches = [row for row in self.rows if _prints(row, method=method, **where)]
+        if len(matches) != 1:
+            methods = dict.fromkeys(row["method"].printed for row in self.rows)
             raise ValueError(
-                f"table {self.number}: {len(found)} rows of {method!r} {where or ''}; its methods are "
-                + ", ".join(dict.fromkeys(r["method"].printed for r in self.rows))
+                f"table {self.number}: {len(matches)} rows of {method!r} {where or ''}; "
+                f"its methods are {', '.join(methods)}"
             )
-        return found[0]
+        return matches[0]
+
+    def flagged(self) -> list[tuple[str, str, PaperCell]]:
+        """(method, column, cell) of each cell that can hardly be right."""
+        cells = []
+        for row in self.rows:
+            for column, cell in row.items():
+                if cell.flag:
+                    cells.append((row["method"].printed, column, cell))
+        return cells
+
+    def numbers(self) -> "DataFrame":
+        """The values, row by row as here; nan for text, dashes and flagged cells.
+
+        ``method`` and ``scale`` are as printed.
+        """
+        from pandas import DataFrame
+
+        rows = []
+        for row in self.rows:
+            # a dash is no number, and a flagged one takes part in nothing
+            numbers = {}
+            for column, cell in row.items():
+                numbers[column] = nan if cell.value is None or cell.flag else cell.value
+                if column in ("method", "scale"):
+                    numbers[column] = cell.printed
+            rows.append(numbers)
+        return DataFrame(rows)
+
+
+def _prints(row: dict[str, PaperCell], **where: str) -> bool:
+    return all(row[column].printed == text for column, text in where.items())
 
 
 @cache
 def paper_table(number: int, folder: Path = PAPER) -> PaperTable:
-    """Table 1 to 12. ValueError names the file, line and column of a cell that is no number, range, mean ± std, mark or dash."""
+    """Table 1 to 12.
+
+    ValueError names the file, line and column of a cell that is no number, range, mean ± std, mark
+    or dash.
+    """
     if number not in TABLES:
         raise ValueError(f"table {number}: the paper has tables 1 to 12")
     path = folder / f"table{number:02}.csv"
-    lines = _read(path)
-    columns, reasons = tuple(lines[0]), _flags(number, folder)
+    columns, *lines = _read(path)
     rows = []
-    for n, line in enumerate(lines[1:], start=2):
+    for n, line in enumerate(lines, start=2):
         if len(line) != len(columns):
             raise ValueError(f"{path}, line {n}: {len(line)} cells under {len(columns)} columns")
-        cells = {}
+        row = {}
         for column, text in zip(columns, line):
             try:
-                cells[column] = parse(column, text)
+                row[column] = parse(column, text)
             except ValueError as error:
                 raise ValueError(f"{path}, line {n}, column {column}: {error}") from None
-        rows.append(cells)
-    for flag in reasons:
-        where = dict(part.split("=") for part in flag["which"].split() if part)
-        row = next(
-            (
-                r
-                for r in rows
-                if r["method"].printed == flag["method"]
-                and all(r[k].printed == v for k, v in where.items())
-            ),
-            None,
-        )
-        if (
-            row is None
-            or flag["column"] not in row
-            or row[flag["column"]].printed != flag["printed"]
-        ):
-            raise ValueError(
-                f"{folder / 'flags.csv'}: {flag['method']}, {flag['column']} = {flag['printed']} is no cell of {path.name}"
-            )
-        cell = row[flag["column"]]
-        row[flag["column"]] = PaperCell(cell.printed, cell.value, cell.low, cell.std, flag["reason"])
-    return PaperTable(number, columns, tuple(rows))
+        rows.append(row)
+    head, *flags = _read(folder / "flags.csv")
+    for line in flags:
+        flag = dict(zip(head, line))
+        if flag["table"] == str(number):
+            _set_flag(rows, flag, folder / "flags.csv", path.name)
+    return PaperTable(number, tuple(columns), tuple(rows))
+
+
+def _set_flag(rows: list[dict[str, PaperCell]], flag: dict[str, str], path: Path, table: str):
+    """Give the cell that ``flag`` names its reason. ValueError when it names no cell."""
+    # the printed text is part of the name: a flag must not outlive the correction of its cell
+    where = {"method": flag["method"], flag["column"]: flag["printed"]}
+    where |= dict(part.split("=") for part in flag["which"].split())
+    for row in rows:
+        if flag["column"] in row and _prints(row, **where):
+            row[flag["column"]] = replace(row[flag["column"]], flag=flag["reason"])
+            return
+    raise ValueError(
+        f"{path}: {flag['method']}, {flag['column']} = {flag['printed']} is no cell of {table}"
+    )
 
 
 def parse(column: str, text: str) -> PaperCell:
@@ -109,12 +155,13 @@ def parse(column: str, text: str) -> PaperCell:
     match = _NUMBER.fullmatch(text.removeprefix("×") if column == "scale" else text)
     if not match:
         raise ValueError(f"{text!r} is no number, range, mean ± std, ✓, ✗ or -")
-    value, high, std = (
-        None if match[g] is None else float(match[g]) for g in ("value", "high", "std")
-    )
+    value = float(match["value"])
     if column.startswith("ssim") and value > 1:
         raise ValueError(f"{text!r}: an SSIM is at most 1")
-    return PaperCell(text, value if high is None else high, None if high is None else value, std)
+    # of a range the lower end is kept beside the value
+    if match["high"]:
+        return PaperCell(text, float(match["high"]), low=value)
+    return PaperCell(text, value, std=float(match["std"]) if match["std"] else None)
 
 
 def bicubic() -> dict[str, dict[int, tuple[float, float]]]:
@@ -124,10 +171,12 @@ def bicubic() -> dict[str, dict[int, tuple[float, float]]]:
         3: paper_table(11).row("bicubic"),
         4: paper_table(12).row("bicubic", scale="×4"),
     }
-    return {
-        name: {s: (r[f"psnr_{key}"].value, r[f"ssim_{key}"].value) for s, r in rows.items()}
-        for key, name in SETS.items()
-    }
+    scores: dict[str, dict[int, tuple[float, float]]] = {}
+    for end, name in SETS.items():
+        for scale, row in rows.items():
+            score = row[f"psnr_{end}"].value, row[f"ssim_{end}"].value
+            scores.setdefault(name, {})[scale] = score
+    return scores
 
 
 def where(column: str) -> str:
@@ -154,30 +203,34 @@ class Sentence:
 
 
 def sentences(folder: Path = PAPER) -> list[Sentence]:
-    """``claims_text.csv``, recomputed from the tables. ValueError names a line whose formula does not stand on them."""
+    """``claims_text.csv``, recomputed from the tables.
+
+    ValueError names a line whose formula does not stand on them.
+    """
     path = folder / "claims_text.csv"
     head, *lines = _read(path)
     out = []
     for n, line in enumerate(lines, start=2):
         try:
-            told = dict(zip(head, line, strict=True))
-            recomputed = calculate(told["recomputed from"], folder)
-            stated, tolerance = float(told["stated"]), float(told["tolerance"])
+            cells = dict(zip(head, line, strict=True))
+            formula = cells["recomputed from"]
+            recomputed = calculate(formula, folder)
+            stated = float(cells["stated"])
+            tolerance = float(cells["tolerance"])
         except (ValueError, SyntaxError) as error:
             raise ValueError(f"{path}, line {n}: {error}") from None
-        agrees = abs(recomputed - stated) <= tolerance + 1e-9
-        out.append(
-            Sentence(
-                told["id"],
-                told["section"],
-                told["says"],
-                stated,
-                told["unit"],
-                told["recomputed from"],
-                recomputed,
-                agrees,
-            )
+        sentence = Sentence(
+            id=cells["id"],
+            section=cells["section"],
+            says=cells["says"],
+            stated=stated,
+            unit=cells["unit"],
+            formula=formula,
+            recomputed=recomputed,
+            # 1e-9: differences of decimal fractions are not exact
+            agrees=abs(recomputed - stated) <= tolerance + 1e-9,
         )
+        out.append(sentence)
     return out
 
 
@@ -187,33 +240,26 @@ _CELL = re.compile(r"T(\d+)\.(\d+)\.(\w+)")
 def calculate(formula: str, folder: Path = PAPER) -> float:
     """A formula of ``claims_text.csv``: cells, numbers, + - * / ( ), comparisons, min and max."""
 
-    def value(match: re.Match) -> str:
-        number, row, column = int(match[1]), int(match[2]), match[3]
-        rows = paper_table(number, folder).rows
-        if (
-            not 1 <= row <= len(rows)
-            or column not in rows[0]
-            or not isinstance(rows[row - 1][column].value, float)
-        ):
-            raise ValueError(f"{match[0]} is no number of table {number}")
-        return repr(rows[row - 1][column].value)
+    def number_of(match: re.Match) -> str:
+        table, row, column = match.groups()
+        rows = paper_table(int(table), folder).rows
+        cell = rows[int(row) - 1].get(column) if 1 <= int(row) <= len(rows) else None
+        if cell is None or not isinstance(cell.value, float):
+            raise ValueError(f"{match[0]} is no number of table {int(table)}")
+        return repr(cell.value)
 
-    arithmetic = _CELL.sub(value, formula)
+    # cells become numbers before anything is evaluated
+    arithmetic = _CELL.sub(number_of, formula)
     if not re.fullmatch(r"(?:min|max|[\d.e+\-*/()<>=, ])*", arithmetic):
         raise ValueError(
             f"formula {formula!r}: only cells, numbers, + - * / ( ), comparisons, min and max"
         )
-    return float(
-        eval(arithmetic, {"__builtins__": {}}, {"min": min, "max": max})
-    )  # nothing but arithmetic is left in it
-
-
-def _flags(number: int, folder: Path) -> list[dict[str, str]]:
-    head, *lines = _read(folder / "flags.csv")
-    return [row for row in (dict(zip(head, line)) for line in lines) if row["table"] == str(number)]
+    # nothing but arithmetic is left in it
+    return float(eval(arithmetic, {"__builtins__": {}}, {"min": min, "max": max}))
 
 
 def _read(path: Path) -> list[list[str]]:
+    """The lines of a CSV file, head first. ValueError when it cannot be read or has no rows."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             lines = [line for line in csv.reader(file) if line]

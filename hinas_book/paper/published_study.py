@@ -1,6 +1,13 @@
-"""``hinas-lab study published``: what the paper's own numbers can decide, before anything is trained."""
+"""``hinas-lab study published``: what the paper's own numbers can decide.
 
+Before anything is trained: contrasts that are resolved, sentences that the tables do not bear out,
+cells that can hardly be right.
+"""
+
+from itertools import groupby
 from pathlib import Path
+
+from hinas_book.kit.study_options import add_json_option, check_figures, write_record
 
 
 def add_options(parser):
@@ -10,89 +17,96 @@ def add_options(parser):
         metavar="DIR",
         help="draw the forest plots into DIR/published-psnr.png and -ssim.png",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
+    add_json_option(parser)
 
 
 def run(args) -> int:
     from dataclasses import asdict
-    from textwrap import fill
 
     from hinas_book.paper.printed_tests import printed_tests
-    from hinas_book.paper.published import TABLES, sentences, paper_table, where
+    from hinas_book.paper.published import sentences
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.storage import environment, write_atomic, write_json
 
     check_json(args.json)
-    if args.figures and not args.figures.is_dir():
-        raise ValueError(f"--figures {args.figures}: no such folder; make it first")
-    tests, said, seen = printed_tests(), sentences(), {}
-    print(
-        "Contrasts printed with ± over 3 seeds: difference ± half of the 95 % interval\n(Welch), PSNR in dB; * resolved: 0 is outside\n"
-    )
-    for key in dict.fromkeys((t.table, t.what) for t in tests):
-        mine = [t for t in tests if (t.table, t.what) == key and t.column.startswith("psnr")]
-        if key[0] not in seen:
-            seen[key[0]] = True
-            print(f"Table {key[0]:<21}" + "".join(f"{where(t.column):^13}" for t in mine).rstrip())
-        cells = " ".join(
-            f"{t.contrast.mean:+.2f} ±{t.contrast.half_width:.2f}{'*' if t.contrast.resolved else ' '}"
-            for t in mine
-        )
-        print(f"  {key[1]:<24} {cells}".rstrip())
-    print()
-    for n in seen:
-        some = [t.contrast.resolved for t in tests if t.table == n]
-        print(
-            f"Table {n}: {sum(some)} of {len(some)} resolved, PSNR and SSIM (by chance alone about {0.05 * len(some):.1f})"
-        )
-    print(
-        f"\nSentences: {sum(s.agrees for s in said)} of {len(said)} agree with the tables. These do not:"
-    )
-    for s in said:
-        if not s.agrees:
-            unit = "" if s.unit in ("", "yes") else f" {s.unit}"
-            told = (
-                "not so"
-                if s.unit == "yes"
-                else f"{s.stated:g}{unit}; the cells give {s.recomputed:.4g}{unit}"
-            )
-            print(
-                fill(
-                    f"{s.section}  {s.says}: {told}",
-                    80,
-                    initial_indent="  ",
-                    subsequent_indent=" " * 9,
-                )
-            )
-    flagged = [
-        (n, row, column, cell)
-        for n in TABLES
-        for row in paper_table(n).rows
-        for column, cell in row.items()
-        if cell.flag
-    ]
-    print(f"\nCells that can hardly be right ({len(flagged)}), kept as printed:")
-    for n, row, column, cell in flagged:
-        print(f"  Table {n}, {row['method'].printed}, {column}: {cell.printed}")
+    check_figures(args.figures)
+    tests = printed_tests()
+    claims = sentences()
+    _print_contrasts(tests)
+    _print_sentences(claims)
+    _print_flagged_cells()
     if args.figures:
-        from hinas_book.paper.printed_intervals import METRICS, figure_printed
-        from hinas_lab.draw.style import png, theme
-
-        for metric in METRICS:
-            with theme():
-                write_atomic(
-                    args.figures / f"published-{metric}.png", png(figure_printed(tests, metric))
-                )
-        print(f"\nwrote {args.figures}/published-psnr.png and published-ssim.png")
-    if args.json:
-        rows = [asdict(t) | {"resolved": t.contrast.resolved} for t in tests]
-        write_json(
-            args.json,
-            {
-                "study": "published",
-                "rows": rows,
-                "sentences": [asdict(s) for s in said],
-                "env": environment(0, "cpu"),
-            },
-        )
+        _draw(tests, args.figures)
+    rows = [asdict(test) | {"resolved": test.contrast.resolved} for test in tests]
+    write_record(args.json, "published", rows=rows, sentences=list(map(asdict, claims)))
     return 0
+
+
+def _print_contrasts(tests):
+    """A line per contrast, its PSNR columns side by side; how many are resolved, by table."""
+    from hinas_book.paper.published import where
+
+    print(
+        "Contrasts printed with ± over 3 seeds: difference ± half of the 95 % interval\n"
+        "(Welch), PSNR in dB; * resolved: 0 is outside\n"
+    )
+    resolved: dict[int, list[bool]] = {}
+    # in the order of printed_tests: by table, by what differs
+    for (number, what), contrasts in groupby(tests, lambda test: (test.table, test.what)):
+        heads = ""
+        cells = []
+        is_first = number not in resolved
+        for test in contrasts:
+            c = test.contrast
+            resolved.setdefault(number, []).append(c.resolved)
+            if test.column.startswith("psnr"):
+                heads += f"{where(test.column):^13}"
+                star = "*" if c.resolved else " "
+                cells.append(f"{c.mean:+.2f} ±{c.half_width:.2f}{star}")
+        if is_first:
+            print(f"Table {number:<21}{heads}".rstrip())
+        print(f"  {what:<24} {' '.join(cells)}".rstrip())
+    print()
+    for number, flags in resolved.items():
+        # a test at 5 % calls one contrast in twenty resolved where nothing differs
+        print(
+            f"Table {number}: {sum(flags)} of {len(flags)} resolved, PSNR and SSIM "
+            f"(by chance alone about {0.05 * len(flags):.1f})"
+        )
+
+
+def _print_sentences(claims):
+    from textwrap import fill
+
+    agree = sum(claim.agrees for claim in claims)
+    print(f"\nSentences: {agree} of {len(claims)} agree with the tables. These do not:")
+    for claim in claims:
+        if claim.agrees:
+            continue
+        unit = f" {claim.unit}".rstrip()
+        verdict = f"{claim.stated:g}{unit}; the cells give {claim.recomputed:.4g}{unit}"
+        if claim.unit == "yes":
+            verdict = "not so"
+        line = f"{claim.section}  {claim.says}: {verdict}"
+        print(fill(line, 80, initial_indent="  ", subsequent_indent=" " * 9))
+
+
+def _print_flagged_cells():
+    from hinas_book.paper.published import TABLES, paper_table
+
+    lines = []
+    for number in TABLES:
+        for method, column, cell in paper_table(number).flagged():
+            lines.append(f"  Table {number}, {method}, {column}: {cell.printed}")
+    print(f"\nCells that can hardly be right ({len(lines)}), kept as printed:", *lines, sep="\n")
+
+
+def _draw(tests, folder: Path):
+    from hinas_book.paper.printed_intervals import METRICS, figure_printed
+    from hinas_lab.draw.style import png, theme
+    from hinas_lab.storage import write_atomic
+
+    for metric in METRICS:
+        with theme():
+            data = png(figure_printed(tests, metric))
+        write_atomic(folder / f"published-{metric}.png", data)
+    print(f"\nwrote {folder}/published-psnr.png and published-ssim.png")

@@ -1,17 +1,22 @@
-"""The paper's tables printed again: every published cell, what is measured here beneath it, and never one as the other.
+"""The paper's tables printed again: every published cell, what is measured here beneath it.
 
-Markdown, CSV and LaTeX (booktabs) of the same rows. The best value of a column is bold, the second best underlined (in Markdown italic),
-over published rows; a flagged cell carries a dagger, takes part in no ranking, and its reason stands below. What was measured on other
-pictures than the table's stands beneath it, in a grid of its own (``Block``).
+Markdown, CSV and LaTeX (booktabs) of the same rows, and never one kind of row as the other. The
+best value of a column is bold, the second best underlined (in Markdown italic), over published
+rows; a flagged cell carries a dagger, takes part in no ranking, and its reason stands below. What
+was measured on other pictures than the table's stands beneath it, in a grid of its own
+(``our_studies.StudyBlock``).
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
+from math import isnan
+from typing import TYPE_CHECKING
 
 from hinas_book.paper.our_rows import Measured, one_protocol
-from hinas_book.paper.our_studies import StudyArm, StudyBlock
+from hinas_book.paper.our_studies import StudyBlock
 from hinas_book.paper.published import PaperTable, where
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 TITLES = {
     1: "Layer-wise architecture sharing (LWAS) and residual learning (ResL), denoising",
@@ -41,20 +46,11 @@ WORDS = {
 }
 BANNER = "Rows marked “here” are not the paper's setting: read their preset."
 OTHER = "Not the paper's pictures: compare these rows with each other, with none above."
-GRID = (
-    "arm",
-    "trainings",
-    "seeds",
-    "PSNR (dB)",
-    "lowest (dB)",
-    "SSIM",
-    "GMSD",
-    "parameters",
-    "data set",
-    "protocol",
-    "preset",
-)
-"of a block"
+MORE_IS_BETTER = ("psnr", "ssim")
+LESS_IS_BETTER = ("params", "seconds", "hours")
+
+Style = Callable[[str, int, bool], str]
+"(text, rank or 0, is it flagged?) -> the cell as it is written"
 
 
 def heading(column: str) -> str:
@@ -63,183 +59,170 @@ def heading(column: str) -> str:
 
 
 def ranks(table: PaperTable) -> dict[tuple[int, str], int]:
-    """(row, column) -> 1 for the best, 2 for the second best value, over the rows of one scale; ties share a rank."""
+    """(row, column) -> 1 for the best, 2 for the second best value of the rows of one scale.
+
+    Ties share a rank.
+    """
+    numbers = table.numbers()
+    # "Comparison" prints differences of the rows above it
+    numbers = numbers[numbers["method"] != "Comparison"]
+    # without that column all rows are of one scale
+    scales = numbers["scale"] if "scale" in numbers else numbers.index * 0
     out = {}
-    groups: dict[str, list[int]] = {}
-    for i, row in enumerate(table.rows):
-        if row["method"].printed != "Comparison":
-            groups.setdefault(row["scale"].printed if "scale" in row else "", []).append(i)
     for column in table.columns:
-        if not column.startswith(("psnr", "ssim", "params", "seconds", "hours")):
-            continue
-        more = column.startswith(("psnr", "ssim"))
-        for rows in groups.values():
-            cells = {i: table.rows[i][column] for i in rows}
-            known = {
-                i: cell.value
-                for i, cell in cells.items()
-                if cell.value is not None and not cell.flag
-            }
-            for rank, value in enumerate(sorted(set(known.values()), reverse=more)[:2], start=1):
-                out |= {(i, column): rank for i, v in known.items() if v == value}
+        if column.startswith(MORE_IS_BETTER + LESS_IS_BETTER):
+            places = (
+                numbers[column]
+                .groupby(scales)
+                .rank(method="dense", ascending=column.startswith(LESS_IS_BETTER))
+            )
+            for row, place in places[places <= 2].items():
+                out[row, column] = int(place)
     return out
 
 
-def lines(
-    table: PaperTable, rows: list[Measured], style: Callable[[str, int, bool], str]
-) -> list[list[str]]:
-    """All cells as text: a head, published rows, then measured ones (an empty cell where nothing was measured)."""
-    rank = ranks(table)
-    out = [[heading(c) for c in table.columns]]
+def grid(table: PaperTable, rows: Sequence[Measured], style: Style) -> "DataFrame":
+    """All cells as text under their headings: published rows, then measured ones.
+
+    An empty cell stands where nothing was measured.
+    """
+    from pandas import DataFrame
+
+    place = ranks(table)
+    lines = []
     for i, row in enumerate(table.rows):
-        out.append(
-            [style(cell.printed, rank.get((i, c), 0), bool(cell.flag)) for c, cell in row.items()]
-        )
+        line = {}
+        for column, cell in row.items():
+            line[column] = style(cell.printed, place.get((i, column), 0), bool(cell.flag))
+        lines.append(line)
     for row in rows:
-        digits = lambda c: 4 if c.startswith("ssim") else 2  # noqa: E731
-        cells = (
-            {c: f"{v:.{digits(c)}f}" for c, v in row.values.items()}
-            | row.where
-            | {"method": f"{row.method} (here)"}
-        )
-        out.append([cells.get(c, "") for c in table.columns])
-    return out
+        line = row.where | {"method": f"{row.method} (here)"}
+        # as many digits as the paper prints
+        for column, value in row.values.items():
+            line[column] = f"{value:.4f}" if column.startswith("ssim") else f"{value:.2f}"
+        lines.append({column: style(text, 0, False) for column, text in line.items()})
+    return DataFrame(lines, columns=table.columns).fillna("").rename(columns=heading)
 
 
 def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> list[str]:
     """What stands below: where measured rows come from, reasons of flags."""
-    out = []
+    # refuses rows of two protocols before anything is written
     if rows:
-        out.append(f"{BANNER} Protocol {one_protocol(rows)}.")
-        out += [
-            f"{r.method} (here){''.join(f', {v}' for v in r.where.values())}: {r.dataset}, n = {r.n}, preset {r.preset}, "
-            f"device {r.device}, seed {r.seed}; {r.source}"
-            for r in rows
-        ]
+        out = [f"{BANNER} Protocol {one_protocol(rows)}."]
     elif blocks:
-        out.append("Nothing measured here on these pictures; on others, below.")
+        out = ["Nothing measured here on these pictures; on others, below."]
     else:
-        out.append("Published numbers alone.")
-    flagged = [
-        (r["method"].printed, c, cell) for r in table.rows for c, cell in r.items() if cell.flag
-    ]
-    return out + [
-        f"† {method}, {heading(c)}, printed {cell.printed}: {cell.flag}"
-        for method, c, cell in flagged
-    ]
+        out = ["Published numbers alone."]
+    for row in rows:
+        name = ", ".join([f"{row.method} (here)", *row.where.values()])
+        out.append(
+            f"{name}: {row.dataset}, n = {row.n}, preset {row.preset}, "
+            f"device {row.device}, seed {row.seed}; {row.source}"
+        )
+    for method, column, cell in table.flagged():
+        out.append(f"† {method}, {heading(column)}, printed {cell.printed}: {cell.flag}")
+    return out
 
 
-def arm_cells(block: StudyBlock, arm: StudyArm) -> list[str]:
-    """A row of ``GRID``."""
-    spread = lambda told, digits: (
-        f"{told[0]:.{digits}f}" + (f" ± {told[1]:.{digits}f}" if arm.n > 1 else "")
-    )  # noqa: E731
-    few, most = arm.parameters
-    return [
-        arm.name,
-        str(arm.n),
-        arm.seeds,
-        spread(arm.psnr, 3),
-        f"{arm.lowest:.3f}",
-        spread(arm.ssim, 4),
-        f"{arm.gmsd[0]:.4f}",
-        f"{few:,}" if few == most else f"{few:,} to {most:,}",
-        block.dataset,
-        block.protocol,
-        block.preset,
-    ]
+def study_grid(block: StudyBlock) -> "DataFrame":
+    """The arms of a study as text under their headings."""
+    from pandas import DataFrame
+
+    lines = []
+    for arm in block.arms.itertuples():
+        fewest = arm.parameters_fewest
+        most = arm.parameters_most
+        line = {
+            "arm": arm.Index,
+            "trainings": str(arm.trainings),
+            "seeds": arm.seeds,
+            "PSNR (dB)": _with_spread(arm.psnr, arm.psnr_sd, 3),
+            "lowest (dB)": f"{arm.psnr_lowest:.3f}",
+            "SSIM": _with_spread(arm.ssim, arm.ssim_sd, 4),
+            "GMSD": f"{arm.gmsd:.4f}",
+            "parameters": f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}",
+            "data set": block.dataset,
+            "protocol": block.protocol,
+            "preset": block.preset,
+        }
+        lines.append(line)
+    return DataFrame(lines)
+
+
+def _with_spread(mean: float, sd: float, digits: int) -> str:
+    # one training has no spread
+    return f"{mean:.{digits}f}" if isnan(sd) else f"{mean:.{digits}f} ± {sd:.{digits}f}"
 
 
 def block_title(block: StudyBlock) -> str:
+    """The heading above a study's grid."""
     return f"Beneath Table {block.table}, measured here: study {block.study}"
 
 
 def block_notes(block: StudyBlock) -> list[str]:
+    """What stands below a study's grid: its setting, and its remarks."""
     changed = ", changed as the arm says" if block.changed else ""
     return [
         OTHER,
-        f"{block.pictures}; ±: standard deviation over the trainings; preset {block.preset}{changed}; protocol "
-        f"{block.protocol}; device {block.device}; {block.source}",
-        *block.said,
+        f"{block.pictures}; ±: standard deviation over the trainings; "
+        f"preset {block.preset}{changed}; protocol {block.protocol}; "
+        f"device {block.device}; {block.source}",
+        *block.remarks,
     ]
 
 
 def markdown(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> str:
+    """The table, and each of ``blocks`` under a heading of its own."""
+
     def style(text: str, rank: int, flag: bool) -> str:
+        mark = {1: "**", 2: "*"}.get(rank, "")
         text = text.replace("*", r"\*")  # HiNAS**
-        return {1: f"**{text}**", 2: f"*{text}*"}.get(rank, text) + "†" * flag
+        return f"{mark}{text}{mark}" + "†" * flag
 
-    parts = [
-        _markdown(
-            f"## Table {table.number}. {TITLES[table.number]}",
-            lines(table, rows, style),
-            notes(table, rows, blocks),
-        )
-    ]
-    parts += [
-        _markdown(
-            f"### {block_title(b)}",
-            [list(GRID), *(arm_cells(b, a) for a in b.arms)],
-            block_notes(b),
-        )
-        for b in blocks
-    ]
-    return "\n".join(parts)
+    title = f"## Table {table.number}. {TITLES[table.number]}"
+    parts = [(title, grid(table, rows, style), notes(table, rows, blocks))]
+    for block in blocks:
+        parts.append((f"### {block_title(block)}", study_grid(block), block_notes(block)))
+    texts = []
+    for title, frame, below in parts:
+        items = "".join(f"- {note}\n" for note in below)
+        texts.append(f"{title}\n\n{markdown_grid(frame)}\n{items}")
+    return "\n".join(texts)
 
 
-def _markdown(title: str, cells: list[list[str]], below: list[str]) -> str:
-    head, *body = cells
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    grid = "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *body))
-    return f"{title}\n\n{grid}\n" + "".join(f"- {n}\n" for n in below)
+def markdown_grid(frame: "DataFrame") -> str:
+    """A DataFrame of text as a table of Markdown, all but its first column set to the right.
+
+    pandas' own ``to_markdown`` needs another package.
+    """
+    rule = ["---"] + ["---:"] * (frame.shape[1] - 1)
+    return "".join(f"| {' | '.join(line)} |\n" for line in (frame.columns, rule, *frame.to_numpy()))
 
 
 def csv_text(table: PaperTable, rows: list[Measured]) -> str:
     """Plain cells; the last column says where a row comes from."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    head, *body = lines(table, rows, lambda text, rank, flag: text)
-    writer.writerow([*head, "source"])
-    sources = ["published"] * len(table.rows) + [
-        f"{r.source}; protocol {r.protocol}; preset {r.preset}; n {r.n}" for r in rows
-    ]
-    writer.writerows([*line, source] for line, source in zip(body, sources, strict=True))
-    return out.getvalue()
+    sources = ["published"] * len(table.rows)
+    for r in rows:
+        sources.append(f"{r.source}; protocol {r.protocol}; preset {r.preset}; n {r.n}")
+    frame = grid(table, rows, lambda text, rank, flag: text).assign(source=sources)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def blocks_csv(blocks: Sequence[StudyBlock]) -> str:
-    """The arms of ``blocks`` alone, a number a cell: they share no column with the published table, so they share no file."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measures = ("psnr", "psnr_sd", "ssim", "ssim_sd", "gmsd", "gmsd_sd", "psnr_lowest")
-    told = ("dataset", "pictures", "protocol", "preset", "device", "source")
-    writer.writerow(
-        [
-            "study",
-            "arm",
-            "trainings",
-            "seeds",
-            *measures,
-            "parameters_fewest",
-            "parameters_most",
-            *told,
-        ]
-    )
-    for b in blocks:
-        for a in b.arms:
-            values = [f"{x:.5f}" if x == x else "" for x in (*a.psnr, *a.ssim, *a.gmsd, a.lowest)]
-            writer.writerow(
-                [
-                    b.study,
-                    a.name,
-                    a.n,
-                    a.seeds,
-                    *values,
-                    *a.parameters,
-                    *(getattr(b, name) for name in told),
-                ]
-            )
-    return out.getvalue()
+    """The arms of ``blocks`` alone, a number a cell.
+
+    They share no column with the published table, so they share no file.
+    """
+    texts = []
+    for block in blocks:
+        frame = block.arms.rename_axis("arm").reset_index()
+        frame.insert(0, "study", block.study)
+        for name in ("dataset", "pictures", "protocol", "preset", "device", "source"):
+            frame[name] = getattr(block, name)
+        # all have the same columns: one head is enough
+        text = frame.to_csv(index=False, header=not texts, float_format="%.5f", lineterminator="\n")
+        texts.append(text)
+    return "".join(texts)
 
 
 _TEX = str.maketrans(
@@ -263,53 +246,33 @@ _TEX = str.maketrans(
 def latex(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] = ()) -> str:
     """Booktabs tables; they need the packages booktabs and amssymb."""
 
-    def style(text: str, rank: int, flag: bool) -> str:
+    def style(text: str, rank: int = 0, flag: bool = False) -> str:
         text = text.translate(_TEX)
-        return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(
-            rank, text
-        ) + r"$^\dag$" * flag
+        command = {1: r"\textbf{%s}", 2: r"\underline{%s}"}.get(rank, "%s")
+        return command % text + r"$^\dag$" * flag
 
-    head, *body = lines(table, rows, style)
-    body[len(table.rows) :] = [
-        [c.translate(_TEX) for c in line] for line in body[len(table.rows) :]
-    ]
-    parts = [_latex(TITLES[table.number], head, body, notes(table, rows, blocks), len(table.rows))]
-    parts += [
-        _latex(
-            block_title(b),
-            GRID,
-            [[c.translate(_TEX) for c in arm_cells(b, a)] for a in b.arms],
-            block_notes(b),
+    frame = grid(table, rows, style)
+    if rows:
+        # a line between published and measured rows: LaTeX reads it before the row's first cell
+        frame.iloc[len(table.rows), 0] = "\\midrule\n" + frame.iloc[len(table.rows), 0]
+    texts = [_latex(TITLES[table.number], frame, notes(table, rows, blocks))]
+    for block in blocks:
+        frame = study_grid(block).map(style)
+        texts.append(_latex(block_title(block), frame, block_notes(block)))
+    return "\n".join(texts)
+
+
+def _latex(title: str, frame: "DataFrame", below: list[str]) -> str:
+    """``below`` comes into the caption, as sentences. Cells of ``frame`` are LaTeX already."""
+    # pandas writes LaTeX with jinja2, which torch brings along
+    sentences = [note if note.endswith(".") else f"{note}." for note in below]
+    return (
+        frame.rename(columns=lambda name: name.translate(_TEX))
+        .style.hide(axis="index")
+        .to_latex(
+            hrules=True,
+            position_float="centering",
+            column_format="l" + "r" * (frame.shape[1] - 1),
+            caption=" ".join([f"{title}.", *sentences]).translate(_TEX),
         )
-        for b in blocks
-    ]
-    return "\n".join(parts)
-
-
-def _latex(
-    title: str, head: Sequence[str], body: list[list[str]], below: list[str], rule: int = 0
-) -> str:
-    """``rule``: the row above which a line is drawn; 0: none. Cells of ``body`` are LaTeX already."""
-    first = " & ".join(h.translate(_TEX) for h in head)
-    tex = [
-        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-        r"\toprule",
-        first + r" \\",
-        r"\midrule",
-    ]
-    for i, line in enumerate(body):
-        tex += [r"\midrule"] * (0 < i == rule) + [" & ".join(line) + r" \\"]
-    text = " ".join(n.translate(_TEX) + "." * (not n.endswith(".")) for n in below)
-    caption = rf"\caption{{{title.translate(_TEX)}. {text}}}"
-    return "\n".join(
-        [
-            r"\begin{table}",
-            r"\centering",
-            caption,
-            *tex,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
     )

@@ -1,1 +1,1 @@
-"""What a study needs: jobs, campaigns, statistics, neighbours, random nets, shared-weight scores."""
+"""What a study needs: jobs, campaigns, statistics, random nets, shared-weight scores."""

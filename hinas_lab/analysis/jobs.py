@@ -1,7 +1,9 @@
-"""The pieces of work that studies are made of, each addressed by a hash of everything that decides its numbers.
+"""The pieces of work that studies are made of, each addressed by a hash of everything that decides
+its numbers.
 
-A job is plain values, so it travels to any process or machine; ``work`` does it in a folder of its own, continues one that was stopped,
-and answers from ``row.json`` when it is done. One CPU thread a job: the same job gives the same bits whoever runs it beside what.
+A job is plain values, so it travels to any process or machine; ``run_job`` does it in a folder of
+its own, continues one that was stopped, and answers from ``row.json`` when it is done. One CPU
+thread a job: the same job gives the same bits whoever runs it beside what.
 """
 
 import hashlib
@@ -17,35 +19,47 @@ from typing import ClassVar
 import numpy as np
 
 from hinas_lab.config import TASKS, Preset, SearchConfig, SearchSpace, TrainConfig, preset, to_dict
+from hinas_lab.images.metrics import METRICS, measured_metrics
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.storage import run_lock, environment, write_json
+from hinas_lab.storage import environment, run_lock, write_json
 
 PROTOCOLS = {task: default_protocol(task) for task in TASKS}
 "what a trained net is measured under, unless said otherwise"
+EPOCH_COLUMNS = ("score", "psnr", "ssim", "skip_share", "alpha_entropy", "beta_entropy")
+"of a search's records, kept in its row"
+SCORES_FILE = "scores.json"
 
 
 @cache
 def content(data: str, channels: int, scale: int) -> str:
-    """``runs.data_hash`` of the training images."""
+    """``runs.data_hash`` of the training images of a data set, gray (1) or RGB (3 channels)."""
     from hinas_lab.images.datasets.catalog import Images, load_image, named_files
     from hinas_lab.images.patches import Patches
     from hinas_lab.runs.folder import data_hash
 
-    return data_hash(
-        Patches(Images(named_files(data), lambda path: load_image(path, channels)), scale=scale)
-    )
+    # cached: every key asks for it, and it reads all images
+    images = Images(named_files(data), lambda path: load_image(path, channels))
+    return data_hash(Patches(images, scale=scale))
+
+
+def preset_of(base: str, task: str, scale: int) -> Preset:
+    """The preset called ``base`` for a task; denoising has no scale."""
+    return preset(base, task, scale)
 
 
 def titled(base: str, task: str, scale: int, **parts) -> str:
-    """``base``, with a star when one of ``parts`` (space, search, train) differs from that preset in more than the seed."""
-    known = preset(base, task, scale if task == "sr" else None)
-    of = lambda name, value: (
-        known.space if name == "space" else replace(getattr(known, name), seed=value.seed)
-    )  # noqa: E731
-    same = all(value == of(name, value) for name, value in parts.items())
-    return base if same else f"{base}*"
+    """``base``, with a star when one of ``parts`` (space, search, train) differs from that preset
+    in more than the seed."""
+    original = preset_of(base, task, scale)
+    for name, value in parts.items():
+        expected = getattr(original, name)
+        if name != "space":
+            expected = replace(expected, seed=value.seed)
+        if value != expected:
+            return f"{base}*"
+    return base
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +79,13 @@ class Job:
 
     @property
     def key(self) -> str:
+        """The name of the job's folder: its kind and 12 hex digits of its ``spec``."""
         text = json.dumps(self.spec, sort_keys=True)
         return f"{self.kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @property
     def seed(self) -> int:
+        """Of the search or training, for the stamp of the row."""
         raise NotImplementedError
 
     def run(self, folder: Path) -> dict:
@@ -79,8 +95,12 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchJob(Job):
-    """One search. Results: ``genotype`` (JSON), the decoded ``path`` before and after, ``skip_share``, ``epochs`` (what V said of the soft
-    supernet), and per epoch of ``at`` the genotype decoded then, with its shared-weight score then."""
+    """One search.
+
+    Results: ``genotype`` (JSON), the decoded ``path`` before and after, ``skip_share``, ``epochs``
+    (what V said of the soft supernet), and per epoch of ``at`` the genotype decoded then, with its
+    shared-weight score then.
+    """
 
     space: SearchSpace
     search: SearchConfig
@@ -97,8 +117,7 @@ class SearchJob(Job):
 
     @property
     def spec(self) -> dict:
-        more = {"at": list(self.at)} if self.at else {}
-        return {
+        spec = {
             "kind": self.kind,
             "preset": self.preset.name,
             "data": self.data,
@@ -106,79 +125,80 @@ class SearchJob(Job):
             "space": to_dict(self.space),
             "data_hash": content(self.data, self.space.channels, self.space.scale),
             "search": to_dict(self.search),
-        } | more
+        }
+        # left out when empty: rows of searches from before there was ``at`` keep their keys
+        return spec | {"at": list(self.at)} if self.at else spec
 
     def run(self, folder: Path) -> dict:
         from hinas_lab.records import Epoch
         from hinas_lab.runs.folder import open_search
-        from hinas_lab.runs.header import load_genotype, read_json
-        from hinas_lab.searching.scoring import shared_weight_score
+        from hinas_lab.runs.header import load_genotype
 
-        run, file = (
-            open_search(
-                folder / self.key, self.preset, data=self.data, device=self.device, resume=True
-            ),
-            "scores.json",
+        run = open_search(
+            folder / self.key, self.preset, data=self.data, device=self.device, resume=True
         )
-        scores = read_json(folder / self.key / file) if (folder / self.key / file).exists() else {}
-
-        def score():
-            """At the end of an epoch, before the search goes on: its state may be saved there, and be stopped, without its score."""
-            state = run.state
-            if (
-                state is not None
-                and state.epoch in self.at
-                and not state.iteration
-                and not state.halfway
-            ):
-                told = shared_weight_score(
-                    state.net,
-                    state.genotype,
-                    state.patches,
-                    state.split.w,
-                    state.split.v,
-                    self.search,
-                )
-                scores[str(state.epoch)] = told
-                write_json(folder / self.key / file, scores)
-
-        score()
+        # Scored at the end of an epoch before the search goes on, and once before it begins: its
+        # state may be saved there, and be stopped, without its score.
+        self._score_epoch(run.state, folder)
         with closing(run.steps()) as records:
             for record in records:
                 if isinstance(record, Epoch):
-                    score()
+                    self._score_epoch(run.state, folder)
         columns = run.records.arrays()
         alpha, beta = columns["epoch/alpha"], columns["epoch/beta"]
-        found = load_genotype(folder / self.key)
-        epochs = {
-            name: [round(float(x), 5) for x in columns[f"epoch/{name}"]]
-            for name in ("score", "psnr", "ssim", "skip_share", "alpha_entropy", "beta_entropy")
-        }
-        decoded = {e: decode(self.space, alpha[e], beta[e]) for e in self.at}
+        genotype = load_genotype(folder / self.key)
+        epochs = {}
+        for name in EPOCH_COLUMNS:
+            epochs[name] = [round(float(x), 5) for x in columns[f"epoch/{name}"]]
+        scores, decoded = self._scores(folder), []
+        for epoch in self.at:
+            then = decode(self.space, alpha[epoch], beta[epoch])
+            decoded.append(
+                {
+                    "epoch": epoch,
+                    "genotype": then.to_json(),
+                    "skip_share": skip_share(then),
+                    "shared": scores[str(epoch)]["psnr"],
+                }
+            )
         return {
-            "genotype": found.to_json(),
+            "genotype": genotype.to_json(),
             "before": list(decode(self.space, alpha[0], beta[0]).path),
-            "path": list(found.path),
-            "skip_share": skip_share(found),
+            "path": list(genotype.path),
+            "skip_share": skip_share(genotype),
             "best": int(columns["epoch/best"][-1]),
             "epochs": epochs,
             "seconds": float(columns["step/seconds"].sum()),
-            "at": [
-                {
-                    "epoch": e,
-                    "genotype": g.to_json(),
-                    "skip_share": skip_share(g),
-                    "shared": scores[str(e)]["psnr"],
-                }
-                for e, g in decoded.items()
-            ],
+            "at": decoded,
         }
+
+    def _scores(self, folder: Path) -> dict[str, dict]:
+        """Epoch, as JSON's keys are text -> the shared-weight scores of what was decoded then."""
+        from hinas_lab.runs.header import read_json
+
+        file = folder / self.key / SCORES_FILE
+        return read_json(file) if file.exists() else {}
+
+    def _score_epoch(self, state, folder: Path):
+        """Keep the shared-weight score of the genotype at the end of one of the epochs ``at``."""
+        from hinas_lab.searching.scoring import shared_weight_score
+
+        if state is None or state.epoch not in self.at or state.iteration or state.halfway:
+            return
+        score = shared_weight_score(
+            state.net, state.genotype, state.patches, state.split.w, state.split.v, self.search
+        )
+        scores = self._scores(folder) | {str(state.epoch): score}
+        write_json(folder / self.key / SCORES_FILE, scores)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob(Job):
-    """One training of ``genotype`` (JSON), and what the net gives on the test images of ``test``: ``psnr`` (dB), ``ssim``, ``gmsd`` (means
-    over images), ``images`` (each image's PSNR), ``parameters``, ``macs`` of an image of 480 x 320 pixels of the net's input."""
+    """One training of ``genotype`` (JSON), and what the net gives on the test images of ``test``.
+
+    Results: ``psnr`` (dB), ``ssim``, ``gmsd`` (means over images), ``images`` (each image's PSNR),
+    ``parameters``, ``macs`` of an image of 480 x 320 pixels of the net's input.
+    """
 
     genotype: str
     train: TrainConfig
@@ -196,12 +216,11 @@ class TrainJob(Job):
     @property
     def preset(self) -> Preset:
         g = self.net
-        name, known = (
-            titled(self.base, g.task, g.scale, train=self.train),
-            preset(self.base, g.task, g.scale if g.task == "sr" else None),
-        )
-        return known._replace(
-            name=name, train=self.train, space=replace(known.space, residual=self.residual)
+        original = preset_of(self.base, g.task, g.scale)
+        return original._replace(
+            name=titled(self.base, g.task, g.scale, train=self.train),
+            train=self.train,
+            space=replace(original.space, residual=self.residual),
         )
 
     @property
@@ -231,13 +250,14 @@ class TrainJob(Job):
         )
         for _ in run.steps():
             pass
-        level = float(self.train.sigmas[0]) if g.task == "denoise" else g.scale
+        level = float(self.train.sigmas[0]) if TASKS[g.task].has_levels else g.scale
         shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
         return {
             "preset": self.preset.name,
             "protocol": spec["protocol"],
             **measure(self.restore(folder), level, self.test, spec["protocol"]),
             "parameters": cost.parameters(g, self.train.width, **shape),
+            # about the size of BSDS500's images
             "macs": cost.macs(g, self.train.width, 320, 480, **shape),
             "genotype": g.to_json(),
             "train_seconds": spent_seconds(run.records.arrays()),
@@ -254,8 +274,8 @@ class TrainJob(Job):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreJob(Job):
-    """Shared-weight scores of ``genotypes`` (JSON) on the supernet of ``search``, or (``untrained``) on its first weights. Results:
-    ``psnr``, ``raw``, a number for each genotype."""
+    """Shared-weight scores of ``genotypes`` (JSON) on the supernet of ``search``, or
+    (``untrained``) on its first weights. Results: ``psnr``, ``raw``, a number for each genotype."""
 
     search: SearchJob
     genotypes: tuple[str, ...]
@@ -264,6 +284,7 @@ class ScoreJob(Job):
     seed = property(lambda self: self.search.seed)
 
     def __post_init__(self):
+        # its search decides; object.__setattr__, as the job is frozen
         for name in ("base", "data", "device"):
             object.__setattr__(self, name, getattr(self.search, name))
 
@@ -283,47 +304,66 @@ class ScoreJob(Job):
         if self.untrained:
             score = first_scorer(job.space, job.search, job.data, job.device)
         else:
-            run_job(
-                job, folder
-            )  # done before, as a rule; on a machine without its folder it is done here
+            # done before, as a rule; on a machine without its folder it is done here
+            run_job(job, folder)
             score = shared_scorer(folder / job.key, job.device)
-        told = [score(Genotype.from_json(g)) for g in self.genotypes]
-        return {"psnr": [t["psnr"] for t in told], "raw": [t["raw"] for t in told]}
+        scores = [score(Genotype.from_json(genotype)) for genotype in self.genotypes]
+        return {"psnr": [s["psnr"] for s in scores], "raw": [s["raw"] for s in scores]}
 
 
 def measure(restore: Restore, level: float, test: str, protocol_name: str) -> dict:
-    """Means over the test images of ``test`` under a protocol: psnr, ssim, gmsd, n, seconds an image, and each image's PSNR."""
+    """Means over the test images of ``test`` under a protocol, and each image's PSNR in dB.
+
+    Keys: test, n, every measured metric, seconds an image, the metrics of studies alone, images.
+    ``level``: sigma on the 0-255 scale, or the scale of super-resolution.
+    """
     from hinas_lab.images.datasets.catalog import read_images
-    from hinas_lab.images.metrics import gmsd
     from hinas_lab.images.protocol import protocol
     from hinas_lab.restoration.measure import evaluate, mean
 
     chosen, pictures = protocol(protocol_name), read_images(test, "test")
-    rows, uneven = [], []
+    scale = int(level) if chosen.task == "sr" else 1
+    of_studies = {metric.name: [] for metric in METRICS.values() if metric.studies_only}
+    rows = []
     for row in evaluate("net", restore, pictures, level, chosen):
-        clean = chosen.clean(pictures[row.image], int(level) if chosen.task == "sr" else 1)
-        uneven.append(gmsd(*(x if x.ndim == 2 else x.mean(2) for x in (row.restored, clean))))
+        clean = chosen.clean(pictures[row.image], scale)
+        # GMSD is of planes, whatever the protocol compares
+        planes = [_gray(row.restored), _gray(clean)]
+        for name, values in of_studies.items():
+            values.append(METRICS[name].function(*planes, data_range=1.0))
+        # its picture goes: 100 of DIV2K are 3 GB
         rows.append(replace(row, restored=None))
-    told = mean(rows)
+    means = mean(rows)
+    names = ("n", *(metric.name for metric in measured_metrics()), "seconds")
     return {
         "test": test,
-        **{name: told[name] for name in ("n", "psnr", "ssim", "seconds")},
-        "gmsd": float(np.mean(uneven)),
-        "images": {r.image: round(r.psnr, 4) for r in rows},
+        **{name: means[name] for name in names},
+        **{name: float(np.mean(values)) for name, values in of_studies.items()},
+        "images": {row.image: round(row.psnr, 4) for row in rows},
     }
 
 
+def _gray(image: np.ndarray) -> np.ndarray:
+    """(H, W) or the mean over channels of (H, W, C)."""
+    return image if image.ndim == 2 else image.mean(2)
+
+
 def stored_row(job: Job, folder: Path) -> dict | None:
-    """The row of a finished job; ValueError when what lies under its key was asked for otherwise."""
+    """The row of a finished job, None before it is finished.
+
+    ValueError when what lies under its key was asked for otherwise.
+    """
     path = folder / job.key / "row.json"
     if not path.exists():
         return None
     from hinas_lab.runs.header import read_json
 
     row = read_json(path)
+    # through JSON and back, as the stored one: a tuple is a list there
     if row.pop("spec", None) != json.loads(json.dumps(job.spec)):
         raise ValueError(
-            f"{path}: is the row of another protocol or preset; move this folder away and run the study again"
+            f"{path}: is the row of another protocol or preset; "
+            "move this folder away and run the study again"
         )
     return row
 
@@ -331,16 +371,15 @@ def stored_row(job: Job, folder: Path) -> dict | None:
 def run_job(job: Job, folder: str | Path) -> dict:
     """Do ``job`` below ``folder``, or read what is there: its row. To be called in a worker."""
     folder = Path(folder)
-    if (row := stored_row(job, folder)) is not None:
+    row = stored_row(job, folder)
+    if row is not None:
         return row
     with job_lock(folder / job.key), one_thread():
-        if (row := stored_row(job, folder)) is None:  # not done by somebody else meanwhile
+        if stored_row(job, folder) is None:  # not done by somebody else meanwhile
             start = time.perf_counter()
             row = {"key": job.key, **job.run(folder)}
-            row |= {
-                "job_seconds": round(time.perf_counter() - start, 2),
-                "env": environment(job.seed, job.device),
-            }
+            row["job_seconds"] = round(time.perf_counter() - start, 2)
+            row["env"] = environment(job.seed, job.device)
             store_row(job, folder, row)
     return stored_row(job, folder)
 
@@ -353,13 +392,14 @@ def store_row(job: Job, folder: Path, row: dict):
 
 @contextmanager
 def job_lock(folder: Path) -> Iterator[None]:
-    """Inside, the job in ``folder`` is the caller's; who else wants it (another study, another terminal) waits here until it is free."""
+    """Inside, the job in ``folder`` is the caller's; who else wants it (another study, another
+    terminal) waits here until it is free."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".turn").touch()
-    with ExitStack() as mine:
+    with ExitStack() as locks:
         while True:
             try:
-                mine.enter_context(run_lock(folder, ".turn"))
+                locks.enter_context(run_lock(folder, ".turn"))
                 break
             except ValueError:  # another's
                 time.sleep(0.2)
@@ -371,11 +411,12 @@ def one_thread() -> Iterator[None]:
     """Inside, torch computes with one CPU thread, whatever it did before and does afterwards."""
     import torch
 
-    before, chosen = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    threads, deterministic = torch.get_num_threads(), torch.backends.cudnn.deterministic
     torch.set_num_threads(1)
+    # cuDNN's fastest kernels add in any order
     torch.backends.cudnn.deterministic = True
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        torch.backends.cudnn.deterministic = chosen
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = deterministic

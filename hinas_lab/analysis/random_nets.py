@@ -11,22 +11,26 @@ from hinas_lab.space.supernet import SuperNet
 
 
 def random_genotypes(space, n: int, seed: int) -> list[Genotype]:
-    """n different uniformly random genotypes; all of them when the space holds fewer."""
-    rng, found = random.Random(seed), {}
-    for _ in range(100 * n):
+    """n different uniformly random genotypes of a SearchSpace; all of them when it holds fewer."""
+    rng, by_hash = random.Random(seed), {}
+    for _ in range(100 * n):  # a small space may never give n different ones
         genotype = sample(space, rng)
-        found.setdefault(genotype.hash, genotype)
-        if len(found) == n:
+        by_hash.setdefault(genotype.hash, genotype)
+        if len(by_hash) == n:
             break
-    return list(found.values())
+    return list(by_hash.values())
 
 
 def shared_weight_percentile(
     net: SuperNet, genotype: Genotype, patches: Patches, config: SearchConfig, n: int = 20
 ) -> Iterator[tuple[dict, list[dict]]]:
-    """Shared-weight score of ``genotype`` and of ``n`` random ones, one more each time it is asked: (its score, theirs so far)."""
-    sets = split(len(patches), config.share, config.seed)
-    score = lambda g: shared_weight_score(net, g, patches, sets.w, sets.v, config)  # noqa: E731
+    """Shared-weight score of ``genotype`` and of ``n`` random ones: (its score, theirs so far), one
+    more each time it is asked."""
+    sets = split(len(patches), config.val_fraction, config.seed)
+
+    def score(candidate: Genotype) -> dict:
+        return shared_weight_score(net, candidate, patches, sets.w, sets.v, config)
+
     ours, theirs = score(genotype), []
     for other in random_genotypes(net.space, n, config.seed + 1):
         theirs.append(score(other))

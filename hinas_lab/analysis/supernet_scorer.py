@@ -15,10 +15,12 @@ Scorer = Callable[[Genotype], dict[str, float]]
 
 
 def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
-    """What gives ``score``, ``psnr`` (dB), ``ssim`` on the run's V images with the run's weights, batch norm recomputed, and ``raw``, the
-    score without that (``engine.scoring.shared_weight_score``). Equal genotypes score equally.
+    """A function of a genotype that scores it on the run's V images with the run's weights.
 
-    ValueError when ``run`` is no finished search, or its images have changed; the scorer raises it for a genotype that does not fit.
+    It gives ``score``, ``psnr`` (dB) and ``ssim`` with batch norm recomputed, and ``raw``, the
+    score without that (``searching.scoring.shared_weight_score``). Equal genotypes score equally.
+    ValueError when ``run`` is no finished search, or its images have changed; the scorer raises it
+    for a genotype that does not fit.
     """
     net, config, header = load_supernet(run, device)
     patches = Patches(
@@ -26,19 +28,21 @@ def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
     )
     if data_hash(patches) != header["data_hash"]:
         raise ValueError(
-            f"{run}: the images of {header['data']!r} are no longer those of the search; its V images are not known"
+            f"{run}: the images of {header['data']!r} are no longer those of the search; "
+            "its V images are not known"
         )
-    sets = split(len(patches), config.share, config.seed)
+    # the search's own split: V must hold no image that the weights were trained on
+    sets = split(len(patches), config.val_fraction, config.seed)
     return lambda genotype: shared_weight_score(net, genotype, patches, sets.w, sets.v, config)
 
 
 def first_scorer(
     space: SearchSpace, config: SearchConfig, data: str, device: str = "cpu"
 ) -> Scorer:
-    """The same of the supernet that a search of ``config`` on the images ``data`` begins with: its first weights and that search's V."""
-    state = Search(
-        space, config, Patches(load_images(data, space.channels), scale=space.scale, device=device)
-    )
+    """The same of the supernet that a search of ``config`` on the images ``data`` begins with: its
+    first weights and that search's V."""
+    patches = Patches(load_images(data, space.channels), scale=space.scale, device=device)
+    state = Search(space, config, patches)
     return lambda genotype: shared_weight_score(
         state.net, genotype, state.patches, state.split.w, state.split.v, config
     )

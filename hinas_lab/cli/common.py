@@ -2,10 +2,10 @@
 
 import argparse
 import json
-import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 
-from hinas_lab.config import PRESETS, TASKS, Loss, Preset, preset
+from hinas_lab.config import TASKS, field_names
+from hinas_lab.presets import PRESETS, Preset, preset
 
 
 def add_run_options(parser: argparse.ArgumentParser):
@@ -60,12 +60,13 @@ def task_options(parser: argparse.ArgumentParser):
 def resolve(
     args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]
 ) -> Preset:
-    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError names what is wrong."""
+    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError
+    names what is wrong."""
     from hinas_lab.runs.folder import with_seed
 
     chosen = with_seed(preset(args.preset, task, scale), args.seed)
     if args.sigma:
-        if task == "sr":
+        if not TASKS[task].has_levels:
             raise ValueError("sigma: super-resolution adds no noise; leave --sigma out")
         sigmas = tuple(args.sigma)
         chosen = chosen._replace(
@@ -77,87 +78,55 @@ def resolve(
 
 
 def _change(chosen: Preset, change: str, parts: tuple[str, ...]) -> Preset:
-    name, eq, text = change.partition("=")
-    part, _, field = name.partition(".")
-    if not eq or part not in parts or not field:
-        raise ValueError(f"--set {change}: write {' or '.join(f'{p}.FIELD=VALUE' for p in parts)}")
+    """``chosen`` with one ``part.field=value``; its name gets a star, as it is the preset's no
+    more."""
+    path, equals, text = change.partition("=")
+    part, _, name = path.partition(".")
+    if not equals or part not in parts or not name:
+        forms = " or ".join(f"{p}.FIELD=VALUE" for p in parts)
+        raise ValueError(f"--set {change}: write {forms}")
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text
-    config, value = getattr(chosen, part), tuple(value) if isinstance(value, list) else value
-    loss, _, inner = field.partition(".") if hasattr(config, "loss") else ("", "", "")
-    cls, key = (Loss, inner) if loss == "loss" else (type(config), field)
-    if key not in {f.name for f in fields(cls)}:
-        raise ValueError(f"--set {change}: {part} has no field {field}")
-    changed = {"loss": replace(config.loss, **{inner: value})} if loss == "loss" else {key: value}
+    if isinstance(value, list):
+        value = tuple(value)
     try:
-        return chosen._replace(
-            name=chosen.name if chosen.name.endswith("*") else f"{chosen.name}*",
-            **{part: replace(config, **changed)},
-        )
+        config = _replace(getattr(chosen, part), name, value)
+    except KeyError:
+        raise ValueError(f"--set {change}: {part} has no field {name}") from None
     except TypeError:
-        raise ValueError(f"--set {change}: this value does not fit {part}.{field}") from None
+        raise ValueError(f"--set {change}: this value does not fit {part}.{name}") from None
+    return chosen._replace(name=chosen.name.rstrip("*") + "*", **{part: config})
+
+
+def _replace(config, name: str, value):
+    """``config`` with another value of field ``name``, by any name it ever had; ``loss.lam`` is a
+    field of its loss. KeyError when there is none."""
+    outer, _, inner = name.partition(".")
+    field = field_names(type(config))[outer]
+    if (field == "loss") != bool(inner):
+        raise KeyError(name)
+    if inner:
+        value = _replace(config.loss, inner, value)
+    return replace(config, **{field: value})
 
 
 def use_machine(args: argparse.Namespace) -> str:
     """Set the threads; the device as torch names it. ValueError when it is not there."""
     import torch
 
-    from hinas_lab.training.numerics import use_tf32
+    from hinas_lab.training.numerics import use_device
 
     if args.threads is not None:
         if not 1 <= args.threads <= 1024:
             raise ValueError(f"threads = {args.threads}: must be at least 1 and at most 1024")
         torch.set_num_threads(args.threads)
-    torch.backends.cudnn.deterministic = True  # the same seed gives the same bits
-    use_tf32(False)
-    if args.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=args.device).item()
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
-        raise ValueError(
-            f"device = {args.device!r}: not available here; try --device cpu"
-        ) from None
-    return args.device
+    return use_device(args.device)
 
 
 def follow(run, title: str):
-    """Step ``run`` to its end behind a progress bar with the time left; yields its records."""
-    from tqdm import tqdm
+    """``runs.progress.follow``, loaded when it is used."""
+    from hinas_lab.runs.progress import follow as followed
 
-    from hinas_lab.records import Epoch
-    from hinas_lab.searching.loop import Search
-
-    state = run.state
-    if state is None:
-        return
-    if isinstance(state, Search):
-        done = state.epoch * state.steps + state.iteration
-        total = state.config.epochs * state.steps
-    else:
-        done, total = state.iteration, state.config.iterations
-    note = ""
-    with tqdm(
-        total=total,
-        initial=done,
-        desc=title,
-        unit="it",
-        dynamic_ncols=True,
-        disable=None,
-        file=sys.stderr,
-        mininterval=0.2,
-    ) as bar:
-        for record in run.steps():
-            if isinstance(record, Epoch):
-                phase = "warm-up" if record.epoch < state.config.warmup_epochs else "alternating"
-                score = f", V {record.psnr:.2f} dB" if record.psnr == record.psnr else ""
-                note = f"epoch {record.epoch}/{state.config.epochs} {phase}, entropy {record.alpha_entropy:.2f}{score}"
-            elif record.kind == "train":
-                bar.update(record.iteration - bar.n)
-                note = f"loss {record.loss:.4f}"
-            elif record.kind == "weight":
-                bar.update()
-            bar.set_postfix_str(note, refresh=False)
-            yield record
+    return followed(run, title)

@@ -1,4 +1,5 @@
-"""``hinas-lab data``: which data sets there are, getting them, checking them, and whether a test image was trained on."""
+"""``hinas-lab data``: which data sets there are, getting them, checking them, and whether a test
+image was trained on."""
 
 import sys
 from pathlib import Path
@@ -88,7 +89,7 @@ def _here(chosen, cache: Path) -> str:
     from hinas_lab.images.datasets.download import complete
 
     folder = find(chosen, cache)
-    if not chosen.archives:
+    if chosen.in_skimage:
         return "always"
     if folder is None:
         return "not here"
@@ -111,9 +112,9 @@ def _details(chosen) -> str:
         ("homepage", chosen.homepage),
         (
             "here",
-            str(find(chosen) or f"no; hinas-lab data get {chosen.name}")
-            if chosen.archives
-            else "always",
+            "always"
+            if chosen.in_skimage
+            else str(find(chosen) or f"no; hinas-lab data get {chosen.name}"),
         ),
     ]
     for archive in chosen.archives:
@@ -145,9 +146,11 @@ def _get(args) -> int:
     from hinas_lab.images.datasets.download import complete, get
 
     chosen, root = _set(args.name), args.dir or cache_folder()
-    if not chosen.archives:
+    if chosen.in_skimage:
         print(f"{chosen.name}: comes with scikit-image, nothing to get")
         return 0
+    if not chosen.archives:
+        raise ValueError(f"{chosen.name}: has no address; put it below {root} yourself")
     there = find(chosen, root)
     if there and complete(chosen, there):
         print(f"{chosen.name}: is there already: {there}")

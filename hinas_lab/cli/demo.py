@@ -1,4 +1,5 @@
-"""``hinas-lab demo`` (``make demo``): search, decode, train, measure and restore on the photographs inside the scikit-image wheel."""
+"""``hinas-lab demo`` (``make demo``): search, decode, train, measure and restore on the photographs
+inside the scikit-image wheel."""
 
 import time
 from pathlib import Path
@@ -148,7 +149,8 @@ def _measure(folder: Path, device: str):
 
 
 def _seconds(search, training) -> dict[str, float]:
-    """Wall seconds of the search (its epochs) and the training (mean per iteration times iterations), as recorded."""
+    """Wall seconds of the search (its epochs) and the training (mean per iteration times
+    iterations), as recorded."""
     import numpy as np
 
     per_record = np.diff(training["step/iteration"], prepend=0)

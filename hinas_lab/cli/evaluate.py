@@ -1,13 +1,16 @@
-"""``hinas-lab evaluate``: PSNR and SSIM of a run or a classical method on a data set, under a named protocol."""
+"""``hinas-lab evaluate``: the metrics of a run or a classical method on a data set, under a named
+protocol."""
 
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
+from hinas_lab.images.metrics import measured_metrics
+from hinas_lab.images.tasks import TASKS
 
 LISTED = 25
 "images: above that, their rows are in the JSON only"
@@ -17,15 +20,17 @@ def add(commands):
     parser = commands.add_parser(
         "evaluate",
         help="measure a run, or a classical method, on a data set",
-        description="PSNR and SSIM of every image, their mean and its standard error, under a protocol that is printed with them. With "
+        description="PSNR and SSIM of every image, their mean and its standard error, "
+        "under a protocol that is printed with them. With "
         "--json or --save, the same command continues where it was stopped.",
     )
     parser.add_argument(
         "--method",
         required=True,
         metavar="NAME|RUN|FILE",
-        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); bicubic for --scale; or another "
-        "project's weights (.safetensors, .pth; pip install spandrel)",
+        help="folder of a training run; tv, wavelet, nl_means, bm3d, noisy (nothing done); "
+        "bicubic for --scale; or another project's weights (.safetensors, .pth; "
+        "pip install spandrel)",
     )
     parser.add_argument(
         "--dataset",
@@ -44,8 +49,8 @@ def add(commands):
     parser.add_argument(
         "--protocol",
         metavar="NAME",
-        help="how it is measured, with changes as in 'whole + border=4' (default: whole; whole-rgb for a colour net; "
-        "sr-standard for super-resolution)",
+        help="how it is measured, with changes as in 'whole + border=4' (default: whole; "
+        "whole-rgb for a colour net; sr-standard for super-resolution)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and images as JSON")
@@ -59,52 +64,25 @@ def add(commands):
 
 
 def run(args) -> int:
-    from tqdm import tqdm
-
-    from hinas_lab.cli.methods import check_json, level_of, method_of, pictures, trained_on_them
+    from hinas_lab.cli.methods import check_json, level_of, method_of, pictures
     from hinas_lab.images.protocol import default_protocol, protocol
-    from hinas_lab.restoration.measure import mean, measure
-    from hinas_lab.restoration.photo_file import Photo, write_photo
-    from hinas_lab.restoration.unfinished import Unfinished, plain
+    from hinas_lab.restoration.measure import mean
+    from hinas_lab.restoration.unfinished import plain
     from hinas_lab.storage import environment, write_json
 
     check_json(args.json)
     if args.json and args.save and args.json.resolve() == args.save.resolve():
         raise ValueError(
-            f"--json {args.json} and --save name the same place; give the pictures a folder of their own"
+            f"--json {args.json} and --save name the same place; "
+            "give the pictures a folder of their own"
         )
     method = method_of(args)
     chosen = protocol(args.protocol or default_protocol(method.task, method.channels))
     level = level_of(args, method, chosen)
     images, digest = pictures(args.dataset, args.limit)
     targets = _targets(args.save, images, args.dataset)
-    beside = args.json or (args.save / "images" if args.save else None)
-    unfinished = Unfinished(
-        beside and beside.with_name(f".{beside.name}.unfinished"),
-        {
-            "hinas_lab": __version__,
-            "method": args.method,
-            **method.stamp,
-            "device": args.device,
-            "protocol": chosen.name,
-            "level": level,
-            "dataset": args.dataset,
-            "images": digest,
-            "save": str(args.save),
-        },
-    )
-    restore = method.restore(level)
-    rows, kept = [], 0
-    for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
-        row = unfinished.rows.get((chosen.name, name))
-        if row and (not targets or targets[name].exists()):
-            kept += 1
-        else:
-            row = measure(args.method, restore, name, images[name], number, level, chosen)
-            if targets:
-                write_photo(targets[name], Photo(row.restored))
-            unfinished.add(row)
-        rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
+    unfinished = _unfinished(args, method, chosen, level, digest)
+    rows, kept = _measured(args, method, chosen, level, images, targets, unfinished)
     total = {
         "dataset": args.dataset,
         "method": args.method,
@@ -114,30 +92,82 @@ def run(args) -> int:
         "peak_mb": _peak_mb(args.device),
     }
     _print(rows, total, method, chosen, kept)
-    if seen := trained_on_them(method, args.dataset):
-        print(
-            f"hinas-lab: warning: {args.method} was trained on {seen} of the images of {args.dataset}: these numbers say nothing about "
-            "other pictures",
-            file=sys.stderr,
-        )
+    _warn_of_training_images(method, args.dataset)
     if args.json:
-        env = environment(chosen.seed, args.device)
-        write_json(
-            args.json,
-            {
-                "rows": [total],
-                "images": [plain(r) for r in rows],
-                "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)},
-                "stamp": method.stamp,
-                "env": env,
-            },
-        )
+        record = {
+            "rows": [total],
+            "images": [plain(row) for row in rows],
+            "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)},
+            "stamp": method.stamp,
+            "env": environment(chosen.seed, args.device),
+        }
+        write_json(args.json, record)
     unfinished.finish()
     return 0
 
 
+def _unfinished(args, method, chosen, level, digest: str):
+    """The rows of an earlier stop, beside what the command writes; under all that decides them."""
+    from hinas_lab.restoration.unfinished import Unfinished
+
+    beside = args.json or (args.save / "images" if args.save else None)
+    header = {
+        "hinas_lab": __version__,
+        "method": args.method,
+        **method.stamp,
+        "device": args.device,
+        "protocol": chosen.name,
+        "level": level,
+        "dataset": args.dataset,
+        "images": digest,
+        "save": str(args.save),
+    }
+    return Unfinished(beside and beside.with_name(f".{beside.name}.unfinished"), header)
+
+
+def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple[list, int]:
+    """The rows of all ``images``, without their pictures, and how many were there already.
+
+    A row of an earlier stop counts when the picture that belongs to it is there, too.
+    """
+    from tqdm import tqdm
+
+    from hinas_lab.restoration.measure import measure
+    from hinas_lab.restoration.photo_file import Photo, write_photo
+
+    restore = method.restore(level)
+    rows, kept = [], 0
+    for number, name in enumerate(tqdm(images, desc="evaluate", unit="image", disable=None)):
+        row = unfinished.rows.get((chosen.name, name))
+        # a picture may have been deleted since its row was kept
+        if row and (not targets or targets[name].exists()):
+            kept += 1
+        else:
+            row = measure(args.method, restore, name, images[name], number, level, chosen)
+            if targets:
+                write_photo(targets[name], Photo(row.restored))
+            unfinished.add(row)
+        rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
+    return rows, kept
+
+
+def _warn_of_training_images(method, dataset: str):
+    from hinas_lab.cli.methods import trained_on_them
+
+    seen = trained_on_them(method, dataset)
+    if seen:
+        print(
+            f"hinas-lab: warning: {method.name} was trained on {seen} of the images of {dataset}: "
+            "these numbers say nothing about other pictures",
+            file=sys.stderr,
+        )
+
+
 def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
-    """Image -> file to write; makes the folders. ValueError when two images would be one file, or the pictures would join the data set."""
+    """Image -> file to write; makes the folders.
+
+    ValueError when two images would be one file, or the pictures would join the data set.
+    """
     from hinas_lab.images.datasets.catalog import locate
 
     if folder is None:
@@ -146,14 +176,16 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
         raise ValueError(f"--save {folder}: is a file; name a folder")
     if folder.resolve().is_relative_to(locate(dataset).folder.resolve()):
         raise ValueError(
-            f"--save {folder}: lies in the data set {dataset}, whose images it would join; choose another folder"
+            f"--save {folder}: lies in the data set {dataset}, whose images it would join; "
+            "choose another folder"
         )
     owner, targets = {}, {}
     for name in images:
-        targets[name] = folder / Path(name).with_suffix(".png")
-        if owner.setdefault(targets[name], name) != name:
+        target = targets[name] = folder / Path(name).with_suffix(".png")
+        # a.png and a.bmp would both be a.png
+        if owner.setdefault(target, name) != name:
             raise ValueError(
-                f"--save {folder}: {owner[targets[name]]} and {name} would both become {targets[name]}"
+                f"--save {folder}: {owner[target]} and {name} would both become {target}"
             )
     for target in targets.values():
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +193,8 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
 
 
 def _peak_mb(device: str) -> float | None:
-    """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not tell."""
+    """Peak memory so far, 10^6 bytes: of the process, or of the GPU. None where the system does not
+    tell."""
     if device.startswith("cuda"):
         import torch
 
@@ -170,39 +203,42 @@ def _peak_mb(device: str) -> float | None:
         from resource import RUSAGE_SELF, getrusage
     except ImportError:  # Windows
         return None
-    return getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
+    return getrusage(RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _print(rows, total: dict, method, chosen, kept: int):
-    width = max(len("mean"), *(len(r.image) for r in rows))
-    if len(rows) <= LISTED:
-        for row in rows:
-            print(f"{row.image:<{width}}  {row.psnr:6.2f} dB  {row.ssim:.4f}  {row.seconds:7.2f} s")
-    else:
-        width = len("mean")
-    error = (
-        f"standard error {total['psnr_se']:.2f} dB, {total['ssim_se']:.4f}"
-        if len(rows) > 1
-        else "standard error unknown"
-    )
-    print(
-        f"{'mean':<{width}}  {total['psnr']:6.2f} dB  {total['ssim']:.4f}  {total['seconds']:7.2f} s  (n = {total['n']}, {error})"
-    )
-    peak = f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else ""
-    level = f"sigma {total['sigma']:g}" if chosen.task == "denoise" else f"x{total['scale']}"
-    told = method.stamp
-    stamp = (
-        f"preset {told['preset']}, training seed {told['seed']}"
-        if "preset" in told
-        else f"{told['architecture']}, weights from elsewhere"
-        if told
-        else ""
-    )
-    print(
-        ", ".join(
-            filter(
-                None, [level, stamp, peak, f"{kept} of the images measured before" if kept else ""]
-            )
-        )
-    )
+    """Rows (few of them), the mean, what was measured and how."""
+    listed = rows if len(rows) <= LISTED else []
+    width = max(len("mean"), *(len(row.image) for row in listed), 0)
+    for row in listed:
+        print(_line(f"{row.image:<{width}}", row.scores, row.seconds))
+    mean_line = _line(f"{'mean':<{width}}", total, total["seconds"])
+    print(f"{mean_line}  (n = {total['n']}, standard error {_standard_error(total)})")
+    facts = [
+        TASKS[chosen.task].level_text(total[chosen.level]),
+        _origin(method.stamp),
+        f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else "",
+        f"{kept} of the images measured before" if kept else "",
+    ]
+    print(", ".join(filter(None, facts)))
     print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))
+
+
+def _line(name: str, scores: Mapping[str, float], seconds: float) -> str:
+    """A printed row: what was measured, a column for each metric, seconds."""
+    values = [metric.text(scores[metric.name], width=6) for metric in measured_metrics()]
+    return "  ".join([name, *values, f"{seconds:7.2f} s"])
+
+
+def _standard_error(total: dict) -> str:
+    if total["n"] == 1:
+        return "unknown"
+    return ", ".join(metric.text(total[f"{metric.name}_se"]) for metric in measured_metrics())
+
+
+def _origin(stamp: dict) -> str:
+    """Where a net comes from; empty for a classical method."""
+    if "preset" in stamp:
+        return f"preset {stamp['preset']}, training seed {stamp['seed']}"
+    return f"{stamp['architecture']}, weights from elsewhere" if stamp else ""

@@ -1,7 +1,7 @@
 """``hinas-lab``: parses the command line, runs one command, turns errors into one line.
 
-Exit codes: 0 done; 1 a check found something; 2 bad input or usage; 130 interrupted (the run folder is valid).
-"""
+Exit codes: 0 done; 1 a check found something; 2 bad input or usage; 130 interrupted (the run folder
+is valid)."""
 
 import argparse
 import os
@@ -15,7 +15,8 @@ import hinas_lab
 
 PACKAGES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
 ROOMS = ("hinas_lab.cli", "hinas_book.cli")
-"""where commands are found: a module with ``add(commands)``. Without the book there are three fewer"""
+"""where commands are found: a module with ``add(commands)``. Without the book there are three fewer
+"""
 ORDER = (
     "doctor",
     "demo",

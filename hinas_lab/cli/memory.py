@@ -1,4 +1,5 @@
-"""``hinas-lab memory``: what a step of a search needs, from its configuration alone, and what each lever saves."""
+"""``hinas-lab memory``: what a step of a search needs, from its configuration alone, and what each
+lever saves."""
 
 import random
 from dataclasses import asdict, replace

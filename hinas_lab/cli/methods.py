@@ -10,11 +10,12 @@ import numpy as np
 from hinas_lab.cli.common import use_machine
 from hinas_lab.images.datasets.catalog import named_files, read_images
 from hinas_lab.images.protocol import Protocol, Restore
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical
 
 
 class Method(NamedTuple):
-    """A trained run, a user's own weights, or a method of ``engine.baselines``."""
+    """A trained run, a user's own weights, or a method of ``restoration.classical``."""
 
     name: str
     task: str
@@ -22,7 +23,8 @@ class Method(NamedTuple):
     "data set; classical denoisers are tuned on the built-in photographs"
     net: Restore | None = None
     stamp: dict = {}
-    "preset, seed, parameters and the weights' digest of a run; of a user's weights architecture, parameters and digest"
+    """preset, seed, parameters and the weights' digest of a run; of a user's weights architecture,
+    parameters and digest"""
     channels: int = 1
     scale: int = 1
     sigmas: tuple[float, ...] = ()
@@ -33,8 +35,11 @@ class Method(NamedTuple):
 
 
 def method_of(args) -> Method:
-    """The run in a folder, a file of weights, or a classical method. ``args.device`` becomes the device that is used."""
-    names = [n for some in CLASSICAL.values() for n in some]
+    """The run in a folder, a file of weights, or a classical method.
+
+    ``args.device`` becomes the device that is used.
+    """
+    names = sum(map(list, CLASSICAL.values()), [])
     if args.method in names:
         args.device = "cpu"
         return Method(
@@ -53,17 +58,18 @@ def method_of(args) -> Method:
 
     args.device = use_machine(args)
     net, info = load_network(args.method, args.device)
-    stamp = {k: info[k] for k in ("preset", "seed", "parameters")}
+    stamp = {key: info[key] for key in ("preset", "seed", "parameters")}
     stamp["weights"] = _digest(Path(args.method) / "best.safetensors")
     return Method(
         args.method,
-        info["task"],
-        info["data"],
-        lambda image: restore_array(net, image, clip=False, device=args.device),
-        stamp,
-        info["channels"],
-        net.scale,
-        tuple(info["sigmas"]),
+        task=info["task"],
+        trained_on=info["data"],
+        # not clipped: clipping is the protocol's, after overlapping crops are averaged
+        net=lambda image: restore_array(net, image, clip=False, device=args.device),
+        stamp=stamp,
+        channels=info["channels"],
+        scale=net.scale,
+        sigmas=tuple(info["sigmas"]),
     )
 
 
@@ -78,17 +84,19 @@ def _foreign(args) -> Method:
         "parameters": net.parameter_count,
         "weights": _digest(Path(args.method)),
     }
-    # in one piece: how far such a net sees is not known
+
+    def restore(image: np.ndarray) -> np.ndarray:
+        # in one piece: how far such a net sees is not known
+        whole = max(image.shape)
+        return restore_array(net, image, tile=whole, clip=False, device=args.device)
+
     return Method(
         args.method,
-        "denoise" if net.scale == 1 else "sr",
-        None,
-        lambda image: restore_array(
-            net, image, tile=max(image.shape), clip=False, device=args.device
-        ),
-        stamp,
-        net.channels,
-        net.scale,
+        task="denoise" if net.scale == 1 else "sr",
+        net=restore,
+        stamp=stamp,
+        channels=net.channels,
+        scale=net.scale,
     )
 
 
@@ -98,27 +106,33 @@ def _digest(file: Path) -> str:
 
 
 def level_of(args, method: Method, protocol: Protocol) -> float | int:
-    """Sigma or scale, checked against the method and the protocol."""
+    """Sigma (0-255 scale) or scale, checked against the method and the protocol.
+
+    ValueError in one line for what does not fit together.
+    """
     if method.task != protocol.task:
         raise ValueError(
             f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}"
         )
-    if method.task == "denoise":
-        if args.scale is not None:
-            raise ValueError(
-                f"--scale {args.scale}: {args.method} is for denoising; leave --scale out, or choose bicubic or a "
-                "super-resolution run"
-            )
-        sigma = (
-            args.sigma
-            if args.sigma is not None
-            else method.sigmas[0]
-            if len(method.sigmas) == 1
-            else 50.0
+    has_levels = TASKS[method.task].has_levels
+    return _sigma_of(args, method) if has_levels else _scale_of(args, method)
+
+
+def _sigma_of(args, method: Method) -> float:
+    if args.scale is not None:
+        raise ValueError(
+            f"--scale {args.scale}: {args.method} is for denoising; "
+            "leave --scale out, or choose bicubic or a super-resolution run"
         )
-        if not 0 <= sigma <= 255:
-            raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
-        return sigma
+    sigma = args.sigma
+    if sigma is None:
+        sigma = method.sigmas[0] if len(method.sigmas) == 1 else 50.0
+    if not 0 <= sigma <= 255:
+        raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
+    return sigma
+
+
+def _scale_of(args, method: Method) -> int:
     if args.sigma is not None:
         raise ValueError(
             f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out"
@@ -134,7 +148,8 @@ def level_of(args, method: Method, protocol: Protocol) -> float | int:
 
 
 def trained_on_them(method: Method, dataset: str) -> int:
-    """How many test images of ``dataset`` are the very files that a run was trained on; 0 when its training data is no longer there.
+    """How many test images of ``dataset`` are the very files that a run was trained on; 0 when its
+    training data is no longer there.
 
     Copies of them are found by ``hinas-lab data audit``.
     """
@@ -156,12 +171,14 @@ def check_json(path: Path | None):
 
 
 def pictures(dataset: str, limit: int | None) -> tuple[Mapping[str, np.ndarray], str]:
-    """The test images of a data set, the first ``limit`` of them; and a digest of the names, sizes and times of all its files: when it
-    changes, rows of an earlier stop no longer count."""
+    """The first ``limit`` test images of a data set by name (uint8, as stored), and a digest of the
+    names, sizes and times of all its files: when it changes, rows of an earlier stop no longer
+    count."""
     if limit is not None and limit < 1:
         raise ValueError(f"limit = {limit}: must be at least 1")
     images, files = read_images(dataset, "test"), named_files(dataset, "test").values()
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    # after the digest, which is of all files: the rows of a smaller --limit go on counting
     if limit is not None:
         images = {name: images[name] for name in list(images)[:limit]}
     return images, hashlib.sha256(repr(stats).encode()).hexdigest()[:16]

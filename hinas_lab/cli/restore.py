@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path]]:
-    """(input, output) pairs, every one of them read and found writable. A new folder is made only if all is well."""
+    """(input, output) pairs, every one of them read and found writable. A new folder is made only
+    if all is well."""
     from hinas_lab.restoration.photo_file import check_output, read_photo
 
     several = len(images) > 1
@@ -107,7 +108,8 @@ def _checked(images: list[Path], out: Path, scale: int) -> list[tuple[Path, Path
 
 
 def _far(noise: float, sigmas: list[float]) -> str | None:
-    """What it means that the noise is outside 0.6 to 1.6 times every noise level of the training; None if it is not."""
+    """What it means that the noise is outside 0.6 to 1.6 times every noise level of the training;
+    None if it is not."""
     if not sigmas or any(0.6 * sigma <= noise <= 1.6 * sigma for sigma in sigmas):
         return None
     nearest = min(sigmas, key=lambda sigma: abs(sigma - noise))

@@ -47,7 +47,10 @@ def summary(work) -> str:
     from hinas_lab.space.decode import normalise_beta
 
     records, space = work.records.arrays(), from_dict(SearchSpace, work.header["space"])
-    keep, best = from_dict(SearchConfig, work.header["search"]).keep, int(records["epoch/best"][-1])
+    keep, best = (
+        from_dict(SearchConfig, work.header["search"]).keep_supernet,
+        int(records["epoch/best"][-1]),
+    )
     row = kept_row(records, keep)
     first, now = (
         [float(records[f"epoch/{name}"][i]) for name in ("alpha_entropy", "beta_entropy")]

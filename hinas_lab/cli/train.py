@@ -31,7 +31,7 @@ def run(args) -> int:
                 f"{name} = {asked!r}: the genotype is for {name} {getattr(genotype, name)!r}"
             )
     chosen = resolve(
-        args, genotype.task, genotype.scale if genotype.task == "sr" else None, ("train",)
+        args, genotype.task, genotype.scale, ("train",)
     )
     if Path(args.genotype).is_dir():  # residual learning as in the search
         header = read_header(args.genotype)

@@ -1,11 +1,13 @@
-"""Drawings of a search space, from its config: the super-cell, the widths, cell sharing, the whole network (Figures 1-4)."""
+"""Drawings of a search space, from its config: the super-cell, the widths, cell sharing, the whole
+network (Figures 1-4)."""
 
 from collections import Counter
+from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing, Edge, Group, Node
-from hinas_lab.draw.genotype_graph import source_names
+from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
+from hinas_lab.draw.genotype_graph import count_of, path_name, source_names, task_name
 from hinas_lab.space.cost import ASPP_RATES
 from hinas_lab.space.genotype import Genotype, legal_paths
 from hinas_lab.space.ops import OP_NAMES, OPS
@@ -16,281 +18,277 @@ SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawing:
-    """Figure 1: all edges of a super-cell, every candidate operation on each; one ``edge`` (source, node) in full.
+    """Figure 1: all edges of a super-cell, every candidate operation on each; one ``edge`` (source,
+    node) in full.
 
     Sources 0 = h(l-1), 1 = h(l-2), 2.. = earlier nodes. ValueError when there is no such edge.
     """
     if edge not in space.edges:
         raise ValueError(
-            f"edge = {edge!r}: must be (source, node) with source 0 to node + 1 and node 0 to {space.nodes - 1}"
+            f"edge = {edge!r}: must be (source, node) with source 0 to node + 1 "
+            f"and node 0 to {space.nodes - 1}"
         )
     names = source_names(space.nodes)
-    nodes = [Node(name, name, "input" if j < 2 else "node") for j, name in enumerate(names)]
-    nodes.append(
-        Node(
-            "output",
-            "output\n" + (f"{space.nodes} nodes, joined" if space.nodes > 1 else "node 0"),
-            "output",
-        )
-    )
-    arrows = [Edge(names[j], names[2 + i], ops=OP_NAMES) for j, i in space.edges]
-    arrows += [Edge(name, "output", mark="faint") for name in names[2:]]
-    source, target = names[edge[0]], names[2 + edge[1]]
-    full = (
-        Node("source", source, "input" if edge[0] < 2 else "node"),
+    inputs, inner = names[:2], names[2:]
+    output = f"output\n{space.nodes} nodes, joined" if space.nodes > 1 else "output\nnode 0"
+    nodes = [Node(name, name, "input") for name in inputs]
+    nodes += [Node(name, name) for name in inner]
+    nodes.append(Node("output", output, "output"))
+    arrows, hears = [], []
+    for i, name in enumerate(inner):
+        before = names[: i + 2]
+        arrows += [Edge(source, name, ops=OP_NAMES) for source in before]
+        hears.append(f"{name} hears {', '.join(before)}")
+    arrows += [Edge(name, "output", mark="faint") for name in inner]
+
+    source, target = names[edge[0]], inner[edge[1]]
+    boxes = (
+        Node("source", source, "input" if source in inputs else "node"),
         Node("sum", "+", "sum"),
         Node("target", target),
     )
-    terms = [
-        Edge("source", "sum", op, label=f"α{k}".translate(SUBSCRIPTS) + " · ")
-        for k, op in enumerate(OP_NAMES)
-    ]
-    tied = "each layer its own α (Eq. 2)" if space.lwas else "one α for all layers (Eq. 1)"
-    count = f"{_count(space.nodes, 'node')}, {_count(len(space.edges), 'edge')}, {len(OP_NAMES)} operations on each"
-    hears = (
-        f"node {i} hears " + ", ".join(names[j] for j, n in space.edges if n == i)
-        for i in range(space.nodes)
+    terms = []
+    for k, op in enumerate(OP_NAMES):
+        label = f"α{k} · ".translate(SUBSCRIPTS)
+        terms.append(Edge("source", "sum", op, label=label))
+    terms.append(Edge("sum", "target"))
+
+    count = (
+        f"{count_of(space.nodes, 'node')}, {count_of(len(space.edges), 'edge')}, "
+        f"{len(OP_NAMES)} operations on each"
     )
+    tied = "each layer its own α (Eq. 2)" if space.lwas else "one α for all layers (Eq. 1)"
     operations = ", ".join(f"{style.op_label(op)} ({OPS[op].code})" for op in OP_NAMES)
     alt = (
         f"Super-cell: {count}: {operations}. {'; '.join(hears)}. The output joins the nodes. "
-        f"On the edge from {source} to {target}, and so on every edge, the operations are summed, each times its alpha."
+        f"On the edge from {source} to {target}, and so on every edge, the operations are summed, "
+        "each times its alpha."
     )
-    return Drawing(
-        f"super-cell: {count}, {tied}",
-        alt,
-        (
-            Group("all edges", tuple(nodes), tuple(arrows)),
-            Group(
-                f"in full, the edge from {source} to {target}: operations summed with α = softmax over the {len(OP_NAMES)}",
-                full,
-                (*terms, Edge("sum", "target")),
-            ),
-        ),
+    in_full = (
+        f"in full, the edge from {source} to {target}: operations summed with α = softmax over "
+        f"the {len(OP_NAMES)}"
     )
+    groups = (
+        Group("all edges", tuple(nodes), tuple(arrows)),
+        Group(in_full, boxes, tuple(terms)),
+    )
+    return Drawing(f"super-cell: {count}, {tied}", alt, groups)
 
 
 def draw_widths(space: SearchSpace) -> Drawing:
-    """Figure 2: the cells of every layer with their channels, and all legal moves between them; each move has a beta."""
-    n, top, last = space.nodes, len(space.width_factors) - 1, space.layers - 1
-    name = lambda l, i: f"layer {l} width {i}" if l >= 0 else "start"  # noqa: E731
+    """Figure 2: the cells of every layer with their channels, and all legal moves between them;
+    each move has a beta."""
+    n, last = space.nodes, space.layers - 1
+    # Rows count from above, widths from below.
+    top = len(space.width_factors) - 1
     nodes = [Node("start", f"start part\noutput {n * space.width}", "input", top)]
-    for l, cells in enumerate(space.cells):
-        nodes += [
-            Node(
-                name(l, i),
-                f"layer {l}\n{space.width_factors[i]:g}·W = {_channels(space, i)}\noutput {n * _channels(space, i)}",
-                row=top - i,
-            )
-            for i in cells
-        ]
-    nodes.append(
-        Node("end", f"end part\ninput {_joined(space)}", "output", top - space.cells[-1][-1] // 2)
-    )
-    arrows = [Edge(name(m.layer - 1, m.source), name(m.layer, m.target)) for m in space.moves]
-    arrows += [Edge(name(last, i), "end", mark="faint") for i in space.cells[-1]]
-    cells = sum(map(len, space.cells))
-    count = f"{_count(cells, 'cell')}, {_count(len(space.moves), 'move')}, {_count(len(legal_paths(space)), 'path')}"
+    cells = count_of(sum(map(len, space.cells)), "cell")
+    moves, paths = count_of(len(space.moves), "move"), count_of(len(legal_paths(space)), "path")
+    count = f"{cells}, {moves}, {paths}"
     alt = [f"Width trellis: {count}, W = {space.width}. Start part, {n * space.width} channels."]
-    for l, widths in enumerate(space.cells):
-        moves = ", ".join(f"{m.source} to {m.target}" for m in space.moves if m.layer == l)
+    arrows = []
+    for layer, widths in enumerate(space.cells):
+        channels = list(map(space.node_channels, widths))
+        for i, c in zip(widths, channels):
+            label = f"layer {layer}\n{space.width_factors[i]:g}·W = {c}\noutput {n * c}"
+            nodes.append(Node(_width_id(layer, i), label, row=top - i))
+        moves = []
+        for move in space.moves:
+            if move.layer == layer:
+                before, after = _width_id(layer - 1, move.source), _width_id(layer, move.target)
+                arrows.append(Edge(before, after))
+                moves.append(f"{move.source} to {move.target}")
         alt.append(
-            f"Layer {l}: {_count(len(widths), 'cell')} of {', '.join(str(_channels(space, i)) for i in widths)} channels per node, "
-            f"moves of width {moves}."
+            f"Layer {layer}: {count_of(len(widths), 'cell')} of {', '.join(map(str, channels))} "
+            f"channels per node, moves of width {', '.join(moves)}."
         )
     alt.append(f"The outputs of layer {last} are joined and go to the end part.")
-    title = (
-        f"width path fixed to {'-'.join(map(str, space.fixed_path))}"
-        if space.fixed_path
-        else f"widths: {count}"
-    )
-    note = f"channels per node and of the output (× {n}), W = {space.width}" + (
-        "" if space.fixed_path else "; a β on each move"
-    )
-    return Drawing(
-        f"{title}, {_task(space)}", " ".join(alt), (Group(note, tuple(nodes), tuple(arrows)),)
-    )
+
+    outputs = [n * space.node_channels(i) for i in space.cells[-1]]
+    joined = " + ".join(map(str, outputs))
+    if len(outputs) > 1:
+        joined += f" = {sum(outputs)}"
+    # beside the middle of the last layer's cells
+    middle = top - space.cells[-1][-1] // 2
+    nodes.append(Node("end", f"end part\ninput {joined}", "output", middle))
+    arrows += [Edge(_width_id(last, i), "end", mark="faint") for i in space.cells[-1]]
+
+    title = f"widths: {count}"
+    note = f"channels per node and of the output (× {n}), W = {space.width}"
+    if space.fixed_path:
+        title = f"width path fixed to {path_name(space.fixed_path)}"
+    else:
+        note += "; a β on each move"
+    group = Group(note, tuple(nodes), tuple(arrows))
+    return Drawing(f"{title}, {task_name(space)}", " ".join(alt), (group,))
 
 
 def draw_cell_sharing(
     space: SearchSpace, layer: int | None = None, width: int | None = None
 ) -> Drawing:
-    """Figure 3: one cell that hears the sum of the incoming features (Eq. 5), above one cell per incoming move (Eq. 6).
+    """Figure 3: one cell that hears the sum of the incoming features (Eq. 5), above one cell per
+    incoming move (Eq. 6).
 
-    ``layer`` and ``width`` choose the receiving cell, by default the first with the most moves. ValueError when there is no such cell.
+    ``layer`` and ``width`` (an index) choose the receiving cell, by default the first with the most
+    moves. ValueError when there is no such cell.
     """
-    into = Counter((m.layer, m.target) for m in space.moves)
-    chosen = [c for c in into if layer in (None, c[0]) and width in (None, c[1])]
-    if not chosen:
+    moves_into = Counter((m.layer, m.target) for m in space.moves)
+    cells = [c for c in moves_into if layer in (None, c[0]) and width in (None, c[1])]
+    if not cells:
         raise ValueError(
-            f"layer = {layer!r}, width = {width!r}: no such cell; the layers hold widths {space.cells}"
+            f"layer = {layer!r}, width = {width!r}: no such cell; "
+            f"the layers hold widths {space.cells}"
         )
-    l, i = max(chosen, key=into.get)
-    sources = sorted(
-        (m.source for m in space.moves if (m.layer, m.target) == (l, i)), reverse=True
-    )  # the widest on top
-    c, where = _channels(space, i), f"layer {l - 1}" if l else "start part"
-    heard = [
-        Node(
-            f"from {k}",
-            f"{where}, width {k}\noutput {space.nodes * _channels(space, k) if l else space.nodes * space.width}",
-            "input",
-        )
-        for k in sources
-    ]
-    out = Node("output", f"output\n{space.nodes * c}", "output")
-    beta = lambda k: f"β({k}→{i})"  # noqa: E731
-    prefix = lambda p, nodes, edges: (
-        tuple(Node(p + x.id, x.label, x.kind) for x in nodes),  # noqa: E731
-        tuple(Edge(p + e.tail, p + e.head, label=e.label) for e in edges),
-    )
-    shared = prefix(
+    l, i = max(cells, key=moves_into.get)
+    sources = [m.source for m in space.moves if (m.layer, m.target) == (l, i)]
+    sources.sort(reverse=True)  # the widest on top
+    channels = space.node_channels(i)
+    part = f"layer {l - 1}" if l else "start part"
+    tied = space.cell_sharing == "tied"
+    inputs, own_cells = [], []
+    to_the_sum, to_own_cells, from_own_cells = [], [], []
+    for k in sources:
+        # The start part's output is as wide as a cell's of the base width W.
+        size = space.nodes * (space.node_channels(k) if l else space.width)
+        inputs.append(Node(f"from {k}", f"{part}, width {k}\noutput {size}", "input"))
+        to_the_sum.append(Edge(f"from {k}", "sum", label=f"β({k}→{i}) · 1×1 conv"))
+        name = "the same cell" if tied else f"cell for {k}→{i}"
+        own_cells.append(Node(f"cell {k}", f"{name}\n{channels} per node"))
+        to_own_cells.append(Edge(f"from {k}", f"cell {k}", label="1×1 conv"))
+        from_own_cells.append(Edge(f"cell {k}", "sum", label=f"β({k}→{i})"))
+    cell = Node("cell", f"cell of width {i}\n{channels} per node")
+    plus = Node("sum", "+", "sum")
+    output = Node("output", f"output\n{space.nodes * channels}", "output")
+    shared = _with_ids(
         "5 ",
-        [*heard, Node("sum", "+", "sum"), Node("cell", f"cell of width {i}\n{c} per node"), out],
-        [
-            *(Edge(f"from {k}", "sum", label=f"{beta(k)} · 1×1 conv") for k in sources),
-            Edge("sum", "cell"),
-            Edge("cell", "output"),
-        ],
+        [*inputs, plus, cell, output],
+        [*to_the_sum, Edge("sum", "cell"), Edge("cell", "output")],
     )
-    own = "the same cell" if space.cell_sharing == "tied" else f"cell for {{}}→{i}"
-    split = prefix(
+    split = _with_ids(
         "6 ",
-        [
-            *heard,
-            *(Node(f"cell {k}", f"{own.format(k)}\n{c} per node") for k in sources),
-            Node("sum", "+", "sum"),
-            out,
-        ],
-        [
-            *(Edge(f"from {k}", f"cell {k}", label="1×1 conv") for k in sources),
-            *(Edge(f"cell {k}", "sum", label=beta(k)) for k in sources),
-            Edge("sum", "output"),
-        ],
+        [*inputs, *own_cells, plus, output],
+        [*to_own_cells, *from_own_cells, Edge("sum", "output")],
     )
-    here = lambda on: ", as in this space" if (space.cell_sharing == "on") == on else ""  # noqa: E731
-    second = _second(space, l, i)
-    runs = _count(len(sources), "cell run")
-    from_ = " and ".join(f"width {k}" for k in sources)
+
+    is_shared = space.cell_sharing == "on"
+    note = ", as in this space"
+    second = _second_input(space, l, i)
+    runs = count_of(len(sources), "cell run")
+    widths = " and ".join(f"width {k}" for k in sources)
     alt = (
-        f"Cell of layer {l}, width {i}. Sharing (Eq. 5): the outputs of {where}, {from_}, each through a 1x1 convolution and times its "
-        f"beta, are summed; the sum goes through one cell. Not sharing (Eq. 6): each of them goes "
-        f"through a 1x1 convolution and {'the same' if space.cell_sharing == 'tied' else 'its own'} cell ({runs}); "
-        f"the cells' outputs are summed, each times its beta. Every cell's second input, {second}, is not drawn."
+        f"Cell of layer {l}, width {i}. Sharing (Eq. 5): the outputs of {part}, {widths}, each "
+        "through a 1x1 convolution and times its beta, are summed; the sum goes through one cell. "
+        "Not sharing (Eq. 6): each of them goes through a 1x1 convolution and "
+        f"{'the same' if tied else 'its own'} cell ({runs}); the cells' outputs are summed, each "
+        f"times its beta. Every cell's second input, {second}, is not drawn."
     )
-    return Drawing(
-        f"cell of layer {l}, width {i} (its second input, {second}, is not drawn)",
-        alt,
-        (
-            Group(f"cell sharing: sum first, one cell (Eq. 5){here(True)}", *shared),
-            Group(f"no cell sharing: {runs}, then the sum (Eq. 6){here(False)}", *split),
-        ),
+    title = f"cell of layer {l}, width {i} (its second input, {second}, is not drawn)"
+    groups = (
+        Group(f"cell sharing: sum first, one cell (Eq. 5){note if is_shared else ''}", *shared),
+        Group(f"no cell sharing: {runs}, then the sum (Eq. 6){'' if is_shared else note}", *split),
     )
+    return Drawing(title, alt, groups)
+
+
+def _with_ids(
+    prefix: str, nodes: list[Node], edges: list[Edge]
+) -> tuple[tuple[Node, ...], tuple[Edge, ...]]:
+    """The boxes and arrows under ids that start with ``prefix``: a drawing's ids are unique."""
+    return (
+        tuple(replace(node, id=prefix + node.id) for node in nodes),
+        tuple(replace(e, tail=prefix + e.tail, head=prefix + e.head) for e in edges),
+    )
+
+
+def _second_input(space: SearchSpace, layer: int, width: int) -> str:
+    """What the cell of that width in ``layer`` hears second."""
+    if layer == 0:
+        return "h(l-2) = first conv"
+    if space.second_input == "mixed":
+        return f"the mixed first input of layer {layer - 1}"
+    if layer == 1:
+        return "h(l-2) = start part"
+    widths = space.cells[layer - 2]
+    # Two layers before, the widest cells do not exist yet: then the widest there is.
+    return f"h(l-2) = layer {layer - 2}, width {width if width in widths else widths[-1]}"
 
 
 def draw_network(net: SearchSpace | Genotype, **shape) -> Drawing:
-    """Figure 4: start, layers, end and the residual skip, of a space's supernet or of a genotype's network.
+    """Figure 4: start, layers, end and the residual skip, of a space's supernet or of a genotype's
+    network.
 
-    ``shape`` is a genotype's alone, as ``Network`` takes it: ``width`` (W; without it channels are multiples of W), ``stem`` = 64,
-    ``end`` = "conv", ``residual`` = True. ValueError when it is given for a space, which holds its own.
+    ``shape`` is a genotype's alone, as ``Network`` takes it: ``width`` (W; without it channels are
+    multiples of W), ``stem`` = 64, ``end`` = "conv", ``residual`` = True. ValueError when it is
+    given for a space, which holds its own.
     """
-    if isinstance(net, SearchSpace):
-        if shape:
-            raise ValueError(f"{', '.join(shape)}: a search space has its own; change the space")
-        return _network(net, net.layers, net.width, net.stem, net.end, net.residual)
-    return _network(
-        net, net.layers, **{"width": None, "stem": 64, "end": "conv", "residual": True} | shape
-    )
+    if isinstance(net, Genotype):
+        return _network(net, **{"width": None, "stem": 64, "end": "conv", "residual": True} | shape)
+    if shape:
+        raise ValueError(f"{', '.join(shape)}: a search space has its own; change the space")
+    return _network(net, net.width, net.stem, net.end, net.residual)
 
 
 def _network(
-    net: SearchSpace | Genotype, layers: int, width: int | None, stem: int, end: str, residual: bool
+    net: SearchSpace | Genotype, width: int | None, stem: int, end: str, residual: bool
 ) -> Drawing:
-    decoded, n, s, c = isinstance(net, Genotype), net.nodes, net.scale, net.channels
-    times = lambda factor: f"{factor:g}·W" if width is None else f"{factor * width:g}"  # noqa: E731
-    widths = [(i,) for i in net.path] if decoded else net.cells
-    small = f"{s}M × {s}N × {c}" if s > 1 else f"M × N × {c}"
-    nodes = [
-        Node("input", f"{'LR image' if s > 1 else 'input'}\nM × N × {c}", "input"),
+    n, s, c = net.nodes, net.scale, net.channels
+    is_decoded, is_sr = isinstance(net, Genotype), s > 1
+    cells = [(i,) for i in net.path] if is_decoded else net.cells
+    layers = [f"layer {layer}" for layer in range(net.layers)]
+
+    def channels(factor: float) -> str:
+        return f"{factor:g}·W" if width is None else f"{factor * width:g}"
+
+    boxes = [
+        Node("input", f"{'LR image' if is_sr else 'input'}\nM × N × {c}", "input"),
         Node("first", f"conv 3×3\n{c} → {stem}"),
-        Node("start", f"conv 3×3\n{stem} → {times(n)}"),
+        Node("start", f"conv 3×3\n{stem} → {channels(n)}"),
     ]
-    for l, w in enumerate(widths):
-        cells = " | ".join(times(net.width_factors[i]) for i in w)
-        nodes.append(
-            Node(
-                f"layer {l}",
-                f"layer {l}\n"
-                + (f"cell of {cells}" if len(w) == 1 else f"{len(w)} cells\n{cells}"),
-            )
-        )
-    joined = times(n * sum(net.width_factors[i] for i in widths[-1]))
-    rates = ASPP_RATES if decoded else (SUPERNET_RATE,)
-    body = (
-        f"conv 3×3, {joined} → {stem}"
-        if end == "conv"
-        else f"ASPP {'-'.join(map(str, rates))}, {joined} → {stem}"
-    )
-    nodes.append(Node("end", f"{body}\nconv 3×3, {stem} → {c * s * s}"))
-    chain = ["input", "first", "start", *(f"layer {l}" for l in range(layers)), "end"]
-    add = lambda id, label, kind="node": (nodes.append(Node(id, label, kind)), chain.append(id))  # noqa: E731
-    if s > 1:
-        add("shuffle", f"pixel shuffle\n{small}")
+    for name, widths in zip(layers, cells):
+        sizes = " | ".join(channels(net.width_factors[i]) for i in widths)
+        inside = f"cell of {sizes}" if len(widths) == 1 else f"{len(widths)} cells\n{sizes}"
+        boxes.append(Node(name, f"{name}\n{inside}"))
+    # The end part hears all cells of the last layer; a cell's output joins its nodes.
+    joined = channels(n * sum(net.width_factors[i] for i in cells[-1]))
+    rates = ASPP_RATES if is_decoded else (SUPERNET_RATE,)
+    body = "conv 3×3" if end == "conv" else f"ASPP {'-'.join(map(str, rates))}"
+    # A pixel shuffle makes s x s pixels of as many channels.
+    boxes.append(Node("end", f"{body}, {joined} → {stem}\nconv 3×3, {stem} → {c * s * s}"))
+    size = f"{s}M × {s}N × {c}" if is_sr else f"M × N × {c}"
+    if is_sr:
+        boxes.append(Node("shuffle", f"pixel shuffle\n{size}"))
     if residual:
-        add("sum", "+", "sum")
-    if not decoded and net.sigmoid:
-        add("sigmoid", "sigmoid")
-    add("output", f"{'SR image' if s > 1 else 'restored'}\n{small}", "output")
-    arrows = [Edge(a, b) for a, b in zip(chain, chain[1:])]
-    arrows += [Edge(chain[1 + l], f"layer {l}", mark="faint") for l in range(layers)]
-    if decoded and end == "aspp":
+        boxes.append(Node("sum", "+", "sum"))
+    if not is_decoded and net.sigmoid:
+        boxes.append(Node("sigmoid", "sigmoid"))
+    boxes.append(Node("output", f"{'SR image' if is_sr else 'restored'}\n{size}", "output"))
+
+    chain = [box.id for box in boxes]
+    arrows = list(map(Edge, chain, chain[1:]))
+    # h(l-2), a layer's second input
+    arrows += [Edge(before, name, mark="faint") for before, name in zip(chain[1:], layers)]
+    # The authors' decoded network: its ASPP hears the first convolution too.
+    if is_decoded and end == "aspp":
         arrows.append(Edge("first", "end", mark="faint"))
-    up = "input" if s == 1 else f"{'bicubic' if decoded else net.upsampling} × {s}"
+    labels = [box.label.replace("\n", ": ") for box in boxes if box.id != "sum"]
+    alt = f"{', '.join(labels)}. Each layer also hears what the one before it heard first. "
     if residual:
-        arrows.append(Edge("input", "sum", mark="path", label=f"skip: {up}"))
-    label = {x.id: x.label.replace("\n", ": ") for x in nodes}
-    words = [", ".join(label[x] for x in chain if x != "sum") + "."]
-    words.append("Each layer also hears what the one before it heard first.")
-    what = "input" if s == 1 else f"{up} upscaled input"
-    words.append(
-        f"A skip adds the {what} to the network's output." if residual else "No residual skip."
-    )
-    title = f"{'network' if decoded else 'supernet'} for {_task(net)}" + (
-        f", {net.hash}" if decoded else ""
-    )
-    title += "" if width is None else f", W = {width}"
-    return Drawing(
-        title,
-        " ".join(words),
-        (Group("thin arrows: h(l-2), a layer's second input", tuple(nodes), tuple(arrows)),),
-    )
+        upscaling = f"{'bicubic' if is_decoded else net.upsampling} × {s}"
+        skip = upscaling if is_sr else "input"
+        arrows.append(Edge("input", "sum", mark="path", label=f"skip: {skip}"))
+        what = f"{upscaling} upscaled input" if is_sr else "input"
+        alt += f"A skip adds the {what} to the network's output."
+    else:
+        alt += "No residual skip."
+
+    title = f"{'network' if is_decoded else 'supernet'} for {task_name(net)}"
+    if is_decoded:
+        title += f", {net.hash}"
+    if width is not None:
+        title += f", W = {width}"
+    note = "thin arrows: h(l-2), a layer's second input"
+    return Drawing(title, alt, (Group(note, tuple(boxes), tuple(arrows)),))
 
 
-def _channels(space: SearchSpace, width_index: int) -> int:
-    return space.node_channels(width_index)
-
-
-def _joined(space: SearchSpace) -> str:
-    parts = [space.nodes * _channels(space, i) for i in space.cells[-1]]
-    return " + ".join(map(str, parts)) + (f" = {sum(parts)}" if len(parts) > 1 else "")
-
-
-def _second(space: SearchSpace, l: int, i: int) -> str:
-    """What the cell of width ``i`` in layer ``l`` hears second."""
-    if l and space.second_input == "mixed":
-        return f"the mixed first input of layer {l - 1}"
-    there = space.cells[l - 2]
-    return (
-        "h(l-2) = "
-        + ("first conv", "start part", f"layer {l - 2}, width {i if i in there else there[-1]}")[
-            min(l, 2)
-        ]
-    )
-
-
-def _task(net: SearchSpace | Genotype) -> str:
-    return "denoising" if net.task == "denoise" else f"super-resolution x{net.scale}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
+def _width_id(layer: int, width: int) -> str:
+    return f"layer {layer} width {width}" if layer >= 0 else "start"

@@ -1,6 +1,8 @@
-"""A search as something to play: start, pause, step, stop, from any thread at any time. No widgets, no torch.
+"""A search as something to play: start, pause, step, stop, from any thread at any time. No widgets,
+no torch.
 
-One thread asks the run for its records. A press only sets what that thread reads after the running step, so it never waits for one.
+One thread asks the run for its records. A press only sets what that thread reads after the running
+step, so it never waits for one.
 """
 
 import atexit
@@ -56,10 +58,12 @@ class Progress:
 
 
 class Player:
-    """Plays ``run``, a search as ``engine.runs.open_search`` gives it, in a thread of its own (``start``) or in the caller's (``run``).
+    """Plays ``run``, a search as ``runs.folder.open_search`` gives it, in a thread of its own
+    (``start``) or in the caller's (``run``).
 
-    Each of start, pause, resume, step, stop may be called at any time, twice, from any thread: it returns "" when it did something, else
-    one line that says why not. It is acknowledged at once (``state`` changes) and takes effect after the running step.
+    Each of start, pause, resume, step, stop may be called at any time, twice, from any thread: it
+    returns "" when it did something, else one line that says why not. It is acknowledged at once
+    (``state`` changes) and takes effect after the running step.
     """
 
     def __init__(self, run):
@@ -67,19 +71,21 @@ class Player:
             raise ValueError(
                 f"{run.folder}: is a {run.header['kind']} run; only a search can be played"
             )
-        self.search, self.error = run, None
-        self._now = (
-            threading.Condition()
-        )  # guards state and until; never held while a step computes or a picture is drawn
+        self.search = run
+        self.error: BaseException | None = None
+        # Guards state and until; never held while a step computes or a picture is drawn.
+        self._now = threading.Condition()
         self._state = "finished" if run.finished else "ready"
-        self._until = ""  # pause after the next record of this kind, "step": of any
+        self._until = ""
+        "pause after the next record of this kind, weight, arch or epoch; step: of any kind"
         self._ended = threading.Event()
         self._worker: threading.Thread | None = None
         self._subscribers: list[Callable[[Player], None]] = []
-        self._seconds: dict[str, float] = {}  # per kind of record
+        self._seconds: dict[str, float] = {}
+        "per kind of record, the last ones weighing most"
         self._worked = 0.0
         self.note = ""
-        "what happened by itself, in one line: why the search failed, or a display that was dropped"
+        "what happened by itself, in one line: why it failed, or that a display was dropped"
         self.progress = self._measure()
         if run.finished:
             self._ended.set()
@@ -91,8 +97,8 @@ class Player:
         return self._state
 
     def subscribe(self, callback: Callable[["Player"], None]):
-        """``callback(self)`` after every record, pause and at the end, in the thread that plays. One that raises is dropped, the search
-        goes on and ``note`` says so."""
+        """``callback(self)`` after every record, pause and at the end, in the thread that plays.
+        One that raises is dropped, the search goes on and ``note`` says so."""
         self._subscribers.append(callback)
 
     # ---------------------------------------------------------------- presses
@@ -106,17 +112,21 @@ class Player:
         return self._go("paused", "pausing")
 
     def step(self, what: str) -> str:
-        """Go on to the next ``weight`` or ``arch`` step or to the end of the ``epoch``, and pause there."""
+        """Go on to the next ``weight`` or ``arch`` step or to the end of the ``epoch``, and pause
+        there. ValueError for another word."""
         if what not in KINDS:
             raise ValueError(f"step {what!r}: must be one of {', '.join(KINDS)}")
         return self._go("ready", "paused", "pausing", "running", until=what)
 
     def _go(self, *states: str, until: str = "") -> str:
+        """Set running what is in one of ``states``."""
         with self._now:
             if self._state not in states:
                 return _WHY[self._state]
-            begins, self._state, self._until = self._state == "ready", "running", until
-            if begins:
+            is_first = self._state == "ready"
+            # Before the thread begins: it reads both.
+            self._state, self._until = "running", until
+            if is_first:
                 self._worker = threading.Thread(target=self._play, name="search", daemon=True)
                 self._worker.start()
             self._now.notify_all()
@@ -146,19 +156,22 @@ class Player:
     # ---------------------------------------------------------------- to the end
 
     def run(self):
-        """Play to the end in this thread, and return the run; Ctrl-C saves, stops and is raised. When another thread plays: its result."""
+        """Play to the end in this thread, and return the run; Ctrl-C saves, stops and is raised.
+        When another thread plays: its result."""
         with self._now:
-            mine = self._state == "ready"
-            if mine:
+            is_first = self._state == "ready"
+            if is_first:
                 self._state, self._worker = "running", threading.current_thread()
-        if mine:
+        if is_first:
             self._play()
         return self.result()
 
     def result(self, timeout: float | None = None):
-        """The run, once it is finished or was stopped. A search that waits is set going: nobody can press a button of a busy kernel.
+        """The run, once it is finished or was stopped. A search that waits is set going: nobody can
+        press a button of a busy kernel.
 
-        Raises what the search raised; TimeoutError after ``timeout`` seconds. Ctrl-C ends the waiting, not the search.
+        Raises what the search raised; TimeoutError after ``timeout`` seconds. Ctrl-C ends the
+        waiting, not the search.
         """
         if not self._ended.is_set():
             if threading.current_thread() is self._worker:
@@ -167,9 +180,8 @@ class Player:
                 )
             self._go("ready", "paused", "pausing", "running")
         if not self._ended.wait(timeout):
-            raise TimeoutError(
-                f"the search goes on after {timeout:g} s: {self.progress.done} of {self.progress.total} records"
-            )
+            done, total = self.progress.done, self.progress.total
+            raise TimeoutError(f"the search goes on after {timeout:g} s: {done} of {total} records")
         if self.error is not None:
             raise self.error
         return self.search
@@ -178,17 +190,20 @@ class Player:
 
     def _play(self):
         try:
-            with closing(self.search.steps()) as records:  # closing saves
+            # Closing the generator saves the run.
+            with closing(self.search.steps()) as records:
                 since = time.perf_counter()
                 for record in records:
-                    self._count(getattr(record, "kind", "epoch"), time.perf_counter() - since)
+                    kind = getattr(record, "kind", "epoch")
+                    self._count(kind, time.perf_counter() - since)
                     self._tell()
-                    if not self._goes_on(getattr(record, "kind", "epoch")):
+                    if not self._goes_on(kind):
                         break
                     since = time.perf_counter()
             end = "finished" if self.search.finished else "stopped"
         except BaseException as error:
-            traceback.clear_frames(error.__traceback__)  # they hold the tensors of the step
+            # The frames hold the tensors of the step.
+            traceback.clear_frames(error.__traceback__)
             self.error, self.note = error, one_line(error)
             end = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
         if end == "finished":
@@ -224,45 +239,44 @@ class Player:
         self.progress = self._measure()
 
     def _measure(self) -> Progress:
-        c, state, done = (
-            self.search.header["search"],
-            self.search.state,
-            sum(self.search.records.counts),
-        )
-        steps = [self._seconds[k] for k in ("weight", "arch") if k in self._seconds]
+        """Where the search is; what lies ahead is counted per kind of record and weighed with the
+        seconds that one of that kind took lately."""
+        records, state = self.search.records, self.search.state
+        config = self.search.header["search"]
+        epochs = config["epochs"]
+        done = sum(records.counts)
+        steps = [self._seconds[kind] for kind in ("weight", "arch") if kind in self._seconds]
         seconds = sum(steps) / len(steps) if steps else math.nan
-        if state is None:
-            n = max(self.search.records.steps["iteration"], default=0)
-            return Progress(
-                phase="alternating",
-                epoch=c["epochs"],
-                epochs=c["epochs"],
-                iteration=n,
-                iterations=n,
-                done=done,
-                total=done,
-                worked=self._worked,
-                seconds=seconds,
-                left=0.0,
-            )
-        n, epochs, warm = state.steps, c["epochs"], min(c["warmup_epochs"], c["epochs"])
-        running = min(state.epoch + 1, epochs)
-        phase = "warm-up" if running <= warm else "alternating"
-        if state.iteration == n and running >= c["validate_from"]:
-            phase = "validating"
-        arch = state.iteration + state.halfway if state.epoch >= warm else 0
-        ahead = {
-            "weight": (epochs - state.epoch) * n - state.iteration,
-            "arch": (epochs - max(state.epoch, warm)) * n - arch,
-            "epoch": epochs - state.epoch + (not state.started),
-        }
-        left = sum(count * self._seconds.get(kind, seconds) for kind, count in ahead.items())
+        phase = "alternating"
+        if state is None:  # finished
+            epoch = epochs
+            iteration = iterations = max(records.steps["iteration"], default=0)
+            ahead = {}
+        else:
+            warmup = min(config["warmup_epochs"], epochs)
+            epoch = min(state.epoch + 1, epochs)
+            iteration, iterations = state.iteration, state.steps
+            if iteration == iterations and epoch >= config["validate_from"]:
+                phase = "validating"
+            elif epoch <= warmup:
+                phase = "warm-up"
+            # An iteration is half done when its arch step is.
+            arch = iteration + state.halfway if state.epoch >= warmup else 0
+            ahead = {
+                "weight": (epochs - state.epoch) * iterations - iteration,
+                "arch": (epochs - max(state.epoch, warmup)) * iterations - arch,
+                # one more before the first step
+                "epoch": epochs - state.epoch + (not state.started),
+            }
+        left = 0.0
+        for kind, count in ahead.items():
+            left += count * self._seconds.get(kind, seconds)
         return Progress(
             phase=phase,
-            epoch=running,
+            epoch=epoch,
             epochs=epochs,
-            iteration=state.iteration,
-            iterations=n,
+            iteration=iteration,
+            iterations=iterations,
             done=done,
             total=done + sum(ahead.values()),
             worked=self._worked,
@@ -285,8 +299,9 @@ _players: "weakref.WeakSet[Player]" = weakref.WeakSet()
 def _stop_all():
     """The process ends, as when a kernel is restarted: what plays is stopped and saved."""
     playing = [p for p in _players if p.state not in ENDS and p._worker is not None]
-    for p in playing:
-        p.stop()
-    for p in playing:
+    # All are asked before one is waited for.
+    for player in playing:
+        player.stop()
+    for player in playing:
         with suppress(KeyboardInterrupt):
-            p._ended.wait(EXIT_SECONDS)
+            player._ended.wait(EXIT_SECONDS)

@@ -1,7 +1,8 @@
-"""A recorded search, read for pictures: its run folder as numbers and moments. No torch, and nothing in the folder can execute code."""
+"""A recorded search, read for pictures: its run folder as numbers and moments. No torch, and
+nothing in the folder can execute code."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ class Recording:
     space: SearchSpace
     search: SearchConfig
     records: Mapping[str, np.ndarray]
-    "columns as ``engine.records.read_records`` gives them; a row per epoch from epoch 0 on"
+    "columns as ``records.read_records`` gives them; a row per epoch from epoch 0 on"
     genotype: Genotype | None
     "the result; None while the run is not finished"
 
@@ -47,36 +48,37 @@ class Recording:
 
 
 def read_recording(folder: str | Path) -> Recording:
-    """The recording in a run folder. ValueError in one line when there is none, when it is damaged or half written, of another version, a
-    training, or larger than ``LARGEST``."""
+    """The recording in a run folder.
+
+    ValueError in one line when there is none, when it is damaged or half written, of another
+    version, a training, or larger than ``LARGEST``.
+    """
     folder = Path(folder)
     header = read_header(folder)
     if header["kind"] != "search":
         raise ValueError(
-            f"{folder}: is a training run; name the search it was decoded from (its records hold alpha and beta)"
+            f"{folder}: is a training run; name the search it was decoded from "
+            "(its records hold alpha and beta)"
         )
     try:
-        space, search = (
-            from_dict(SearchSpace, header["space"]),
-            from_dict(SearchConfig, header["search"]),
-        )
+        space = from_dict(SearchSpace, header["space"])
+        search = from_dict(SearchConfig, header["search"])
     except ValueError as error:
         raise ValueError(
             f"{folder / 'config.json'}: not a run of this version of hinas_lab ({error})"
         ) from None
-    _check_size(folder / "records.npz")
+    path = folder / "records.npz"
+    _check_size(path)
     records = read_records(folder)
-    _check_records(folder / "records.npz", records, space)
-    genotype = None
-    if (folder / "genotype.json").exists():
-        genotype = load_genotype(folder)
+    _check_records(path, records, space)
+    _check_previews(path, records, space)
     return Recording(
         folder=folder,
         preset=str(header["preset"]),
         space=space,
         search=search,
         records=records,
-        genotype=genotype,
+        genotype=load_genotype(folder) if (folder / "genotype.json").exists() else None,
     )
 
 
@@ -84,7 +86,9 @@ def _check_size(path: Path):
     """Before anything is unpacked; what is no zip file at all, ``read_records`` says."""
     try:
         with zipfile.ZipFile(path) as stored:
-            size = max(path.stat().st_size, sum(part.file_size for part in stored.infolist())) / 1e6
+            unpacked = sum(part.file_size for part in stored.infolist())
+        # What a zip says of its parts may be a lie; its own size is none.
+        size = max(path.stat().st_size, unpacked) / 1e6
     except (OSError, ValueError, zipfile.BadZipFile):
         return
     if size > LARGEST:
@@ -95,73 +99,75 @@ def _check_size(path: Path):
 
 def _check_records(path: Path, records: Mapping[str, np.ndarray], space: SearchSpace):
     """The columns belong together and to ``space``."""
-    epochs = len(records["epoch/epoch"])
-    wanted = {
+    epochs, steps = len(records["epoch/epoch"]), len(records["step/kind"])
+    row_shapes = {
         "epoch/alpha": space.alpha_shape,
         "epoch/beta": (len(space.moves),),
         "epoch/beta_grad": (len(space.moves),),
     }
     for name, column in records.items():
+        # "step/loss" belongs to the steps
         group = name.split("/")[0]
         if group == "preview":
             continue
-        rows = epochs if group == "epoch" else len(records["step/kind"])
-        if column.shape != (rows, *wanted.get(name, ())) or column.dtype.kind not in "iuf":
+        shape = (epochs if group == "epoch" else steps, *row_shapes.get(name, ()))
+        if column.shape != shape or column.dtype.kind not in "iuf":
             raise ValueError(
-                f"{path}: damaged, column {name} has shape {column.shape} and not {(rows, *wanted.get(name, ()))}"
+                f"{path}: damaged, column {name} has shape {column.shape} and not {shape}"
             )
     if not epochs:
         raise ValueError(f"{path}: no epoch was recorded yet")
-    if (
-        not np.array_equal(records["epoch/epoch"], np.arange(epochs))
-        or (np.diff(records["step/epoch"]) < 0).any()
-    ):
+    # A row is found by its epoch: row n is epoch n.
+    in_order = np.array_equal(records["epoch/epoch"], np.arange(epochs))
+    if not in_order or (np.diff(records["step/epoch"]) < 0).any():
         raise ValueError(f"{path}: damaged, its epochs are not in order")
-    if not all(np.isfinite(records[f"epoch/{name}"]).all() for name in ("alpha", "beta")):
-        raise ValueError(
-            f"{path}: alpha or beta is not finite; this search broke down and cannot be decoded"
-        )
-    at, images = (records.get(f"preview/{name}", np.zeros(0)) for name in ("epoch", "images"))
-    if len(at) and (
-        images.ndim != 5
-        or images.shape[:3] != (len(at), 2, space.channels)
-        or images.dtype != np.uint8
-    ):
+    for name in ("epoch/alpha", "epoch/beta"):
+        if not np.isfinite(records[name]).all():
+            raise ValueError(
+                f"{path}: alpha or beta is not finite; this search broke down and cannot be decoded"
+            )
+
+
+def _check_previews(path: Path, records: Mapping[str, np.ndarray], space: SearchSpace):
+    """Pictures of patches, if there are any, are what a board draws."""
+    count = len(records.get("preview/epoch", ()))
+    if not count:
+        return
+    images = records.get("preview/images", np.zeros(0))
+    shape = (count, 2, space.channels)
+    if images.ndim != 5 or images.shape[:3] != shape or images.dtype != np.uint8:
         raise ValueError(
             f"{path}: damaged, its previews are not uint8 (n, 2, {space.channels}, P, P)"
         )
 
 
 def moment(recording: Recording, epoch: int) -> Moment:
-    """The search at the end of ``epoch`` (0: before the first step), from what was known then. ValueError for an epoch not recorded."""
+    """The search at the end of ``epoch`` (0: before the first step), from what was known then.
+    ValueError for an epoch not recorded."""
     if not 0 <= epoch <= recording.last:
         raise ValueError(
             f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}"
         )
-    all_, space = recording.records, recording.space
-    steps = int(np.searchsorted(all_["step/epoch"], epoch, side="right"))
-    records = {
-        name: column[: steps if name.startswith("step/") else epoch + 1]
-        for name, column in all_.items()
-        if not name.startswith("preview/")
-    }
-    seen = np.flatnonzero(all_.get("preview/epoch", np.array([])) <= epoch)
-    alpha, beta = all_["epoch/alpha"], all_["epoch/beta"]
-    phase = (
-        "before the first step"
-        if epoch == 0
-        else "warm-up"
-        if epoch <= recording.search.warmup_epochs
-        else "alternating"
-    )
+    columns, space = recording.records, recording.space
+    # Steps are in the order of their epochs.
+    steps = int(np.searchsorted(columns["step/epoch"], epoch, side="right"))
+    records = {}
+    for name, column in columns.items():
+        if not name.startswith("preview/"):
+            records[name] = column[: steps if name.startswith("step/") else epoch + 1]
+    alpha, beta = columns["epoch/alpha"], columns["epoch/beta"]
+    before = decode(space, alpha[epoch - 1], beta[epoch - 1]) if epoch else None
+    # Not every epoch has a preview: the last one made by then.
+    seen = np.flatnonzero(columns.get("preview/epoch", np.array([])) <= epoch)
+    phase = "warm-up" if epoch <= recording.search.warmup_epochs else "alternating"
+    if epoch == 0:
+        phase = "before the first step"
     return Moment(
-        records=records, alpha=alpha[epoch], beta=beta[epoch], genotype=decode(space, alpha[epoch], beta[epoch]),
-        before=decode(space, alpha[epoch - 1], beta[epoch - 1]) if epoch else None,
-        preview=all_["preview/images"][seen[-1]] if len(seen) else None,
+        records=records,
+        alpha=alpha[epoch],
+        beta=beta[epoch],
+        genotype=decode(space, alpha[epoch], beta[epoch]),
+        before=before,
+        preview=columns["preview/images"][seen[-1]] if len(seen) else None,
         title=f"epoch {epoch} of {recording.search.epochs}, {phase}",
-    )  # fmt: skip
-
-
-def moments(recording: Recording) -> Iterator[Moment]:
-    """Every recorded epoch, from epoch 0 on."""
-    return (moment(recording, epoch) for epoch in range(recording.last + 1))
+    )

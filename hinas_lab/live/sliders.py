@@ -1,11 +1,11 @@
 """A slider over pictures that are drawn beforehand: moving it shows another one at once."""
 
-import os
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
 from hinas_lab.draw.style import png
+from hinas_lab.live.widgets import want_widgets
 
 
 def slider(
@@ -15,26 +15,31 @@ def slider(
     start: str | None = None,
     dropdown: bool = False,
 ):
-    """An ipywidgets box: a slider (or a ``dropdown``) named ``what`` over the keys, and the picture of the key chosen; first of ``start``.
+    """An ipywidgets box: a slider (or a ``dropdown``) named ``what`` over the keys, and the picture
+    of the key chosen; first of ``start``.
 
-    With HINAS_LIVE=0, or without ipywidgets, the picture of ``start`` alone (default: the last). ValueError for no picture.
-    A line of text in place of the pictures (of a record that is not there) is handed back.
+    Where ``want_widgets`` says no, the picture of ``start`` alone (default: the last). ValueError
+    for no picture. A line of text in place of the pictures (of a record that is not there) is
+    handed back.
     """
     if isinstance(figures, str):
         return figures
     if not figures:
         raise ValueError("slider: needs at least one picture")
-    try:
-        if os.environ.get("HINAS_LIVE") == "0":
-            raise ImportError
-        from ipywidgets import Dropdown, Image, SelectionSlider, VBox
-    except ImportError:
-        return figures[start] if start else list(figures.values())[-1]
-    drawn = {key: png(figure) for key, figure in figures.items()}
-    start = start or next(iter(drawn))
-    picture = Image(value=drawn[start], format="png", layout={"max_width": "100%"})
+    if not want_widgets():
+        return figures[start or list(figures)[-1]]
+    from ipywidgets import Dropdown, Image, SelectionSlider, VBox
+
+    # All at once: a slider that waits for matplotlib is no slider.
+    pictures = {key: png(figure) for key, figure in figures.items()}
+    start = start or next(iter(pictures))
+    picture = Image(value=pictures[start], format="png", layout={"max_width": "100%"})
     chooser = (Dropdown if dropdown else SelectionSlider)(
-        options=list(drawn), value=start, description=what, layout={"width": "60%"}
+        options=list(pictures), value=start, description=what, layout={"width": "60%"}
     )
-    chooser.observe(lambda change: setattr(picture, "value", drawn[change["new"]]), names="value")
+
+    def show(change):
+        picture.value = pictures[change["new"]]
+
+    chooser.observe(show, names="value")
     return VBox([chooser, picture])

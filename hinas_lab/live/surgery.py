@@ -1,16 +1,18 @@
-"""Surgery: change an operation, a source or a width of a genotype by hand, and see what changes. ``Surgery`` knows no widgets."""
+"""Surgery: change an operation, a source or a width of a genotype by hand, and see what changes.
+``Surgery`` knows no widgets."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hinas_lab.config import is_a
 from hinas_lab.draw import style
-from hinas_lab.draw.diagram.drawing import Drawing
+from hinas_lab.draw.diagram.value import Drawing
 from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype, source_names
+from hinas_lab.live.widgets import want_widgets
 from hinas_lab.runs.header import load_genotype
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, diff
@@ -32,7 +34,8 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Place:
-    """What can be edited: an edge (0 or 1, by source) of a node, or, without node and edge, the width of a layer."""
+    """What can be edited: an edge (0 or 1, by source) of a node, or, without node and edge, the
+    width of a layer."""
 
     layer: int
     node: int | None = None
@@ -48,11 +51,13 @@ class EdgeRow(NamedTuple):
 
 
 class Surgery:
-    """A genotype and its edited twin, always valid: an edit that would not be is a ValueError in one line and changes nothing.
+    """A genotype and its edited twin, always valid: an edit that would not be is a ValueError in
+    one line and changes nothing.
 
-    ``width`` is the base width W that parameters and MACs are counted for, ``size`` (height, width) of the network's input in pixels;
-    ``shape`` as for ``cost.convolutions`` (stem, end, repeats). ``score`` gives a genotype's numbers by name (``studies.shared``); it is
-    asked once per genotype.
+    ``width`` is the base width W that parameters and MACs are counted for, ``size`` (height, width)
+    of the network's input in pixels; ``shape`` as for ``cost.convolutions`` (stem, end, repeats).
+    ``score`` gives a genotype's numbers by name (``analysis.supernet_scorer``); it is asked once
+    per genotype.
     """
 
     def __init__(
@@ -64,9 +69,8 @@ class Surgery:
         size: tuple[int, int] = (64, 64),
         **shape,
     ):
-        cost.parameters(
-            genotype, width, **shape
-        )  # a width that gives no whole number of channels ends here
+        # A width that gives no whole number of channels is refused at once.
+        cost.parameters(genotype, width, **shape)
         self.original = self.genotype = genotype
         self.width, self.size, self.shape, self._score = width, size, shape, score
         self._before: list[Genotype] = []
@@ -75,12 +79,12 @@ class Surgery:
     @property
     def places(self) -> list[Place]:
         """All that can be edited, layer by layer: its width, then its edges."""
-        g = self.genotype
-        return [
-            Place(l, *where)
-            for l in range(g.layers)
-            for where in [(), *((i, e) for i in range(g.nodes) for e in (0, 1))]
-        ]
+        places = []
+        for layer in range(self.genotype.layers):
+            places.append(Place(layer))
+            for node, edge in product(range(self.genotype.nodes), (0, 1)):
+                places.append(Place(layer, node, edge))
+        return places
 
     def describe(self, place: Place) -> str:
         """The place and what is there now: ``layer 0, node 1, edge 0: skip of h(l-1)``."""
@@ -91,26 +95,28 @@ class Surgery:
         return f"{where}: {style.op_label(op)} of {source_names(self.genotype.nodes)[source]}"
 
     def options(self, place: Place) -> dict[str, tuple[str, str | int]]:
-        """What can be asked for at ``place``, in words, as arguments of ``edit``. Not all is valid: ``edit`` says so."""
+        """What can be asked for at ``place``, in words, as arguments of ``edit``. Not all is valid:
+        ``edit`` says so."""
+        asked = {}
         if place.node is None:
-            return {
-                f"width {self._width(i)}": ("width", i)
-                for i in range(len(self.genotype.width_factors))
-            }
-        names = source_names(self.genotype.nodes)[: place.node + 2]
-        return {f"operation {style.op_label(op)}": ("operation", op) for op in CHOICES} | {
-            f"source {name}": ("source", j) for j, name in enumerate(names)
-        }
+            for i in range(len(self.genotype.width_factors)):
+                asked[f"width {self._width(i)}"] = ("width", i)
+            return asked
+        for op in CHOICES:
+            asked[f"operation {style.op_label(op)}"] = ("operation", op)
+        for source, name in enumerate(source_names(place.node)):
+            asked[f"source {name}"] = ("source", source)
+        return asked
 
     def edit(self, place: Place, what: str, value: str | int) -> Genotype:
         """``set_width``, ``set_operation`` or ``set_source`` at ``place``, by the name ``what``."""
         if what == "width":
             return self.set_width(place.layer, value)
-        if what not in ("operation", "source"):
-            raise ValueError(f"what = {what!r}: must be one of width, operation, source")
-        return (self.set_operation if what == "operation" else self.set_source)(
-            place.layer, place.node, place.edge, value
-        )
+        if what == "operation":
+            return self.set_operation(place.layer, place.node, place.edge, value)
+        if what == "source":
+            return self.set_source(place.layer, place.node, place.edge, value)
+        raise ValueError(f"what = {what!r}: must be one of width, operation, source")
 
     def set_operation(self, layer: int, node: int, edge: int, op: str) -> Genotype:
         """The edited genotype with operation ``op`` on that edge."""
@@ -118,8 +124,9 @@ class Surgery:
         return self._set_edge(layer, node, edge, (op, source))
 
     def set_source(self, layer: int, node: int, edge: int, source: int) -> Genotype:
-        """The edited genotype with that edge coming from ``source``: 0 = h(l-1), 1 = h(l-2), 2.. = earlier nodes. A node's edges are
-        kept in the order of their sources, so the edge may have another number afterwards."""
+        """The edited genotype with that edge coming from ``source``: 0 = h(l-1), 1 = h(l-2), 2.. =
+        earlier nodes. A node's edges are kept in the order of their sources, so the edge may have
+        another number afterwards."""
         op = self._node(layer, node, edge)[edge][0]
         return self._set_edge(layer, node, edge, (op, source))
 
@@ -159,16 +166,19 @@ class Surgery:
         return self._scores[genotype.hash]
 
     def rows(self, scored: bool = True) -> list[EdgeRow]:
-        """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``, the scores, before and after."""
+        """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``,
+        the scores, before and after."""
         pair = self.original, self.genotype
-        reach = {k: v for k, v in self.shape.items() if k != "stem"}
+        height, width = self.size
+        # How far a pixel sees does not depend on the stem's channels.
+        reach = {name: value for name, value in self.shape.items() if name != "stem"}
+        parameters = (cost.parameters(g, self.width, **self.shape) for g in pair)
+        macs = (cost.macs(g, self.width, height, width, **self.shape) for g in pair)
+        radius = (cost.receptive_radius(g, **reach) for g in pair)
         rows = [
-            EdgeRow("parameters", *(cost.parameters(g, self.width, **self.shape) for g in pair)),
-            EdgeRow(
-                f"MACs ({self.size[0]}x{self.size[1]} input)",
-                *(cost.macs(g, self.width, *self.size, **self.shape) for g in pair),
-            ),
-            EdgeRow("receptive radius", *(cost.receptive_radius(g, **reach) for g in pair)),
+            EdgeRow("parameters", *parameters),
+            EdgeRow(f"MACs ({height}x{width} input)", *macs),
+            EdgeRow("receptive radius", *radius),
         ]
         if scored:
             before, after = map(self.scores, pair)
@@ -177,20 +187,20 @@ class Surgery:
 
     def drawing(self) -> Drawing:
         """The genotype; once edited, with what changed marked."""
-        return (
-            draw_difference(self.original, self.genotype)
-            if self.changes
-            else draw_genotype(self.genotype)
-        )
+        if self.changes:
+            return draw_difference(self.original, self.genotype)
+        return draw_genotype(self.genotype)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write the edited genotype as JSON; whole or not at all.
 
-        ValueError when another file is there and ``overwrite`` is not set; a run's own genotype.json is never overwritten.
+        ValueError when another file is there and ``overwrite`` is not set; a run's own
+        genotype.json is never overwritten.
         """
         path, data = Path(path), self.genotype.to_json().encode()
         if path.suffix != ".json":
             raise ValueError(f"path = {str(path)!r}: must end in .json")
+        # The same again is no overwriting, not even of a run's result.
         if path.is_file() and path.read_bytes() == data:
             return path
         if path.name == "genotype.json" and (path.parent / "config.json").exists():
@@ -213,28 +223,28 @@ class Surgery:
         if not (is_a(int, value) and 0 <= value < count):
             raise ValueError(f"{name} = {value!r}: must be 0 to {count - 1}")
 
-    def _node(self, layer: int, node: int, edge: int):
-        for name, value, count in (
-            ("layer", layer, self.genotype.layers),
-            ("node", node, self.genotype.nodes),
-            ("edge", edge, 2),
-        ):
-            self._check(name, value, count)
+    def _node(self, layer: int, node: int, edge: int) -> tuple[tuple[str, int], ...]:
+        """The edges (operation, source) of a node. ValueError where there is no such edge."""
+        self._check("layer", layer, self.genotype.layers)
+        self._check("node", node, self.genotype.nodes)
+        self._check("edge", edge, 2)
         return self.genotype.cells[layer][node]
 
     def _set_edge(self, layer: int, node: int, edge: int, new: tuple[str, int]) -> Genotype:
+        edges = list(self.genotype.cells[layer][node])
+        edges[edge] = new
         cells = [list(cell) for cell in self.genotype.cells]
-        cells[layer][node] = tuple(
-            new if e == edge else old for e, old in enumerate(cells[layer][node])
-        )
+        cells[layer][node] = tuple(edges)
         return self._become(cells=cells)
 
     def _become(self, **fields) -> Genotype:
-        new = replace(
-            self.genotype, path_score=None, **fields
-        )  # the Viterbi value was of another path, or of other cells
+        # The Viterbi value was of another path, or of other cells.
+        new = replace(self.genotype, path_score=None, **fields)
+        # Refuses a width that gives no whole number of channels.
         cost.node_channels(new, self.width)
-        new = self.original if new.hash == self.original.hash else new
+        # The way back is the original itself, with its Viterbi value.
+        if new.hash == self.original.hash:
+            new = self.original
         if new != self.genotype:
             self._before.append(self.genotype)
             self.genotype = new
@@ -244,22 +254,16 @@ class Surgery:
 def surgery(
     what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings
 ) -> "Surgery | SurgeryPanel":
-    """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings`` as for ``Surgery``: give the stem, end
-    and repeats of the nets you train, or the parameters are those of others.
+    """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings``
+    as for ``Surgery``: give the stem, end and repeats of the nets you train, or the parameters are
+    those of others.
 
-    With HINAS_LIVE=0, or without ipywidgets, its drawing and numbers. ValueError in one line when there is no genotype.
+    Where ``want_widgets`` says no, its drawing and numbers. ValueError in one line when there is no
+    genotype.
     """
-    controller = Surgery(
-        what if isinstance(what, Genotype) else load_genotype(Path(what)),
-        width=width,
-        score=score,
-        **settings,
-    )
-    try:
-        if os.environ.get("HINAS_LIVE") == "0":
-            raise ImportError
-        import ipywidgets  # noqa: F401
-    except ImportError:
+    genotype = what if isinstance(what, Genotype) else load_genotype(Path(what))
+    controller = Surgery(genotype, width=width, score=score, **settings)
+    if not want_widgets():
         return controller
     from hinas_lab.live.surgery_panel import SurgeryPanel
 
@@ -271,31 +275,39 @@ def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
     problem = ""
     try:
         rows = controller.rows(scored)
-    except Exception as error:  # whatever the scorer met: the edit and its cost stand
-        rows, problem = (
-            controller.rows(scored=False),
-            f"no score: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
-        )
-    number = lambda x, sign="": f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"  # noqa: E731
-    side = lambda i: f'style="padding: 0 1em; text-align: {"right" if i else "left"}"'  # noqa: E731
-    cells = lambda tag, texts: (
-        "<tr>"
-        + "".join(f"<{tag} {side(i)}>{escape(t)}</{tag}>" for i, t in enumerate(texts))
-        + "</tr>"
-    )  # noqa: E731
-    name = lambda row: WORDS.get(row.what, row.what)  # noqa: E731
-    body = "".join(
-        cells("td", (name(r), number(r.before), number(r.after), number(r.after - r.before, "+")))
-        for r in rows
-    )
-    said = "; ".join(controller.changes) or "No changes."
-    return (
+    except Exception as error:
+        # Whatever the scorer met: the edit and its cost stand.
+        rows = controller.rows(scored=False)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        problem = f"no score: {reason}"
+    lines = [_html_row("th", "", "before", "after", "difference")]
+    for what, before, after in rows:
+        numbers = _number(before), _number(after), _number(after - before, "+")
+        lines.append(_html_row("td", WORDS.get(what, what), *numbers))
+    changes = "; ".join(controller.changes) or "No changes."
+    html = (
         '<table style="border-collapse: separate; border-spacing: 1em 0">'
-        f"{cells('th', ('', 'before', 'after', 'difference'))}{body}</table><p>A valid genotype. {escape(said)}</p>",
-        problem,
+        f"{''.join(lines)}</table><p>A valid genotype. {escape(changes)}</p>"
     )
+    return html, problem
+
+
+def _number(x: float, sign: str = "") -> str:
+    return f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"
+
+
+def _html_row(tag: str, name: str, *numbers: str) -> str:
+    look = "padding: 0 1em; text-align:"
+    cells = f'<{tag} style="{look} left">{escape(name)}</{tag}>'
+    for number in numbers:
+        cells += f'<{tag} style="{look} right">{escape(number)}</{tag}>'
+    return f"<tr>{cells}</tr>"
 
 
 def picture(controller: Surgery) -> str:
-    """The drawing as HTML."""
-    return f"<div>{controller.drawing().svg()}</div>"
+    """The drawing as HTML; where nothing can render it, why not, and its DOT text."""
+    drawing = controller.drawing()
+    try:
+        return f"<div>{drawing.svg()}</div>"
+    except ValueError as error:
+        return f"<p>{escape(str(error))}</p><pre>{escape(drawing.dot)}</pre>"

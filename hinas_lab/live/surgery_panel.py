@@ -1,14 +1,17 @@
-"""The widgets around a ``Surgery``: a place, what it becomes, Apply, Undo, Save; the numbers and the drawing below."""
+"""The widgets around a ``Surgery``: a place, what it becomes, Apply, Undo, Save; the numbers and
+the drawing below."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from html import escape
 
 from hinas_lab.live.surgery import Place, Surgery, picture, table
 
 
 class SurgeryPanel:
-    """The widgets around a ``Surgery`` (``controller``): they ask it and show it, and never raise."""
+    """The widgets around a ``Surgery`` (``controller``): they ask it and show it, and never
+    raise."""
 
     def __init__(self, controller: Surgery):
         from ipywidgets import HTML, Button, Checkbox, Dropdown, HBox, Text, VBox
@@ -16,13 +19,14 @@ class SurgeryPanel:
         self.controller = controller
         self.place = Dropdown(description="place", layout={"width": "28em"})
         self.option = Dropdown(description="becomes", layout={"width": "20em"})
-        self.apply, self.undo, self.save = (
-            Button(description=name, layout={"width": "6em"}) for name in ("Apply", "Undo", "Save")
-        )
         self.file = Text("edited.json", description="file", layout={"width": "24em"})
         self.overwrite = Checkbox(
             False, description="overwrite", indent=False, layout={"width": "8em"}
         )
+        narrow = {"width": "6em"}
+        self.apply = Button(description="Apply", layout=narrow)
+        self.undo = Button(description="Undo", layout=narrow)
+        self.save = Button(description="Save", layout=narrow)
         self.status, self.numbers, self.picture = HTML(), HTML(), HTML()
         self.box = VBox(
             [
@@ -34,19 +38,17 @@ class SurgeryPanel:
             ]
         )
         self.place.observe(lambda change: self._offer(), names="value")
-        for button, act in (
-            (self.apply, self._apply),
-            (self.undo, self._undo),
-            (self.save, self._save),
-        ):
-            button.on_click(lambda _, act=act: self._try(act))
+        self.apply.on_click(partial(self._try, self._apply))
+        self.undo.on_click(partial(self._try, self._undo))
+        self.save.on_click(partial(self._try, self._save))
         self._show()
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
         """The widgets, and for a reader without a kernel what they show now."""
         return self.box._repr_mimebundle_(**kwargs) | {"text/html": self.controller._repr_html_()}
 
-    def _try(self, act: Callable[[], str]):
+    def _try(self, act: Callable[[], str], button):
+        """What ``act`` answers, or why it could not, as the status."""
         try:
             self._say(act())
         except (ValueError, OSError) as error:
@@ -61,11 +63,10 @@ class SurgeryPanel:
         after = self.controller.edit(place, what, value)
         if after == before:
             return "Nothing changes: it is so already."
-        if what == "source":  # the edge may have another number now
-            place = replace(
-                place,
-                edge=[source for _, source in after.cells[place.layer][place.node]].index(value),
-            )
+        if what == "source":
+            # The edge may have another number now.
+            sources = [source for _, source in after.cells[place.layer][place.node]]
+            place = replace(place, edge=sources.index(value))
         return self._show(place, (what, value)) or self.controller.describe(place)
 
     def _undo(self) -> str:
@@ -76,33 +77,35 @@ class SurgeryPanel:
 
     def _save(self) -> str:
         path = self.controller.save(self.file.value.strip(), self.overwrite.value)
+        # Asked for anew each time.
         self.overwrite.value = False
         return f"Saved as {path}."
 
-    def _offer(self, chosen: tuple[str, str | int] | None = None):
-        """The options of the place; first what is there now."""
-        c, place = self.controller, self.place.value
-        if chosen is None:
-            chosen = (
-                ("width", c.genotype.path[place.layer])
-                if place.node is None
-                else ("operation", c.genotype.cells[place.layer][place.node][place.edge][0])
-            )
-        self.option.options = list(c.options(place).items())
-        self.option.value = chosen
+    def _offer(self, option: tuple[str, str | int] | None = None):
+        """The options of the place; first ``option``, by default what is there now."""
+        genotype, place = self.controller.genotype, self.place.value
+        if option is None and place.node is None:
+            option = ("width", genotype.path[place.layer])
+        elif option is None:
+            op, _ = genotype.cells[place.layer][place.node][place.edge]
+            option = ("operation", op)
+        self.option.options = list(self.controller.options(place).items())
+        self.option.value = option
 
-    def _show(self, place: Place | None = None, chosen: tuple[str, str | int] | None = None) -> str:
+    def _show(self, place: Place | None = None, option: tuple[str, str | int] | None = None) -> str:
         """Everything anew; what kept the score away, if anything did."""
         c = self.controller
         place = place or c.places[0]
+        # New options reset the value: it is set again, and its own options after it.
         self.place.options = [(c.describe(p), p) for p in c.places]
         self.place.value = place
-        self._offer(chosen)
+        self._offer(option)
         self.picture.value = picture(c)
-        self.numbers.value = table(c, scored=False)[0]
-        if c.scored:
-            self._say("scoring ...")
-            self.numbers.value, problem = table(c)
-            self._say(problem)
-            return problem
-        return ""
+        # Costs come at once, scores take their time.
+        self.numbers.value, _ = table(c, scored=False)
+        if not c.scored:
+            return ""
+        self._say("scoring ...")
+        self.numbers.value, problem = table(c)
+        self._say(problem)
+        return problem

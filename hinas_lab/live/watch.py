@@ -1,6 +1,8 @@
-"""A search to watch without buttons: it plays in the foreground, tells its progress in one line and leaves a picture. Without widgets."""
+"""A search to watch without buttons: it plays in the foreground, tells its progress in one line and
+leaves a picture. Without widgets."""
 
 import base64
+import math
 import sys
 import threading
 import time
@@ -11,33 +13,34 @@ import numpy as np
 from hinas_lab.config import SearchSpace, from_dict
 from hinas_lab.live.board.board import Board, Moment
 from hinas_lab.live.player import ENDS, Player
-from hinas_lab.records import kept_row
+from hinas_lab.live.widgets import in_kernel
+from hinas_lab.records import Epoch, Records, kept_row
 from hinas_lab.space.decode import decode, entropy, skip_share
 
 
 class Watch:
     """A search, its player and its picture. ``open`` plays it to the end."""
 
-    def __init__(self, run, fps: float, share: float, memory: Callable[[], str] | None = None):
+    def __init__(self, run, fps: float, share: float):
         self.player = Player(run)
         self.space = from_dict(SearchSpace, run.header["space"])
         self.fps, self.share = fps, share
+        # A finished run has no state left.
         patches = getattr(run.state, "patches", None)
         self.device = str(getattr(patches, "device", "cpu"))
-        self.memory = memory or (lambda: memory_now(self.device))
-        self.png, self.spent, self.frames = b"", 0.0, 0
-        "the last picture; seconds of drawing while the search could have run; pictures drawn"
+        self.png = b""
+        "the last picture"
+        self.spent = 0.0
+        "seconds of drawing while the search could have run"
+        self.frames = 0
+        "pictures drawn"
         self._board: Board | None = None
+        # A press that draws holds it while it draws: reentrant.
         self._drawing = threading.RLock()
 
     def result(self, timeout: float | None = None):
         """See ``Player.result``."""
         return self.player.result(timeout)
-
-    @property
-    def figure(self):
-        """The board as a matplotlib figure."""
-        return self.board.figure
 
     @property
     def board(self) -> Board:
@@ -47,12 +50,14 @@ class Watch:
 
     def open(self):
         """Play to the end behind a progress line; then draw."""
-        say, last = self._progress(), -1.0
+        write_line = self._progress()
+        last = -1.0
 
         def tell(player: Player):
             nonlocal last
+            # Steps may take milliseconds: five lines a second are enough to read.
             if time.monotonic() - last >= 0.2 or player.state in ENDS:
-                say(self.line())
+                write_line(self.line())
                 last = time.monotonic()
 
         self.player.subscribe(tell)
@@ -62,7 +67,8 @@ class Watch:
             self.look()
 
     def _progress(self) -> Callable[[str], None]:
-        """Where the line goes: an output of the cell that is replaced, or tqdm's bar in a terminal."""
+        """Where the line goes: an output of the cell that is replaced, or tqdm's bar in a
+        terminal."""
         if in_kernel():
             from IPython.display import display
 
@@ -70,9 +76,10 @@ class Watch:
             return lambda line: handle.update({"text/plain": line}, raw=True)
         from tqdm import tqdm
 
+        progress = self.player.progress
         bar = tqdm(
-            total=self.player.progress.total,
-            initial=self.player.progress.done,
+            total=progress.total,
+            initial=progress.done,
             unit="record",
             desc="search",
             disable=None,
@@ -80,68 +87,76 @@ class Watch:
             dynamic_ncols=True,
         )
 
-        def say(line: str):
+        def write_line(line: str):
             bar.set_postfix_str(line, refresh=False)
             bar.update(self.player.progress.done - bar.n)
             if self.player.state in ENDS:
                 bar.close()
 
-        return say
+        return write_line
 
     def moment(self) -> Moment:
         """The search now; when it is finished, the epoch that was kept."""
-        run, p, state = self.player.search, self.player.progress, self.player.state
-        records, (alpha, beta) = run.records.arrays(), run.architecture()
+        run, progress, state = self.player.search, self.player.progress, self.player.state
+        records = run.records.arrays()
+        alpha, beta = run.architecture()
         if not len(records["epoch/epoch"]):
-            records |= self._first_row(alpha, beta)
-        at_epoch = lambda row: (records["epoch/alpha"][row], records["epoch/beta"][row])  # noqa: E731
-        seen, title = len(records["epoch/epoch"]), f"epoch {p.epoch} of {p.epochs}, {p.phase}"
-        before = seen - 1
-        if p.iteration == 0 and not getattr(
-            run.state, "halfway", False
-        ):  # at an epoch's end: compared with the one before
-            before, title = (
-                seen - 2,
-                f"after epoch {seen - 1} of {p.epochs}" if seen > 1 else "before the first step",
-            )
-        if state in ENDS:
-            title = f"{state} in epoch {p.epoch} of {p.epochs}"
+            records = self._first_records(alpha, beta)
+        rows = len(records["epoch/epoch"])
+        is_epoch_end = progress.iteration == 0 and not getattr(run.state, "halfway", False)
+        # The last row is now, when an epoch has just ended: compared with the one before.
+        before = rows - 2 if is_epoch_end else rows - 1
+        shown = progress.epoch
         if state == "finished":
             kept = kept_row(records, run.header["search"].get("keep", "best"))
-            (alpha, beta), before, title = (
-                at_epoch(kept),
-                kept - 1,
-                f"finished; epoch {records['epoch/epoch'][kept]} was kept",
-            )
-        shown = int(records["epoch/epoch"][kept]) if state == "finished" else p.epoch
-        previews = {e: image for e, image in run.records.previews.items() if e <= shown}
+            alpha, beta = records["epoch/alpha"][kept], records["epoch/beta"][kept]
+            before = kept - 1
+            shown = int(records["epoch/epoch"][kept])
+            title = f"finished; epoch {shown} was kept"
+        elif state in ENDS:
+            title = f"{state} in epoch {progress.epoch} of {progress.epochs}"
+        elif not is_epoch_end:
+            title = f"epoch {progress.epoch} of {progress.epochs}, {progress.phase}"
+        elif rows > 1:
+            title = f"after epoch {rows - 1} of {progress.epochs}"
+        else:
+            title = "before the first step"
+        past = None
+        if before >= 0:
+            past = decode(self.space, records["epoch/alpha"][before], records["epoch/beta"][before])
+        previews = run.records.previews
+        # Not every epoch has one: the last that was made by then.
+        latest = max((epoch for epoch in previews if epoch <= shown), default=None)
         return Moment(
             records=records,
             alpha=alpha,
             beta=beta,
             genotype=decode(self.space, alpha, beta),
-            before=decode(self.space, *at_epoch(before)) if before >= 0 else None,
-            preview=previews[max(previews)] if previews else None,
+            before=past,
+            preview=previews.get(latest),
             title=title,
         )
 
-    def _first_row(self, alpha: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
-        """Epoch 0 as the search will record it."""
-        row = {
-            "epoch": 0,
-            "alpha": alpha,
-            "beta": beta,
-            "beta_grad": 0 * beta,
-            "score": np.nan,
-            "psnr": np.nan,
-            "ssim": np.nan,
-            "flips": 0,
-            "best": 0,
-            "seconds": 0.0,
-            "skip_share": skip_share(decode(self.space, alpha, beta)),
-        }
-        row["alpha_entropy"], row["beta_entropy"] = entropy(self.space, alpha, beta)
-        return {f"epoch/{name}": np.asarray([value]) for name, value in row.items()}
+    def _first_records(self, alpha: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
+        """The records with epoch 0 alone, as the search will record it."""
+        genotype = decode(self.space, alpha, beta)
+        alpha_entropy, beta_entropy = entropy(self.space, alpha, beta)
+        first = Epoch(
+            epoch=0,
+            alpha=alpha,
+            beta=beta,
+            beta_grad=0 * beta,
+            genotype=genotype,
+            alpha_entropy=alpha_entropy,
+            beta_entropy=beta_entropy,
+            skip_share=skip_share(genotype),
+            flips=0,
+            best=0,
+            seconds=0.0,
+        )
+        records = Records()
+        records.add(first)
+        return records.arrays()
 
     def look(self):
         """Draw the search now. Asked between steps."""
@@ -155,13 +170,17 @@ class Watch:
     def line(self) -> str:
         """State, phase, place, speed, time left, device, memory."""
         p, state = self.player.progress, self.player.state
-        said = [state] if state in ENDS else [state, p.phase]
-        said.append(f"epoch {p.epoch}/{p.epochs}, iteration {p.iteration}/{p.iterations}")
-        if p.seconds == p.seconds:
-            said.append(f"{p.seconds:.3g} s per step")
-            if state not in ENDS:
-                said.append(f"{clock(p.left)} left")
-        return " · ".join(filter(None, [*said, self.device, self.memory()]))
+        is_over = state in ENDS
+        parts = [
+            state,
+            "" if is_over else p.phase,
+            f"epoch {p.epoch}/{p.epochs}, iteration {p.iteration}/{p.iterations}",
+        ]
+        # Before the first step the speed is nan.
+        if not math.isnan(p.seconds):
+            parts.append(f"{p.seconds:.3g} s per step")
+            parts.append("" if is_over else f"{clock(p.left)} left")
+        return " · ".join(filter(None, [*parts, self.device, memory_now(self.device)]))
 
     def _ipython_display_(self):
         from IPython.display import display
@@ -172,9 +191,8 @@ class Watch:
 
 def still(png: bytes, alt: str) -> tuple[dict, dict]:
     """A picture as Jupyter stores it: data and metadata."""
-    return {"text/plain": alt, "image/png": base64.b64encode(png).decode()}, {
-        "image/png": {"alt": alt}
-    }
+    data = {"text/plain": alt, "image/png": base64.b64encode(png).decode()}
+    return data, {"image/png": {"alt": alt}}
 
 
 def clock(seconds: float) -> str:
@@ -187,15 +205,10 @@ def clock(seconds: float) -> str:
 def memory_now(device: str = "cpu") -> str:
     """What the process, or torch on a GPU, holds now; "" when that cannot be told."""
     if device.startswith("cuda"):
+        # Never imported here: a search on a GPU has done it.
         return f"{sys.modules['torch'].cuda.memory_allocated(device) / 2**20:.0f} MiB on the GPU"
     try:
         from psutil import Process  # comes with every kernel
     except ImportError:
         return ""
     return f"{Process().memory_info().rss / 2**20:.0f} MiB"
-
-
-def in_kernel() -> bool:
-    """In a notebook's kernel? Loads nothing."""
-    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
-    return getattr(shell, "kernel", None) is not None

@@ -1,6 +1,8 @@
-"""Methods without training: bicubic upscaling, and classical denoisers of scikit-image, each tuned on training photographs. No torch.
+"""Methods without training: bicubic upscaling, and classical denoisers of scikit-image, each tuned
+on training photographs. No torch.
 
-A denoiser is ``f(noisy, sigma, strength)`` on gray float images (H, W), sigma on the 0-255 scale; the strength is what is tuned.
+A denoiser is ``f(noisy, sigma, strength)`` on gray float images (H, W), sigma on the 0-255 scale;
+the strength is what is tuned.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from hinas_lab.images.protocol import Restore, planes
 
 Denoiser = Callable[[np.ndarray, float, float], np.ndarray]
 TUNING_SEED, TUNING_CROP = 1, 256
+"another seed than any protocol's noise, and the side of a crop in pixels"
 
 
 def _tv(noisy: np.ndarray, sigma: float, strength: float) -> np.ndarray:
@@ -64,7 +67,8 @@ METHODS: dict[str, tuple[Denoiser, tuple[float, ...]]] = {
 }
 "method -> denoiser and the strengths tried"
 INSTALLED_BY_USERS: dict[str, Denoiser] = {"bm3d": _bm3d}
-"methods whose licence keeps them out of our requirements; they know the noise level and are not tuned"
+"""methods whose licence keeps them out of our requirements; they know the noise level and are not
+tuned"""
 CLASSICAL = {"denoise": ("noisy", *METHODS, *INSTALLED_BY_USERS), "sr": ("bicubic",)}
 "task -> methods that are not trained; noisy: nothing done"
 
@@ -78,34 +82,37 @@ def tune(method: str, sigma: float, data: str = "builtin") -> float:
         clean = image[top : top + TUNING_CROP, left : left + TUNING_CROP].astype(np.float32) / 255
         crops.append((add_noise(clean, sigma, TUNING_SEED, number), clean))
     crops = crops[:: max(1, len(crops) // 8)]  # eight are enough for one number
-    return max(
-        strengths,
-        key=lambda k: np.mean([psnr(np.clip(denoise(n, sigma, k), 0, 1), c) for n, c in crops]),
-    )
+
+    def mean_psnr(strength: float) -> float:
+        return np.mean([psnr(denoise(x, sigma, strength).clip(0, 1), clean) for x, clean in crops])
+
+    return max(strengths, key=mean_psnr)
 
 
 def classical(method: str, task: str, level: float) -> Restore:
-    """A method of CLASSICAL, ready for noise of sigma ``level`` or for the scale ``level``; colour images channel by channel.
+    """A method of CLASSICAL, ready for noise of sigma ``level`` or for the scale ``level``; colour
+    images channel by channel.
 
     Raises ValueError for a method that is not known, or not for this task.
     """
+    choices = ", ".join(CLASSICAL[task])
     for other, names in CLASSICAL.items():
         if method in names and other != task:
             raise ValueError(
-                f"method = {method!r} is for {other}, the protocol for {task}; choose one of {', '.join(CLASSICAL[task])}"
+                f"method = {method!r} is for {other}, the protocol for {task}; "
+                f"choose one of {choices}"
             )
     if method not in CLASSICAL[task]:
-        raise ValueError(
-            f"method = {method!r}: neither a run folder nor one of {', '.join(CLASSICAL[task])}"
-        )
+        raise ValueError(f"method = {method!r}: neither a run folder nor one of {choices}")
+    # no noise: nothing to take away, and no strength to tune
     if method == "noisy" or level == 0:
         return lambda image: image
     if method == "bicubic":
         return lambda image: planes(upscale, image, int(level))
-    known = method in INSTALLED_BY_USERS
-    denoise, strength = (
-        (INSTALLED_BY_USERS[method], 1.0) if known else (METHODS[method][0], tune(method, level))
-    )
+    if method in INSTALLED_BY_USERS:
+        denoise, strength = INSTALLED_BY_USERS[method], 1.0
+    else:
+        denoise, strength = METHODS[method][0], tune(method, level)
     return lambda image: _each_channel(denoise, image, level, strength)
 
 
@@ -114,6 +121,5 @@ def _each_channel(
 ) -> np.ndarray:
     if image.ndim == 2:
         return denoise(image, sigma, strength)
-    return np.stack(
-        [denoise(channel, sigma, strength) for channel in np.moveaxis(image, 2, 0)], axis=2
-    )
+    channels = np.moveaxis(image, 2, 0)
+    return np.stack([denoise(channel, sigma, strength) for channel in channels], axis=2)

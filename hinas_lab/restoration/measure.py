@@ -1,4 +1,5 @@
-"""Numbers under a protocol: one row per image and method. Works without torch; a net is just a function."""
+"""Numbers under a protocol: one row per image and method. Works without torch; a net is just a
+function."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,11 +22,27 @@ class Measurement:
     "of the noise, 0-255 scale; None for super-resolution"
     scale: int | None = None
     "of super-resolution; None for denoising"
-    psnr: float
-    ssim: float
+    scores: Mapping[str, float]
+    "a number for each of ``metrics.measured_metrics()``, by name"
     seconds: float
+    "of the restoration alone"
     restored: np.ndarray | None = field(default=None, repr=False)
     "(H, W) or (H, W, 3) in [0, 1]"
+
+    @property
+    def level(self) -> str:
+        """Of degradation, in words: ``25.0``, ``x2``."""
+        return str(self.sigma) if self.scale is None else f"x{self.scale}"
+
+    @property
+    def psnr(self) -> float:
+        """In dB."""
+        return self.scores["psnr"]
+
+    @property
+    def ssim(self) -> float:
+        """From -1 to 1."""
+        return self.scores["ssim"]
 
 
 def measure(
@@ -39,33 +56,34 @@ def measure(
 ) -> Measurement:
     """Degrade, restore and measure one uint8 image, as stored.
 
-    ``number`` is its place in its data set, which its noise belongs to; ``level``: sigma on the 0-255 scale, or the scale of
-    super-resolution. Raises ValueError that names the image on which the protocol cannot work.
+    ``number`` is its place in its data set, which its noise belongs to; ``level``: sigma on the
+    0-255 scale, or the scale of super-resolution. Raises ValueError that names the image on which
+    the protocol cannot work.
     """
-    spent, scale = 0.0, int(level) if protocol.task == "sr" else 1
+    seconds = 0.0
+    scale = int(level) if protocol.task == "sr" else 1
 
     def timed(degraded: np.ndarray) -> np.ndarray:
-        nonlocal spent
+        nonlocal seconds
         start = time.perf_counter()
         restored = restore(degraded)
-        spent += time.perf_counter() - start
+        seconds += time.perf_counter() - start
         return restored
 
     try:
+        # timed is the restoration alone: degrading and measuring are the protocol's work
         clean = protocol.clean(image, scale)
         restored = protocol.apply(timed, clean, level, number)
-        psnr, ssim = protocol.measure(restored, clean, scale)
+        scores = protocol.scores(restored, clean, scale)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    at = {protocol.level: level}
     return Measurement(
         method=method,
         image=name,
         protocol=protocol.name,
-        **at,
-        psnr=psnr,
-        ssim=ssim,
-        seconds=spent,
+        **{protocol.level: level},
+        scores=scores,
+        seconds=seconds,
         restored=restored,
     )
 
@@ -83,22 +101,28 @@ def evaluate(
 
 
 def mean(rows: list[Measurement]) -> dict[str, float]:
-    """Mean and standard error over images, per image first: psnr, ssim, psnr_se, ssim_se, seconds, n. ValueError for rows of several
-    protocols or levels: such numbers have no common mean."""
-    kinds = {f"{r.protocol} at {r.sigma if r.scale is None else f'x{r.scale}'}" for r in rows}
+    """Mean of each score over images, its standard error as ``NAME_se``, mean seconds, and n.
+
+    nan is the standard error of one image. ValueError for rows of several protocols or levels: such
+    numbers have no common mean.
+    """
+    kinds = {f"{row.protocol} at {row.level}" for row in rows}
     if len(kinds) > 1:
         raise ValueError(
             f"rows of different protocols or levels have no common mean: {', '.join(sorted(kinds))}"
         )
-    values = np.array([(r.psnr, r.ssim, r.seconds) for r in rows])
+    names = list(rows[0].scores)
+    # a row an image: columns are summed in the order of the images, as in recorded means
+    values = np.array([(*r.scores.values(), r.seconds) for r in rows])
+    *means, seconds = values.mean(0).tolist()
     with np.errstate(invalid="ignore"):  # identical images: an infinite PSNR has no spread
-        error = values.std(0, ddof=1) / np.sqrt(len(rows)) if len(rows) > 1 else np.full(3, np.nan)
-    p, s, t = values.mean(0).tolist()
+        if len(rows) > 1:
+            errors = values.std(0, ddof=1) / np.sqrt(len(rows))
+        else:
+            errors = np.full(len(names), np.nan)
     return {
-        "psnr": p,
-        "ssim": s,
-        "psnr_se": float(error[0]),
-        "ssim_se": float(error[1]),
-        "seconds": t,
+        **dict(zip(names, means)),
+        **{f"{name}_se": float(error) for name, error in zip(names, errors)},
+        "seconds": seconds,
         "n": len(rows),
     }

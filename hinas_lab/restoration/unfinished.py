@@ -1,31 +1,38 @@
-"""The rows of a measurement that was stopped, so that the same command goes on where it was. No torch."""
+"""The rows of a measurement that was stopped, so that the same command goes on where it was. No
+torch."""
 
 import json
 from dataclasses import fields
 from pathlib import Path
 
+from hinas_lab.images.metrics import measured_metrics
 from hinas_lab.restoration.measure import Measurement
 from hinas_lab.storage import write_atomic
 
 
 class Unfinished:
-    """Rows beside the file they are for, a JSON line each, under a first line that says what was measured.
+    """Rows beside the file they are for, a JSON line each, under a first line that says what was
+    measured.
 
-    ``rows``: (protocol, image) -> Row of an earlier stop, without pictures. A file of another measurement (other method, images or level)
-    is begun anew; a last line that a kill cut off is dropped. ``path`` None keeps nothing.
+    ``rows``: (protocol, image) -> Measurement of an earlier stop, without pictures. A file of
+    another measurement (other method, images or level) is begun anew; a last line that a kill cut
+    off is dropped. ``path`` None keeps nothing.
     """
 
     def __init__(self, path: Path | None, header: dict):
-        self.path, self.rows, self._kept = path, {}, [json.dumps(header, sort_keys=True)]
-        lines = (
-            path.read_text("utf-8", errors="replace").split("\n") if path and path.exists() else []
-        )
-        if lines[:1] != self._kept:
+        self.path = path
+        self.rows: dict[tuple[str, str], Measurement] = {}
+        # lines of the file that are good; written again with the first new row
+        self._kept = [json.dumps(header, sort_keys=True)]
+        if path is None or not path.exists():
+            return
+        lines = path.read_text("utf-8", errors="replace").split("\n")
+        if lines[0] != self._kept[0]:
             return
         for line in lines[1:-1]:  # a whole line ends with a newline
             try:
-                row = Measurement(**json.loads(line))
-            except (ValueError, TypeError):
+                row = from_plain(json.loads(line))
+            except (ValueError, TypeError, KeyError):
                 break
             self.rows[row.protocol, row.image] = row
             self._kept.append(line)
@@ -47,5 +54,18 @@ class Unfinished:
 
 
 def plain(row: Measurement) -> dict:
-    """A row without its picture, for JSON."""
-    return {f.name: getattr(row, f.name) for f in fields(row) if f.name != "restored"}
+    """A row without its picture, for JSON: its scores are keys like the others."""
+    values = {}
+    for field in fields(row):
+        if field.name == "scores":
+            values |= row.scores
+        elif field.name != "restored":
+            values[field.name] = getattr(row, field.name)
+    return values
+
+
+def from_plain(values: dict) -> Measurement:
+    """The row that ``plain`` gave. KeyError or TypeError when it has not just today's metrics."""
+    others = dict(values)
+    scores = {metric.name: others.pop(metric.name) for metric in measured_metrics()}
+    return Measurement(scores=scores, **others)

@@ -1,10 +1,10 @@
-"""A run is a folder: it is written whole or not at all, continues bit for bit after a kill, and nothing in it can execute code.
+"""A run is a folder: it is written whole or not at all, continues bit for bit after a kill, and
+nothing in it can execute code.
 
-config.json, env.json   what was asked, and where it ran
-state.safetensors       everything needed to continue, replaced atomically
-records.npz             the records so far (never behind the state)
-genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it marks a finished run
-"""
+config.json, env.json   what was asked, and where it ran state.safetensors       everything needed
+to continue, replaced atomically records.npz             the records so far (never behind the state)
+genotype.json, best.safetensors    the result, written when the run ends; best.safetensors last: it
+marks a finished run"""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ import torch
 from safetensors import SafetensorError
 
 from hinas_lab.config import (
-    RETIRED,
     Preset,
     SearchConfig,
     SearchSpace,
@@ -32,13 +31,14 @@ from hinas_lab.config import (
 )
 from hinas_lab.images.datasets.catalog import Images, load_image, named_files
 from hinas_lab.images.patches import Patches
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.records import Epoch, Records, Step, read_records
 from hinas_lab.runs.header import FORMAT, load_genotype, read_header, read_json
 from hinas_lab.searching.loop import Search, search
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.storage import alone, environment, write_atomic, write_json
+from hinas_lab.storage import environment, run_lock, write_atomic, write_json
 from hinas_lab.training.training import Training, build_network, train
 
 FILES = (
@@ -49,7 +49,8 @@ FILES = (
     "genotype.json",
     "best.safetensors",
 )
-"of a run, in the order in which they are written: whoever reads them backwards sees no state that is ahead of its records"
+"""of a run, in the order in which they are written: whoever reads them backwards sees no state that
+is ahead of its records"""
 SAVE_SECONDS = 15.0
 "at most so much work is lost by a kill"
 AFTER_SAVE: list[Callable[[Path], None]] = []
@@ -57,12 +58,14 @@ AFTER_SAVE: list[Callable[[Path], None]] = []
 
 
 class Run:
-    """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run has nothing left to do."""
+    """A search or training bound to its folder. ``steps()`` continues it and saves; a finished run
+    has nothing left to do."""
 
     def __init__(
         self, folder: Path, header: dict, state: Search | Training | None, records: Records
     ):
-        self.folder, self.header, self.state, self.records = folder, header, state, records
+        self.folder, self.header = folder, header
+        self.state, self.records = state, records
         self._known = self._on_disk()
 
     @property
@@ -70,31 +73,47 @@ class Run:
         return self.state is None
 
     def steps(self, save_seconds: float = SAVE_SECONDS) -> Iterator[Step | Epoch]:
-        """The records still to come. The state is saved every ``save_seconds``, at the end, and when the caller stops.
+        """The records still to come. The state is saved every ``save_seconds``, at the end, and
+        when the caller stops.
 
-        Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is raised. A second one stops at once.
-        ValueError when another thread or process is running this folder.
-        """
+        Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is
+        raised. A second one stops at once. ValueError when another thread or process is running
+        this folder."""
         if self.state is not None:
-            with alone(self.folder):
+            with run_lock(self.folder):
                 if self._on_disk() != self._known:
                     raise ValueError(
-                        f"{self.folder}: this run went on elsewhere since it was opened here; open it again"
+                        f"{self.folder}: this run went on elsewhere since it was opened here; "
+                        "open it again"
                     )
                 yield from self._steps(save_seconds)
 
+    def finish(self) -> "Run":
+        """Play what is left behind a progress bar; this run, finished."""
+        from hinas_lab.runs.progress import follow
+
+        for _ in follow(self, self.header["kind"]):
+            pass
+        return self
+
+    @property
+    def genotype(self) -> Genotype:
+        """What a search found, or what is trained. ValueError while a search is not finished."""
+        return load_genotype(self.folder)
+
     def _on_disk(self) -> tuple:
-        """What the folder holds: another run object, or another process, may have played it since."""
-        files = [self.folder / name for name in ("state.safetensors", "best.safetensors")]
-        return tuple(
-            (f.stat().st_mtime_ns, f.stat().st_size) if f.exists() else None for f in files
-        )
+        """What the folder holds: another run object, or another process, may have played it
+        since."""
+        seen = []
+        for name in ("state.safetensors", "best.safetensors"):
+            file = self.folder / name
+            stat = file.stat() if file.exists() else None
+            seen.append(stat and (stat.st_mtime_ns, stat.st_size))
+        return tuple(seen)
 
     def _steps(self, save_seconds: float) -> Iterator[Step | Epoch]:
-        records, saved = (
-            (search if isinstance(self.state, Search) else train)(self.state),
-            time.monotonic(),
-        )
+        run = search if isinstance(self.state, Search) else train
+        records, saved = run(self.state), time.monotonic()
         try:
             while self.state is not None:
                 with _deferred_interrupt() as interrupted:
@@ -125,7 +144,8 @@ class Run:
             raise FloatingPointError(f"preset {self.header['preset']}: {error}") from None
 
     def architecture(self) -> tuple[np.ndarray, np.ndarray]:
-        """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is finished, those of its last epoch.
+        """Copies of a search's logits now: alpha (L, E, K) or (E, K), beta (M,); when it is
+        finished, those of its last epoch.
 
         To be asked between steps. ValueError for a training.
         """
@@ -133,21 +153,18 @@ class Run:
             raise ValueError(
                 f"{self.folder}: is a {self.header['kind']} run; only a search has alpha and beta"
             )
+        names = ("alpha", "beta")
         if self.state is None:
-            return tuple(
-                np.array(self.records.epochs[name][-1], dtype=np.float32)
-                for name in ("alpha", "beta")
-            )
-        return tuple(
-            p.detach().cpu().numpy().copy() for p in (self.state.net.alpha, self.state.net.beta)
-        )
+            columns = self.records.epochs
+            return tuple(np.array(columns[name][-1], dtype=np.float32) for name in names)
+        net = self.state.net
+        return tuple(getattr(net, name).detach().cpu().numpy().copy() for name in names)
 
     def save(self):
         """Records first, then the state that counts them."""
         write_atomic(self.folder / "records.npz", self.records.to_bytes())
-        tensors = {k: v.detach().cpu().contiguous() for k, v in self.state.tensors().items()}
-        tensors["records"] = torch.tensor(self.records.counts)
-        write_atomic(self.folder / "state.safetensors", safetensors.torch.save(tensors))
+        tensors = self.state.tensors() | {"records": torch.tensor(self.records.counts)}
+        write_atomic(self.folder / "state.safetensors", _packed(tensors))
         self._saved()
 
     def _saved(self):
@@ -159,10 +176,14 @@ class Run:
         weights, genotype = self.state.result()
         if genotype is not None:
             write_atomic(self.folder / "genotype.json", genotype.to_json().encode())
-        weights = {k: v.detach().cpu().contiguous() for k, v in weights.items()}
-        write_atomic(self.folder / "best.safetensors", safetensors.torch.save(weights))
+        write_atomic(self.folder / "best.safetensors", _packed(weights))
         self.state = None
         self._saved()
+
+
+def _packed(tensors: dict[str, torch.Tensor]) -> bytes:
+    """A safetensors file of ``tensors``, wherever they are."""
+    return safetensors.torch.save({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
 
 
 def open_search(
@@ -174,9 +195,10 @@ def open_search(
     resume: bool = False,
     graphs: str = "auto",
 ) -> Run:
-    """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError when the folder holds
-    something else."""
-    patches = _patches(data, preset.space.channels, preset.space.scale, device)
+    """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
+    ``graphs.WHEN``. ValueError when the folder holds something else."""
+    space = preset.space
+    patches = _patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
         "kind": "search",
@@ -206,9 +228,9 @@ def open_training(
     resume: bool = False,
     graphs: str = "auto",
 ) -> Run:
-    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs, ``graphs.WHEN``. ValueError
-    when the folder holds something else."""
-    patches = _patches(data, genotype.channels, genotype.scale, device)
+    """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
+    graphs, ``graphs.WHEN``. ValueError when the folder holds something else."""
+    patches = _patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
         "kind": "train",
@@ -243,9 +265,10 @@ def open_peer(
     device: str = "cpu",
     resume: bool = False,
 ) -> Run:
-    """A training of another method's net, new or continued: ``name``, and what builds it with its first weights; ``preset`` is the name of
-    the one that ``config`` belongs to. ValueError when the folder holds something else."""
-    patches = _patches(data, channels, scale, device)
+    """A training of another method's net, new or continued: ``name``, and what builds it with its
+    first weights; ``preset`` is the name of the one that ``config`` belongs to. ValueError when the
+    folder holds something else."""
+    patches = _patches(data, task, channels, scale, device)
     header = {
         "format": FORMAT,
         "kind": "peer",
@@ -267,9 +290,9 @@ def open_peer(
     )
 
 
-def _patches(data: str, channels: int, scale: int, device: str) -> Patches:
+def _patches(data: str, task: str, channels: int, scale: int, device: str) -> Patches:
     images = Images(named_files(data), lambda path: load_image(path, channels))
-    return Patches(images, scale=scale, device=device)
+    return Patches(images, scale=scale, device=device, task=task)
 
 
 def data_hash(patches: Patches) -> str:
@@ -292,50 +315,63 @@ def _open(
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"{folder}: is a file; name a folder for the run")
     new = not (folder / "config.json").exists()
-    if (
-        new
-        and folder.exists()
-        and any(
-            not p.name.startswith(".") and p.name != "env.json" and not p.is_dir()
-            for p in folder.iterdir()
-        )
-    ):
-        raise ValueError(
-            f"{folder}: holds files but no config.json, so it is not a run; choose another folder"
-        )
-    if not new:
+    if new:
+        _refuse_foreign_files(folder)
+    else:
         if not resume:
             raise ValueError(
-                f"{folder}: a run is already there; continue it with --resume or choose another folder"
+                f"{folder}: a run is already there; continue it with --resume or choose another "
+                "folder"
             )
         _check_same(folder, read_header(folder), header)
         if (folder / "best.safetensors").exists():
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
-    with nullcontext() if new else alone(folder):
-        for stray in folder.glob(".*.*"):  # half-written files of a killed process
-            name, _, tail = stray.name[1:].rpartition(".")
-            if (
-                name in FILES and len(tail) == 8
-            ):  # as mkstemp names them; a reader's .genotype.json.bak stays
-                stray.unlink()
+    with nullcontext() if new else run_lock(folder):
+        _remove_half_written(folder)
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "env.json", here)
         write_json(folder / "config.json", header)
     elif (folder / "state.safetensors").exists():
-        tensors = load_tensors(folder / "state.safetensors")
-        records = Records.from_arrays(read_records(folder))
-        try:
-            records.truncate(*tensors.pop("records").tolist())
-            state.load(tensors)
-        except (KeyError, RuntimeError, ValueError, IndexError) as error:
-            raise ValueError(
-                f"{folder / 'state.safetensors'}: does not belong to this run ({type(error).__name__}); "
-                "delete the folder and start again"
-            ) from None
+        records = _load_state(folder, state)
         _note_resumed(folder, here)
     return Run(folder, header, state, records)
+
+
+def _refuse_foreign_files(folder: Path):
+    """ValueError when a folder without a run holds files of somebody else: only hidden files,
+    folders and an env.json may be there."""
+    for path in folder.iterdir() if folder.exists() else ():
+        if not (path.name.startswith(".") or path.name == "env.json" or path.is_dir()):
+            raise ValueError(
+                f"{folder}: holds files but no config.json, so it is not a run; "
+                "choose another folder"
+            )
+
+
+def _remove_half_written(folder: Path):
+    """Files that a killed process left, as mkstemp names them: .records.npz.abcd1234. A reader's
+    own .genotype.json.bak stays."""
+    for path in folder.glob(".*.*"):
+        name, _, tail = path.name[1:].rpartition(".")
+        if name in FILES and len(tail) == 8:
+            path.unlink()
+
+
+def _load_state(folder: Path, state: Search | Training) -> Records:
+    """Let ``state`` continue from the saved one; the records up to there."""
+    path = folder / "state.safetensors"
+    tensors, records = load_tensors(path), Records.from_arrays(read_records(folder))
+    try:
+        records.truncate(*tensors.pop("records").tolist())
+        state.load(tensors, records)
+    except (KeyError, RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"{path}: does not belong to this run ({type(error).__name__}); "
+            "delete the folder and start again"
+        ) from None
+    return records
 
 
 def _note_resumed(folder: Path, here: dict):
@@ -351,47 +387,57 @@ def _check_same(folder: Path, there: dict, here: dict):
         raise ValueError(
             f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder"
         )
-    there, here = dict(there), json.loads(json.dumps(here))
-    for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
-        if (
-            name in here
-        ):  # all fields: a header leaves out those that came after the first version, at the value of before
-            full = json.loads(json.dumps(asdict(cls())))
-            here[name], there[name] = (
-                full | side[name] | RETIRED.get(cls.__name__, {}) for side in (here, there)
-            )
-    flat = lambda d, p="": {
-        k: v
-        for key, value in d.items()
-        for k, v in (  # noqa: E731
-            flat(value, f"{p}{key}.") if isinstance(value, dict) else {f"{p}{key}": value}
-        ).items()
-    }
-    a, b = flat(there), flat(here)
-    for name in sorted(set(a) | set(b)):
-        if a.get(name) != b.get(name):
+    there, here = _flat(_in_full(there)), _flat(_in_full(here))
+    for name in sorted(there | here):
+        if there.get(name) != here.get(name):
             raise ValueError(
-                f"{folder}: this run has {name} = {a.get(name)!r}, asked is {b.get(name)!r}; choose another folder"
+                f"{folder}: this run has {name} = {there.get(name)!r}, asked is "
+                f"{here.get(name)!r}; choose another folder"
             )
+
+
+def _in_full(header: dict) -> dict:
+    """``header`` with every field of its configs: it leaves out those that came after the first
+    version, at the value of before."""
+    full = json.loads(json.dumps(header))
+    for name, cls in (("space", SearchSpace), ("search", SearchConfig), ("train", TrainConfig)):
+        if name in full:
+            full[name] = json.loads(json.dumps(asdict(from_dict(cls, full[name]))))
+    return full
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is anything else."""
+    """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is
+    anything else."""
     try:
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
-            f"{path}: truncated or not a safetensors file ({type(error).__name__}); pickles are never loaded"
+            f"{path}: truncated or not a safetensors file ({type(error).__name__}); "
+            "pickles are never loaded"
         ) from None
 
 
 def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict]:
-    """The trained network of a finished training run, for use (batch norms folded), and what it was trained for: ``task, scale, channels,
-    sigmas`` (0-255 scale; empty for super-resolution), ``preset, seed, parameters, data``. ValueError in one line for anything else."""
+    """The trained network of a finished training run, for use (batch norms folded), and what it was
+    trained for: ``task, scale, channels, sigmas`` (0-255 scale; empty for super-resolution),
+    ``preset, seed, parameters, data``. ValueError in one line for anything else."""
     header = read_header(folder)
     if header["kind"] == "search":
         raise ValueError(
-            f"{folder}: is a search run; train it first: hinas-lab train --genotype {folder} --run NEW_FOLDER"
+            f"{folder}: is a search run; train it first: "
+            f"hinas-lab train --genotype {folder} --run NEW_FOLDER"
         )
     genotype = load_genotype(folder)
     try:
@@ -400,7 +446,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     except ValueError as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
     load_weights(net, Path(folder) / "best.safetensors")
-    sigmas = list(config.sigmas) if genotype.task == "denoise" else []
+    sigmas = list(config.sigmas) if TASKS[genotype.task].has_levels else []
     info = {
         "task": genotype.task,
         "scale": genotype.scale,
@@ -425,7 +471,8 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
 
 
 def load_weights(net: torch.nn.Module, path: Path):
-    """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to another net."""
+    """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to
+    another net."""
     if not path.exists():
         raise ValueError(
             f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume"
@@ -438,7 +485,8 @@ def load_weights(net: torch.nn.Module, path: Path):
 
 @contextmanager
 def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as usual. Main thread only."""
+    """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as
+    usual. Main thread only."""
     hit = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield hit.is_set
@@ -458,6 +506,4 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 def with_seed(preset: Preset, seed: int) -> Preset:
     """The same preset with another seed for search and training."""
-    return preset._replace(
-        search=replace(preset.search, seed=seed), train=replace(preset.train, seed=seed)
-    )
+    return preset.with_seed(seed)

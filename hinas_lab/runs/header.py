@@ -15,7 +15,8 @@ FIELDS = {
 
 
 def read_header(folder: str | Path) -> dict:
-    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer version, or damaged."""
+    """A run's config.json, checked. ValueError in one line when the folder is no run, of a newer
+    version, or damaged."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such run folder")
@@ -41,18 +42,21 @@ def read_json(path: Path) -> dict:
 
 
 def load_genotype(path: str | Path) -> Genotype:
-    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for anything else."""
+    """A genotype from its JSON file or from a finished run's folder. ValueError in one line for
+    anything else."""
     path = Path(path)
     if path.is_dir():
         header = read_header(path)
         if header["kind"] == "peer":
             raise ValueError(
-                f"{path}: is a training of {header['peer']}, which has no genotype; hinas-lab study peers --train measures it"
+                f"{path}: is a training of {header['peer']}, which has no genotype; "
+                "hinas-lab study peers --train measures it"
             )
         path = path / "genotype.json"
         if not path.exists():
             raise ValueError(
-                f"{path.parent}: this run is not finished, it has no genotype yet; continue it with --resume"
+                f"{path.parent}: this run is not finished, it has no genotype yet; "
+                "continue it with --resume"
             )
     try:
         text = path.read_text()

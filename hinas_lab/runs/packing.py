@@ -1,4 +1,5 @@
-"""A run as one file: a zip for each checkpoint, whole or not at all, for places where a folder does not last (Colab's disk).
+"""A run as one file: a zip for each checkpoint, whole or not at all, for places where a folder does
+not last (Colab's disk).
 
 Only the files of a run are packed, and only they are unpacked, whatever else a zip holds.
 """
@@ -17,19 +18,19 @@ KEPT = 2
 
 
 def pack_run(run: Path, into: Path) -> Path:
-    """The run folder ``run`` as the next numbered zip in the folder ``into``; all but the newest two go. Returns the zip.
+    """The run folder ``run`` as the next numbered zip in the folder ``into``; all but the newest
+    two go. Returns the zip.
 
-    May be called while the run is being written: what is read later is never older than what was read before (``FILES`` backwards).
-    """
+    May be called while the run is being written: what is read later is never older than what was
+    read before (``FILES`` backwards)."""
     content = zipped(run)
     into.mkdir(parents=True, exist_ok=True)
     before = packed(into)
     newest = into / f"{int(before[-1].stem) + 1 if before else 1:06d}.zip"
     write_atomic(newest, content)
     for old in before[: 1 - KEPT]:
-        old.write_bytes(
-            b""
-        )  # a mounted Drive moves what is deleted to its bin, where it would go on counting
+        # A mounted Drive moves what is deleted to its bin, where it would go on counting.
+        old.write_bytes(b"")
         old.unlink()
     return newest
 
@@ -50,13 +51,13 @@ def packed(into: Path) -> list[Path]:
 
 
 def unpack_run(into: Path, run: Path) -> Path | None:
-    """Fill the folder ``run`` from the newest zip in ``into`` that is whole and holds a run; returns that zip, None when there is none."""
+    """Fill the folder ``run`` from the newest zip in ``into`` that is whole and holds a run;
+    returns that zip, None when there is none."""
     for path in reversed(packed(into)):
         try:
             with zipfile.ZipFile(path) as file:
-                content = {
-                    name: file.read(name) for name in FILES if name in file.namelist()
-                }  # reading checks each file's CRC
+                names = [name for name in FILES if name in file.namelist()]
+                content = {name: file.read(name) for name in names}  # checks each file's CRC
         except (
             zipfile.BadZipFile,
             zlib.error,

@@ -4,7 +4,8 @@
     for record in search(state):      # pause: ask later; stop: break; step: next()
         ...
 
-The bilevel problem, solved by alternation (first order): weights minimise the loss on Train W, alpha and beta on Train A.
+The bilevel problem, solved by alternation: weights minimise the loss on Train W, alpha and beta on
+Train A. How alpha and beta learn is a row of ``methods.METHODS``.
 """
 
 import math
@@ -18,11 +19,13 @@ from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
-from hinas_lab.records import Epoch, Step
+from hinas_lab.records import Epoch, Records, Step
+from hinas_lab.searching.methods import method
 from hinas_lab.searching.scoring import calibrate, validate
-from hinas_lab.space.decode import decode, entropy, flips, skip_share
+from hinas_lab.searching.stop import stop_rule
+from hinas_lab.space.decode import decoder, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet
+from hinas_lab.space.supernet import Mixture, SuperNet
 from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
 from hinas_lab.training.divergence import Divergence
 from hinas_lab.training.numerics import check_precision, gradients, loss_of, loss_terms, use_tf32
@@ -32,39 +35,48 @@ from hinas_lab.training.optimisers import (
     load_optimizer,
     make_optimizer,
     optimizer_tensors,
+    part_of,
     set_gradients,
     set_rate,
 )
 from hinas_lab.training.step_memory import memory_advice, search_step
 
-PREVIEWS, PREVIEW_SIZE = 20, {1: 48, 3: 28}
-"at most so many previews a search, so many pixels wide for gray and colour"
+PREVIEWS = 20
+"at most so many previews a search"
+PREVIEW_SIZE = {1: 48, 3: 28}
+"image channels -> side of a preview in pixels: 100 epochs must fit into 300 KB"
 
 
 class Search:
-    """The mutable state of a search: supernet, optimisers, position and the best supernet so far."""
+    """The mutable state of a search: supernet, optimisers, position and the best supernet so far.
+
+    ``patches``: the training images on the device of the search. ``graphs``:
+    ``cuda_graphs.WHEN``. ValueError when the images or the config do not fit.
+    """
 
     def __init__(
         self, space: SearchSpace, config: SearchConfig, patches: Patches, graphs: str = "auto"
     ):
-        """``graphs``: ``graphs.WHEN``."""
+        self.method = method(config.method)
+        self.stop_rule = stop_rule(config.stop)
+        self.decoder = decoder(config.decoder)
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
-        self.split = split(len(patches), config.share, config.seed)
-        self.steps = config.crops_per_image * len(self.split.w) // config.batch
+        self.split = split(len(patches), config.val_fraction, config.seed)
+        crops = config.crops_per_image * len(self.split.w)
+        self.steps = crops // config.batch
         if self.steps == 0:
             raise ValueError(
-                f"batch = {config.batch}: an epoch has only {config.crops_per_image * len(self.split.w)} crops; "
+                f"batch = {config.batch}: an epoch has only {crops} crops; "
                 "lower batch or raise crops_per_image"
             )
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
-        if graphs_on(graphs, patches.device):
-            recorder = Recorder(graphs == "on")
-            self.gradients = {
-                k: Captured(f, self.net.buffers(), recorder) for k, f in self.gradients.items()
-            }
+        if self.method.capturable and graphs_on(graphs, patches.device):
+            recorder, buffers = Recorder(graphs == "on"), list(self.net.buffers())
+            for stream, function in self.gradients.items():
+                self.gradients[stream] = Captured(function, buffers, recorder)
         self.weight_optimizer = make_optimizer(config, self.net.weight_parameters)
         self.arch_optimizer = adam(
             self.net.arch_parameters, config.arch_lr, config.arch_beta1, config.arch_weight_decay
@@ -72,131 +84,126 @@ class Search:
         self.epoch, self.iteration = 0, 0  # epochs finished, iterations done in the next
         self.started = False  # the record of epoch 0 was given
         self.halfway = False  # this iteration's arch step is done, its weight step is not
+        self.stopped = False  # the stop rule ended the search before its last epoch
+        self.history = Records()  # epochs so far, without previews: what a stop rule sees
         self.best_epoch, self.best_score = 0, float("-inf")
         self.best: dict[str, Tensor] = {}
         self.genotype: Genotype = self.decode()
         self.beta_grad = torch.zeros_like(self.net.beta)
         self.divergence = Divergence("search", config)
-        self._orders: dict[tuple, Tensor] = {}
+        self._orders: dict[tuple[int, int], Tensor] = {}
 
     @property
     def finished(self) -> bool:
-        return self.epoch == self.config.epochs
+        return self.stopped or self.epoch == self.config.epochs
 
-    def decode(self) -> Genotype:
-        """The genotype that alpha and beta say now."""
-        return decode(
-            self.space, self.net.alpha.detach().cpu().numpy(), self.net.beta.detach().cpu().numpy()
-        )
+    def decode(self, state: dict[str, Tensor] | None = None) -> Genotype:
+        """The genotype that alpha and beta say, those of now or of a supernet's ``state``."""
+        state = self.net.state_dict() if state is None else state
+        alpha, beta = (state[name].detach().cpu().numpy() for name in ("alpha", "beta"))
+        return self.decoder(self.space, alpha, beta)
 
     def batch(self, stream: int) -> tuple[Tensor, Tensor]:
-        """The present iteration's batch for the weights (stream W) or for alpha and beta (stream A): a pass over Train W or Train A,
-        ``crops_per_image`` crops of each image. A pass over a smaller A starts again."""
+        """The present iteration's batch for the weights (stream W) or for alpha and beta (stream
+        A): a pass over Train W or Train A, ``crops_per_image`` crops of each image. A pass over a
+        smaller A starts again."""
+        config, order = self.config, self._order(stream)
+        first = self.iteration * config.batch
+        places = (first + torch.arange(config.batch)) % len(order)
+        rng = generator(config.seed, stream, self.epoch, 1 + self.iteration)
+        return self.patches.batch(order[places], config.patch, config.sigmas, rng)
+
+    def _order(self, stream: int) -> Tensor:
+        """The images of this epoch's pass, shuffled; each epoch's orders are drawn once."""
         key = (stream, self.epoch)
         if key not in self._orders:
-            images = (
-                self.split.w if stream == W or self.config.arch_data == "weights" else self.split.a
-            )
-            images = torch.tensor(images).repeat(self.config.crops_per_image)
+            on_w = stream == W or self.config.arch_split == "weights"
+            images = torch.tensor(self.split.w if on_w else self.split.a)
+            images = images.repeat(self.config.crops_per_image)
+            rng = generator(self.config.seed, stream, self.epoch)
             self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
-            self._orders[key] = images[
-                torch.randperm(
-                    len(images), generator=generator(self.config.seed, stream, self.epoch)
-                )
-            ]
-        order = self._orders[key]
-        places = (self.iteration * self.config.batch + torch.arange(self.config.batch)) % len(order)
-        rng = generator(self.config.seed, stream, self.epoch, 1 + self.iteration)
-        return self.patches.batch(order[places], self.config.patch, self.config.sigmas, rng)
+            self._orders[key] = images[torch.randperm(len(images), generator=rng)]
+        return self._orders[key]
 
     def _weight_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
-        """The three terms of the loss, then its gradient with respect to each weight; alpha and beta are numbers here."""
-        with torch.no_grad():
-            weights = self.net.weights()
-        terms = loss_of(
-            lambda x: self.net(x, weights, checkpoint=self.config.checkpoint),
-            degraded,
-            clean,
-            self.config,
-        )
-        return (
-            *(t.detach() for t in terms),
-            *gradients(terms[0], self.net.weight_parameters, self.config),
-        )
+        """The three terms of the loss, then its gradient with respect to each weight."""
+        mixture = self.method.weight_mixture(self)
+        return self._loss_and_gradients(degraded, clean, mixture, self.net.weight_parameters)
 
     def _arch_gradients(self, degraded: Tensor, clean: Tensor) -> tuple[Tensor, ...]:
-        """The three terms of the loss, then its gradients with respect to alpha and beta; none of a weight is computed."""
-        terms = loss_of(
-            lambda x: self.net(x, checkpoint=self.config.checkpoint), degraded, clean, self.config
-        )
-        return (
-            *(t.detach() for t in terms),
-            *gradients(terms[0], self.net.arch_parameters, self.config),
-        )
+        """The three terms of the loss, then its gradients with respect to alpha and beta; none of a
+        weight is computed."""
+        mixture = self.method.arch_mixture(self)
+        return self._loss_and_gradients(degraded, clean, mixture, self.net.arch_parameters)
+
+    def _loss_and_gradients(self, degraded, clean, mixture: Mixture, parameters):
+        def forward(x: Tensor) -> Tensor:
+            return self.net(x, mixture, checkpoint=self.config.checkpoint)
+
+        terms = loss_of(forward, degraded, clean, self.config)
+        detached = [term.detach() for term in terms]
+        return (*detached, *gradients(terms[0], parameters, self.config))
 
     def step_bytes(self, batch: int) -> int:
         """What a weight step is predicted to need with that batch."""
         return search_step(self.space, replace(self.config, batch=batch)).total
 
     def learning_rate(self) -> float:
-        """Of the weights, now. cosine: one, over all steps of all epochs. wave: as the authors' code has it, the same throughout an epoch;
-        a cosine of period 20 epochs, high at 0, 20, 40 and low at 10, 30, under (1 - e / epochs)^0.9, which falls to 0."""
+        """Of the weights, now.
+
+        cosine: one, over all steps of all epochs. wave: as the authors' code has it, the same
+        throughout an epoch; a cosine of period 20 epochs, high at 0, 20, 40 and low at 10, 30,
+        under (1 - e / epochs)^0.9, which falls to 0.
+        """
         c = self.config
         if c.schedule == "cosine":
-            height = (
-                1 + math.cos(math.pi * ((self.epoch + self.iteration / self.steps) / c.epochs))
-            ) / 2
+            phase = (self.epoch + self.iteration / self.steps) / c.epochs
+            height = (1 + math.cos(math.pi * phase)) / 2
         else:
-            height = (
-                (1 + math.cos(math.pi * self.epoch / 10)) / 2 * (1 - self.epoch / c.epochs) ** 0.9
-            )
+            envelope = (1 - self.epoch / c.epochs) ** 0.9
+            height = (1 + math.cos(math.pi * self.epoch / 10)) / 2 * envelope
         return c.lr_min + max(0.0, c.lr - c.lr_min) * height
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything needed to continue, as tensors; valid after any record."""
-        place = torch.tensor(
-            [self.epoch, self.iteration, self.started, self.halfway, self.best_epoch]
-        )
+        """Everything needed to continue but the records, as tensors; valid after any record."""
+        flags = [self.started, self.halfway]
         out = {
-            "place": place,
+            "place": torch.tensor([self.epoch, self.iteration, *flags, self.best_epoch]),
             "best_score": torch.tensor(self.best_score, dtype=torch.float64),
             "beta_grad": self.beta_grad,
             "losses": self.divergence.tensor,
+            "genotype": torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8),
         }
-        out |= {f"net/{k}": v for k, v in self.net.state_dict().items()}
-        out |= {f"best/{k}": v for k, v in self.best.items()}
-        out["genotype"] = torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8)
-        return (
-            out
-            | optimizer_tensors(self.weight_optimizer, "weight_optimizer")
-            | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
-        )
+        if self.stopped:
+            out["stopped"] = torch.tensor(True)
+        out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        out |= {f"best/{name}": value for name, value in self.best.items()}
+        out |= optimizer_tensors(self.weight_optimizer, "weight_optimizer")
+        return out | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
 
-    def load(self, tensors: dict[str, Tensor]):
-        """Continue from ``tensors()`` of a search with the same space, config and images."""
-        part = lambda prefix: {
-            k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
-        }  # noqa: E731
-        self.net.load_state_dict(part("net/"))
-        self.best = {k: v.clone() for k, v in part("best/").items()}
+    def load(self, tensors: dict[str, Tensor], records: Records | None = None):
+        """Continue from ``tensors()`` of a search with the same space, config and images, and its
+        ``records`` so far (a stop rule asks for them)."""
+        self.net.load_state_dict(part_of(tensors, "net/"))
+        self.best = {name: value.clone() for name, value in part_of(tensors, "best/").items()}
         self.epoch, self.iteration, started, halfway, self.best_epoch = tensors["place"].tolist()
-        self.started, self.halfway, self.best_score = (
-            bool(started),
-            bool(halfway),
-            tensors["best_score"].item(),
-        )
+        self.started, self.halfway = bool(started), bool(halfway)
+        self.stopped = "stopped" in tensors
+        self.best_score = tensors["best_score"].item()
         self.beta_grad.copy_(tensors["beta_grad"])
         self.divergence.load(tensors.get("losses"))
         self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
-        load_optimizer(self.weight_optimizer, part("weight_optimizer/"))
-        load_optimizer(self.arch_optimizer, part("arch_optimizer/"))
+        load_optimizer(self.weight_optimizer, part_of(tensors, "weight_optimizer/"))
+        load_optimizer(self.arch_optimizer, part_of(tensors, "arch_optimizer/"))
+        if records is not None:
+            for name, values in records.epochs.items():
+                self.history.epochs[name] = list(values)
 
     def result(self) -> tuple[dict[str, Tensor], Genotype]:
-        """The best supernet's state and its genotype; the present one's when none was validated (``best_epoch`` is then 0) or the config
-        keeps the last."""
+        """The best supernet's state and its genotype; the present one's when none was validated
+        (``best_epoch`` is then 0) or the config keeps the last."""
         state = self.best or self.net.state_dict()
-        numbers = [state[name].detach().cpu().numpy() for name in ("alpha", "beta")]
-        return state, decode(self.space, *numbers)
+        return state, self.decode(state)
 
 
 def arch_step(state: Search) -> Step:
@@ -242,14 +249,16 @@ def _differentiate(state: Search, stream: int, parameters: list[torch.nn.Paramet
 
 
 def search(state: Search) -> Iterator[Step | Epoch]:
-    """Run ``state`` to its end, one record per step and per epoch; the first is of epoch 0, before any step."""
+    """Run ``state`` to its end, one record per step and per epoch; the first is of epoch 0, before
+    any step."""
     if not state.started:
         state.started = True
         yield _epoch(state, time.perf_counter())
     while not state.finished:
         start = time.perf_counter()
         while state.iteration < state.steps:
-            if state.epoch >= state.config.warmup_epochs and not state.halfway:
+            learns = state.method.learns and state.epoch >= state.config.warmup_epochs
+            if learns and not state.halfway:
                 record, state.halfway = arch_step(state), True
                 yield record
             record, state.halfway = weight_step(state), False
@@ -258,6 +267,7 @@ def search(state: Search) -> Iterator[Step | Epoch]:
         state.epoch, state.iteration = state.epoch + 1, 0
         record = _epoch(state, start)
         state.beta_grad.zero_()
+        state.stopped = state.stop_rule(state.history.epochs, state.config)
         yield record
 
 
@@ -270,16 +280,13 @@ def _epoch(state: Search, start: float) -> Epoch:
         scores = validate(net, state.patches, state.split.v, c)
         if scores["score"] > state.best_score:
             state.best_score, state.best_epoch = scores["score"], state.epoch
-            if c.keep == "best":
+            if c.keep_supernet == "best":
                 state.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
     before, state.genotype = state.genotype, state.decode()
-    alpha, beta = net.alpha.detach().cpu().numpy().copy(), net.beta.detach().cpu().numpy().copy()
+    alpha, beta = (p.detach().cpu().numpy().copy() for p in (net.alpha, net.beta))
     alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)
-    arch_steps = max(1, state.steps * (state.epoch > c.warmup_epochs))
-    preview = (
-        _preview(state) if state.epoch % max(1, math.ceil(c.epochs / (PREVIEWS - 1))) == 0 else None
-    )
-    return Epoch(
+    arch_steps = state.steps if state.epoch > c.warmup_epochs else 1
+    record = Epoch(
         epoch=state.epoch,
         alpha=alpha,
         beta=beta,
@@ -291,21 +298,28 @@ def _epoch(state: Search, start: float) -> Epoch:
         flips=flips(before, state.genotype),
         best=state.best_epoch,
         seconds=time.perf_counter() - start,
-        preview=preview,
+        preview=_preview(state) if preview_due(state.epoch, c.epochs) else None,
         **scores,
     )
+    state.history.add(replace(record, preview=None))
+    return record
+
+
+def preview_due(epoch: int, epochs: int) -> bool:
+    """Is a preview made after this epoch? PREVIEWS at most, the first before any step."""
+    return epoch % max(1, math.ceil(epochs / (PREVIEWS - 1))) == 0
 
 
 @torch.no_grad()
 def _preview(state: Search) -> np.ndarray:
-    """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16 patches), uint8 (2, C, P, P)."""
-    net, size = state.net, max(1, PREVIEW_SIZE[state.space.channels] // state.space.scale)
-    degraded, _ = state.patches.pair(
-        state.split.v[0], state.config.sigmas[0], state.config.seed, size
-    )
+    """One V patch as restored by the soft supernet and by the decoded wiring (batch norm from 16
+    patches), uint8 (2, C, P, P)."""
+    net, config = state.net, state.config
+    size = max(1, PREVIEW_SIZE[state.space.channels] // state.space.scale)
+    degraded, _ = state.patches.pair(state.split.v[0], config.sigmas[0], config.seed, size)
     soft = net.eval()(degraded[None])[0]
     decoded = net.restrict(state.genotype)
-    with calibrate(net, state.patches, state.split.w, state.config, decoded, n=16):
+    with calibrate(net, state.patches, state.split.w, config, decoded, n=16):
         wired = net(degraded[None], decoded)[0]
     return torch.stack([soft, wired]).mul(255).round().clamp(0, 255).byte().cpu().numpy()
 

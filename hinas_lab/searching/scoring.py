@@ -9,7 +9,7 @@ from hinas_lab.config import SearchConfig
 from hinas_lab.images.patches import CALIBRATE, Patches, generator
 from hinas_lab.images.tiles import apply_tiled, pixels_at_once
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.space.supernet import SuperNet, Mixture
+from hinas_lab.space.supernet import Mixture, SuperNet
 from hinas_lab.training.losses import ssim
 
 TILE = 64
@@ -25,13 +25,15 @@ def validate(
     config: SearchConfig,
     weights: Mixture | None = None,
 ) -> dict[str, float]:
-    """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with its one fixed noise field.
+    """Mean ``psnr``, ``ssim`` and ``score`` over the V images and the config's sigmas, each with
+    its one fixed noise field.
 
     Running batch-norm statistics; the restored image is joined from tiles and clipped to [0, 1].
     """
     training = net.training
     net.eval()
-    rows, sigmas = [], config.sigmas if patches.scale == 1 else (0.0,)
+    sigmas = config.sigmas if patches.task.has_levels else (0.0,)
+    rows = []
     for index in v:
         pairs = [patches.pair(index, sigma, config.seed, config.validate_crop) for sigma in sigmas]
         restored = apply_tiled(
@@ -42,18 +44,21 @@ def validate(
             0,
             pixels_at_once(patches.device),
         )
-        rows += [scores_of(image.clamp(0, 1), clean) for image, (_, clean) in zip(restored, pairs)]
+        for image, (_, clean) in zip(restored, pairs):
+            rows.append(scores_of(image.clamp(0, 1), clean))
     net.train(training)
-    p, s = torch.stack(rows).mean(0).tolist()
-    return {"psnr": p, "ssim": s, "score": p if config.score == "psnr" else s + p / 100}
+    psnr, similarity = torch.stack(rows).mean(0).tolist()
+    score = psnr if config.score == "psnr" else similarity + psnr / 100
+    return {"psnr": psnr, "ssim": similarity, "score": score}
 
 
 def scores_of(image: Tensor, truth: Tensor) -> Tensor:
-    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in float64, on their device where it can
-    (Apple's cannot)."""
+    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in
+    float64, on their device where it can (Apple's cannot)."""
     if min(image.shape[-2:]) < 11:
         raise ValueError(
-            f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: SSIM needs at least 11 x 11; remove it"
+            f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: "
+            "SSIM needs at least 11 x 11; remove it"
         )
     x, y = (t.cpu() if t.device.type == "mps" else t for t in (image, truth))
     x, y = x.double(), y.double()
@@ -69,11 +74,13 @@ def calibrate(
     weights: Mixture | None,
     n: int = CALIBRATION_PATCHES,
 ):
-    """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under ``weights``. Afterwards as before.
+    """Inside: ``net`` in eval mode with batch-norm statistics of ``n`` fixed Train-W patches under
+    ``weights``. Afterwards as before.
 
-    The patches pass together, as each layer's statistics must be of all of them: memory grows with ``n`` times the patch's pixels.
-    """
-    training, kept = net.training, {k: v.clone() for k, v in net.named_buffers()}
+    The patches pass together, as each layer's statistics must be of all of them: memory grows with
+    ``n`` times the patch's pixels."""
+    training = net.training
+    kept = {name: buffer.clone() for name, buffer in net.named_buffers()}
     norms = [m for m in net.modules() if hasattr(m, "momentum")]
     rng = generator(config.seed, CALIBRATE)
     chosen = torch.tensor(w)[torch.randint(len(w), (n,), generator=rng)]
@@ -94,7 +101,8 @@ def calibrate(
 def shared_weight_score(
     net: SuperNet, genotype: Genotype, patches: Patches, w, v, config: SearchConfig
 ) -> dict[str, float]:
-    """Score of ``genotype`` with the supernet's weights: batch-norm statistics recomputed; ``raw`` is the score without that."""
+    """Score of ``genotype`` with the supernet's weights: batch-norm statistics recomputed; ``raw``
+    is the score without that."""
     weights = net.restrict(genotype)
     raw = validate(net, patches, v, config, weights)["score"]
     with calibrate(net, patches, w, config, weights):

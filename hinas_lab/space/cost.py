@@ -1,4 +1,5 @@
-"""Parameters, multiply-accumulates and receptive radius of a genotype, by arithmetic alone: no weights, no torch."""
+"""Parameters, multiply-accumulates and receptive radius of a genotype, by arithmetic alone: no
+weights, no torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ ASPP_RATES = (2, 4, 6)
 
 @dataclass(frozen=True)
 class Conv:
-    """One convolution of a net at the network's resolution: channels in and out, kernel, groups, bias, batch norm behind it."""
+    """One convolution of a net at the network's resolution: channels in and out, kernel, groups,
+    bias, batch norm behind it."""
 
     source: int
     target: int
@@ -36,7 +38,8 @@ def node_channels(genotype: Genotype, width: int) -> list[int]:
         if c != int(c):
             factor = genotype.width_factors[i]
             raise ValueError(
-                f"width = {width!r}: times the width factor {factor:g} it must be a whole number of channels"
+                f"width = {width!r}: times the width factor {factor:g} it must be a whole number "
+                "of channels"
             )
     return [int(c) for c in channels]
 
@@ -83,13 +86,17 @@ def parameters(genotype: Genotype, width: int, **shape) -> int:
     return sum(c.parameters for c in convolutions(genotype, width, **shape))
 
 
-def macs(genotype: Genotype, width: int, height: int, breadth: int, **shape) -> int:
-    """Multiply-accumulates of the convolutions for an input of ``height`` x ``breadth`` pixels (the LR image for super-resolution)."""
-    return height * breadth * sum(c.weights for c in convolutions(genotype, width, **shape))
+def macs(genotype: Genotype, width: int, image_height: int, image_width: int, **shape) -> int:
+    """Multiply-accumulates of the convolutions for an input of ``image_height`` x ``image_width``
+    pixels (the LR image for super-resolution)."""
+    return (
+        image_height * image_width * sum(c.weights for c in convolutions(genotype, width, **shape))
+    )
 
 
 def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2) -> int:
-    """How many input pixels to each side an output pixel can depend on: the longest path through start, cells and end."""
+    """How many input pixels to each side an output pixel can depend on: the longest path through
+    start, cells and end."""
     h1, h2 = 2, 1  # behind the second and the first 3x3 convolution
     for cell in genotype.cells:
         reach = [h1, h2]

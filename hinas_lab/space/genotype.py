@@ -1,4 +1,5 @@
-"""The decoded architecture: a small value that can be read, written, sampled, edited and compared. No torch.
+"""The decoded architecture: a small value that can be read, written, sampled, edited and compared.
+No torch.
 
 A genotype holds no base width W: the same genotype is searched at W = 10 and trained at W = 20.
 """
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
 from hinas_lab.config import SearchSpace, check_path, is_a
-from hinas_lab.space.ops import CHOICES
+from hinas_lab.space.ops import CHOICES, OPS, choices_of
 
 SCHEMA = 1
 Edge = tuple[str, int]
@@ -21,7 +22,10 @@ Cell = tuple[tuple[Edge, ...], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Genotype:
-    """Per layer N nodes of two (operation, source) edges, and a width path (Figures 10 and 11)."""
+    """Per layer N nodes of two (operation, source) edges, and a width path (Figures 10 and 11).
+
+    Lists become tuples, the edges of a node are sorted by source. ValueError names what is wrong.
+    """
 
     task: str
     scale: int
@@ -31,29 +35,25 @@ class Genotype:
     path: tuple[int, ...]
     cells: tuple[Cell, ...]
     path_score: float | None = None
-    "Viterbi value of the path: a probability (outgoing beta) or a score (incoming); None when not decoded"
+    """Viterbi value of the path: a probability (outgoing beta) or a score (incoming); None when not
+    decoded"""
 
     def __post_init__(self):
-        set_ = object.__setattr__
-        for name, kind in (("width_factors", float), ("path", int)):
-            values = getattr(self, name)
-            if not isinstance(values, tuple | list) or not all(is_a(kind, v) for v in values):
-                raise ValueError(
-                    f"genotype: {name} = {values!r}: must be a list of {'whole ' if kind is int else ''}numbers"
-                )
-            set_(self, name, tuple(map(kind, values)))
+        self._set_numbers("width_factors", float)
+        self._set_numbers("path", int)
         if not self.width_factors or min(self.width_factors) <= 0 or max(self.width_factors) > 1e6:
             raise ValueError(
                 f"genotype: width_factors = {self.width_factors!r}: must be positive numbers"
             )
-        if self.path_score is not None and not (
-            is_a(float, self.path_score) and self.path_score >= 0
-        ):
+        score = self.path_score
+        if score is not None and not (is_a(float, score) and score >= 0):
             raise ValueError(
-                f"genotype: path_score = {self.path_score!r}: must be a number, at least 0, or null"
+                f"genotype: path_score = {score!r}: must be a number, at least 0, or null"
             )
-        set_(self, "cells", _freeze(self.cells))
-        # SearchSpace knows which tasks, scales, channels and nodes exist; the width that makes all factors whole is free here.
+        object.__setattr__(self, "cells", _freeze(self.cells))
+        # SearchSpace knows which tasks, scales, channels and nodes exist. The width is free here:
+        # what makes
+        # all factors whole is for whoever builds the net.
         try:
             SearchSpace(
                 task=self.task,
@@ -73,18 +73,33 @@ class Genotype:
             for i, node in enumerate(cell):
                 _check_node(node, i, f"genotype: cells: layer {l}, node {i}")
 
+    def _set_numbers(self, name: str, kind: type):
+        values = getattr(self, name)
+        if not isinstance(values, tuple | list) or not all(is_a(kind, v) for v in values):
+            numbers = "whole numbers" if kind is int else "numbers"
+            raise ValueError(f"genotype: {name} = {values!r}: must be a list of {numbers}")
+        object.__setattr__(self, name, tuple(map(kind, values)))
+
     @property
     def layers(self) -> int:
         return len(self.cells)
 
+    @property
+    def operations(self) -> list[str]:
+        """The operations of all edges, layer by layer, node by node."""
+        nodes = [node for cell in self.cells for node in cell]
+        return [op for node in nodes for op, _ in node]
+
     def to_json(self) -> str:
-        """Canonical text: sorted keys, no timestamps, one trailing newline. Equal genotypes give equal bytes."""
+        """Canonical text: sorted keys, no timestamps, one trailing newline. Equal genotypes give
+        equal bytes."""
         values = {f.name: getattr(self, f.name) for f in fields(self)} | {"schema": SCHEMA}
         return json.dumps(values, sort_keys=True, separators=(", ", ": ")) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "Genotype":
-        """Parse and validate. Raises ValueError in one line for anything that is not a genotype of a known schema."""
+        """Parse and validate. Raises ValueError in one line for anything that is not a genotype of
+        a known schema."""
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
@@ -94,82 +109,109 @@ class Genotype:
         schema = values.pop("schema")
         if not is_a(int, schema) or schema != SCHEMA:
             raise ValueError(
-                f"genotype: schema is not {SCHEMA}; it was written by another version, update hinas_lab"
+                f"genotype: schema is not {SCHEMA}; it was written by another version, "
+                "update hinas_lab"
             )
-        known = {f.name for f in fields(cls)}
-        if set(values) != known:
-            odd = ", ".join(repr(name) for name in sorted(set(values) ^ known))
+        names = {f.name for f in fields(cls)}
+        if set(values) != names:
+            odd = ", ".join(repr(name) for name in sorted(set(values) ^ names))
             raise ValueError(f"genotype: missing or unknown fields: {odd}")
         return cls(**values)
 
     @property
     def hash(self) -> str:
         """Twelve hex digits of the architecture alone (the path score is left out)."""
-        return hashlib.sha256(replace(self, path_score=None).to_json().encode()).hexdigest()[:12]
+        text = replace(self, path_score=None).to_json()
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __str__(self) -> str:
         widths = "-".join(map(str, self.path))
-        cells = "; ".join(
-            " ".join("+".join(f"{op}({s})" for op, s in node) for node in cell)
-            for cell in self.cells
-        )
+        cells = "; ".join(map(_cell_text, self.cells))
         return f"{self.task} path {widths}: {cells}"
 
 
+def _cell_text(cell: Cell) -> str:
+    nodes = []
+    for node in cell:
+        nodes.append("+".join(f"{op}({source})" for op, source in node))
+    return " ".join(nodes)
+
+
 def _freeze(cells) -> tuple[Cell, ...]:
-    """Nested lists as tuples, each node's edges by source: the order in which they are written says nothing."""
-    edges = (
-        [edge for cell in cells for node in cell for edge in node] if _nested(cells, 3) else [None]
-    )
-    for edge in edges:
-        if not (isinstance(edge, tuple | list) and len(edge) == 2 and isinstance(edge[0], str)):
-            raise ValueError(
-                "genotype: cells: must be per layer, per node a list of [operation, source]"
-            )
-        if not is_a(int, edge[1]):
-            raise ValueError(
-                f"genotype: cells: source {edge[1]!r} is no whole number; an edge is [operation, source]"
-            )
-    return tuple(
-        tuple(tuple(sorted(((op, src) for op, src in node), key=lambda e: e[1])) for node in cell)
-        for cell in cells
-    )
+    """Nested lists as tuples, each node's edges by source: the order in which they are written says
+    nothing."""
+    if not _nested(cells, 3):
+        raise ValueError(
+            "genotype: cells: must be per layer, per node a list of [operation, source]"
+        )
+    frozen = []
+    for cell in cells:
+        nodes = []
+        for node in cell:
+            edges = [_edge(edge) for edge in node]
+            nodes.append(tuple(sorted(edges, key=lambda edge: edge[1])))
+        frozen.append(tuple(nodes))
+    return tuple(frozen)
+
+
+def _edge(edge) -> Edge:
+    if not (isinstance(edge, tuple | list) and len(edge) == 2 and isinstance(edge[0], str)):
+        raise ValueError(
+            "genotype: cells: must be per layer, per node a list of [operation, source]"
+        )
+    if not is_a(int, edge[1]):
+        raise ValueError(
+            f"genotype: cells: source {edge[1]!r} is no whole number; "
+            "an edge is [operation, source]"
+        )
+    return edge[0], edge[1]
 
 
 def _nested(values, depth: int) -> bool:
     """Lists (or tuples) of lists, ``depth`` deep."""
-    return isinstance(values, tuple | list) and (
-        depth == 1 or all(_nested(v, depth - 1) for v in values)
-    )
+    if not isinstance(values, tuple | list):
+        return False
+    return depth == 1 or all(_nested(v, depth - 1) for v in values)
 
 
 def _check_node(node: tuple[Edge, ...], i: int, where: str):
     if len(node) != 2:
         raise ValueError(f"{where} has {len(node)} edges, must have 2")
-    for op, src in node:
-        if op not in CHOICES:
-            raise ValueError(f"{where}: unknown operation {op!r}; known are {', '.join(CHOICES)}")
-        if not 0 <= src < i + 2:
+    for op, source in node:
+        if op not in OPS or OPS[op].kind == "none":
+            known = ", ".join(choices_of(tuple(OPS)))
+            raise ValueError(f"{where}: unknown operation {op!r}; known are {known}")
+        if not 0 <= source < i + 2:
             raise ValueError(
-                f"{where}: source {src!r} is a forward edge or does not exist; must be 0 to {i + 1}"
+                f"{where}: source {source!r} is a forward edge or does not exist; "
+                f"must be 0 to {i + 1}"
             )
     if node[0][1] == node[1][1]:
         raise ValueError(f"{where}: both edges come from source {node[0][1]}; they must differ")
 
 
-def sample(space: SearchSpace, rng: random.Random, choices: tuple[str, ...] = CHOICES) -> Genotype:
-    """A uniformly random genotype of ``space``: path uniform over legal paths, per node two distinct sources, uniform operations."""
+def sample(
+    space: SearchSpace, rng: random.Random, choices: tuple[str, ...] | None = None
+) -> Genotype:
+    """A uniformly random genotype of ``space``: path uniform over legal paths, per node two
+    distinct sources, uniform operations.
+
+    ``choices``: the operations to draw from; None: all of the space that a decoded edge may hold.
+    """
+    choices = space.choices if choices is None else choices
     path = rng.choice(legal_paths(space))
-    cells = tuple(
-        tuple(
-            tuple((rng.choice(choices), s) for s in sorted(rng.sample(range(i + 2), 2)))
-            for i in range(space.nodes)
-        )
-        for _ in range(space.layers)
-    )
-    if not space.lwas:
-        cells = (cells[0],) * space.layers
-    return make(space, cells, path)
+    cells = [_random_cell(space.nodes, rng, choices) for _ in range(space.layers)]
+    if not space.lwas:  # one alpha for all layers decodes to one cell
+        cells = [cells[0]] * space.layers
+    return make(space, tuple(cells), path)
+
+
+def _random_cell(nodes: int, rng: random.Random, choices: tuple[str, ...]) -> Cell:
+    cell = []
+    for i in range(nodes):
+        sources = sorted(rng.sample(range(i + 2), 2))
+        cell.append(tuple((rng.choice(choices), source) for source in sources))
+    return tuple(cell)
 
 
 def make(space: SearchSpace, cells, path, path_score: float | None = None) -> Genotype:
@@ -186,14 +228,19 @@ def make(space: SearchSpace, cells, path, path_score: float | None = None) -> Ge
     )
 
 
+SHAPE = ("task", "scale", "channels", "nodes", "layers", "width_factors")
+"what two genotypes of one space have in common"
+
+
 def check_fits(genotype: Genotype, space: SearchSpace):
     """Raise ValueError unless the genotype can be wired into a supernet of ``space``."""
-    for name in ("task", "scale", "channels", "nodes", "layers", "width_factors"):
+    for name in SHAPE:
         if getattr(genotype, name) != getattr(space, name):
             raise ValueError(
-                f"genotype: {name} = {getattr(genotype, name)!r}, the search space has {getattr(space, name)!r}"
+                f"genotype: {name} = {getattr(genotype, name)!r}, "
+                f"the search space has {getattr(space, name)!r}"
             )
-    if any(w not in cells for w, cells in zip(genotype.path, space.cells)):
+    if any(width not in cells for width, cells in zip(genotype.path, space.cells)):
         raise ValueError(
             f"genotype: path {genotype.path} has a width that does not exist in the search space"
         )
@@ -203,56 +250,67 @@ def legal_paths(space: SearchSpace) -> list[tuple[int, ...]]:
     """All width paths, in lexical order (12 for the paper's denoising supernet)."""
     paths = [(0,)]
     for l in range(space.layers):
-        into = {}
+        ahead: dict[int, list[int]] = {}
         for move in space.moves:
             if move.layer == l:
-                into.setdefault(move.source, []).append(move.target)
+                ahead.setdefault(move.source, []).append(move.target)
         # the start counts as width 0 whatever the fixed path's first width
-        paths = [p + (i,) for p in paths for i in sorted(into.get(p[-1], []))]
-    return [p[1:] for p in paths]
+        longer = []
+        for path in paths:
+            longer += [(*path, target) for target in sorted(ahead.get(path[-1], []))]
+        paths = longer
+    return [path[1:] for path in paths]
 
 
-def neighbours(genotype: Genotype) -> Iterator[tuple[str, Genotype]]:
-    """All genotypes one edit away, with what was edited: an operation swapped, a source rewired, a width moved."""
+def neighbours(
+    genotype: Genotype, choices: tuple[str, ...] = CHOICES
+) -> Iterator[tuple[str, Genotype]]:
+    """All genotypes one edit away, with what was edited: an operation swapped (for one of
+    ``choices``), a source rewired, a width moved."""
     for l, cell in enumerate(genotype.cells):
         for i, node in enumerate(cell):
-            for e, (op, src) in enumerate(node):
+            for e, (op, source) in enumerate(node):
                 other = node[1 - e][1]
-                edits = [("operation", (new, src)) for new in CHOICES if new != op]
-                edits += [("source", (op, new)) for new in range(i + 2) if new not in (src, other)]
+                edits = [("operation", (new, source)) for new in choices if new != op]
+                free = [new for new in range(i + 2) if new not in (source, other)]
+                edits += [("source", (op, new)) for new in free]
                 for kind, edge in edits:
-                    edges = list(node)
-                    edges[e] = edge
-                    cells = [[list(n) for n in c] for c in genotype.cells]
-                    cells[l][i] = edges
-                    yield (
-                        f"{kind}: layer {l}, node {i}, edge {e}",
-                        replace(genotype, cells=cells, path_score=None),
-                    )
+                    what = f"{kind}: layer {l}, node {i}, edge {e}"
+                    yield what, _with_edge(genotype, l, i, e, edge)
     for l, width in enumerate(genotype.path):
         for new in (width - 1, width + 1):
             path = (*genotype.path[:l], new, *genotype.path[l + 1 :])
             try:
                 yield f"width: layer {l}", replace(genotype, path=path, path_score=None)
-            except ValueError:
+            except ValueError:  # no legal path
                 continue
 
 
+def _with_edge(genotype: Genotype, l: int, i: int, e: int, edge: Edge) -> Genotype:
+    cells = [[list(node) for node in cell] for cell in genotype.cells]
+    cells[l][i][e] = edge
+    return replace(genotype, cells=cells, path_score=None)
+
+
 def diff(a: Genotype, b: Genotype) -> list[str]:
-    """What differs, in words, one line per edge or width. Raises ValueError when the two have different shapes."""
-    for name in ("task", "scale", "channels", "nodes", "layers", "width_factors"):
+    """What differs, in words, one line per edge or width. Raises ValueError when the two have
+    different shapes."""
+    for name in SHAPE:
         if getattr(a, name) != getattr(b, name):
             raise ValueError(
                 f"cannot compare: {name} is {getattr(a, name)!r} and {getattr(b, name)!r}"
             )
-    lines = [
-        f"width of layer {l}: {x} -> {y}" for l, (x, y) in enumerate(zip(a.path, b.path)) if x != y
-    ]
+    lines = []
+    for l, (before, after) in enumerate(zip(a.path, b.path)):
+        if before != after:
+            lines.append(f"width of layer {l}: {before} -> {after}")
     for l in range(a.layers):
         for i in range(a.nodes):
             before, after = a.cells[l][i], b.cells[l][i]
-            for (op, src), (new_op, new_src) in zip(
-                [e for e in before if e not in after], [e for e in after if e not in before]
-            ):
-                lines.append(f"layer {l}, node {i}: {op} from {src} -> {new_op} from {new_src}")
+            gone = [edge for edge in before if edge not in after]
+            new = [edge for edge in after if edge not in before]
+            for (op, source), (new_op, new_source) in zip(gone, new):
+                lines.append(
+                    f"layer {l}, node {i}: {op} from {source} -> {new_op} from {new_source}"
+                )
     return lines

@@ -1,8 +1,9 @@
-"""The modules behind the table of operations, and the start and end parts. Used by the literal supernet and the decoded net.
+"""The modules behind the table of operations, and the start and end parts. Used by the literal
+supernet and the decoded net.
 
-Every operation keeps height, width and channels. Tensors are (B, C, H, W). Batch norms are affine when training a decoded net; while
-searching, only those of the operations, and only where the space says so.
-"""
+Every operation keeps height, width and channels. Tensors are (B, C, H, W). Batch norms are affine
+when training a decoded net; while searching, only those of the operations, and only where the space
+says so."""
 
 import math
 
@@ -18,7 +19,8 @@ SLOPE = 0.2
 
 
 def channels_last(x: Tensor) -> Tensor:
-    """``x`` with channels-last strides, so that everything behind it follows. One channel lies both ways; only its strides tell torch."""
+    """``x`` with channels-last strides, so that everything behind it follows. One channel lies both
+    ways; only its strides tell torch."""
     if x.shape[1] == 1:
         _, _, height, width = x.shape
         return x.contiguous().as_strided(x.shape, (height * width, 1, width, 1))
@@ -56,7 +58,8 @@ class Zero(nn.Module):
 
 
 def make_op(name: str, channels: int, affine: bool, repeats: int = 2) -> nn.Module:
-    """The operation ``name``: LeakyReLU -> convolution -> batch norm (sep: depthwise, pointwise, batch norm; ``repeats`` times)."""
+    """The operation ``name``: LeakyReLU -> convolution -> batch norm (sep: depthwise, pointwise,
+    batch norm; ``repeats`` times)."""
     op = OPS[name]
     if op.kind == "skip":
         return nn.Identity()
@@ -107,7 +110,8 @@ class ConvEnd(nn.Module):
 
 
 class AsppEnd(nn.Module):
-    """The end part after the authors' code: dilated branches; decoded nets add a low-level skip and two separable convolutions.
+    """The end part after the authors' code: dilated branches; decoded nets add a low-level skip and
+    two separable convolutions.
 
     ``rates``: (16,) in the supernet, (2, 4, 6) in a decoded net. No pooling branch.
     """
@@ -132,17 +136,10 @@ class AsppEnd(nn.Module):
         self.norm = nn.Sequential(nn.BatchNorm2d(merged, affine=affine), nn.LeakyReLU(SLOPE))
         self.low = conv_bn(low, part, 1, affine, activate=True) if low else None
         merged += part if low else 0
-        sep = lambda a, b: [
-            conv(a, a, 3, groups=a),
-            conv(a, b, 1),
-            nn.BatchNorm2d(b, affine=affine),
-            nn.LeakyReLU(SLOPE),
-        ]  # noqa: E731
-        self.mix = (
-            nn.Sequential(*sep(merged, stem), *sep(stem, stem))
-            if low
-            else conv_bn(merged, stem, 1, affine, activate=True)
-        )
+        if low:
+            self.mix = nn.Sequential(*_separable(merged, stem), *_separable(stem, stem))
+        else:
+            self.mix = conv_bn(merged, stem, 1, affine, activate=True)
         self.last = conv(stem, channels * scale**2, 3, bias=True)
         self.scale = scale
 
@@ -152,6 +149,16 @@ class AsppEnd(nn.Module):
         if self.low is not None:
             h = torch.cat([h, self.low(low)], 1)
         return F.pixel_shuffle(self.last(self.mix(h)), self.scale)
+
+
+def _separable(source: int, target: int) -> list[nn.Module]:
+    """depthwise 3x3 -> pointwise -> batch norm -> LeakyReLU."""
+    return [
+        conv(source, source, 3, groups=source),
+        conv(source, target, 1),
+        nn.BatchNorm2d(target, affine=True),
+        nn.LeakyReLU(SLOPE),
+    ]
 
 
 SUPERNET_RATES, DECODED_RATES = (16,), (2, 4, 6)
@@ -168,7 +175,8 @@ def make_end(
 
 
 class GlobalSkip(nn.Module):
-    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's kernel)."""
+    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's
+    kernel)."""
 
     def __init__(self, scale: int, upsampling: str = "bicubic"):
         super().__init__()
@@ -180,23 +188,24 @@ class GlobalSkip(nn.Module):
             return x
         if self.upsampling == "bilinear":
             return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        # Patches have one size: their weights stay on the device, as a CUDA graph records no copy from the host. Whole images differ.
+        # Patches have one size: their weights stay on the device, as a CUDA graph records no copy
+        # from the host. Whole images differ.
         keep = self.training and not torch.is_inference_mode_enabled()
         return upscale(x, self.scale, self._kept if keep else None)
 
 
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator):
-    """Uniform +-1/sqrt(fan in) for every convolution, from ``generator``; biases 0. Stacked kernels count one output channel's fan in.
+    """Uniform +-1/sqrt(fan in) for every convolution, from ``generator``; biases 0. Stacked kernels
+    count one output channel's fan in.
 
-    The last convolution of an end part starts at zero, so that a residual net starts as its skip: the noisy image itself.
-    """
+    The last convolution of an end part starts at zero, so that a residual net starts as its skip:
+    the noisy image itself."""
     for parameter in module.parameters():
         if parameter.ndim == 4:
             bound = 1 / math.sqrt(parameter[0].numel())
-            parameter.copy_(
-                torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
-            )
+            drawn = torch.empty(parameter.shape).uniform_(-bound, bound, generator=generator)
+            parameter.copy_(drawn)
     for name, parameter in module.named_parameters():
         if name.endswith("bias") or name == "end.last.weight":
             parameter.zero_()

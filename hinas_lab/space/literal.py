@@ -1,8 +1,9 @@
-"""The supernet as the equations are written: one module per operation per edge, loops over edges, cells and moves.
+"""The supernet as the equations are written: one module per operation per edge, loops over edges,
+cells and moves.
 
-Slow and meant to be read: it is the specification that ``supernet.SuperNet`` is tested against (equal in float64 to 1e-10)
-and the one that lesson 01 shows. It shares only the fixed start and end parts with the fast one.
-"""
+Slow and meant to be read: it is the specification that ``supernet.SuperNet`` is tested against
+(equal in float64 to 1e-10) and the one that lesson 01 shows. It shares only the fixed start and end
+parts with the fast one."""
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +11,17 @@ from torch import Tensor, nn
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.layers import GlobalSkip, Start, conv_bn, make_end, make_op
 from hinas_lab.space.ops import OP_NAMES
-from hinas_lab.space.supernet import SuperNet, Mixture
+from hinas_lab.space.supernet import Mixture, SuperNet
 
 
 class MixedOp(nn.Module):
     """O(x) = sum_k alpha_k o_k(x), Eq. 1: all operations of one edge."""
 
-    def __init__(self, channels: int, repeats: int, affine: bool):
+    def __init__(self, channels: int, repeats: int, affine: bool, ops: tuple[str, ...] = OP_NAMES):
         super().__init__()
-        self.ops = nn.ModuleDict(
-            {name: make_op(name, channels, affine, repeats) for name in OP_NAMES}
-        )
+        self.ops = nn.ModuleDict()
+        for name in ops:
+            self.ops[name] = make_op(name, channels, affine, repeats)
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """x (B, C, H, W), alpha (K,) on the simplex."""
@@ -28,14 +29,15 @@ class MixedOp(nn.Module):
 
 
 class LiteralCell(nn.Module):
-    """Eq. 1-3 for one cell: every node sums the mixed operations of its edges; the nodes are concatenated."""
+    """Eq. 1-3 for one cell: every node sums the mixed operations of its edges; the nodes are
+    concatenated."""
 
     def __init__(self, space: SearchSpace, channels: int):
         super().__init__()
         self.nodes = space.nodes
         self.edges = space.edges
         self.mixed = nn.ModuleList(
-            MixedOp(channels, space.repeats, space.affine) for _ in space.edges
+            MixedOp(channels, space.repeats, space.affine, space.ops) for _ in space.edges
         )
 
     def forward(self, x0: Tensor, x1: Tensor, alpha: Tensor) -> Tensor:
@@ -47,38 +49,29 @@ class LiteralCell(nn.Module):
 
 
 class LiteralSuperNet(nn.Module):
-    """Same function, parameters and switches as ``SuperNet``; ``LiteralSuperNet(net)`` starts as a copy of ``net``."""
+    """Same function, parameters and switches as ``SuperNet``; ``LiteralSuperNet(net)`` starts as a
+    copy of ``net``."""
 
     def __init__(self, net: SuperNet):
         super().__init__()
         s = self.space = net.space
-        out = {i: s.nodes * s.node_channels(i) for i in range(len(s.width_factors))}
-        self.alpha, self.beta = (
-            nn.Parameter(net.alpha.detach().clone()),
-            nn.Parameter(net.beta.detach().clone()),
-        )
+        out = [s.nodes * s.node_channels(i) for i in range(len(s.width_factors))]
+        self.alpha = nn.Parameter(net.alpha.detach().clone())
+        self.beta = nn.Parameter(net.beta.detach().clone())
         self.start = Start(s.channels, s.stem, s.nodes * s.width, affine=False)
-        self.first = nn.ModuleList(
-            conv_bn(
-                out[m.source] if m.layer else s.nodes * s.width,
-                s.node_channels(m.target),
-                1,
-                affine=False,
-            )
-            for m in s.moves
-        )
-        self.second = nn.ModuleDict(
-            {
-                k: conv_bn(p[0].in_channels, p[0].out_channels, 1, affine=False)
-                for k, p in net.second.items()
-            }
-        )
-        self.cells = nn.ModuleDict(
-            {k: LiteralCell(s, cell.channels) for k, cell in net.cells.items()}
-        )
-        self.end = make_end(
-            s.end, sum(out[i] for i in s.cells[-1]), s.stem, s.channels, s.scale, decoded=False
-        )
+        self.first = nn.ModuleList()
+        for move in s.moves:
+            source = out[move.source] if move.layer else s.nodes * s.width
+            self.first.append(conv_bn(source, s.node_channels(move.target), 1, affine=False))
+        self.second = nn.ModuleDict()
+        for key, (projection, _) in net.second.items():
+            source, target = projection.in_channels, projection.out_channels
+            self.second[key] = conv_bn(source, target, 1, affine=False)
+        self.cells = nn.ModuleDict()
+        for key, cell in net.cells.items():
+            self.cells[key] = LiteralCell(s, cell.channels)
+        last = sum(out[i] for i in s.cells[-1])
+        self.end = make_end(s.end, last, s.stem, s.channels, s.scale, decoded=False)
         self.to(net.alpha.dtype).load_from(net)
 
     @torch.no_grad()
@@ -100,52 +93,55 @@ class LiteralSuperNet(nn.Module):
             alpha = self.alpha.softmax(-1)
             alpha = alpha if s.lwas else torch.stack([alpha] * s.layers)  # Eq. 1 against Eq. 2
             beta = self._normalised_beta()
-            ends = [1.0] * len(s.cells[-1])
+            last_layer = [1.0] * len(s.cells[-1])
         else:
-            alpha, beta, ends = weights.alpha, weights.beta, weights.ends
+            alpha, beta, last_layer = weights.alpha, weights.beta, weights.last_layer_weights
         low, h = self.start(x)
         history = [low, {0: h}]  # h_{-2}, h_{-1}, h_0, ...
         mixed: dict[int, Tensor] = {}
         for l, cells in enumerate(s.cells):
             now, mixed_now = {}, {}
             for i in cells:
-                moves = [
-                    (m, k)
-                    for m, (layer, k, target) in enumerate(s.moves)
-                    if layer == l and target == i
-                ]
+                moves = []
+                for m, (layer, k, target) in enumerate(s.moves):
+                    if (layer, target) == (l, i):
+                        moves.append((m, k))
                 f = {k: self.first[m](history[-1][k]) for m, k in moves}
                 second = self._second_input(l, i, history[-2], mixed)
                 mixed_now[i] = sum(beta[m] * f[k] for m, k in moves)
                 if s.cell_sharing == "on":  # Eq. 5
                     now[i] = self.cells[f"{l}_{i}"](mixed_now[i], second, alpha[l])
-                else:  # Eq. 6, a cell per move with its own weights ("off") or the same ("tied")
-                    key = {
-                        k: f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"
-                        for _, k in moves
-                    }
-                    now[i] = sum(
-                        beta[m] * self.cells[key[k]](f[k], second, alpha[l]) for m, k in moves
-                    )
+                    continue
+                now[i] = 0
+                for (
+                    m,
+                    k,
+                ) in moves:  # Eq. 6, a cell per move: own weights ("off") or the same ("tied")
+                    name = f"{l}_{k}_{i}" if s.cell_sharing == "off" else f"{l}_{i}"
+                    now[i] = now[i] + beta[m] * self.cells[name](f[k], second, alpha[l])
             history.append(now)
             mixed = mixed_now
-        y = self.end(torch.cat([e * history[-1][i] for e, i in zip(ends, s.cells[-1])], 1), low)
+        cells = [weight * history[-1][i] for weight, i in zip(last_layer, s.cells[-1])]
+        y = self.end(torch.cat(cells, 1), low)
         if s.residual:
             y = y + GlobalSkip(s.scale, s.upsampling)(x)
         return torch.sigmoid(y) if s.sigmoid else y
 
     def _normalised_beta(self) -> list[Tensor]:
-        s = self.space
-        side = (
-            (lambda m: (m.layer, m.source))
-            if s.beta_norm == "outgoing"
-            else (lambda m: (m.layer, m.target))
-        )
+        """Each move's weight: its exponential over the sum of those that leave (or enter) the same
+        cell."""
+
+        def cell(move):
+            end = move.source if self.space.beta_norm == "outgoing" else move.target
+            return move.layer, end
+
+        moves = self.space.moves
         weight = [b.exp() for b in self.beta]
-        return [
-            w / sum(v for v, n in zip(weight, s.moves) if side(n) == side(m))
-            for w, m in zip(weight, s.moves)
-        ]
+        normalised = []
+        for w, move in zip(weight, moves):
+            total = sum(v for v, other in zip(weight, moves) if cell(other) == cell(move))
+            normalised.append(w / total)
+        return normalised
 
     def _second_input(self, l: int, i: int, before2, mixed: dict[int, Tensor]) -> Tensor:
         project = self.second[f"{l}_{i}"] if f"{l}_{i}" in self.second else None

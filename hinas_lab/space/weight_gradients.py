@@ -1,12 +1,15 @@
 """Ways to compute the gradient of a convolution's weights: the same sums, in another order.
 
-On a GPU most of a weight step is spent in cuDNN's weight gradients of convolutions with 10 to 20 channels, grouped or dilated: its kernels
-are made for many channels. For y = conv(x, w) with padding p and dilation d the gradient is
+On a GPU most of a weight step is spent in cuDNN's weight gradients of convolutions with 10 to 20
+channels, grouped or dilated: its kernels are made for many channels. For y = conv(x, w) with
+padding p and dilation d the gradient is
 
-    dw[o, c, u, v] = sum over b, i, j of g[b, o, i, j] x[b, c, i + d u - p, j + d v - p],    g = dL / dy
+    dw[o, c, u, v] = sum over b, i, j of g[b, o, i, j] x[b, c, i + d u - p, j + d v - p]
 
-and each way is a row of WAYS. ``hinas-lab bench --device cuda --weight-gradients`` measures them on every convolution of the supernet
-and in whole steps; what wins there belongs into CHOSEN.
+with g = dL / dy,
+
+and each way is a row of WAYS. ``hinas-lab bench --device cuda --weight-gradients`` measures them on
+every convolution of the supernet and in whole steps; what wins there belongs into CHOSEN.
 
 Letters: B batch, C channels of an input, O of an output, G groups, K kernel side.
 """
@@ -19,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 CHOSEN: dict[str, str] = {}
-"""kind of a convolution (``kind_of``) -> its way on a GPU; what is not here, and every CPU, takes the library's. Empty until a GPU has
-decided"""
+"""kind of a convolution (``kind_of``) -> its way on a GPU; what is not here, and every CPU, takes
+the library's. Empty until a GPU has decided"""
 
 
 ON_LIBRARY = ("cpu",)
@@ -42,7 +45,8 @@ def library(
 
 
 def taps(x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int) -> Tensor:
-    """One product a tap (u, v) of the kernel: G matrices (O/G, B H W) times (B H W, C/G); depthwise: a product and a sum."""
+    """One product a tap (u, v) of the kernel: G matrices (O/G, B H W) times (B H W, C/G);
+    depthwise: a product and a sum."""
     kernel, height, width = weight.shape[2], *g.shape[2:]
     x = F.pad(x, (padding,) * 4)
     columns = []
@@ -73,7 +77,8 @@ def unfold(
 def swapped(
     x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
 ) -> Tensor:
-    """One forward convolution whose channels are the batch: x over the kernel g, its stride the dilation."""
+    """One forward convolution whose channels are the batch: x over the kernel g, its stride the
+    dilation."""
     (batch, channels), outputs = x.shape[:2], g.shape[1]
     a = (
         x.view(batch, groups, channels // groups, *x.shape[2:]).permute(2, 1, 0, 3, 4).flatten(1, 2)
@@ -99,7 +104,8 @@ _compiled: Callable | None = None
 def compiled(
     x: Tensor, g: Tensor, weight: Tensor, padding: int, dilation: int, groups: int
 ) -> Tensor:
-    """``taps`` through torch.compile, which joins the small kernels (needs a C compiler, and Triton on a GPU)."""
+    """``taps`` through torch.compile, which joins the small kernels (needs a C compiler, and Triton
+    on a GPU)."""
     global _compiled
     _compiled = _compiled or torch.compile(taps, dynamic=False)
     return _compiled(x, g, weight, padding, dilation, groups)
@@ -143,7 +149,8 @@ class _Convolution(torch.autograd.Function):
 def conv2d(
     x: Tensor, weight: Tensor, *, padding: int = 0, dilation: int = 1, groups: int = 1
 ) -> Tensor:
-    """x (B, C, H, W), weight (O, C / groups, K, K) -> (B, O, H, W): ``F.conv2d`` of stride 1 without bias."""
+    """x (B, C, H, W), weight (O, C / groups, K, K) -> (B, O, H, W): ``F.conv2d`` of stride 1
+    without bias."""
     way = CHOSEN.get(kind_of(weight, groups), "library")
     if way == "library" or x.device.type in ON_LIBRARY:
         return F.conv2d(x, weight, padding=padding, dilation=dilation, groups=groups)

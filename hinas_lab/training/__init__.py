@@ -1,1 +1,2 @@
-"""How it learns: losses, optimisers, number formats, CUDA graphs, memory of a step, the training loop."""
+"""How it learns: losses, optimisers, number formats, CUDA graphs, memory of a step, the training
+loop."""

@@ -1,8 +1,8 @@
 """CUDA graphs: a function's work on a GPU, recorded once and replayed as one call.
 
-A step of a search is thousands of small kernels; a GPU runs each faster than Python can ask for the next. Replayed, they cost one call.
-What a graph reads and writes keeps its address: inputs are copied in, parameters and running statistics are updated in place.
-"""
+A step of a search is thousands of small kernels; a GPU runs each faster than Python can ask for the
+next. Replayed, they cost one call. What a graph reads and writes keeps its address: inputs are
+copied in, parameters and running statistics are updated in place."""
 
 import gc
 import logging
@@ -18,7 +18,8 @@ WHEN = ("auto", "on", "off")
 
 
 def graphs_on(when: str, device: str | torch.device) -> bool:
-    """Shall steps be recorded on ``device``? ValueError for another word than WHEN, and for "on" where there is no NVIDIA GPU."""
+    """Shall steps be recorded on ``device``? ValueError for another word than WHEN, and for "on"
+    where there is no NVIDIA GPU."""
     if when not in WHEN:
         raise ValueError(f"graphs = {when!r}: must be one of {', '.join(WHEN)}")
     can = torch.device(device).type == "cuda"
@@ -30,9 +31,9 @@ def graphs_on(when: str, device: str | torch.device) -> bool:
 
 
 class Recorder:
-    """What the graphs of one run share: memory, as they never run between a call of one and the use of its outputs; and how it ends where
-    recording fails. ``must``: with a ValueError; else one line says so, all of them are given up, and the run goes on as it is, with the
-    same numbers."""
+    """What the graphs of one run share: memory, as they never run between a call of one and the use
+    of its outputs; and how it ends where recording fails. ``must``: with a ValueError; else one
+    line says so, all of them are given up, and the run goes on as it is, with the same numbers."""
 
     def __init__(self, must: bool = False):
         self.must, self.failed = must, False
@@ -53,9 +54,8 @@ class Recorder:
 class Captured:
     """``f(*inputs) -> tensors`` on one GPU. The outputs are overwritten by the next call.
 
-    ``f`` must read nothing back to the host and see inputs of one shape; ``keep``: tensors that it updates in place, which warming up must
-    not change.
-    """
+    ``f`` must read nothing back to the host and see inputs of one shape; ``keep``: tensors that it
+    updates in place, which warming up must not change."""
 
     def __init__(
         self, f: Callable[..., tuple[Tensor, ...]], keep: Iterable[Tensor], recorder: Recorder
@@ -82,9 +82,8 @@ class Captured:
             with torch.cuda.device(inputs[0].device):
                 self._record(inputs)
         except RuntimeError as error:
-            cause = (
-                error.__context__ or error
-            )  # ending a broken recording raises a second error, which says less
+            # ending a broken recording raises a second error, which says less
+            cause = error.__context__ or error
             why = str(cause).strip().splitlines()[0][:120]
             if not self.recorder.must:
                 self.recorder.give_up(why)
@@ -92,16 +91,14 @@ class Captured:
                 raise
             else:
                 raise ValueError(
-                    f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); leave it at auto"
+                    f"graphs = 'on': the step cannot be recorded as a CUDA graph here ({why}); "
+                    "leave it at auto"
                 ) from None
 
     def _record(self, inputs: tuple[Tensor, ...]):
         self.inputs = [x.clone() for x in inputs]
-        before, current, stream = (
-            [t.clone() for t in self.keep],
-            torch.cuda.current_stream(),
-            torch.cuda.Stream(),
-        )
+        before = [tensor.clone() for tensor in self.keep]
+        current, stream = torch.cuda.current_stream(), torch.cuda.Stream()
         stream.wait_stream(current)
         try:
             with torch.cuda.stream(stream):
@@ -115,13 +112,13 @@ class Captured:
         gc.collect()  # no graph of an earlier run may be destroyed while this one is recorded
         graph = torch.cuda.CUDAGraph()
         try:
+            # thread_local: a panel draws in another thread meanwhile
             with torch.cuda.graph(
                 graph, pool=self.recorder.pool, stream=stream, capture_error_mode="thread_local"
-            ):  # panels: a thread
+            ):
                 self.outputs = self.f(*self.inputs)
         except RuntimeError:
-            torch.cuda.set_stream(
-                current
-            )  # torch leaves the recording's stream current when a recording ends broken
+            # torch leaves the recording's stream current when a recording ends broken
+            torch.cuda.set_stream(current)
             raise
         self.graph = graph

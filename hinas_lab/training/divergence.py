@@ -1,4 +1,5 @@
-"""A run that is lost: its loss is not finite, or stays a thousandfold above the first one for an epoch."""
+"""A run that is lost: its loss is not finite, or stays a thousandfold above the first one for an
+epoch."""
 
 import math
 
@@ -14,26 +15,26 @@ LEAST_FIRST = 1e-3
 
 
 class Divergence:
-    """Watches the losses of a run; ``tensor`` is what it remembers. ``part``: ``search`` or ``train``, as ``--set`` calls it."""
+    """Watches the losses of a run; ``tensor`` is what it remembers. ``part``: ``search`` or
+    ``train``, as ``--set`` calls it."""
 
     def __init__(self, part: str, config: SearchConfig | TrainConfig):
         self.part, self.config = part, config
         self.first, self.least = math.nan, math.inf
 
     def check(self, values: list[float], where: str, changed: bool = False):
-        """FloatingPointError unless ``values`` (total, pixel term, l_ssim) are finite; ``changed``: the step was taken before."""
+        """FloatingPointError unless ``values`` (total, pixel term, l_ssim) are finite; ``changed``:
+        the step was taken before."""
         if math.isfinite(values[0]):
             return
+        # with a finite loss it is a gradient in a short format, see ``numerics.loss_terms``
         overflow = all(map(math.isfinite, values[1:]))
-        what = (
-            f"a {self.config.precision} gradient overflowed"
-            if overflow
-            else f"the loss became {values[0]}"
-        )
+        if overflow:
+            what, advice = f"a {self.config.precision} gradient overflowed", "use precision float32"
+        else:
+            what, advice = f"the loss became {values[0]}", self.advice()
         kept = "nothing was saved after it" if changed else "no parameter was changed"
-        raise FloatingPointError(
-            f"{what} in {where}; {kept}; {'use precision float32' if overflow else self.advice()}"
-        )
+        raise FloatingPointError(f"{what} in {where}; {kept}; {advice}")
 
     def add(self, loss: float):
         """One more loss of a step of the weights."""
@@ -46,15 +47,16 @@ class Divergence:
         self.least = math.inf
         if limit < least < math.inf:
             raise FloatingPointError(
-                f"the loss stayed above {least:.3g} in {where}, it began at {self.first:.3g}: the run diverges; "
-                f"{self.advice()}"
+                f"the loss stayed above {least:.3g} in {where}, it began at {self.first:.3g}: "
+                f"the run diverges; {self.advice()}"
             )
 
     def advice(self) -> str:
         """What to change."""
-        name, cut = f"{self.part}.grad_clip", self.config.grad_clip
+        cut = self.config.grad_clip
+        lower, norm = ("", 0.1) if cut is None else (" lower", cut / 3)
         return (
-            f"cut the gradient's norm{' lower' if cut else ''} with --set {name}={0.1 if cut is None else cut / 3:.2g}, "
+            f"cut the gradient's norm{lower} with --set {self.part}.grad_clip={norm:.2g}, "
             f"or lower {self.part}.lr = {self.config.lr:g}"
         )
 

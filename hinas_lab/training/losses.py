@@ -10,29 +10,30 @@ SSIM_FLOOR = 1e-3
 
 
 def _smooth(n: int, like: Tensor) -> Tensor:
-    """(n - 10, n): a row is ``images.metrics.gaussian_window`` at one place. Smoothing as a product with it is much cheaper than as a
-    convolution of one channel. Made on the device: copying it there would wait for the work queued on it."""
+    """(n - 10, n): a row is ``images.metrics.gaussian_window`` at one place. Smoothing as a product
+    with it is much cheaper than as a convolution of one channel. Made on the device: copying it
+    there would wait for the work queued on it."""
     place = torch.arange(n, device=like.device) - torch.arange(n - 10, device=like.device)[:, None]
-    window = torch.exp(-0.5 * ((place.to(like.dtype) - 5) / 1.5) ** 2) * (
-        (place >= 0) & (place < 11)
-    )
+    inside = (place >= 0) & (place < 11)
+    window = torch.exp(-0.5 * ((place.to(like.dtype) - 5) / 1.5) ** 2) * inside
     return window / window.sum(1, keepdim=True)
 
 
 def ssim(x: Tensor, y: Tensor) -> Tensor:
-    """Mean structural similarity per image, (B, C, H, W) twice -> (B,). The convention of ``images.metrics.ssim``, data range 1."""
+    """Mean structural similarity per image, (B, C, H, W) twice -> (B,). The convention of
+    ``images.metrics.ssim``, data range 1."""
     b, _, height, width = x.shape
     maps = _smooth(height, x) @ torch.stack([x, y, x * x, y * y, x * y]) @ _smooth(width, x).t()
     mx, my, xx, yy, xy = maps.reshape(5, b, -1).unbind(0)
     vx, vy, vxy = xx - mx * mx, yy - my * my, xy - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    return ((2 * mx * my + c1) * (2 * vxy + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean(
-        1
-    )
+    structure = (2 * mx * my + c1) * (2 * vxy + c2)
+    return (structure / ((mx * mx + my * my + c1) * (vx + vy + c2))).mean(1)
 
 
 def restoration_loss(output: Tensor, truth: Tensor, loss: Loss) -> tuple[Tensor, Tensor, Tensor]:
-    """Eq. 7 -> (total, pixel term, l_ssim), scalars. Images (B, C, H, W) in [0, 1], at least 11x11 unless lambda is 0.
+    """Eq. 7 -> (total, pixel term, l_ssim), scalars. Images (B, C, H, W) in [0, 1], at least 11x11
+    unless lambda is 0.
 
     l_ssim = mean over images of -log10(max(SSIM, 1e-3)).
     """

@@ -11,8 +11,9 @@ from hinas_lab.training.losses import restoration_loss
 
 
 def use_tf32(on: bool):
-    """TensorFloat-32 (10 bits of mantissa) for convolutions on NVIDIA GPUs, in this process, until the next call: each step says what it
-    wants. Never for matrix products: SSIM smooths with them, and a difference of two means would lose what it measures."""
+    """TensorFloat-32 (10 bits of mantissa) for convolutions on NVIDIA GPUs, in this process, until
+    the next call: each step says what it wants. Never for matrix products: SSIM smooths with them,
+    and a difference of two means would lose what it measures."""
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = on, False
 
 
@@ -38,8 +39,8 @@ def loss_of(
     clean: Tensor,
     config: SearchConfig | TrainConfig,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Eq. 7 of ``net(degraded)``, computed in the config's precision, and ``clean``, both (B, C, S*H, S*W): (total, pixel term, l_ssim), as
-    ``losses.restoration_loss`` gives them."""
+    """Eq. 7 of ``net(degraded)``, computed in the config's precision, and ``clean``, both (B, C,
+    S*H, S*W): (total, pixel term, l_ssim), as ``losses.restoration_loss`` gives them."""
     with precision(config.precision, degraded.device):
         output = net(degraded)
     return restoration_loss(output.float(), clean, config.loss)
@@ -48,10 +49,12 @@ def loss_of(
 def gradients(
     total: Tensor, parameters: list[Tensor], config: SearchConfig | TrainConfig
 ) -> tuple[Tensor, ...]:
-    """d total / d parameters, float32. bfloat16 has float32's range and needs no scaling, float16 does."""
+    """d total / d parameters, float32. bfloat16 has float32's range and needs no scaling, float16
+    does."""
+    # A method that samples a path uses only some of the weights: the gradient of others is zero.
     if config.precision != "float16":
-        return torch.autograd.grad(total, parameters)
-    scaled = torch.autograd.grad(total * SCALE, parameters)
+        return torch.autograd.grad(total, parameters, materialize_grads=True)
+    scaled = torch.autograd.grad(total * SCALE, parameters, materialize_grads=True)
     torch._foreach_div_(scaled, SCALE)
     return scaled
 
@@ -59,8 +62,9 @@ def gradients(
 def loss_terms(
     terms: tuple[Tensor, ...], given: tuple[Tensor, ...], config: SearchConfig | TrainConfig
 ) -> Tensor:
-    """The terms of a loss as one tensor of their own (3,), to be read at once when all work is queued on a GPU; the first is nan when a
-    gradient in a short format is not finite though the loss is."""
+    """The terms of a loss as one tensor of their own (3,), to be read at once when all work is
+    queued on a GPU; the first is nan when a gradient in a short format is not finite though the
+    loss is."""
     values = torch.stack([t.detach() for t in terms])
     if config.precision in LOW:
         values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
@@ -68,10 +72,25 @@ def loss_terms(
 
 
 def check_precision(name: str, device: str | torch.device):
-    """ValueError when ``device`` is an NVIDIA GPU without units for the format: it would emulate it, far slower than float32."""
+    """ValueError when ``device`` is an NVIDIA GPU without units for the format: it would emulate
+    it, far slower than float32."""
     if name != "bfloat16" or torch.device(device).type != "cuda" or torch.version.cuda is None:
         return
     if torch.cuda.get_device_capability(device) < (8, 0):
-        raise ValueError(
-            f"precision = 'bfloat16': {torch.cuda.get_device_name(device)} only emulates it; use float16 or float32"
-        )
+        gpu = torch.cuda.get_device_name(device)
+        raise ValueError(f"precision = 'bfloat16': {gpu} only emulates it; use float16 or float32")
+
+
+def use_device(name: str) -> str:
+    """The device as torch names it; ``auto`` is a GPU where there is one. Sets what makes the same
+    seed give the same bits. ValueError when it is not there."""
+    torch.backends.cudnn.deterministic = True
+    use_tf32(False)
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):
+        message = f"device = {name!r}: not available here; try --device cpu"
+        raise ValueError(message) from None
+    return name

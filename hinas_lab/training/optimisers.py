@@ -18,7 +18,8 @@ def make_optimizer(config, parameters: list[torch.nn.Parameter]) -> torch.optim.
 
 
 def split_off_biases(optimizer: torch.optim.Optimizer, biases: list[torch.nn.Parameter]):
-    """Let ``biases``, some of the optimiser's parameters, learn at twice the rate and without weight decay."""
+    """Let ``biases``, some of the optimiser's parameters, learn at twice the rate and without
+    weight decay."""
     group, own = optimizer.param_groups[0], {id(p) for p in biases}
     group["params"] = [p for p in group["params"] if id(p) not in own]
     optimizer.add_param_group(dict(group) | {"params": biases, "weight_decay": 0.0, "rate": 2.0})
@@ -31,7 +32,8 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float):
 
 
 def clip_gradients(parameters: list[torch.nn.Parameter], config):
-    """Cut the gradients of ``parameters`` as the config says: first each value (``value_clip``), then the norm of all (``grad_clip``)."""
+    """Cut the gradients of ``parameters`` as the config says: first each value (``value_clip``),
+    then the norm of all (``grad_clip``)."""
     if config.value_clip is not None:
         torch.nn.utils.clip_grad_value_(parameters, config.value_clip)
     if config.grad_clip is not None:
@@ -48,8 +50,9 @@ def adam(
 
 
 def set_gradients(parameters: list[torch.nn.Parameter], gradients: tuple[Tensor, ...]):
-    """Give each parameter its gradient in its own memory layout. Fused optimisers walk both through memory side by side: they take a
-    channels-last gradient of a contiguous parameter in the wrong order, and say nothing (torch 2.13)."""
+    """Give each parameter its gradient in its own memory layout. Fused optimisers walk both through
+    memory side by side: they take a channels-last gradient of a contiguous parameter in the wrong
+    order, and say nothing (torch 2.13)."""
     for parameter, gradient in zip(parameters, gradients):
         same = gradient.stride() == parameter.stride()
         parameter.grad = gradient if same else torch.empty_like(parameter).copy_(gradient)
@@ -61,14 +64,14 @@ def _fused(parameters: list[torch.nn.Parameter]) -> bool:
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """The optimiser's state as ``prefix/parameter number/name`` -> tensor; learning rates follow from the position and are not kept."""
-    state = optimizer.state_dict()["state"]
-    return {
-        f"{prefix}/{i}/{name}": value
-        for i, values in state.items()
-        for name, value in values.items()
-        if value is not None
-    }
+    """The optimiser's state as ``prefix/parameter number/name`` -> tensor; learning rates follow
+    from the position and are not kept."""
+    tensors = {}
+    for i, values in optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            if value is not None:
+                tensors[f"{prefix}/{i}/{name}"] = value
+    return tensors
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]):
@@ -78,3 +81,8 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
         i, name = key.split("/")
         state.setdefault(int(i), {})[name] = value.clone()
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+
+
+def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The entries whose names begin with ``prefix``, without it."""
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

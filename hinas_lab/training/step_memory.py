@@ -1,8 +1,8 @@
 """What a step of a search or a training needs in memory, from its configuration alone.
 
-The forward pass runs on torch's fake tensors, which have shapes and no values: nothing is computed and no memory is taken, yet autograd
-keeps exactly what it would keep. ``kept_bytes`` on real tensors counts the same, and a test holds the two together.
-"""
+The forward pass runs on torch's fake tensors, which have shapes and no values: nothing is computed
+and no memory is taken, yet autograd keeps exactly what it would keep. ``kept_bytes`` on real
+tensors counts the same, and a test holds the two together."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,14 +17,15 @@ from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
-from hinas_lab.space.ops import CHOICES, OPS
+from hinas_lab.space.ops import OPS
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.training.numerics import loss_of, precision
 
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """Bytes of one weight step. What torch, the images and a convolution's workspace take is not in it."""
+    """Bytes of one weight step. What torch, the images and a convolution's workspace take is not in
+    it."""
 
     parameters: int
     "weights, alpha, beta and running statistics"
@@ -47,11 +48,11 @@ class Footprint:
 
 
 def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
-    """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without ``parameters``; each storage once."""
+    """Bytes of the tensors that autograd keeps of ``forward()`` for the backward pass, without
+    ``parameters``; each storage once."""
     own = {p.untyped_storage()._cdata for p in parameters}
-    kept: dict[
-        int, Tensor
-    ] = {}  # holding the tensors keeps their addresses from being given out again
+    # Holding the tensors keeps their addresses from being given out again.
+    kept: dict[int, Tensor] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         kept[tensor.untyped_storage()._cdata] = tensor
@@ -59,9 +60,8 @@ def kept_bytes(forward: Callable[[], Tensor], parameters: list[Tensor]) -> int:
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         _result = forward()
-    return sum(
-        tensor.untyped_storage().nbytes() for address, tensor in kept.items() if address not in own
-    )
+    others = [tensor for address, tensor in kept.items() if address not in own]
+    return sum(tensor.untyped_storage().nbytes() for tensor in others)
 
 
 def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
@@ -69,9 +69,9 @@ def search_step(space: SearchSpace, config: SearchConfig) -> Footprint:
     with FakeTensorMode():
         net = SuperNet(space)
         kept = kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))
-        again = (
-            max(cell_bytes(space, i, config) for i in space.cells[-1]) if config.checkpoint else 0
-        )
+        again = 0
+        if config.checkpoint:
+            again = max(cell_bytes(space, i, config) for i in space.cells[-1])
         return _footprint(net, config, net.weight_parameters, kept, again)
 
 
@@ -94,38 +94,36 @@ def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
 
 def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor]:
     """Random (degraded, clean) of the config's size."""
-    side = config.patch
-    return torch.rand(config.batch, channels, side, side), torch.rand(
-        config.batch, channels, scale * side, scale * side
-    )
+    low, high = config.patch, scale * config.patch
+    degraded = torch.rand(config.batch, channels, low, low)
+    return degraded, torch.rand(config.batch, channels, high, high)
 
 
 def cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
     """What one super-cell of width index ``width`` keeps."""
     channels = space.node_channels(width)
-    cell = SuperCell(space.nodes, channels, space.repeats, space.affine)
-    alpha = torch.rand(len(space.edges), len(CHOICES) + 1, requires_grad=True)
-    inputs = [
-        torch.rand(config.batch, channels, config.patch, config.patch, requires_grad=True)
-        for _ in range(2)
-    ]
-    inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
+    cell = SuperCell(space.nodes, channels, space.repeats, space.affine, space.ops)
+    alpha = torch.rand(len(space.edges), len(space.ops), requires_grad=True)
+    shape = (config.batch, channels, config.patch, config.patch)
+    inputs = []
+    for _ in range(2):
+        x = torch.rand(shape, requires_grad=True)
+        inputs.append(x.contiguous(memory_format=torch.channels_last))
+    active = [frozenset(space.choices)] * (space.nodes + 1)
 
     def forward() -> Tensor:
         with precision(config.precision, alpha.device):
-            return cell(*inputs, alpha, [frozenset(CHOICES)] * (space.nodes + 1))
+            return cell(*inputs, alpha, active)
 
     return kept_bytes(forward, list(cell.parameters()))
 
 
 def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> int:
-    """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is computed again: the activated input of each
-    source, and of each batch norm its input. All else is linear in what is kept, or follows from it element by element."""
-    norms = sum(
-        1 if op.kind == "conv" else space.repeats
-        for op in OPS.values()
-        if op.kind in ("conv", "sep")
-    )
+    """The least that a super-cell of width index ``width`` has to keep in float32 if nothing is
+    computed again: the activated input of each source, and of each batch norm its input. All else
+    is linear in what is kept, or follows from it element by element."""
+    kinds = [OPS[name].kind for name in space.ops]
+    norms = kinds.count("conv") + space.repeats * kinds.count("sep")
     planes = space.node_channels(width) * (len(space.edges) * norms + space.nodes + 1)
     return 4 * planes * config.batch * config.patch**2
 
@@ -133,19 +131,23 @@ def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> in
 def _footprint(
     net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0
 ) -> Footprint:
-    size = lambda tensors: sum(t.numel() * t.element_size() for t in tensors)  # noqa: E731
     moments = 2 if config.optimizer == "adam" else int(config.momentum > 0)
     return Footprint(
-        parameters=size([*net.parameters(), *net.buffers()]),
-        gradients=size(trained),
-        optimizer=moments * size(trained),
+        parameters=_bytes([*net.parameters(), *net.buffers()]),
+        gradients=_bytes(trained),
+        optimizer=moments * _bytes(trained),
         kept=kept,
         again=again,
     )
 
 
+def _bytes(tensors: list[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
 def largest_batch(need: Callable[[int], int], limit: int) -> int:
-    """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a step, which are linear in the batch."""
+    """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a
+    step, which are linear in the batch."""
     one, two = need(1), need(2)
     return max(0, (limit - one) // (two - one) + 1)
 
@@ -158,35 +160,32 @@ SPARE = 0.85
 def memory_advice(
     part: str, batch: int, need: Callable[[int], int] | None, device: str | torch.device
 ) -> Iterator[None]:
-    """Around a step on a GPU: where its memory ends, a ValueError in one line that names the largest batch that fits, as predicted.
+    """Around a step on a GPU: where its memory ends, a ValueError in one line that names the
+    largest batch that fits, as predicted.
 
-    ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step, None where nothing predicts them.
-    """
+    ``part``: ``search`` or ``train``, as ``--set`` calls it; ``need``: batch -> bytes of a step,
+    None where nothing predicts them."""
     try:
         yield
     except torch.cuda.OutOfMemoryError:
         free, _ = torch.cuda.mem_get_info(device)
         have = int(SPARE * (free + torch.cuda.memory_reserved(device)))
         line = f"batch = {batch}: the GPU has no memory for it"
-        if need is not None:
-            fits = min(
-                batch - 1, largest_batch(need, have)
-            )  # what is not predicted may have been too much
-            line += (
-                f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
-            )
-            line += (
-                f"the largest that fits is about {fits}: --set {part}.batch={fits}"
-                if fits
-                else "none fits: choose a smaller preset"
-            )
+        if need is None:
+            raise ValueError(f"{line}; lower {part}.batch") from None
+        # what is not predicted may have been too much: less than was tried in any case
+        fits = min(batch - 1, largest_batch(need, have))
+        line += f" (about {need(batch) / 1e9:.1f} GB are needed, {have / 1e9:.1f} GB are there); "
+        if fits:
+            line += f"the largest that fits is about {fits}: --set {part}.batch={fits}"
         else:
-            line += f"; lower {part}.batch"
+            line += "none fits: choose a smaller preset"
         raise ValueError(line) from None
 
 
 def sharing_factors(space: SearchSpace, config: SearchConfig) -> dict[str, float]:
-    """Bytes kept without sharing over those with, of the last layer: its cell with the most incoming moves, and all its cells."""
+    """Bytes kept without sharing over those with, of the last layer: its cell with the most
+    incoming moves, and all its cells."""
     moves = Counter(m.target for m in space.moves if m.layer == space.layers - 1)
     with FakeTensorMode():
         each = {i: cell_bytes(space, i, config) for i in moves}

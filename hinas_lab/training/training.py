@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hinas_lab.config import TrainConfig
 from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
-from hinas_lab.records import Step
+from hinas_lab.records import Records, Step
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
@@ -24,16 +24,20 @@ from hinas_lab.training.optimisers import (
     load_optimizer,
     make_optimizer,
     optimizer_tensors,
+    part_of,
     set_gradients,
     set_rate,
     split_off_biases,
 )
 from hinas_lab.training.step_memory import memory_advice, training_step
 
-RECORDS, RECORD_SECONDS = 1000, 15.0
-"a training's records, by iterations; a slow one gives more, so that it can be stopped and saved"
+RECORDS = 1000
+"records of a training, by iterations"
+RECORD_SECONDS = 15.0
+"a slow one gives a record at least so often, so that it can be stopped and saved"
 READ_EVERY = 50
-"iterations: so often losses are read from a device that works on its own; a CPU's are read before each step is taken"
+"""iterations: so often losses are read from a device that works on its own; a CPU's are read before
+each step is taken"""
 LEAST_EPOCH = 10
 "iterations: an epoch of few pictures is no longer a time in which a peak could pass"
 AHEAD = 8
@@ -43,9 +47,8 @@ AHEAD = 8
 class Training:
     """The mutable state of a training: network, optimiser, position.
 
-    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None; with its first weights.
-    ``graphs``: ``graphs.WHEN``.
-    """
+    ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None;
+    with its first weights. ``graphs``: ``graphs.WHEN``."""
 
     def __init__(
         self,
@@ -64,15 +67,14 @@ class Training:
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
         if config.biases == "double":
-            split_off_biases(
-                self.optimizer,
-                [p for name, p in self.net.named_parameters() if name.endswith("bias")],
-            )
+            named = self.net.named_parameters()
+            biases = [parameter for name, parameter in named if name.endswith("bias")]
+            split_off_biases(self.optimizer, biases)
         device = torch.device(patches.device).type
         self.read_every = 1 if device == "cpu" else READ_EVERY
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
         self.gradients = self._gradients
-        if graphs_on(graphs, patches.device):
+        if patches.task.capturable and graphs_on(graphs, patches.device):
             self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
         self.divergence = Divergence("train", config)
         self.iteration = 0
@@ -84,7 +86,8 @@ class Training:
         return self.patches.draw(chosen, c.patch, c.sigmas, rng)
 
     def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
-        """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with respect to each parameter."""
+        """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with
+        respect to each parameter."""
         degraded, clean = self.patches.make(drawn, self.config.patch)
         terms = loss_of(self.net, degraded, clean, self.config)
         return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, self.config))
@@ -98,7 +101,8 @@ class Training:
         return training_step(self.genotype, replace(self.config, batch=batch)).total
 
     def learning_rate(self) -> float:
-        """A linear rise over ``warmup`` iterations, then the schedule: one cosine to ``lr_min``, or poly."""
+        """A linear rise over ``warmup`` iterations, then the schedule: one cosine to ``lr_min``, or
+        poly."""
         c, t = self.config, self.iteration
         if t < c.warmup:
             return c.lr * (t + 1) / c.warmup
@@ -110,21 +114,15 @@ class Training:
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
         out = {"place": torch.tensor([self.iteration]), "losses": self.divergence.tensor}
-        return (
-            out
-            | {f"net/{k}": v for k, v in self.net.state_dict().items()}
-            | optimizer_tensors(self.optimizer, "optimizer")
-        )
+        out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        return out | optimizer_tensors(self.optimizer, "optimizer")
 
-    def load(self, tensors: dict[str, Tensor]):
+    def load(self, tensors: dict[str, Tensor], records: Records | None = None):
         """Continue from ``tensors()`` of a training with the same net, config and images."""
-        part = lambda prefix: {
-            k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)
-        }  # noqa: E731
-        self.net.load_state_dict(part("net/"))
+        self.net.load_state_dict(part_of(tensors, "net/"))
         self.iteration = int(tensors["place"][0])
         self.divergence.load(tensors.get("losses"))
-        load_optimizer(self.optimizer, part("optimizer/"))
+        load_optimizer(self.optimizer, part_of(tensors, "optimizer/"))
 
     def result(self) -> tuple[dict[str, Tensor], Genotype | None]:
         return self.net.state_dict(), self.genotype
@@ -144,20 +142,18 @@ def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True
 
 
 def train_step(state: Training) -> Tensor:
-    """One iteration: total, pixel term, l_ssim (3,), on the device. On a CPU FloatingPointError is raised before a parameter changes when
-    the loss is not finite; elsewhere who reads it must look."""
+    """One iteration: total, pixel term, l_ssim (3,), on the device. On a CPU FloatingPointError is
+    raised before a parameter changes when the loss is not finite; elsewhere who reads it must
+    look."""
     c = state.config
     use_tf32(c.precision == "tf32")
     state.net.train()
-    pinned = (
-        torch.device(state.patches.device).type == "cuda"
-    )  # only then may the copy go on while the tensors are forgotten here
-    drawn = [
-        t.to(state.patches.device, non_blocking=pinned) for t in state.batches(state.iteration)
-    ]
-    with memory_advice(
-        "train", c.batch, state.step_bytes if state.genotype else None, state.patches.device
-    ):
+    device = state.patches.device
+    # Only from pinned memory may the copy go on while the tensors are forgotten here.
+    pinned = torch.device(device).type == "cuda"
+    drawn = [tensor.to(device, non_blocking=pinned) for tensor in state.batches(state.iteration)]
+    predict = state.step_bytes if state.genotype else None
+    with memory_advice("train", c.batch, predict, device):
         out = state.gradients(*drawn)
     values = loss_terms(out[:3], out[3:], c)
     if state.read_every == 1:
@@ -172,7 +168,8 @@ def train_step(state: Training) -> Tensor:
 
 
 def train(state: Training) -> Iterator[Step]:
-    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them, and one at least every 15 seconds.
+    """Run ``state`` to its end. A record is the mean of its iterations: about a thousand of them,
+    and one at least every 15 seconds.
 
     Before each record all losses are read, so nothing is saved after one that is not finite.
     """
@@ -180,38 +177,38 @@ def train(state: Training) -> Iterator[Step]:
     start, sums, n, unread = time.perf_counter(), np.zeros(3), 0, []
     while not state.finished:
         unread.append(train_step(state))
-        due = (
-            state.iteration % every == 0
-            or state.finished
-            or time.perf_counter() - start >= RECORD_SECONDS
-        )
+        slow = time.perf_counter() - start >= RECORD_SECONDS
+        due = state.iteration % every == 0 or state.finished or slow
         if due or len(unread) >= state.read_every:
             for values in _read(state, unread):
                 sums, n = sums + values, n + 1
             unread = []
         if due:
-            loss, pixel, lssim = (sums / n).tolist()
-            yield Step(
-                kind="train",
-                epoch=1,
-                iteration=state.iteration,
-                loss=loss,
-                pixel=pixel,
-                lssim=lssim,
-                lr=state.optimizer.param_groups[0]["lr"],
-                seconds=(time.perf_counter() - start) / n,
-            )
+            yield _step(state, sums / n, (time.perf_counter() - start) / n)
             start, sums, n = time.perf_counter(), np.zeros(3), 0
 
 
-def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
-    """The losses of the last iterations as numbers. FloatingPointError at the first that is not finite, and when the training diverges."""
-    first, epoch = (
-        state.iteration - len(unread) + 1,
-        max(LEAST_EPOCH, math.ceil(len(state.patches) / state.config.batch)),
+def _step(state: Training, means: np.ndarray, seconds: float) -> Step:
+    loss, pixel, lssim = means.tolist()
+    return Step(
+        kind="train",
+        epoch=1,
+        iteration=state.iteration,
+        loss=loss,
+        pixel=pixel,
+        lssim=lssim,
+        lr=state.optimizer.param_groups[0]["lr"],
+        seconds=seconds,
     )
+
+
+def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
+    """The losses of the last iterations as numbers. FloatingPointError at the first that is not
+    finite, and when the training diverges."""
+    pass_over_images = math.ceil(len(state.patches) / state.config.batch)
+    epoch = max(LEAST_EPOCH, pass_over_images)
     losses = torch.stack(unread).tolist()
-    for iteration, values in enumerate(losses, first):
+    for iteration, values in enumerate(losses, state.iteration - len(unread) + 1):
         state.divergence.check(values, f"iteration {iteration}", changed=True)
         state.divergence.add(values[0])
         if iteration % epoch == 0:
@@ -220,7 +217,8 @@ def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
 
 
 class Ahead:
-    """``draw(i)`` of i, i + 1, ... in turn, computed by a thread up to ``n`` calls before it is asked for; n = 0: when asked."""
+    """``draw(i)`` of i, i + 1, ... in turn, computed by a thread up to ``n`` calls before it is
+    asked for; n = 0: when asked."""
 
     def __init__(self, draw: Callable[[int], list[Tensor]], n: int):
         self.draw, self.n = draw, n

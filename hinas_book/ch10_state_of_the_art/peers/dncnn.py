@@ -1,6 +1,11 @@
-"""DnCNN (Zhang et al. 2017, "Beyond a Gaussian Denoiser", TIP 26(7)): 17 convolutions with batch norm predict the noise."""
+"""DnCNN (Zhang et al. 2017, "Beyond a Gaussian Denoiser", TIP 26(7)).
+
+17 convolutions with batch norm predict the noise.
+"""
 
 from torch import Tensor, nn
+
+from hinas_book.ch10_state_of_the_art.peers.layers import conv
 
 
 class DnCNN(nn.Module):
@@ -8,14 +13,12 @@ class DnCNN(nn.Module):
 
     def __init__(self, channels: int = 1, features: int = 64, depth: int = 17):
         super().__init__()
-        layers = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU(inplace=True)]
+        layers = [conv(channels, features), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            layers += [
-                nn.Conv2d(features, features, 3, padding=1, bias=False),
-                nn.BatchNorm2d(features),
-                nn.ReLU(inplace=True),
-            ]
-        self.noise = nn.Sequential(*layers, nn.Conv2d(features, channels, 3, padding=1))
+            # no bias: the batch norm behind it has one
+            layers.append(conv(features, features, bias=False))
+            layers += [nn.BatchNorm2d(features), nn.ReLU(inplace=True)]
+        self.noise = nn.Sequential(*layers, conv(features, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return x - self.noise(x)

@@ -1,15 +1,15 @@
-"""IMDN (Hui et al. 2019, "Lightweight Image Super-Resolution with Information Multi-distillation Network", ACM MM).
+"""IMDN (Hui et al. 2019, ACM MM).
 
-Six blocks keep a quarter of their channels after each step and refine the rest; a channel attention by contrast weighs what was kept.
+"Lightweight Image Super-Resolution with Information Multi-distillation Network": six blocks keep a
+quarter of their channels after each step and refine the rest; a channel attention by contrast
+weighs what was kept.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-def _conv(source: int, target: int, kernel: int = 3) -> nn.Conv2d:
-    return nn.Conv2d(source, target, kernel, padding=kernel // 2)
+from hinas_book.ch10_state_of_the_art.peers.layers import conv
 
 
 class ContrastAttention(nn.Module):
@@ -18,34 +18,38 @@ class ContrastAttention(nn.Module):
     def __init__(self, features: int, reduction: int = 16):
         super().__init__()
         self.weigh = nn.Sequential(
-            _conv(features, features // reduction, 1),
+            conv(features, features // reduction, 1),
             nn.ReLU(inplace=True),
-            _conv(features // reduction, features, 1),
+            conv(features // reduction, features, 1),
             nn.Sigmoid(),
         )
 
     def forward(self, x: Tensor) -> Tensor:
         var, mean = torch.var_mean(x, (2, 3), keepdim=True, correction=0)
+        # 1e-8: the root has no finite gradient at a channel that is constant
         return x * self.weigh(mean + (var + 1e-8).sqrt())
 
 
 class Distillation(nn.Module):
-    """Three times: a convolution, a quarter is kept, the rest goes on; the fourth convolution makes the last quarter."""
+    """Three times: a convolution, a quarter is kept, the rest goes on.
+
+    The fourth convolution makes the last quarter.
+    """
 
     def __init__(self, features: int):
         super().__init__()
-        self.kept, self.rest = features // 4, features - features // 4
+        self.kept = features // 4
+        self.rest = features - self.kept
         self.steps = nn.ModuleList(
-            [_conv(features, features), _conv(self.rest, features), _conv(self.rest, features)]
+            [conv(features, features), conv(self.rest, features), conv(self.rest, features)]
         )
-        self.last = _conv(self.rest, self.kept)
-        self.attention, self.fuse = (
-            ContrastAttention(4 * self.kept),
-            _conv(4 * self.kept, features, 1),
-        )
+        self.last = conv(self.rest, self.kept)
+        self.attention = ContrastAttention(4 * self.kept)
+        self.fuse = conv(4 * self.kept, features, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        rest, kept = x, []
+        rest = x
+        kept = []
         for step in self.steps:
             part, rest = F.leaky_relu(step(rest), 0.05).split([self.kept, self.rest], 1)
             kept.append(part)
@@ -57,19 +61,18 @@ class IMDN(nn.Module):
 
     def __init__(self, scale: int, channels: int = 3, features: int = 64, blocks: int = 6):
         super().__init__()
-        self.start = _conv(channels, features)
+        self.start = conv(channels, features)
         self.blocks = nn.ModuleList(Distillation(features) for _ in range(blocks))
         self.fuse = nn.Sequential(
-            _conv(blocks * features, features, 1),
+            conv(blocks * features, features, 1),
             nn.LeakyReLU(0.05, inplace=True),
-            _conv(features, features),
+            conv(features, features),
         )
-        self.up = nn.Sequential(_conv(features, channels * scale**2), nn.PixelShuffle(scale))
+        self.up = nn.Sequential(conv(features, channels * scale**2), nn.PixelShuffle(scale))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.start(x)
-        y, all_blocks = x, []
+        outputs = [x]
         for block in self.blocks:
-            y = block(y)
-            all_blocks.append(y)
-        return self.up(x + self.fuse(torch.cat(all_blocks, 1)))
+            outputs.append(block(outputs[-1]))
+        return self.up(x + self.fuse(torch.cat(outputs[1:], 1)))

@@ -1,24 +1,27 @@
 """MemNet (Tai et al. 2017, "MemNet: A Persistent Memory Network for Image Restoration", ICCV).
 
-Six memory blocks, each a residual unit that is applied six times and a gate over all that was remembered; every block restores the image,
-and a learned mean of the six is the result.
+Six memory blocks, each a residual unit that is applied six times and a gate over all that was
+remembered; every block restores the image, and a learned mean of the six is the result.
 """
 
 import torch
 from torch import Tensor, nn
 
+from hinas_book.ch10_state_of_the_art.peers.layers import conv
+
 
 def _pre(source: int, target: int, kernel: int = 3) -> nn.Sequential:
     """Batch norm, ReLU, convolution: the paper's pre-activated order."""
-    return nn.Sequential(
-        nn.BatchNorm2d(source),
-        nn.ReLU(inplace=False),
-        nn.Conv2d(source, target, kernel, padding=kernel // 2, bias=False),
-    )
+    # not in place: what it reads is remembered
+    relu = nn.ReLU(inplace=False)
+    return nn.Sequential(nn.BatchNorm2d(source), relu, conv(source, target, kernel, bias=False))
 
 
 class Memory(nn.Module):
-    """``recursions`` passes through one residual unit (its weights shared, its statistics shared), then a 1x1 gate."""
+    """``recursions`` passes through one residual unit, then a 1x1 gate.
+
+    The passes share the unit's weights and its statistics.
+    """
 
     def __init__(self, features: int, recursions: int, long_term: int):
         super().__init__()
@@ -27,7 +30,8 @@ class Memory(nn.Module):
         self.recursions = recursions
 
     def forward(self, memories: list[Tensor]) -> Tensor:
-        x, short_term = memories[-1], []
+        x = memories[-1]
+        short_term = []
         for _ in range(self.recursions):
             x = x + self.unit(x)
             short_term.append(x)
@@ -50,5 +54,6 @@ class MemNet(nn.Module):
         memories = [self.start(x)]
         for block in self.blocks:
             memories.append(block(memories))
-        outputs = [x + self.restore(m) for m in memories[1:]]
-        return sum(w * y for w, y in zip(self.share, outputs)) / self.share.sum()
+        outputs = [x + self.restore(memory) for memory in memories[1:]]
+        weighted = (share * output for share, output in zip(self.share, outputs))
+        return sum(weighted) / self.share.sum()

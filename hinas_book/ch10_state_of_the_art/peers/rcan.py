@@ -1,25 +1,29 @@
-"""RCAN (Zhang et al. 2018, "Image Super-Resolution Using Very Deep Residual Channel Attention Networks", ECCV).
+"""RCAN (Zhang et al. 2018, ECCV).
 
-Ten groups of 20 residual blocks with channel attention, a skip around each group and one around all.
+"Image Super-Resolution Using Very Deep Residual Channel Attention Networks": ten groups of 20
+residual blocks with channel attention, a skip around each group and one around all.
 """
 
 from torch import Tensor, nn
 
+from hinas_book.ch10_state_of_the_art.peers.layers import conv
 
-def _conv(source: int, target: int, kernel: int = 3) -> nn.Conv2d:
-    return nn.Conv2d(source, target, kernel, padding=kernel // 2)
+FEATURES = 64
+REDUCTION = 16
+"of the channels within an attention"
+GROUPS, BLOCKS = 10, 20
 
 
 class Attention(nn.Module):
     """Channel weights in (0, 1) from the channels' means."""
 
-    def __init__(self, features: int, reduction: int):
+    def __init__(self):
         super().__init__()
         self.weigh = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
-            _conv(features, features // reduction, 1),
+            conv(FEATURES, FEATURES // REDUCTION, 1),
             nn.ReLU(inplace=True),
-            _conv(features // reduction, features, 1),
+            conv(FEATURES // REDUCTION, FEATURES, 1),
             nn.Sigmoid(),
         )
 
@@ -38,33 +42,32 @@ class Skip(nn.Module):
         return x + self.inner(x)
 
 
+def _features() -> nn.Conv2d:
+    return conv(FEATURES, FEATURES)
+
+
+def _block() -> Skip:
+    return Skip(_features(), nn.ReLU(inplace=True), _features(), Attention())
+
+
+def _group() -> Skip:
+    return Skip(*(_block() for _ in range(BLOCKS)), _features())
+
+
 class RCAN(nn.Module):
     """RGB (B, 3, H, W) at low resolution -> (B, 3, S*H, S*W)."""
 
-    def __init__(
-        self,
-        scale: int,
-        channels: int = 3,
-        features: int = 64,
-        groups: int = 10,
-        blocks: int = 20,
-        reduction: int = 16,
-    ):
+    def __init__(self, scale: int, channels: int = 3):
         super().__init__()
-        block = lambda: Skip(
-            _conv(features, features),
-            nn.ReLU(inplace=True),
-            _conv(features, features),  # noqa: E731
-            Attention(features, reduction),
-        )
-        group = lambda: Skip(*(block() for _ in range(blocks)), _conv(features, features))  # noqa: E731
-        stages = {2: (2,), 3: (3,), 4: (2, 2)}[scale]
-        up = [m for s in stages for m in (_conv(features, features * s**2), nn.PixelShuffle(s))]
+        upscaling = []
+        # ×4 in two steps, as the paper does
+        for step in (2, 2) if scale == 4 else (scale,):
+            upscaling += [conv(FEATURES, FEATURES * step**2), nn.PixelShuffle(step)]
         self.net = nn.Sequential(
-            _conv(channels, features),
-            Skip(*(group() for _ in range(groups)), _conv(features, features)),
-            *up,
-            _conv(features, channels),
+            conv(channels, FEATURES),
+            Skip(*(_group() for _ in range(GROUPS)), _features()),
+            *upscaling,
+            conv(FEATURES, channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,9 +1,12 @@
-"""VDSR (Kim et al. 2016, "Accurate Image Super-Resolution Using Very Deep Convolutional Networks", CVPR).
+"""VDSR (Kim et al. 2016, CVPR).
 
-Twenty plain convolutions predict what bicubic upscaling misses.
+"Accurate Image Super-Resolution Using Very Deep Convolutional Networks": twenty plain convolutions
+predict what bicubic upscaling misses.
 """
 
 from torch import Tensor, nn
+
+from hinas_book.ch10_state_of_the_art.peers.layers import conv
 
 
 class VDSR(nn.Module):
@@ -11,10 +14,10 @@ class VDSR(nn.Module):
 
     def __init__(self, channels: int = 1, features: int = 64, depth: int = 20):
         super().__init__()
-        layers = [nn.Conv2d(channels, features, 3, padding=1), nn.ReLU(inplace=True)]
+        layers = [conv(channels, features), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            layers += [nn.Conv2d(features, features, 3, padding=1), nn.ReLU(inplace=True)]
-        self.detail = nn.Sequential(*layers, nn.Conv2d(features, channels, 3, padding=1))
+            layers += [conv(features, features), nn.ReLU(inplace=True)]
+        self.detail = nn.Sequential(*layers, conv(features, channels))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.detail(x)

@@ -1,17 +1,19 @@
-"""Where clean pictures come from: a named data set (``sets.py``) that lies on this machine, or any folder. No torch, no network.
+"""Where clean pictures come from: a named data set (``sets.py``) that lies on this machine, or any
+folder. No torch, no network.
 
-A data set is named (``BSDS500``, in any case), named with a part (``BSDS500/val``), or given as a folder. Named ones are looked for below
-``$HINAS_DATA``. A folder that is built like BSDS500 or DIV2K, or is called like a set for measuring and built like one, counts as that
-set: its split is kept and low-resolution images are left alone. Of any other folder, all images below it count.
+A data set is named (``BSDS500``, in any case), named with a part (``BSDS500/val``), or given as a
+folder. Named ones are looked for below ``$HINAS_DATA``. A folder that is built like BSDS500 or
+DIV2K, or is called like another set and built like it, counts as that set: its split is kept and
+low-resolution images are left alone. Of any other folder, all images below it count.
 """
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files as package_files
 from importlib.util import find_spec
-from json import loads
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +21,10 @@ import numpy as np
 from PIL import Image
 
 from hinas_lab.images.colour import PLANES
-from hinas_lab.images.datasets.sets import SETS, TEST, TRAIN, DataSet, data_set
+from hinas_lab.images.datasets.sets import SETS, DataSet, data_set
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+# stems of low-resolution images that lie beside the others: img_001_SRF_2_LR, baby_bicubic
 LOW_RESOLUTION = re.compile(r"(^|_)LR(_|$)|_bicubic$")
 
 
@@ -36,7 +39,8 @@ class Place(NamedTuple):
 
 
 class Images(Mapping[str, np.ndarray]):
-    """Name -> image in a fixed order, read when asked for: 800 large ones need not lie in memory at once."""
+    """Name -> image in a fixed order, read when asked for: 800 large ones need not lie in memory at
+    once."""
 
     def __init__(self, files: dict[str, Path], read: Callable[[Path], np.ndarray]):
         self.files, self.read = files, read
@@ -52,7 +56,8 @@ class Images(Mapping[str, np.ndarray]):
 
 
 def cache_folder() -> Path:
-    """Where downloads go and named sets are looked for: ``$HINAS_DATA``, else ``hinas_lab`` in the user's cache folder."""
+    """Where downloads go and named sets are looked for: ``$HINAS_DATA``, else ``hinas_lab`` in the
+    user's cache folder."""
     if named := os.environ.get("HINAS_DATA"):
         return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinas_lab"
@@ -60,36 +65,36 @@ def cache_folder() -> Path:
 
 def photograph_path(name: str) -> Path:
     """The file of a built-in photograph inside the installed scikit-image."""
+    # find_spec, not import: importing skimage takes longer than all that is done here
     return Path(find_spec("skimage").submodule_search_locations[0]) / "data" / name
 
 
 @cache
-def digests(name: str, part: str) -> dict[str, tuple[str, ...]]:
-    """Id -> the first 12 hex digits of SHA-256 it may have, of the images of one part; the digests are () where only ids are known.
+def _recorded_digests() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Data set -> part -> id -> digests: of BSDS500 made from its own files; the sets measured in
+    super-resolution exist whole and cut to multiples of 2, 3, 4 and 12."""
+    return json.loads((package_files("hinas_lab.images.datasets") / "digests.json").read_text())
 
-    Made from BSDS500's own files; the sets measured in super-resolution exist whole and cut to multiples of 2, 3, 4 and 12.
+
+def digests(name: str, part: str) -> dict[str, tuple[str, ...]]:
+    """Id -> the first 12 hex digits of SHA-256 it may have, of the images of one part of a set.
+
+    The digests are () where only ids are known; empty where nothing but the number of images is.
     """
-    if name == "DIV2K":
-        return {f"{i:04d}": () for i in (range(1, 801) if part == "train" else range(801, 901))}
-    known = loads((package_files("hinas_lab.images.datasets") / "digests.json").read_text())
-    return {i: tuple(d) for i, d in known.get(name, {}).get(part, {}).items()}
+    row = SETS.get(name)
+    ids = row.ids if row and row.ids else _recorded_digests().get(name, {})
+    return {image: tuple(allowed) for image, allowed in ids.get(part, {}).items()}
 
 
 def part_files(chosen: DataSet, folder: Path, part: str) -> list[Path]:
     """The image files of a part of a set in its folder, sorted; empty when they are not there."""
-    if chosen.name == "builtin":
-        return [photograph_path(name) for name in {"train": TRAIN, "test": TEST}[part]]
+    if chosen.in_skimage:
+        return [photograph_path(name) for name in chosen.in_skimage[part]]
+    # any folder may have a train and a test: BSDS500 and DIV2K are told by their images' names
+    ids = digests(chosen.name, part) if chosen.train else {}
     for pattern in chosen.patterns:
-        files = sorted(
-            p
-            for p in folder.glob(pattern.format(part=part))
-            if _is_image(p) and not LOW_RESOLUTION.search(p.stem)
-        )
-        # Any folder may have a train and a test: BSDS500 and DIV2K are told by the names of their images.
-        if files and (
-            not chosen.train
-            or not digests(chosen.name, part).keys().isdisjoint(p.stem for p in files)
-        ):
+        files = [path for path in sorted(folder.glob(pattern.format(part=part))) if _is_clean(path)]
+        if files and (not ids or not ids.keys().isdisjoint(path.stem for path in files)):
             return files
     return []
 
@@ -98,71 +103,90 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
+def _is_clean(path: Path) -> bool:
+    return _is_image(path) and not LOW_RESOLUTION.search(path.stem)
+
+
 def _holds(chosen: DataSet, folder: Path) -> bool:
     return any(part_files(chosen, folder, part) for part in chosen.parts)
 
 
+def _told_by_ids(chosen: DataSet) -> bool:
+    """Whether a folder of any name is recognised: others must be called by a name of the set."""
+    return any(digests(chosen.name, part) for part in chosen.train)
+
+
 def find(chosen: DataSet, root: Path | None = None) -> Path | None:
-    """The folder of a set below ``root`` (the cache), under any of its names, alone or in ``benchmark``; None if it is not there."""
+    """The folder of a set below ``root`` (the cache), under any of its names, alone or in
+    ``benchmark``; None if it is not there."""
     root = root or cache_folder()
-    inside = [
-        p for above in (root, root / "benchmark") if above.is_dir() for p in sorted(above.iterdir())
-    ]
-    folders = [p for p in inside if p.name.lower() in chosen.names] + [root] * bool(chosen.train)
-    return (
-        root if chosen.name == "builtin" else next((f for f in folders if _holds(chosen, f)), None)
-    )
+    if chosen.in_skimage:
+        return root
+    folders = []
+    for above in (root, root / "benchmark"):
+        if above.is_dir():
+            folders += [p for p in sorted(above.iterdir()) if p.name.lower() in chosen.names]
+    if _told_by_ids(chosen):
+        folders.append(root)
+    return next((folder for folder in folders if _holds(chosen, folder)), None)
 
 
 def recognise(folder: Path) -> DataSet | None:
-    """The set that a folder is built like; sets for measuring only must be called so too."""
+    """The set that a folder is built like; one that is not told by its images' names must be called
+    so too."""
     name = folder.resolve().name.lower()
-    return next(
-        (
-            s
-            for s in SETS.values()
-            if s.archives and (s.train or name in s.names) and _holds(s, folder)
-        ),
-        None,
-    )
+    for row in SETS.values():
+        candidate = not row.in_skimage and (name in row.names or _told_by_ids(row))
+        if candidate and _holds(row, folder):
+            return row
+    return None
 
 
 def locate(data: str) -> Place:
-    """What ``data`` stands for. A name comes before a folder of that name; FileNotFoundError says what to do about an absent one."""
+    """What ``data`` stands for. A name comes before a folder of that name.
+
+    FileNotFoundError says what to do about an absent one.
+    """
     name, _, part = data.partition("/")
+    part = part.lower()
     chosen, folder = data_set(name), Path(data)
-    if chosen and part.lower() in ("", *chosen.parts) and (found := find(chosen)):
-        return Place(chosen, found, part.lower() or None)
+    if chosen and part in ("", *chosen.parts):
+        place = find(chosen)
+        if place:
+            return Place(chosen, place, part or None)
+    # a folder of a set's name counts only where the set itself is not here
     if folder.is_dir():
         return Place(recognise(folder), folder, None)
     if chosen is None:
         raise FileNotFoundError(
             f"data = {data!r}: neither a known data set ({', '.join(SETS)}) nor a folder"
         )
-    if part.lower() not in ("", *chosen.parts):
+    if part not in ("", *chosen.parts):
         raise FileNotFoundError(
             f"data = {data!r}: {chosen.name} has the parts {', '.join(chosen.parts)}"
         )
     raise FileNotFoundError(
-        f"data = {data!r}: not found in {cache_folder()}; get it with: hinas-lab data get {chosen.name}, "
-        "or give the folder it lies in"
+        f"data = {data!r}: not found in {cache_folder()}; "
+        f"get it with: hinas-lab data get {chosen.name}, or give the folder it lies in"
     )
 
 
 def named_files(data: str, part: str = "train") -> dict[str, Path]:
-    """Name -> image file, of what a data set is trained on (``train``) or measured on (``test``), in a fixed order.
+    """Name -> image file, of what a data set is trained on (``train``) or measured on (``test``).
 
-    Names are stems, or paths below any other folder. ValueError or FileNotFoundError in one line: nothing to read, or for measuring only.
+    In a fixed order; names are stems, or paths below any other folder. ValueError or
+    FileNotFoundError in one line: nothing to read, or for measuring only.
     """
     chosen, folder, only = locate(data)
     if chosen is None:
-        found = sorted(p for p in folder.rglob("*") if _is_image(p))
-        if not found:
+        files = sorted(path for path in folder.rglob("*") if _is_image(path))
+        if not files:
             raise ValueError(f"data = {data!r}: no images in this folder ({', '.join(SUFFIXES)})")
-        return {f.relative_to(folder).as_posix(): f for f in found}
+        return {file.relative_to(folder).as_posix(): file for file in files}
     parts = (only,) if only else {"train": chosen.train, "test": chosen.test}[part]
+    # a part that was named is read as it is, but never trained on unless it may be
     if part == "train" and (not parts or not set(parts) <= set(chosen.train)):
-        others = ", ".join(s.name for s in SETS.values() if s.train)
+        others = ", ".join(row.name for row in SETS.values() if row.train)
         raise ValueError(
             f"data = {data!r}: is for measuring only; train on {others} or a folder of your own"
         )
@@ -174,47 +198,45 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
                 f"data = {data!r}: no images of {chosen.name}/{one} in {folder}; "
                 f"get them with: hinas-lab data get {chosen.name}"
             )
-        named |= {f.stem: f for f in files}
+        named |= {file.stem: file for file in files}
     return named
 
 
 def read_image(path: Path) -> np.ndarray:
-    """One image as uint8, as it is stored: (H, W) if gray, else (H, W, 3) RGB. ValueError names a file that cannot be read.
+    """One image as uint8, as it is stored: (H, W) if gray, else (H, W, 3) RGB.
 
-    16-bit gray is scaled to 8; a palette counts as gray where all its colours in use are; transparency is dropped.
+    16-bit gray is scaled to 8; a palette counts as gray where all its colours in use are;
+    transparency is dropped. ValueError names a file that cannot be read.
     """
     try:
         with Image.open(path) as image:
             if image.mode.startswith("I"):  # 16-bit gray: PIL's convert would clip, so scale
-                return (
-                    (np.asarray(image, dtype=np.float64) / 257)
-                    .round()
-                    .clip(0, 255)
-                    .astype(np.uint8)
-                )
+                levels = np.asarray(image, dtype=np.float64) / 257
+                return levels.round().clip(0, 255).astype(np.uint8)
             if image.mode in ("1", "L", "LA", "La", "F"):
                 return np.asarray(image.convert("L"))
             pixels = np.asarray(image.convert("RGB"))
-            return (
-                pixels[..., 0].copy()
-                if image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all()
-                else pixels
-            )
-    except (
-        Exception
-    ) as error:  # a damaged file raises OSError, SyntaxError, struct.error, zlib.error and more
+            if image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all():
+                return pixels[..., 0].copy()
+            return pixels
+    # a damaged file raises OSError, SyntaxError, struct.error, zlib.error and more
+    except Exception as error:
         raise ValueError(
             f"{path}: cannot be read as an image ({' '.join(str(error).split())})"
         ) from None
 
 
 def load_image(path: Path, channels: int) -> np.ndarray:
-    """One image as uint8: (H, W) gray (PIL's ``L``) for 1 channel, (H, W, 3) RGB for 3. ValueError names a file that cannot be read."""
+    """One image as uint8: (H, W) gray (PIL's ``L``) for 1 channel, (H, W, 3) RGB for 3.
+
+    ValueError names a file that cannot be read.
+    """
     return PLANES["L" if channels == 1 else "RGB"](read_image(path))
 
 
 def read_images(data: str, part: str = "test") -> Images:
-    """Name -> uint8 image as it is stored, of all images of a data set, in a fixed order; read one by one when asked for."""
+    """Name -> uint8 image as it is stored, of all images of a data set, in a fixed order; read one
+    by one when asked for."""
     return Images(named_files(data, part), read_image)
 
 

@@ -1,11 +1,12 @@
-"""Is a data set what it should be: every image decoded, counted, and compared with what is known of it. No torch.
+"""Is a data set what it should be: every image decoded, counted, and compared with what is known of
+it. No torch.
 
-Of BSDS500 the bytes of every file are known; of Set5 and BSD100 the pixels, whatever the format and the file's name; of DIV2K the
-names; of the others only how many there are.
+Of BSDS500 the bytes of every file are known; of Set5 and BSD100 the pixels, whatever the format and
+the file's name; of DIV2K the names; of the others only how many there are.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Nothing is wrong."""
         return not (self.unreadable or self.changed or self.extra or self.missing)
 
 
@@ -43,92 +45,102 @@ def file_digest(path: Path) -> str:
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """The same of a size and uint8 RGB pixels; (H, W) counts as gray RGB. Any lossless format of an image has the same."""
+    """The same of a size and uint8 RGB pixels; (H, W) counts as gray RGB. Any lossless format of an
+    image has the same."""
     rgb = np.ascontiguousarray(expand(image))
-    return hashlib.sha256(f"{rgb.shape[1]}x{rgb.shape[0]}".encode() + rgb.tobytes()).hexdigest()[
-        :12
-    ]
+    # the size belongs to it: 2 x 8 pixels may be the bytes of 4 x 4
+    size = f"{rgb.shape[1]}x{rgb.shape[0]}"
+    return hashlib.sha256(size.encode() + rgb.tobytes()).hexdigest()[:12]
 
 
 def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report:
-    """Check a named set, one part of it, a folder built like one, or (decoding only) any folder. ``progress`` wraps the files."""
+    """Check a named set, one part of it, a folder built like one, or (decoding only) any folder.
+
+    ``progress`` wraps the list of files, as ``tqdm`` does.
+    """
     chosen, folder, only = locate(data)
+    parts: dict[str, list[Path]] = {}
+    names: dict[Path, str] = {}
     if chosen is None:
-        named = named_files(data)
-        what = {path: name for name, path in named.items()}
+        names = {path: name for name, path in named_files(data).items()}
     else:
-        named = {
-            part: part_files(chosen, folder, part) for part in ((only,) if only else chosen.parts)
-        }
-        what = {path: f"{part}/{path.name}" for part, paths in named.items() for path in paths}
+        for part in (only,) if only else chosen.parts:
+            parts[part] = part_files(chosen, folder, part)
+            names |= {path: f"{part}/{path.name}" for path in parts[part]}
     sizes, hashes, unreadable = {}, {}, []
-    for path in progress(list(what)):
+    for path in progress(list(names)):
         try:
             image = read_image(path)
         except ValueError as error:
-            unreadable.append(f"{what[path]}: {str(error).removeprefix(f'{path}: ')}")
+            # read_image's message begins with the path, which is named already
+            unreadable.append(f"{names[path]}: {str(error).removeprefix(f'{path}: ')}")
             continue
-        sizes[what[path]] = (image.shape[1], image.shape[0], 1 if image.ndim == 2 else 3)
+        sizes[names[path]] = (image.shape[1], image.shape[0], 1 if image.ndim == 2 else 3)
         if chosen and chosen.digest:
             hashes[path] = pixel_digest(image) if chosen.digest == "pixels" else file_digest(path)
     if chosen is None:
         return Report(ANY, folder, sizes, tuple(unreadable))
-    wrong = [_compare(chosen, part, paths, hashes) for part, paths in named.items()]
-    changed, extra, missing = (
-        tuple(name for part in wrong for name in part[kind]) for kind in range(3)
-    )
-    return Report(
-        f"{chosen.name}/{only}" if only else chosen.name,
-        folder,
-        sizes,
-        tuple(unreadable),
-        changed,
-        extra,
-        missing,
-    )
+    wrong = {"changed": [], "extra": [], "missing": []}
+    for part, paths in parts.items():
+        for kind, line in _compare(chosen, part, paths, hashes):
+            wrong[kind].append(line)
+    what = f"{chosen.name}/{only}" if only else chosen.name
+    return Report(what, folder, sizes, tuple(unreadable), *map(tuple, wrong.values()))
 
 
-def _compare(
-    chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]
-) -> tuple[list[str], list[str], list[str]]:
-    """(changed, extra, missing) of one part. Unreadable files, which have no hash, are none of these."""
-    known, count = digests(chosen.name, part), chosen.parts[part]
-    if not known:  # only how many there are
-        surplus = len(paths) - count
-        return (
-            [],
-            [f"{part}: {surplus} images more than {count}"] * (surplus > 0),
-            _short(part, -surplus, count),
-        )
-    if chosen.digest != "pixels":
-        changed = [
-            p for p in paths if p in hashes and p.stem in known and hashes[p] not in known[p.stem]
-        ]
-        absent = known.keys() - {p.stem for p in paths}
-        return (
-            _names(part, changed),
-            _names(part, [p for p in paths if p.stem not in known]),
-            [f"{part}/{i}" for i in sorted(absent)],
-        )
-    # Told by what is in them, as copies of these sets name their files in many ways. What is no image of the set, or one of it for the
-    # second time, stands in for one that is absent; which one, nobody can say.
-    owner = {digest: name for name, those in known.items() for digest in those}
-    absent, strangers = dict(known), []
+Wrong = Iterator[tuple[str, str]]
+"(field of Report, line for a reader) of what is wrong with one part of a set"
+
+
+def _compare(chosen: DataSet, part: str, paths: list[Path], hashes: dict[Path, str]) -> Wrong:
+    """Unreadable files, which have no hash, are neither changed nor extra."""
+    allowed, count = digests(chosen.name, part), chosen.parts[part]
+    if not allowed:  # nothing but the number is known
+        if len(paths) > count:
+            yield "extra", f"{part}: {len(paths) - count} images more than {count}"
+        yield from _absent(part, count - len(paths), count)
+    elif chosen.digest == "pixels":
+        yield from _compare_pixels(part, paths, hashes, allowed, count)
+    else:
+        for path in paths:
+            if path.stem not in allowed:
+                yield "extra", f"{part}/{path.name}"
+            elif path in hashes and hashes[path] not in allowed[path.stem]:
+                yield "changed", f"{part}/{path.name}"
+        for image in sorted(allowed.keys() - {path.stem for path in paths}):
+            yield "missing", f"{part}/{image}"
+
+
+def _compare_pixels(
+    part: str,
+    paths: list[Path],
+    hashes: dict[Path, str],
+    allowed: dict[str, tuple[str, ...]],
+    count: int,
+) -> Wrong:
+    """Told by what is in the images, as copies of these sets name their files in many ways.
+
+    What is no image of the set, or one of it for the second time, stands in for one that is absent;
+    which one, nobody can say.
+    """
+    owner = {}
+    for image, digests_of_image in allowed.items():
+        owner |= dict.fromkeys(digests_of_image, image)
+    absent, strangers = dict(allowed), []
     for path in paths:
+        # None: no image of the set, or one that was here before
         if path in hashes and not absent.pop(owner.get(hashes[path]), None):
             strangers.append(path)
+    for number, path in enumerate(strangers):
+        yield "changed" if number < len(absent) else "extra", f"{part}/{path.name}"
     short = count - len(paths)
-    missing = (
-        [f"{part}/{name}" for name in absent]
-        if short == len(absent)
-        else _short(part, short, count)
-    )
-    return _names(part, strangers[: len(absent)]), _names(part, strangers[len(absent) :]), missing
+    if short == len(absent):
+        for image in absent:
+            yield "missing", f"{part}/{image}"
+    else:
+        yield from _absent(part, short, count)
 
 
-def _names(part: str, paths: list[Path]) -> list[str]:
-    return [f"{part}/{p.name}" for p in paths]
-
-
-def _short(part: str, absent: int, count: int) -> list[str]:
-    return [f"{part}: {absent} of {count} images"] if absent > 0 else []
+def _absent(part: str, absent: int, count: int) -> Wrong:
+    if absent > 0:
+        yield "missing", f"{part}: {absent} of {count} images"

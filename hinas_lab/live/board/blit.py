@@ -1,4 +1,5 @@
-"""A figure that is drawn often: its background once, the artists that move over it, the picture as PNG. No pyplot."""
+"""A figure that is drawn often: its background once, the artists that move over it, the picture as
+PNG. No pyplot."""
 
 import struct
 import zlib
@@ -15,7 +16,8 @@ from hinas_lab.draw import style
 
 
 class Blit:
-    """A figure of ``width`` x ``height`` pixels at ``dpi`` 100; places are told in these pixels at any dpi.
+    """A figure of ``width`` x ``height`` pixels at ``dpi`` 100; places are told in these pixels at
+    any dpi.
 
     ``add`` an artist to have it drawn over the background in every frame.
     """
@@ -28,7 +30,8 @@ class Blit:
         self._background = None
 
     def axes(self, x: float, y: float, width: float, height: float, *, bare: bool = False) -> Axes:
-        """Axes at these pixels, y from below. bare: no frame, ticks or limits of their own, a unit is a pixel."""
+        """Axes at these pixels, y from below. bare: no frame, ticks or limits of their own, a unit
+        is a pixel."""
         ax = self.figure.add_axes(
             (x / self.width, y / self.height, width / self.width, height / self.height)
         )
@@ -44,13 +47,15 @@ class Blit:
         return artist
 
     def text(self, ax: Axes, x: float, y: float, text: str = "", **how) -> "Stamp":
-        """A text that moves or changes, in data coordinates or those of ``transform``. ``paper``: on a white ground."""
+        """A text that moves or changes, in data coordinates or those of ``transform``. ``paper``:
+        on a white ground."""
         return self.add(
             ax.add_artist(Stamp(x, y, text, **{"transform": ax.transData, "clip_on": False} | how))
         )
 
     def limits(self, ax: Axes, low: float, high: float, ticks) -> None:
-        """Set the y limits and ticks of ``ax``; the background is drawn again only if they differ from what is there."""
+        """Set the y limits and ticks of ``ax``; the background is drawn again only if they differ
+        from what is there."""
         if ax.get_ylim() != (low, high) or len(ax.get_yticks()) != len(ticks):
             ax.set_yticks(ticks, [f"{t:g}" for t in ticks])
             ax.set_ylim(low, high)
@@ -73,7 +78,8 @@ class Blit:
 
 
 class Stamp(Text):
-    """A text on one line whose picture is made once and then copied: matplotlib lays letters out anew in each draw, 1 ms a text."""
+    """A text on one line whose picture is made once and then copied: matplotlib lays letters out
+    anew in each draw, 1 ms a text."""
 
     pictures: dict[tuple, tuple[np.ndarray, float, float]] = {}
     "of all stamps, by what they look like"
@@ -110,7 +116,8 @@ class Stamp(Text):
         context.restore()
 
     def _picture(self, dpi: float) -> tuple[np.ndarray, float, float]:
-        """RGBA rows from below, and where in them (from left, from below) the text's position lies."""
+        """RGBA rows from below, and where in them (from left, from below) the text's position
+        lies."""
         twin = Text(0, 0, self.get_text(), parse_math=False)
         twin.update_from(self)
         twin.set(figure=self.get_figure(), transform=IdentityTransform())
@@ -125,7 +132,8 @@ class Stamp(Text):
 
 
 def quick_png(pixels: np.ndarray) -> bytes:
-    """uint8 (H, W, 3) as a PNG file. Every row minus the one above, then zlib's fastest: a third of Pillow's time for the same size."""
+    """uint8 (H, W, 3) as a PNG file. Every row minus the one above, then zlib's fastest: a third of
+    Pillow's time for the same size."""
     height, width, _ = pixels.shape
     lines = np.empty((height, 1 + 3 * width), np.uint8)
     lines[:, 0] = 2  # PNG's filter "up"
@@ -147,11 +155,12 @@ def quick_png(pixels: np.ndarray) -> bytes:
     )
 
 
-# ---------------------------------------------------------------- limits and labels that stand still
+# ------------------------------------------------------------ limits and labels that stand still
 
 
 def ticks_between(low: float, high: float) -> np.ndarray:
-    """Round numbers, 1, 2 or 5 times a power of ten apart, the first at most ``low``, the last at least ``high``; 3 to 6 of them."""
+    """Round numbers, 1, 2 or 5 times a power of ten apart, the first at most ``low``, the last at
+    least ``high``; 3 to 6 of them."""
     span = max(high - low, 1e-3 * max(abs(low), abs(high)), 1e-9)
     power = 10.0 ** np.floor(np.log10(span / 2))
     step = power * next(m for m in (1, 2, 5, 10) if span / (m * power) <= 4)
@@ -160,7 +169,8 @@ def ticks_between(low: float, high: float) -> np.ndarray:
 
 
 def log_ticks_between(low: float, high: float) -> np.ndarray:
-    """1, 2 and 5 times powers of ten from at most ``low`` to at least ``high`` (both above 0), without the 2 and 5 over many decades."""
+    """1, 2 and 5 times powers of ten from at most ``low`` to at least ``high`` (both above 0),
+    without the 2 and 5 over many decades."""
     low, high = max(low, 1e-12), min(max(high, low, 1e-12), 1e12)
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 2)
     ticks = np.outer(powers, (1, 2, 5)).ravel()
@@ -199,16 +209,15 @@ class EndLabels:
         to_share = self.ax.transScale + self.ax.transLimits
         share = {n: float(to_share.transform((x[n], y[n]))[1]) for n in known}
         up = sorted(known, key=lambda n: (share[n], -n))
-        # pushed apart upwards and downwards; the mean of the two keeps the gaps and a crowd where it is
-        places = (
-            self._stack({n: share[n] for n in up}),
-            self._stack({n: -share[n] for n in reversed(up)}),
-        )
-        share = {n: (places[0][n] - places[1][n]) / 2 for n in known}
+        # pushed apart upwards and downwards; the mean of the two keeps the gaps and a crowd where
+        # it is
+        raised = self._stack({n: share[n] for n in up})
+        lowered = self._stack({n: -share[n] for n in reversed(up)})
+        share = {n: (raised[n] - lowered[n]) / 2 for n in known}
+        # inside the axes: first off the floor, then below the top
         share = self._stack({n: max(share[n], 0.4 * self.gap) for n in up})
-        share = {
-            n: -s for n, s in self._stack({n: max(-share[n], -1.0) for n in reversed(up)}).items()
-        }
+        lowered = self._stack({n: max(-share[n], -1.0) for n in reversed(up)})
+        share = {n: -lowered[n] for n in lowered}
         reach = 0.02 * abs(self.ax.get_xlim()[1] - self.ax.get_xlim()[0])
         for n, text in enumerate(self.texts):
             text.set_visible(n in share)

@@ -1,7 +1,8 @@
-"""A search in one picture that is drawn often: while it runs, or from its recording. ``Board.png(moment)`` is a frame.
+"""A search in one picture that is drawn often: while it runs, or from its recording.
+``Board.png(moment)`` is a frame.
 
-A frame depends on its moment alone, not on the frames before. Artists are made once; the background (axes, labels, numbers) is drawn once
-and again only when limits change.
+A frame depends on its moment alone, not on the frames before. Artists are made once; the background
+(axes, labels, numbers) is drawn once and again only when limits change.
 """
 
 import numpy as np
@@ -21,7 +22,8 @@ SIZE = 1200, 750
 
 
 class Board:
-    """The picture of a search over ``epochs`` epochs, 1200 x 750 pixels at ``dpi`` 100. Not for use by two threads at once.
+    """The picture of a search over ``epochs`` epochs, 1200 x 750 pixels at ``dpi`` 100. Not for use
+    by two threads at once.
 
     layer, edge: whose alpha the curves show, see ``choose``.
     """
@@ -56,8 +58,10 @@ class Board:
             self._panes = (
                 self._maps, self._curves, Wiring(blit, space, 915, 400, 275, 290),
                 Trellis(blit, space, 20, 30, 330, 310),
-                Losses(blit, epochs, (left, 215, 240, 125)), Scores(blit, epochs, (left, 45, 240, 125)),
-                Entropy(blit, epochs, (right, 215, 225, 125)), Flips(blit, epochs, (right, 45, 225, 125)),
+                Losses(blit, epochs, (left, 215, 240, 125)),
+                Scores(blit, epochs, (left, 45, 240, 125)),
+                Entropy(blit, epochs, (right, 215, 225, 125)),
+                Flips(blit, epochs, (right, 45, 225, 125)),
                 Patch(blit, 1028, 30, 140, 30),
             )  # fmt: skip
         self.choose(layer, edge)
@@ -67,8 +71,8 @@ class Board:
         return self._blit.figure
 
     def choose(self, layer: int, edge: int) -> None:
-        """From the next frame on show the alpha of edge ``edge`` (its place in ``space.edges``) of ``layer``; tied alpha is one for all.
-        ValueError for one that does not exist."""
+        """From the next frame on show the alpha of edge ``edge`` (its place in ``space.edges``) of
+        ``layer``; tied alpha is one for all. ValueError for one that does not exist."""
         for name, value, count in (
             ("layer", layer, self.space.layers),
             ("edge", edge, len(self.space.edges)),

@@ -1,4 +1,5 @@
-"""Panes of a board that show the architecture now: alpha as heat maps, beta as a trellis, the genotype, a restored patch.
+"""Panes of a board that show the architecture now: alpha as heat maps, beta as a trellis, the
+genotype, a restored patch.
 
 A pane makes its artists once; ``show(moment)`` updates them and adds none.
 """
@@ -29,7 +30,8 @@ def box(x0: float, y0: float, x1: float, y1: float) -> list[tuple[float, float]]
 
 
 class AlphaMaps:
-    """A heat map per layer (tied alpha: one), the edges that the decoder keeps framed, their operation's code written in."""
+    """A heat map per layer (tied alpha: one), the edges that the decoder keeps framed, their
+    operation's code written in."""
 
     def __init__(
         self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float
@@ -137,11 +139,11 @@ class Trellis:
         step = (width - 60) / space.layers
         half = min(28, 0.25 * step)
         size = min(8.5, 0.4 * half)
-        self.at = {
-            (c, i): (30 + c * step, 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows))
-            for c, widths in enumerate(columns)
-            for i in widths
-        }
+        self.at = {}
+        for c, widths in enumerate(columns):
+            for i in widths:
+                y = 38 + (rows.index(i) + 0.5) * (height - 44) / len(rows)
+                self.at[c, i] = (30 + c * step, y)
         self.half = half
         self.title = blit.text(ax, 0, height + 4, fontsize=9.5, color=style.INK)
         self.arrows = blit.add(ax.add_collection(PolyCollection([], linewidth=0)))
@@ -225,7 +227,8 @@ class Trellis:
 
 
 class Wiring:
-    """The genotype: per layer its width, per node two operations and where they come from. ``+`` and bold: new since the epoch before."""
+    """The genotype: per layer its width, per node two operations and where they come from. ``+``
+    and bold: new since the epoch before."""
 
     def __init__(
         self, blit: Blit, space: SearchSpace, x: float, y: float, width: float, height: float
@@ -268,16 +271,15 @@ class Wiring:
         for l, head in enumerate(self.heads):
             changed = now.path[l] != before.path[l]
             new += changed
+            width = self.space.width_factors[now.path[l]]
             head.set(
-                text=f"{'+ ' if changed else ''}layer {l}, width {self.space.width_factors[now.path[l]]:g}·W",
+                text=f"{'+ ' if changed else ''}layer {l}, width {width:g}·W",
                 fontweight="bold" if changed else "normal",
             )
-        edges = [
-            (op, j, (op, j) not in before.cells[l][i])
-            for l, cell in enumerate(now.cells)
-            for i, node in enumerate(cell)
-            for op, j in node
-        ]
+        edges = []
+        for cell, cell_before in zip(now.cells, before.cells):
+            for node, node_before in zip(cell, cell_before):
+                edges += [(op, j, (op, j) not in node_before) for op, j in node]
         colours = [style.OP_COLOURS[op] for op, _, _ in edges]
         self.chips.set_facecolor(colours)
         for code, source, colour, (op, j, changed) in zip(self.codes, self.sources, colours, edges):

@@ -37,8 +37,9 @@ class Moment:
 
     @cached_property
     def times(self) -> np.ndarray:
-        """Each step's place on the epoch axis, (steps,): epoch e fills (e - 1, e], an arch step comes half an iteration before its weight
-        step. While the first epoch runs, its length is not known yet: the last step then lies at 1."""
+        """Each step's place on the epoch axis, (steps,): epoch e fills (e - 1, e], an arch step
+        comes half an iteration before its weight step. While the first epoch runs, its length is
+        not known yet: the last step then lies at 1."""
         r = self.records
         iteration = r["step/iteration"] - 0.5 * (r["step/kind"] == KINDS.index("arch"))
         return r["step/epoch"] - 1 + iteration / max(1, r["step/iteration"].max(initial=1))

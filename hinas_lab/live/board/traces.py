@@ -86,7 +86,8 @@ class AlphaCurves(Trace):
 
 
 class Losses(Trace):
-    """Every step's loss as a thin line, the mean of each epoch a mark: W weight steps on Train W, A architecture steps on Train A."""
+    """Every step's loss as a thin line, the mean of each epoch a mark: W weight steps on Train W, A
+    architecture steps on Train A."""
 
     def __init__(self, blit: Blit, epochs: int, place):
         super().__init__(blit, epochs, place, "loss: W weight steps, A arch steps", numbers=False)
@@ -126,7 +127,8 @@ class Losses(Trace):
 
 
 class Scores(Trace):
-    """The score on V after each validated epoch; the best, which the search keeps, carries a star."""
+    """The score on V after each validated epoch; the best, which the search keeps, carries a
+    star."""
 
     def __init__(self, blit: Blit, epochs: int, place):
         super().__init__(blit, epochs, place)
@@ -181,7 +183,8 @@ class Scores(Trace):
 
 
 class Entropy(Trace):
-    """How decided the search is: mean entropy of alpha and beta, and the share of decoded edges that are skips."""
+    """How decided the search is: mean entropy of alpha and beta, and the share of decoded edges
+    that are skips."""
 
     def __init__(self, blit: Blit, epochs: int, place):
         top = float(np.log(len(OP_NAMES)))

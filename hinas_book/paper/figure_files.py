@@ -1,0 +1,49 @@
+"""SVG, PNG and PDF of a figure, with what it was made from in the file's own metadata."""
+
+import io
+from html import escape
+
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from hinas_lab.draw import style
+from hinas_lab.draw.diagram.render import render
+from hinas_lab.draw.diagram.value import Drawing
+
+FORMATS = ("svg", "png", "pdf")
+
+
+def picture_file(picture: Drawing | Figure, fmt: str, title: str, description: str) -> bytes:
+    """``picture`` as a file of one of ``FORMATS``. Equal pictures give equal bytes: no date.
+
+    Graphviz writes no metadata into a PDF: of a ``Drawing`` the index alone says it.
+    """
+    if isinstance(picture, Figure):
+        return _figure_file(picture, fmt, title, description)
+    # an SVG has its title and description first
+    if fmt == "svg":
+        metadata = f"</desc>\n<metadata>{escape(description)}</metadata>"
+        return picture.svg().replace("</desc>", metadata, 1).encode("utf-8")
+    data = render(picture, fmt)
+    if fmt == "png":
+        text = PngInfo()
+        text.add_text("Title", title)
+        text.add_text("Description", description)
+        buffer = io.BytesIO()
+        Image.open(io.BytesIO(data)).save(buffer, "png", pnginfo=text)
+        data = buffer.getvalue()
+    return data
+
+
+def _figure_file(figure: Figure, fmt: str, title: str, description: str) -> bytes:
+    # matplotlib dates an SVG and a PDF unless told otherwise; a PDF has no key "Description"
+    metadata = {
+        "svg": {"Title": title, "Description": description, "Date": None},
+        "png": {"Title": title, "Description": description},
+        "pdf": {"Title": title, "Subject": description, "CreationDate": None},
+    }
+    buffer = io.BytesIO()
+    with style.theme():
+        figure.savefig(buffer, format=fmt, metadata=metadata[fmt], dpi=110)
+    return buffer.getvalue()
