@@ -6,6 +6,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -43,7 +44,7 @@ from hinas_book.lessons import check
 from hinas_book.lessons.questions import variant
 from hinas_lab.analysis.statistics import kendall, luck_p, one_against, share_by_luck
 from hinas_lab.config import preset
-from hinas_lab.draw.style import theme
+from hinas_lab.draw.style import INK, theme
 from hinas_lab.images.datasets import catalog
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import sample
@@ -193,7 +194,7 @@ def test_noise_holds_95_of_100_trainings_of_the_same_net():
     for _ in range(2000):
         x = rng.standard_normal(9)
         null = x[:8].mean() - x[:8]
-        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, told={})
+        p = Perturbed(found=FOUND, null=null, edits=(), controls={}, shares={})
         inside.append(abs(x[:8].mean() - x[8]) < p.noise)
     assert np.mean(inside) == pytest.approx(0.95, abs=0.015)
 
@@ -362,12 +363,12 @@ def test_printed_drops_are_the_tables():
 def test_two_examples_in_words(leaning):
     drops = [e.drop for e in leaning.edits]
     worst, best = int(np.argmax(drops)), int(np.argmin(drops))
-    assert "beyond the noise" in words.told_two(leaning, worst, best).splitlines()[0]
-    assert words.told_two(leaning, worst, worst).splitlines()[2].startswith("Both are worse")
-    assert f"{pairs_worse(leaning):.0%} both are worse" in words.told_two(leaning, worst, best)
+    assert "beyond the noise" in words.two_edits_text(leaning, worst, best).splitlines()[0]
+    assert words.two_edits_text(leaning, worst, worst).splitlines()[2].startswith("Both are worse")
+    assert f"{pairs_worse(leaning):.0%} both are worse" in words.two_edits_text(leaning, worst, best)
     for bad in (-1, 44):
         with pytest.raises(ValueError, match="edit -?[14]+: must be from 0 to 43"):
-            words.told_two(leaning, 0, bad)
+            words.two_edits_text(leaning, 0, bad)
 
 
 def test_verdicts_carry_scale_n_unit_and_note(tmp_path, monkeypatch):
@@ -418,10 +419,12 @@ def test_drops_band_and_marks(leaning):
     ]
     band = ax.patches[0].get_bbox()
     assert (band.x0, band.x1) == pytest.approx((-leaning.noise, leaning.noise))
-    strips = [line.get_xdata() for line in ax.lines if len(line.get_xdata()) > 2]
-    np.testing.assert_allclose(strips[1], leaning.drops("R1"))
-    rings = [line.get_xdata()[0] for line in ax.lines if line.get_markersize() == 11]
-    assert sorted(rings) == sorted([leaning.edits[0].drop, leaning.edits[43].drop])
+    np.testing.assert_allclose(ax.collections[1].get_offsets()[:, 0], leaning.drops("R1"))
+    dark = []
+    for points in ax.collections[1:]:
+        is_dark = (points.get_facecolors() == to_rgba(INK)).all(1)
+        dark += points.get_offsets()[is_dark, 0].tolist()
+    assert dark == [leaning.edits[0].drop, leaning.edits[43].drop]
 
 
 def test_points_of_a_strip_keep_apart():
@@ -473,7 +476,7 @@ def test_parameters_and_judges(leaning):
         "R1: an operation replaced",
         "R2: a connection changed",
     ]
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), leaning.drops("R1"))
+    np.testing.assert_allclose(ax.collections[0].get_offsets()[:, 1], leaning.drops())
     assert ax.get_xlim()[0] <= 0 <= ax.get_xlim()[1]
 
 
@@ -484,7 +487,7 @@ def test_a_still_pair_without_widgets(leaning, monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
     shown = two_edits(leaning, 1, 2)._repr_mimebundle_()
     assert set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("<svg") == 2
-    assert shown["text/plain"] == words.told_two(leaning, 1, 2)
+    assert shown["text/plain"] == words.two_edits_text(leaning, 1, 2)
     with pytest.raises(ValueError, match="edit 99"):
         two_edits(leaning, 1, 99)
 
@@ -495,7 +498,7 @@ def test_picking_another_edit_shows_it(leaning):
     assert len(first.options) == 44 and first.options[5][0].endswith(leaning.edits[5].what)
     before = page.value
     second.value = 43
-    assert page.value != before and words.told_two(leaning, 0, 43).splitlines()[2] in page.value
+    assert page.value != before and words.two_edits_text(leaning, 0, 43).splitlines()[2] in page.value
 
 
 # ---------------------------------------------------------------- live, and absent

@@ -263,7 +263,10 @@ def test_forest_plot():
     ax = plot_forest(rows, ax=Figure().subplots())
     assert [t.get_text() for t in ax.get_yticklabels()] == ["gain", "nothing"]
     assert [t.get_fontweight() for t in ax.get_yticklabels()] == ["bold", "normal"]
-    assert list(ax.lines[0].get_xdata()) == [0.5, 1.5] and list(ax.lines[1].get_xdata()) == [1.0]
+    marks = [line.get_xdata() for line in ax.lines[:2]]
+    intervals = [bar.get_segments()[0][:, 0].tolist() for bar in ax.collections]
+    assert marks == [[1.0], [0.1]]
+    assert intervals == [pytest.approx([0.5, 1.5]), pytest.approx([-0.2, 0.4])]
     figure = figure_printed(printed_tests(), "ssim")
     titles = [ax.get_title(loc="left") for ax in figure.findobj(type(ax))]
     assert sorted(titles) == [

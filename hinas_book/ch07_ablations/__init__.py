@@ -9,7 +9,8 @@ STUDIES = (
     ),
     Study(
         name="budget",
-        question="what residual learning is worth at 1, 4 and 16 times the training steps (Tables 1 and 2)",
+        question="what residual learning is worth at 1, 4 and 16 times the training steps "
+        "(Tables 1 and 2)",
     ),
     Study(name="loss", question="the SSIM term's weight (Tables 4 and 5, Figures 8 and 9)"),
     Study(

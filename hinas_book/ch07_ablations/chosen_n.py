@@ -1,6 +1,7 @@
-"""What n seeds would have said: every choice of n of the recorded seeds, worked out exactly; and what n ought to be. No torch.
+"""What n seeds would have said: every choice of n of the recorded seeds, and what n ought to be.
 
-The choices share seeds, so they are not independent studies: they show what could have been published from this record.
+The choices share seeds, so they are not independent studies: they show what could have been
+published from this record. No torch.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from math import comb, nan, sqrt
 import numpy as np
 from scipy import stats
 
-from hinas_lab.analysis.statistics import LEAST, Contrast, detectable, paired, pairs_needed
+from hinas_lab.analysis.statistics import Contrast, detectable, paired, pairs_needed
 
 MOST = 5000
 "choices that are worked out one by one"
@@ -19,32 +20,31 @@ MOST = 5000
 
 @dataclass(frozen=True)
 class Choice:
+    """One study that the record could have been."""
+
     at: tuple[int, ...]
     "places of the chosen seeds in the record"
     contrast: Contrast
 
-    @property
-    def decided(self) -> bool:
-        """Resolved, with as many pairs as a verdict needs."""
-        return self.contrast.resolved and self.contrast.n >= LEAST
-
 
 def choices(differences: Sequence[float], n: int) -> list[Choice]:
-    """Every choice of ``n`` of the per-seed differences, lowest mean first. ValueError for an n that there is not, or too many choices."""
-    if not 1 <= n <= len(differences):
-        raise ValueError(f"n = {n}: the record has 1 to {len(differences)} seeds")
-    if comb(len(differences), n) > MOST:
-        raise ValueError(
-            f"n = {n} of {len(differences)}: {comb(len(differences), n):,} choices, more than {MOST:,}"
-        )
-    some = [
-        Choice(at, paired([differences[i] for i in at]))
-        for at in combinations(range(len(differences)), n)
-    ]
-    return sorted(some, key=lambda c: c.contrast.mean)
+    """Every choice of ``n`` of the per-seed differences, lowest mean first.
+
+    ValueError for an n that there is not, or too many choices.
+    """
+    seeds = len(differences)
+    if not 1 <= n <= seeds:
+        raise ValueError(f"n = {n}: the record has 1 to {seeds} seeds")
+    # before any work: 24 seeds have 2.7 million choices of 12
+    if comb(seeds, n) > MOST:
+        raise ValueError(f"n = {n} of {seeds}: {comb(seeds, n):,} choices, more than {MOST:,}")
+    studies = []
+    for at in combinations(range(seeds), n):
+        studies.append(Choice(at, paired([differences[place] for place in at])))
+    return sorted(studies, key=lambda choice: choice.contrast.mean)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Announced:
     """Shares (0 to 1) of all choices of n seeds."""
 
@@ -66,24 +66,27 @@ class Announced:
 
 def announced(differences: Sequence[float], n: int, size: float) -> Announced:
     """What the choices of ``n`` seeds announce when a difference of ``size`` is called a gain."""
-    some = [c.contrast for c in choices(differences, n)]
-    sign = np.sign(np.mean(differences))
-    share = lambda hits: sum(hits) / len(some)  # noqa: E731
+    studies = choices(differences, n)
+    # in the order of their means
+    means = np.array([choice.contrast.mean for choice in studies])
+    resolved = [choice.contrast.resolved for choice in studies]
     return Announced(
-        n,
-        len(some),
-        share(c.mean >= size for c in some),
-        share(c.mean <= -size for c in some),
-        share(np.sign(c.mean) == -sign != 0 for c in some),
-        share(c.resolved for c in some),
-        some[0].mean,
-        some[-1].mean,
+        n=n,
+        choices=len(studies),
+        gain=float(np.mean(means >= size)),
+        loss=float(np.mean(means <= -size)),
+        turned=float(np.mean(means * np.mean(differences) < 0)),
+        resolved=float(np.mean(resolved)),
+        low=float(means[0]),
+        high=float(means[-1]),
     )
 
 
 def by_chance(sd: float, n: int, size: float) -> float:
-    """With no effect at all and normal differences of standard deviation ``sd``: the chance that the mean of ``n`` pairs is ``size`` or
-    more away from 0."""
+    """The chance of a mean of ``n`` pairs that is ``size`` or more away from 0, without an effect.
+
+    Differences are normal with standard deviation ``sd``, in the unit of ``size``.
+    """
     if sd <= 0 or size < 0 or n < 1:
         raise ValueError(
             f"sd = {sd}, size = {size}, n = {n}: sd must be above 0, size not below 0, n at least 1"
@@ -108,21 +111,25 @@ class Plan:
 
 
 def plan(differences: Sequence[float], size: float) -> Plan:
-    """ValueError for fewer than two differences, or none that differs: they have no spread to plan with."""
-    n, sd = len(differences), float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
+    """What n ought to be to find ``size``.
+
+    ValueError for fewer than two differences, or none that differs: they have no spread.
+    """
+    n = len(differences)
+    # divisor n - 1: the spread of a sample
+    sd = float(np.std(differences, ddof=1)) if n > 1 else 0.0
     if sd == 0:
         raise ValueError(f"{n} equal differences: no spread to plan with")
-    return Plan(
-        sd,
-        n,
-        detectable(sd, n),
-        pairs_needed(sd, size),
-        {k: by_chance(sd, k, size) for k in sorted({1, 3, n})},
-    )
+    # one run and three are what papers report
+    chance = {pairs: by_chance(sd, pairs, size) for pairs in sorted({1, 3, n})}
+    return Plan(sd, n, detectable(sd, n), pairs_needed(sd, size), chance)
 
 
 def tost_interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 90 % interval: two one-sided tests at 5 % call the arms equal when it lies inside the margins."""
+    """The 90 % interval of the mean; nan for a single difference.
+
+    Two one-sided tests at 5 % (TOST) call the arms equal when it lies inside the margins.
+    """
     if len(differences) < 2:
         return nan, nan
     interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)

@@ -1,7 +1,9 @@
-"""What the records of the ablations say, in lines of text: numbers out of the record, words by rule. No torch."""
+"""What the records of the ablations say, in lines of text: numbers of the record, words by rule.
+
+No torch.
+"""
 
 from collections.abc import Mapping, Sequence
-from itertools import product
 from math import nan
 
 import numpy as np
@@ -16,22 +18,29 @@ from hinas_lab.analysis.statistics import LEAST, Contrast, paired, verdict
 
 TASKS = {"denoise": "denoising", "sr": "super-resolution"}
 METRICS = ("psnr", "ssim", "gmsd")
+NAMES = {"lwas": "layer-wise sharing", "residual": "residual learning"}
+"factor of Tables 1 and 2 -> its name"
 
 
 def by_arm(
     rows: Sequence[Mapping], metric: str = "psnr", arms: Sequence[str] = ()
 ) -> dict[str, list[float]]:
     """Arm -> its values, by seed; only ``arms``, in that order, if any are named."""
-    of = lambda arm: [r[metric] for r in sorted(rows, key=lambda r: r["seed"]) if r["arm"] == arm]  # noqa: E731
-    return {arm: of(arm) for arm in arms or dict.fromkeys(r["arm"] for r in rows)}
+    # sorted by seed: values of two arms at one place are a pair
+    values = {arm: [] for arm in arms or dict.fromkeys(row["arm"] for row in rows)}
+    for row in sorted(rows, key=lambda row: row["seed"]):
+        if row["arm"] in values:
+            values[row["arm"]].append(row[metric])
+    return values
 
 
-def contrast_of(told: Mapping) -> Contrast:
-    """A contrast as a record keeps it: a missing p is null there."""
-    number = lambda name: nan if told.get(name) is None else told[name]  # noqa: E731
-    return Contrast(
-        mean=told["mean"], low=number("low"), high=number("high"), p=number("p"), n=told["n"]
-    )
+def contrast_of(entry: Mapping) -> Contrast:
+    """A contrast as a record keeps it: what there is none of (a p, an interval) is null there."""
+    numbers = {"low": nan, "high": nan, "p": nan}
+    for name in ("mean", "low", "high", "p", "n"):
+        if entry.get(name) is not None:
+            numbers[name] = entry[name]
+    return Contrast(**numbers)
 
 
 def line(label: str, c: Contrast, metric: str = "psnr", wide: int = 34) -> str:
@@ -42,86 +51,85 @@ def line(label: str, c: Contrast, metric: str = "psnr", wide: int = 34) -> str:
 
 
 def outlier_seed(differences: Sequence[float], far: float = 5) -> int | None:
-    """The place of a pair that is ``far`` times the range of all others away from the nearest of them; None among fewer than ``LEAST``."""
-    for i in (
-        {int(np.argmin(differences)), int(np.argmax(differences))}
-        if len(differences) >= LEAST
-        else ()
-    ):
-        rest = np.delete(differences, i)
-        if np.abs(rest - differences[i]).min() > far * np.ptp(rest):
-            return i
+    """The place of a pair that lies ``far`` times the range of all others from the nearest one.
+
+    None when there is no such pair, and among fewer than ``LEAST``.
+    """
+    if len(differences) < LEAST:
+        return None
+    # only an end of the sorted values can stand apart
+    for place in (int(np.argmin(differences)), int(np.argmax(differences))):
+        rest = np.delete(differences, place)
+        if np.abs(rest - differences[place]).min() > far * np.ptp(rest):
+            return place
     return None
 
 
 def outlier_line(label: str, differences: Sequence[float]) -> list[str]:
-    """A line when one seed stands apart (``differences`` are in the order of the seeds 0, 1, ...)."""
-    i = outlier_seed(differences)
-    return (
-        []
-        if i is None
-        else [
-            f"{'':>4}{label}: seed {i} alone has {differences[i]:+.3f}, the median is {np.median(differences):+.3f}; "
-            "the mean describes neither"
-        ]
-    )
-
-
-def effects(record: dict, factor: str, task: str) -> list[tuple[str, list[float]]]:
-    """Per-seed on - off of ``factor`` (lwas or residual): averaged over the other one, and with the other one on and off."""
-    id, other = f"{factor}-{task}", "residual" if factor == "lwas" else "lwas"
-    name = {"lwas": "layer-wise sharing", "residual": "residual learning"}
-    return [(name[factor], record["claims"][id]["differences"])] + [
-        (
-            f"{name[factor]}, {name[other].split()[0]} {value}",
-            record["simple"][f"{id}, {other} {value}"],
-        )
-        for value in ("on", "off")
+    """A line when one seed stands apart (``differences`` in the order of the seeds 0, 1, ...)."""
+    seed = outlier_seed(differences)
+    if seed is None:
+        return []
+    return [
+        f"    {label}: seed {seed} alone has {differences[seed]:+.3f}, "
+        f"the median is {np.median(differences):+.3f}; the mean describes neither"
     ]
 
 
+def effects(record: dict, factor: str, task: str) -> list[tuple[str, list[float]]]:
+    """(name, per-seed on - off) of ``factor`` (lwas or residual).
+
+    Averaged over the other factor, then with the other one on, then off.
+    """
+    id, name = f"{factor}-{task}", NAMES[factor]
+    other = "residual" if factor == "lwas" else "lwas"
+    rows = [(name, record["claims"][id]["differences"])]
+    for value in ("on", "off"):
+        label = f"{name}, {NAMES[other].split()[0]} {value}"
+        rows.append((label, record["simple"][f"{id}, {other} {value}"]))
+    return rows
+
+
 def of_factors(record: dict) -> list[str]:
-    """Study ``lwas-residual``: both effects for both tasks, and how one changes when the other is switched on."""
-    out = []
-    for id, told in record["claims"].items():
+    """Study ``lwas-residual``: both effects for both tasks, and how one changes with the other."""
+    lines = []
+    for id, judgement in record["claims"].items():
         factor, task = id.split("-")
-        (name, _), (_, on), (_, off) = effects(record, factor, task)
-        out += [
-            line(f"{TASKS[task]}, {name}", contrast_of(told), wide=42),
-            *outlier_line(name, told["differences"]),
-        ]
-        if factor == "lwas":
-            out.append(
-                line(
-                    f"{TASKS[task]}, interaction of the two",
-                    paired([a - b for a, b in zip(on, off)]),
-                    wide=42,
-                )
-            )
-    return out
+        (name, differences), (_, on), (_, off) = effects(record, factor, task)
+        lines.append(line(f"{TASKS[task]}, {name}", contrast_of(judgement), wide=42))
+        lines += outlier_line(name, differences)
+        if factor == "lwas":  # the interaction of two factors is the same seen from either
+            interaction = paired(np.subtract(on, off))
+            lines.append(line(f"{TASKS[task]}, interaction of the two", interaction, wide=42))
+    return lines
 
 
 def table_by_n(differences: Sequence[float], size: float) -> list[str]:
     """What each n would have announced, a line per n; none without seeds."""
     if not differences:
         return []
-    out = [
-        f"{'n':>2}{'choices':>9}{f'gain >= {size:g}':>14}{f'loss >= {size:g}':>14}{'sign turned':>13}{'resolved':>10}   mean from, to"
+    # the header's columns are as wide as those of the lines
+    gain, loss = f"gain >= {size:g}", f"loss >= {size:g}"
+    lines = [
+        f"{'n':>2}{'choices':>9}{gain:>14}{loss:>14}{'sign turned':>13}{'resolved':>10}"
+        "   mean from, to"
     ]
     for n in range(1, len(differences) + 1):
         a = announced(differences, n, size)
-        out.append(
-            f"{n:>2}{a.choices:>9}{a.gain:>14.0%}{a.loss:>14.0%}{a.turned:>13.0%}{a.resolved:>10.0%}   {a.low:+.3f}, {a.high:+.3f}"
+        lines.append(
+            f"{n:>2}{a.choices:>9}{a.gain:>14.0%}{a.loss:>14.0%}{a.turned:>13.0%}"
+            f"{a.resolved:>10.0%}   {a.low:+.3f}, {a.high:+.3f}"
         )
-    return out
+    return lines
 
 
 def three_seeds_text(name: str, differences: Sequence[float], size: float) -> str:
     """What three of the seeds would have said, beside all of them."""
     a = announced(differences, min(3, len(differences)), size)
     return (
-        f"{name}: all {len(differences)} seeds say {np.mean(differences):+.3f} dB; with {a.n} of them {a.gain:.0%} announce a gain of "
-        f"{size:g} dB or more, {a.loss:.0%} a loss, {a.resolved:.0%} leave out 0"
+        f"{name}: all {len(differences)} seeds say {np.mean(differences):+.3f} dB; "
+        f"with {a.n} of them {a.gain:.0%} announce a gain of {size:g} dB or more, "
+        f"{a.loss:.0%} a loss, {a.resolved:.0%} leave out 0"
     )
 
 
@@ -130,122 +138,130 @@ def plan_lines(differences: Sequence[float], size: float) -> list[str]:
     if len(differences) < 2:
         return []
     p = plan(differences, size)
-    return [
+    lines = [
         f"standard deviation of a per-seed difference: {p.sd:.3f} dB",
-        f"{p.n} pairs find an effect of {p.found:.3f} dB four times in five; {size:g} dB needs {p.needed:,} pairs",
-        *(
-            f"no effect at all, n = {n}: a mean of {size:g} dB or more, up or down, in {c:.0%} of studies"
-            for n, c in p.chance.items()
-        ),
+        f"{p.n} pairs find an effect of {p.found:.3f} dB four times in five; "
+        f"{size:g} dB needs {p.needed:,} pairs",
     ]
+    for n, chance in p.chance.items():
+        lines.append(
+            f"no effect at all, n = {n}: a mean of {size:g} dB or more, up or down, "
+            f"in {chance:.0%} of studies"
+        )
+    return lines
 
 
 def effect_by_budget(record: dict) -> list[str]:
-    """Study ``budget``: the effect at each budget, and how much it changes from the first to the last."""
-    points = record["along"]
-    out = [
-        line(f"{p['times']:>2} x: {p['iterations']:,} iterations", contrast_of(p)) for p in points
-    ]
-    first, last = points[0], points[-1]
-    change = paired([b - a for a, b in zip(first["differences"], last["differences"])])
-    far = [said for p in points for said in outlier_line(f"{p['times']} x", p["differences"])]
-    return [*out, *far, line(f"{last['times']} x minus {first['times']} x, by seed", change)]
+    """Study ``budget``: the effect at each budget, and its change from the first to the last."""
+    lines, outliers = [], []
+    for point in record["along"]:
+        label = f"{point['times']:>2} x: {point['iterations']:,} iterations"
+        lines.append(line(label, contrast_of(point)))
+        outliers += outlier_line(f"{point['times']} x", point["differences"])
+    # the same seeds at both ends: the change is a paired difference, too
+    first, last = record["along"][0], record["along"][-1]
+    change = paired(np.subtract(last["differences"], first["differences"]))
+    label = f"{last['times']} x minus {first['times']} x, by seed"
+    return [*lines, *outliers, line(label, change)]
 
 
 def of_lambda(record: dict) -> list[str]:
-    """Study ``loss``: per task and metric the lambda with the best mean, and the paper's 0.6 against none."""
-    out = []
-    for task, metric in product(TASKS, METRICS):
-        mine = [r | {"arm": r["lam"]} for r in record["rows"] if r["task"] == task]
-        arms = by_arm(mine, metric)
-        means = {lam: float(np.mean(v)) for lam, v in arms.items()}
-        best = (min if metric == "gmsd" else max)(means, key=means.get)
-        told = next(
-            c
-            for c in record["against_none"]
-            if (c["task"], c["lam"], c["metric"]) == (task, 0.6, metric)
-        )
-        name = f"{TASKS[task]}, {metric.upper()}{', less is better' * (metric == 'gmsd')}"
-        out.append(line(f"{name}: best at {best:g}; 0.6 - 0", contrast_of(told), metric, 62))
-        out += outlier_line("0.6 - 0", [a - b for a, b in zip(arms[0.6], arms[0.0])])
-    return out
+    """Study ``loss``: per task and metric the best lambda by mean, and the paper's 0.6 - none."""
+    lines = []
+    for entry in record["against_none"]:
+        if entry["lam"] != 0.6:  # the paper's
+            continue
+        task, metric = entry["task"], entry["metric"]
+        rows = [row | {"arm": row["lam"]} for row in record["rows"] if row["task"] == task]
+        arms = by_arm(rows, metric)
+        means = {lam: np.mean(values) for lam, values in arms.items()}
+        # GMSD measures a distortion
+        name, choose = f"{TASKS[task]}, {metric.upper()}", max
+        if metric == "gmsd":
+            name, choose = f"{name}, less is better", min
+        label = f"{name}: best at {choose(means, key=means.get):g}; 0.6 - 0"
+        lines.append(line(label, contrast_of(entry), metric, 62))
+        lines += outlier_line("0.6 - 0", np.subtract(arms[0.6], arms[0.0]))
+    return lines
 
 
 def of_paths(record: dict) -> list[str]:
-    """Study ``widths``: how much the path matters, beside a seed; where Viterbi's path stands; what parameters explain."""
-    out, count = [], record["paths"]
+    """Study ``widths``: what the path matters beside a seed, and where Viterbi's path stands."""
+    lines, count = [], record["paths"]
     for arm, ranks in record["ranks"].items():
-        each: dict[tuple, list[float]] = {}
-        for r in record["rows"]:
-            if r["arm"] == arm:
-                each.setdefault(tuple(r["path"]), []).append(r["psnr"])
-        values = np.array(list(each.values()))
-        means, several = values.mean(1), values.shape[1] > 1
-        noise = (
-            (
-                f"; one path with other seeds: sd {np.sqrt(values.var(1, ddof=1).mean()):.3f} dB; paths differ beyond seeds: "
-                f"p = {rows_differ(values):.2g}"
+        rows = [row for row in record["rows"] if row["arm"] == arm]
+        each = by_arm([row | {"arm": tuple(row["path"])} for row in rows])
+        values = np.array(list(each.values()))  # (paths, seeds)
+        means = values.mean(1)
+        noise = ""  # one seed says nothing of it
+        if values.shape[1] > 1:
+            spread = np.sqrt(values.var(1, ddof=1).mean())
+            noise = (
+                f"; one path with other seeds: sd {spread:.3f} dB; "
+                f"paths differ beyond seeds: p = {rows_differ(values):.2g}"
             )
-            if several
-            else ""
-        )
-        out += [
+        lines += [
             f"{arm}: {count} paths from {means.min():.2f} to {means.max():.2f} dB{noise}",
-            f"{'':>4}Viterbi's path has rank {', '.join(map(str, ranks))} of {count} (mean {np.mean(ranks):.1f}; a path drawn by lot "
-            f"{(count + 1) / 2:g}); PSNR and parameters: tau {record['tau_parameters'][arm]:+.2f}",
+            f"    Viterbi's path has rank {', '.join(map(str, ranks))} of {count} "
+            f"(mean {np.mean(ranks):.1f}; a path drawn by lot {(count + 1) / 2:g}); "
+            f"PSNR and parameters: tau {record['tau_parameters'][arm]:+.2f}",
         ]
-    for arm, name in (("w40", "ws - w40"), ("wm", "ws - wm")):
-        told = record["claims"][f"widths-{arm}"]
-        out += [line(name, contrast_of(told)), *outlier_line(name, told["differences"])]
-    return [
-        *out,
-        line("ws - the same path, cells again", paired(record["again"])),
-        *outlier_line("cells again", record["again"]),
-    ]
+    for arm in ("w40", "wm"):
+        judgement, name = record["claims"][f"widths-{arm}"], f"ws - {arm}"
+        lines.append(line(name, contrast_of(judgement)))
+        lines += outlier_line(name, judgement["differences"])
+    lines.append(line("ws - the same path, cells again", paired(record["again"])))
+    return lines + outlier_line("cells again", record["again"])
 
 
 def rows_differ(values: np.ndarray) -> float:
-    """p of the F test that the rows of a table (paths) have one mean, columns (seeds, shared by all rows) taken out."""
+    """p of the F test that the rows of a table (paths, seeds) have one mean.
+
+    Columns, i.e. seeds, which all rows share, are taken out: a two-way analysis of variance with
+    one value in each cell.
+    """
     rows, columns = values.shape
     of_rows = columns * values.mean(1).var(ddof=1)
     rest = values - values.mean(1, keepdims=True) - values.mean(0) + values.mean()
-    free = (rows - 1) * (columns - 1)
-    return float(stats.f.sf(of_rows / ((rest**2).sum() / free), rows - 1, free))
+    freedom = (rows - 1) * (columns - 1)
+    return float(stats.f.sf(of_rows / ((rest**2).sum() / freedom), rows - 1, freedom))
 
 
 def of_sharing(record: dict) -> list[str]:
     """Study ``sharing``: not different, or equal? And what is saved."""
-    told = record["claims"]["sharing-equal"]
-    c, margin = contrast_of(told), told["least"]
-    low, high = tost_interval(told["differences"])
+    judgement = record["claims"]["sharing-equal"]
+    differences, margin = judgement["differences"], judgement["least"]
+    low, high = tost_interval(differences)
+    equality = {"supported": "is shown", "contradicted": "is refuted"}
+    three = choices(differences, min(3, len(differences)))
+    # what a study of three seeds would have said, in both ways of asking
+    silent, equal = 0, 0
+    for choice in three:
+        silent += not choice.contrast.resolved
+        below, above = tost_interval([differences[place] for place in choice.at])
+        equal += -margin < below and above < margin
     cost, image = record["cost"], record["image_seconds_at_equal_memory"]
-    hours = (
-        paper_table(8).row("HiNAS", cell_sharing="✗")["hours"].value
-        / paper_table(8).row("HiNAS", cell_sharing="✓")["hours"].value
-    )
-    three = choices(told["differences"], min(3, c.n))
-    silent = sum(not x.contrast.resolved for x in three) / len(three)
-    fits = [tost_interval([told["differences"][i] for i in x.at]) for x in three]
-    equal = sum(-margin < a and b < margin for a, b in fits) / len(three)
+    hours = {}
+    for mark in "✗✓":  # as Table 8 prints it
+        hours[mark] = paper_table(8).row("HiNAS", cell_sharing=mark)["hours"].value
     return [
-        line("sharing on - off, 95 % interval", c),
-        f"90 % interval {low:+.3f} to {high:+.3f}, margin ± {margin:g} dB: equality "
-        + {"supported": "is shown", "contradicted": "is refuted"}.get(
-            told["verdict"], "is not shown"
-        ),
-        f"{three[0].contrast.n} of these seeds: {silent:.0%} of {len(three)} choices find no significant difference, in {equal:.0%} "
-        "the 90 % interval fits into the margin",
+        line("sharing on - off, 95 % interval", contrast_of(judgement)),
+        f"90 % interval {low:+.3f} to {high:+.3f}, margin ± {margin:g} dB: "
+        f"equality {equality.get(judgement['verdict'], 'is not shown')}",
+        f"{three[0].contrast.n} of these seeds: {silent / len(three):.0%} of {len(three)} choices "
+        f"find no significant difference, in {equal / len(three):.0%} the 90 % interval fits into "
+        "the margin",
         f"kept for the backward pass, off : on {cost['off']['kept'] / cost['on']['kept']:.2f} "
         f"(the paper {claim('sharing-memory').least:g}); "
         f"patches that fit where off holds {record['batch']}: {record['batch_at_equal_memory']}",
-        f"seconds of a pass, taken in turn, off : on {cost['off']['seconds'] / cost['on']['seconds']:.2f}; of a patch at equal memory "
-        f"{image['off'] / image['on']:.2f} (a whole search in the paper {hours:.1f})",
+        f"seconds of a pass, taken in turn, off : on "
+        f"{cost['off']['seconds'] / cost['on']['seconds']:.2f}; "
+        f"of a patch at equal memory {image['off'] / image['on']:.2f} "
+        f"(a whole search in the paper {hours['✗'] / hours['✓']:.1f})",
     ]
 
 
 def of_change(record: dict) -> list[str]:
-    """A study of one change (``studies.one_change``)."""
-    return [
-        scale(record),
-        line(f"changed {record['change']} - as it is", paired(record["differences"]), wide=0),
-    ]
+    """A study of one change (``one_change``)."""
+    label = f"changed {record['change']} - as it is"
+    return [scale(record), line(label, paired(record["differences"]), wide=0)]

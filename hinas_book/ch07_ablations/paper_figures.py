@@ -8,6 +8,7 @@ from hinas_lab.space.genotype import Genotype
 
 
 def draw_widths(load, local: bool):
+    """The path of seed 0 for each arm of Table 3, as (arm, drawing)."""
     first = {row["arm"]: row for row in recorded("widths")["rows"] if row["seed"] == 0}
     for name in ("ws", "w40", "wm"):
         genotype = Genotype.from_json(first[name]["genotype"])

@@ -1,74 +1,73 @@
-"""Tables 8 and 9: nets searched with cell sharing (Eq. 5) against nets searched without it (Eq. 6): are they as good, what is saved?"""
+"""Tables 8 and 9: nets searched with cell sharing (Eq. 5) against nets searched without (Eq. 6).
+
+Are they as good, and what is saved?
+"""
 
 from dataclasses import asdict, replace
 
 from hinas_book.ch07_ablations.findings import of_sharing
 from hinas_book.kit.claims import claim
-from hinas_book.kit.design import Setting, judge_claim, net_row, paired_by_seed, report
+from hinas_book.kit.design import (
+    Setting,
+    judge_claim,
+    paired_by_seed,
+    report,
+    run_named,
+    train_nets,
+)
 from hinas_lab.analysis.campaign import Design
-from hinas_lab.analysis.jobs import one_thread
+from hinas_lab.analysis.jobs import SearchJob, one_thread
 
 ARMS = {"on": "sharing on", "off": "sharing off"}
 
 
 def design(setting: Setting) -> Design:
-    from hinas_book.kit.sharing_cost import measured, predicted
-
-    registered = claim("sharing-equal")
-    seeds = range(setting.count(registered.n))
-    jobs = {
-        (sharing, seed): setting.search(seed, space={"cell_sharing": sharing})
-        for seed in seeds
-        for sharing in ARMS
-    }
-    found = dict(zip(jobs, (yield list(jobs.values()))))
-    trained = dict(
-        zip(
-            found,
-            (yield [setting.train(row["genotype"], seed) for (_, seed), row in found.items()]),
-        )
-    )
-    rows = [
-        net_row(ARMS[s], seed, row, genotype=found[s, seed]["genotype"])
-        for (s, seed), row in trained.items()
-    ]
-    gaps = paired_by_seed(rows, *ARMS.values())
-    claims = {"sharing-equal": judge_claim("sharing-equal", gaps)}
-    job = jobs["on", 0]
-    # seconds in turn, here and now: searches that ran beside different neighbours tell nothing of time
-    with one_thread():
-        cost = {c.sharing: asdict(c) for c in measured(job.space, job.search)}
-    cap = cost["off"][
-        "kept"
-    ]  # what Eq. 6 keeps at the preset's batch: how many patches does Eq. 5 keep in as much?
-    batch, fits = job.search.batch, job.search.batch
-    while (
-        next(
-            c.kept
-            for c in predicted(job.space, replace(job.search, batch=fits + 1))
-            if c.sharing == "on"
-        )
-        <= cap
-    ):
-        fits += 1
-    with one_thread():
-        at_cap = {
-            c.sharing: c.seconds / fits
-            for c in measured(job.space, replace(job.search, batch=fits))
-        }
-    image = {"on": at_cap["on"], "off": cost["off"]["seconds"] / batch}
+    jobs = {}
+    for seed in range(setting.count(claim("sharing-equal").n)):
+        for sharing in ARMS:
+            jobs[sharing, seed] = setting.search(seed, space={"cell_sharing": sharing})
+    searched = yield from run_named(jobs)
+    nets = []
+    for (sharing, seed), row in searched.items():
+        columns = {"arm": ARMS[sharing], "seed": seed, "genotype": row["genotype"]}
+        nets.append((columns, setting.train(row["genotype"], seed)))
+    rows, trained = yield from train_nets(nets)
+    differences = paired_by_seed(rows, *ARMS.values())
     return report(
         "sharing",
         setting,
         rows,
-        [*found.values(), *trained.values()],
-        claims,
-        cost=cost,
-        cost_device="cpu",
-        batch=batch,
-        batch_at_equal_memory=fits,
-        image_seconds_at_equal_memory=image,
+        [*searched.values(), *trained],
+        {"sharing-equal": judge_claim("sharing-equal", differences)},
+        **_saved(jobs["on", 0]),
     )
+
+
+def _saved(job: SearchJob) -> dict:
+    """What a pass of ``job``'s supernet keeps and takes, Eq. 5 and Eq. 6, here and now."""
+    from hinas_book.kit.sharing_cost import measured, predicted
+
+    space, config = job.space, job.search
+    # in turn, on one thread: searches that ran beside different neighbours tell nothing of time
+    with one_thread():
+        cost = {row.sharing: asdict(row) for row in measured(space, config)}
+    # how many patches does Eq. 5 (the first prediction) keep in the memory that Eq. 6 needs at the
+    # preset's batch?
+    batch, memory = config.batch, cost["off"]["kept"]
+    while next(predicted(space, replace(config, batch=batch + 1))).kept <= memory:
+        batch += 1
+    with one_thread():
+        full = {row.sharing: row.seconds for row in measured(space, replace(config, batch=batch))}
+    return {
+        "cost": cost,
+        "cost_device": "cpu",
+        "batch": config.batch,
+        "batch_at_equal_memory": batch,
+        "image_seconds_at_equal_memory": {
+            "on": full["on"] / batch,
+            "off": cost["off"]["seconds"] / config.batch,
+        },
+    }
 
 
 def findings(record: dict) -> list[str]:

@@ -5,7 +5,8 @@ from hinas_book.kit.registry import PaperFigure, Study
 STUDIES = (
     Study(
         name="perturb",
-        question="every net one edit away from a found one, trained (Tables 6 and 7, Figures 10 and 11)",
+        question="every net one edit away from a found one, trained "
+        "(Tables 6 and 7, Figures 10 and 11)",
     ),
 )
 

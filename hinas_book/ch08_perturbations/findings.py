@@ -1,5 +1,8 @@
 """What the study ``perturb`` found, in sentences whose numbers come from the record. No torch."""
 
+from collections.abc import Sequence
+from math import isnan
+
 from hinas_book.ch08_perturbations.edits import (
     KINDS,
     Perturbed,
@@ -7,7 +10,7 @@ from hinas_book.ch08_perturbations.edits import (
     at_equal_parameters,
     best_under_null,
     beyond,
-    known,
+    edits_numbered,
     pairs_worse,
     rank_among_random,
 )
@@ -19,77 +22,90 @@ from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, wilson
 
 
 def printed_drops() -> str:
-    """Tables 6 and 7: what R1 and R2 lose, in dB and in standard deviations of one run (Tables 1 and 2, last row, three runs)."""
-    out = []
+    """Tables 6 and 7: what R1 and R2 lose, in dB and in standard deviations of one run.
+
+    The spread is that of Tables 1 and 2, last row, three runs.
+    """
+    lines = []
+    # the last rows are those of the method as proposed: denoising, then super-resolution
     for number, spread in ((6, paper_table(1).rows[-1]), (7, paper_table(2).rows[-1])):
-        found, *changed = paper_table(number).rows
-        for row in changed:
-            for column in (c for c in row if c.startswith("psnr")):
+        found, *edited = paper_table(number).rows
+        for row in edited:
+            for column in filter(lambda name: name.startswith("psnr"), row):
                 drop = found[column].value - row[column].value
-                in_sd = drop / spread[column].std
-                out.append(
-                    f"Table {number}, {row['method'].printed}, {place(column):<9}{drop:5.2f} dB lower,{in_sd:5.1f} sd"
+                lines.append(
+                    f"Table {number}, {row['method'].printed}, {place(column):<9}{drop:5.2f} dB "
+                    f"lower,{drop / spread[column].std:5.1f} sd"
                 )
-    said = [
-        f"{'agrees' if s.agrees else 'NOT SO'}: {s.says}"
-        for s in sentences()
-        if s.section == "4.2.4"
-    ]
-    return "\n".join(out + said)
+    for sentence in sentences():
+        if sentence.section == "4.2.4":
+            lines.append(f"{'agrees' if sentence.agrees else 'NOT SO'}: {sentence.says}")
+    return "\n".join(lines)
 
 
 @unless_missing
 def drop_text(p: Perturbed) -> str:
-    """How many are worse, how many beyond noise, and the same against one training with the edits' own seed."""
-    out = [f"noise of a training: ±{p.noise:.3f} dB, from {len(p.null)} trainings of the found net"]
+    """How many are worse, how many beyond noise, and the same against one training.
+
+    That one has the edits' own seed.
+    """
+    lines = [
+        f"noise of a training: ±{p.noise:.3f} dB, from {len(p.null)} trainings of the found net"
+    ]
     for kind in KINDS:
-        if t := p.told.get(kind):
-            (more, better, alone), (low, high) = beyond(p, kind), share_by_luck(t["n"], len(p.null))
-            out.append(
-                f"{kind}: {worse(t)}, median drop {t['median_drop']:+.3f} dB\n"
-                f"    beyond the noise: {more} worse, {better} better (noise alone: about {alone:.1f} each)\n"
-                f"    if no edit mattered, {low:.0%} to {high:.0%} would be worse by noise"
-            )
-    if t := p.told.get("R1, a 3x3 convolution replaced"):
-        out.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {worse(t)}")
-    same = sum(e.drop > p.same_seed for e in p.edits)
-    out.append(
-        f"against the found net's one training with the edits' own seed: {same} of {len(p.edits)} worse"
+        if kind in p.shares:
+            share = p.shares[kind]
+            more, better, alone = beyond(p, kind)
+            low, high = share_by_luck(share["n"], len(p.null))
+            lines += [
+                f"{kind}: {worse(share)}, median drop {share['median_drop']:+.3f} dB",
+                f"    beyond the noise: {more} worse, {better} better "
+                f"(noise alone: about {alone:.1f} each)",
+                f"    if no edit mattered, {low:.0%} to {high:.0%} would be worse by noise",
+            ]
+    # the one case that the paper describes in words
+    conv = p.shares.get("R1, a 3x3 convolution replaced")
+    if conv:
+        lines.append(f"R1 as the text has it, a 3 x 3 convolution replaced: {worse(conv)}")
+    # a seed may be good or bad for every net alike
+    same = (p.drops() > p.same_seed).sum()
+    lines.append(
+        "against the found net's one training with the edits' own seed: "
+        f"{same} of {len(p.edits)} worse"
     )
-    return "\n".join(out)
+    return "\n".join(lines)
 
 
 @unless_missing
-def recorded_drops(p: Perturbed, chosen) -> str:
-    """The drops of the edits numbered ``chosen``. ValueError for a number that is no edit."""
-    return "\n".join(
-        f"recorded drop {e.drop:+.3f} dB: {e.kind}, {e.what}" for e in known(p, chosen)
-    )
+def recorded_drops(p: Perturbed, numbers: Sequence[int]) -> str:
+    """The drops of the edits ``numbers``. ValueError for a number that is no edit."""
+    lines = []
+    for edit in edits_numbered(p, numbers):
+        lines.append(f"recorded drop {edit.drop:+.3f} dB: {edit.kind}, {edit.what}")
+    return "\n".join(lines)
 
 
 @unless_missing
 def control_text(p: Perturbed) -> str:
     """Edits of the same kinds on random nets."""
-    out = []
+    lines = []
     for kind in KINDS:
-        if r := p.told.get(f"{kind} on random"):
+        if f"{kind} on random" in p.shares:
             rank, nets = rank_among_random(p, kind)
-            out.append(
-                f"{kind}: on random nets {worse(r)}\n    mean drop, found minus random, a net as the unit: "
-                f"{format_contrast(against_random(p, kind))}; place {rank} of {nets}"
-            )
-    return "\n".join(out) or "this record holds no edits of random nets"
+            lines += [
+                f"{kind}: on random nets {worse(p.shares[f'{kind} on random'])}",
+                "    mean drop, found minus random, a net as the unit: "
+                f"{format_contrast(against_random(p, kind))}; place {rank} of {nets}",
+            ]
+    return "\n".join(lines) or "this record holds no edits of random nets"
 
 
 @unless_missing
 def parameter_text(p: Perturbed) -> str:
     """Is it size? The line through all edits, at no change of parameters."""
-    c, tau = (
-        at_equal_parameters(p),
-        kendall([e.parameters for e in p.edits], [e.drop for e in p.edits]),
-    )
+    tau = kendall(p.values("parameters"), p.drops())
     return (
-        f"drop at unchanged parameters: {format_contrast(c)}\n"
+        f"drop at unchanged parameters: {format_contrast(at_equal_parameters(p))}\n"
         f"more parameters against larger drop: tau {format_contrast(tau, 'tau')}"
     )
 
@@ -97,87 +113,110 @@ def parameter_text(p: Perturbed) -> str:
 @unless_missing
 def judge_text(p: Perturbed) -> str:
     """Does the shared-weight drop tell the trained one?"""
-    tau = kendall([e.shared_drop for e in p.edits], [e.drop for e in p.edits])
-    same = sum((e.shared_drop > 0) == (e.drop > 0) for e in p.edits)
-    cheap, trained = (sum(getattr(e, k) > 0 for e in p.edits) for k in ("shared_drop", "drop"))
+    shared, trained = p.values("shared_drop"), p.drops()
+    same = (shared > 0) == (trained > 0)
     return (
-        f"of {len(p.edits)} edits the supernet's weights call {cheap} worse, training {trained}; both say the same of {same}\n"
-        f"ranking: tau {format_contrast(tau, 'tau')}"
+        f"of {len(p.edits)} edits the supernet's weights call {(shared > 0).sum()} worse, "
+        f"training {(trained > 0).sum()}; both say the same of {same.sum()}\n"
+        f"ranking: tau {format_contrast(kendall(shared, trained), 'tau')}"
     )
 
 
 @unless_missing
 def readings(p: Perturbed) -> list[tuple[str, str, str]]:
-    """(reading of "an optimum", what was found, verdict): strict, weak for each kind, and owed to the search."""
-    best = min(p.edits, key=lambda e: e.drop)
-    typical, chance = best_under_null(p)
-    seen = f"the best of {len(p.edits)} is {-best.drop:+.3f} dB; luck alone: {typical:+.3f} dB, as much or more in {chance:.0%}"
-    out = [
-        (
-            "strict: no neighbour is better",
-            seen,
-            "fails" if chance < 0.05 else "not refuted" if chance == chance else "open",
-        )
-    ]
-    for kind, words in KINDS.items():
-        if not (t := p.told.get(kind)):
-            continue
-        low, high = share_by_luck(t["n"], len(p.null))
-        share, own = t["worse"] / t["n"], wilson(t["same_seed"], t["n"])
-        said = _side(
-            min(t["low"] - 0.5, share - high, own[0] - 0.5),
-            max(t["high"] - 0.5, share - low, own[1] - 0.5),
-        )
-        said = said if t["n"] >= LEAST else "open"
-        seen = (
-            f"{worse(t)}; if no edit mattered, up to {high:.0%}; with one seed {t['same_seed']} of {t['n']}; mean drop "
-            f"{t['mean_drop']:+.3f} dB"
-        )
-        out.append((f"weak, {kind}: with {words} it is worse more often than not", seen, said))
+    """(reading of "an optimum", what was found, verdict).
+
+    Strict, weak for each kind of edit, and owed to the search.
+    """
+    rows = [_strict(p)]
+    rows += [_weak(p, kind) for kind in KINDS if kind in p.shares]
     for kind in KINDS:
         if p.controls[kind]:
-            c, (place, nets) = against_random(p, kind), rank_among_random(p, kind)
-            seen = f"mean drop {format_contrast(c)} against random nets'; place {place} of {nets} nets"
-            out.append(
+            contrast, (rank, nets) = against_random(p, kind), rank_among_random(p, kind)
+            rows.append(
                 (
                     f"owed to the search, {kind}: such edits cost random nets less",
-                    seen,
-                    _side(c.low, c.high) if c.n >= LEAST else "open",
+                    f"mean drop {format_contrast(contrast)} against random nets'; "
+                    f"place {rank} of {nets} nets",
+                    _side(contrast.low, contrast.high, contrast.n),
                 )
             )
-    return out
+    return rows
 
 
-def _side(low: float, high: float) -> str:
-    return "holds" if low > 0 else "fails" if high < 0 else "open"
+def _strict(p: Perturbed) -> tuple[str, str, str]:
+    best = -p.drops().min()
+    typical, chance = best_under_null(p)
+    # one training of the found net leaves its noise unknown
+    if isnan(chance):
+        verdict = "open"
+    else:
+        verdict = "fails" if chance < 0.05 else "not refuted"
+    return (
+        "strict: no neighbour is better",
+        f"the best of {len(p.edits)} is {best:+.3f} dB; luck alone: {typical:+.3f} dB, "
+        f"as much or more in {chance:.0%}",
+        verdict,
+    )
+
+
+def _weak(p: Perturbed, kind: str) -> tuple[str, str, str]:
+    """Worse more often than a coin, than noise alone, and than not against the edits' own seed."""
+    share = p.shares[kind]
+    n, worse_share = share["n"], share["worse"] / share["n"]
+    low, high = share_by_luck(n, len(p.null))
+    own_low, own_high = wilson(share["same_seed"], n)
+    # all three must lie on one side: the weakest decides
+    verdict = _side(
+        min(share["low"] - 0.5, worse_share - high, own_low - 0.5),
+        max(share["high"] - 0.5, worse_share - low, own_high - 0.5),
+        n,
+    )
+    return (
+        f"weak, {kind}: with {KINDS[kind]} it is worse more often than not",
+        f"{worse(share)}; if no edit mattered, up to {high:.0%}; "
+        f"with one seed {share['same_seed']} of {n}; mean drop {share['mean_drop']:+.3f} dB",
+        verdict,
+    )
+
+
+def _side(low: float, high: float, n: int) -> str:
+    """The verdict of an interval around 0 on something that is held to be above 0."""
+    if n < LEAST:
+        return "open"
+    if low > 0:
+        return "holds"
+    return "fails" if high < 0 else "open"
 
 
 @unless_missing
-def told_two(p: Perturbed, first: int, second: int) -> str:
-    """What a paper with room for two examples would have shown: a line for each of the edits ``first`` and ``second``, and what the pair
-    says beside all others. ValueError for a number that is no edit."""
-    pair, out = known(p, (first, second)), []
-    for e in pair:
-        size = (
-            "within the noise of a training"
-            if abs(e.drop) <= p.noise
-            else "beyond the noise of a training"
+def two_edits_text(p: Perturbed, first: int, second: int) -> str:
+    """What a paper with room for two examples would have shown.
+
+    A line for each of the edits ``first`` and ``second``, and what the pair says beside all
+    others. ValueError for a number that is no edit.
+    """
+    lines, worse_edits = [], 0
+    for edit in edits_numbered(p, (first, second)):
+        size = "within" if abs(edit.drop) <= p.noise else "beyond"
+        word = "worse" if edit.drop > 0 else "not worse"
+        worse_edits += edit.drop > 0
+        lines.append(
+            f"{edit.kind}, {edit.what}: {word}, drop {edit.drop:+.3f} dB, "
+            f"{size} the noise of a training"
         )
-        out.append(
-            f"{e.kind}, {e.what}: {'worse' if e.drop > 0 else 'not worse'}, drop {e.drop:+.3f} dB, {size}"
-        )
-    both = sum(e.drop > 0 for e in pair)
-    words = {2: "Both are worse", 1: "One is worse, one is not", 0: "Neither is worse"}[both]
-    return "\n".join(
-        [
-            *out,
-            f"{words}. Of all pairs of the {len(p.edits)} edits, in {pairs_worse(p):.0%} both are worse.",
-        ]
+    outcome = ("Neither is worse", "One is worse, one is not", "Both are worse")[worse_edits]
+    lines.append(
+        f"{outcome}. Of all pairs of the {len(p.edits)} edits, "
+        f"in {pairs_worse(p):.0%} both are worse."
     )
+    return "\n".join(lines)
 
 
 @unless_missing
 def readings_table(p: Perturbed) -> str:
     """``readings`` as Markdown."""
-    rows = [f"| {reading} | {seen} | **{said}** |" for reading, seen, said in readings(p)]
-    return "\n".join(['| what "an optimum" may mean | found | verdict |', "|---|---|---|", *rows])
+    lines = ['| what "an optimum" may mean | found | verdict |', "|---|---|---|"]
+    for reading, seen, verdict in readings(p):
+        lines.append(f"| {reading} | {seen} | **{verdict}** |")
+    return "\n".join(lines)

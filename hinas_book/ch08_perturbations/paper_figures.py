@@ -6,15 +6,17 @@ from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype
 
 
 def draw_denoise(load, local: bool):
+    """Figure 10 as (part, drawing)."""
     yield from _draw("denoise")
 
 
 def draw_sr(load, local: bool):
+    """Figure 11 as (part, drawing)."""
     yield from _draw("sr")
 
 
 def _draw(task: str):
-    edits = read(recorded("perturb"), task)
-    yield "a", draw_genotype(edits.found)
+    perturbed = read(recorded("perturb"), task)
+    yield "a", draw_genotype(perturbed.found)
     for part, kind in (("b", "R1"), ("c", "R2")):
-        yield part, draw_difference(edits.found, edits.median(kind).genotype)
+        yield part, draw_difference(perturbed.found, perturbed.median(kind).genotype)

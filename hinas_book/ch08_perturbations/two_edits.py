@@ -1,12 +1,13 @@
-"""Pick two edits as a paper with room for two examples would: what they change, drawn, and what they show."""
+"""Pick two edits as a paper with room for two examples would: what they change, what they show."""
 
 import os
+from base64 import b64encode
 from dataclasses import replace
 from html import escape
 
-from hinas_book.ch08_perturbations.edits import Perturbed
+from hinas_book.ch08_perturbations.edits import Perturbed, edits_numbered
 from hinas_book.ch08_perturbations.figures import figure_drops
-from hinas_book.ch08_perturbations.findings import told_two
+from hinas_book.ch08_perturbations.findings import two_edits_text
 from hinas_book.kit.missing import unless_missing
 from hinas_lab.draw.diagram.value import Drawing
 from hinas_lab.draw.genotype_graph import draw_difference
@@ -14,44 +15,46 @@ from hinas_lab.draw.style import png, theme
 
 
 class TwoEdits:
-    """The page of a pair: ``html(first, second)``; with ipywidgets two lists to pick from, else the pair it was made with."""
+    """The page of a pair; with ipywidgets two lists to pick from, else the pair it is made with."""
 
     def __init__(self, perturbed: Perturbed, first: int, second: int):
-        self.perturbed, self.pair = perturbed, (first, second)
-        told_two(
-            perturbed, first, second
-        )  # a number that is no edit is refused here, not when it shows itself
+        # a number that is no edit is refused here, not when the page shows itself
+        edits_numbered(perturbed, (first, second))
+        self.perturbed = perturbed
+        self.pair = (first, second)
 
     def html(self, first: int, second: int) -> str:
         """Both differences drawn, the outcome in words, and where the two lie among all edits."""
-        from base64 import b64encode
-
-        p = self.perturbed
-        drawings = "".join(
-            f'<div style="max-width: 48%; min-width: 24em">{self.drawing(i).svg()}</div>'
-            for i in (first, second)
-        )
-        words = "".join(
-            f"<p>{escape(line)}</p>" for line in told_two(p, first, second).splitlines()
-        )
+        words = two_edits_text(self.perturbed, first, second).splitlines()
+        page = "".join(f"<p>{escape(line)}</p>" for line in words)
+        page += '<div style="display: flex; flex-wrap: wrap; gap: 1em">'
+        for number in (first, second):
+            svg = self.drawing(number).svg()
+            page += f'<div style="max-width: 48%; min-width: 24em">{svg}</div>'
         with theme():
-            picture = b64encode(png(figure_drops(p, (first, second)), dpi=90)).decode()
+            picture = png(figure_drops(self.perturbed, (first, second)), dpi=90)
         return (
-            f'{words}<div style="display: flex; flex-wrap: wrap; gap: 1em">{drawings}</div>'
-            f'<img alt="the two among all edits" style="max-width: 100%" src="data:image/png;base64,{picture}">'
+            f'{page}</div><img alt="the two among all edits" style="max-width: 100%" '
+            f'src="data:image/png;base64,{b64encode(picture).decode()}">'
         )
 
     def drawing(self, number: int) -> Drawing:
         """The cell that edit ``number`` changes."""
-        found, e = self.perturbed.found, self.perturbed.edits[number]
-        layer = next(l for l in range(found.layers) if found.cells[l] != e.genotype.cells[l])
-        whole = draw_difference(found, e.genotype, title=f"{e.kind}: + new, bold; − old, dashed")
+        found, edit = self.perturbed.found, self.perturbed.edits[number]
+        whole = draw_difference(
+            found, edit.genotype, title=f"{edit.kind}: + new, bold; − old, dashed"
+        )
+        # an edit changes one layer; the other cells would only fill the page
+        layer = 0
+        while found.cells[layer] == edit.genotype.cells[layer]:
+            layer += 1
         return replace(whole, groups=(whole.groups[1 + layer],))  # the path comes first
 
     def _repr_mimebundle_(self, **kwargs) -> dict:
+        # what stays when the kernel, and with it the widgets, is gone
         still = {
             "text/html": self.html(*self.pair),
-            "text/plain": told_two(self.perturbed, *self.pair),
+            "text/plain": two_edits_text(self.perturbed, *self.pair),
         }
         try:
             if os.environ.get("HINAS_LIVE") == "0":
@@ -64,17 +67,18 @@ class TwoEdits:
         """An ipywidgets box: two lists of all edits above the page of the pair that is chosen."""
         from ipywidgets import HTML, Dropdown, VBox
 
-        names = [(f"{e.kind}  {e.what}", i) for i, e in enumerate(self.perturbed.edits)]
-        lists = [
-            Dropdown(options=names, value=i, description=text, layout={"width": "40em"})
-            for i, text in zip(self.pair, ("first", "second"))
-        ]
+        names = [(f"{e.kind}  {e.what}", number) for number, e in enumerate(self.perturbed.edits)]
+        lists = []
+        for number, text in zip(self.pair, ("first", "second")):
+            width = {"width": "40em"}
+            lists.append(Dropdown(options=names, value=number, description=text, layout=width))
         page = HTML(self.html(*self.pair))
-        for chosen in lists:
-            chosen.observe(
-                lambda _: setattr(page, "value", self.html(*(x.value for x in lists))),
-                names="value",
-            )
+
+        def show(_):
+            page.value = self.html(lists[0].value, lists[1].value)
+
+        for dropdown in lists:
+            dropdown.observe(show, names="value")
         return VBox([*lists, page])
 
 

@@ -1,12 +1,15 @@
-"""What was run before and is kept in the repository, so that a lesson starts at once: studies (``data/studies``), and the records of
-searches (``data/runs``), most of them with one thing switched off. No torch."""
+"""What was run before and is kept in the repository, so that a lesson starts at once.
+
+Studies lie in ``data/studies``, the records of searches in ``data/runs``, most of these with one
+thing switched off. No torch.
+"""
 
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hinas_book.kit.registry import studies
-from hinas_lab.config import Preset, SearchSpace, preset
+from hinas_lab.config import Preset, SearchConfig, SearchSpace, preset
 from hinas_lab.runs.header import read_json
 
 FOLDER = Path(__file__).parents[2] / "data" / "studies"
@@ -20,7 +23,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "a-equals-w": {"arch_split": "weights"},
     "affine": {"affine": True},
 }
-"the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in photographs"
+"""the recorded searches: what each changes of preset ``classroom`` with seed 0 on the built-in
+photographs"""
 MADE_BY = {
     "bicubic": "hinas-lab study bicubic --json {file}",
     "demo": "make demo",
@@ -32,73 +36,107 @@ MADE_BY = {
     "protocol": "hinas-lab study protocol --method METHOD --dataset DATASET --run DIR",
     "perturb-classroom": "hinas-lab study perturb --preset classroom --json {file}",
 }
-"a record's name, or what comes before its first hyphen -> its command (demo writes it as summary.json, those without {file} as study.json)"
+"""a record's name, or what comes before its first hyphen -> its command (demo writes it as
+summary.json, those without {file} as study.json)"""
 CAMPAIGN = {"preset", "presets", "protocols", "device", "claims", "rows"}
 "what a record of a registered study says at least"
 
 
 def made_by(name: str) -> str | None:
     """The command that makes the record ``name``; None for an unknown one."""
+    # ``masking-classroom`` is made by the command of ``masking``, with ``classroom`` in it
     first, _, rest = name.partition("-")
-    command = MADE_BY.get(name) or (MADE_BY.get(first) if rest else None)
+    command = MADE_BY.get(name)
+    if command is None and rest:
+        command = MADE_BY.get(first)
+    # a study of the registry needs no line in MADE_BY
     if name in studies():
         command = f"hinas-lab study {name} --json {{file}}"
     return command and command.format(file=f"data/studies/{name}.json", rest=rest)
 
 
-def recorded(name: str) -> dict:
-    """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``. ValueError names the known ones, or the command that makes it."""
-    known = names()
-    if name not in known:
-        make = (
-            f"make it with: {command}; or take one of"
-            if (command := made_by(name))
-            else "must be one of"
-        )
-        raise ValueError(
-            f"recorded study {name!r}: {make} {', '.join(known) or 'none'} (in {FOLDER} of a checkout)"
-        )
-    return read_json(FOLDER / f"{name}.json")
-
-
 def names() -> list[str]:
-    """Of all records that are here."""
-    return sorted(p.stem for p in FOLDER.glob("*.json"))
+    """The names of all records that are here."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def recorded(name: str) -> dict:
+    """The JSON of a study, e.g. ``protocol-tv-BSDS500-50``.
+
+    ValueError names the recorded ones, and the command that would make it.
+    """
+    if name in names():
+        return read_json(FOLDER / f"{name}.json")
+    command = made_by(name)
+    advice = f"make it with: {command}; or take one of" if command else "must be one of"
+    raise ValueError(
+        f"recorded study {name!r}: {advice} {', '.join(names()) or 'none'} "
+        f"(in {FOLDER} of a checkout)"
+    )
 
 
 def registered(study: str) -> dict | None:
-    """The record of a study of ``the registry``; None while there is none. ValueError when the file holds something else."""
+    """The record of a study of the registry; None while there is none.
+
+    ValueError when the file holds something else.
+    """
     if study not in names():
         return None
-    told = recorded(study)
-    if told.get("study") != study or not CAMPAIGN <= set(told):
+    record = recorded(study)
+    # a file of an older version must not be read as if it were today's
+    if record.get("study") != study or not CAMPAIGN <= set(record):
         raise ValueError(
-            f"{FOLDER / study}.json: is no record of study {study} of this version; make it again with: {made_by(study)}"
+            f"{FOLDER / study}.json: is no record of study {study} of this version; "
+            f"make it again with: {made_by(study)}"
         )
-    return told
+    return record
+
+
+def frame_of(record: dict, **values):
+    """A record's rows as a tidy ``pandas.DataFrame``: a line per net, a column per key.
+
+    ``values``: only the rows whose columns hold them, e.g. ``task="sr", arm="ws"``.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(record["rows"])
+    for column, value in values.items():
+        frame = frame[frame[column] == value]
+    return frame
 
 
 def recorded_run(name: str) -> Path:
-    """The folder of a recorded search, e.g. ``eager``: config.json, env.json, records.npz, genotype.json; no weights, so it can be replayed
-    but not resumed. ValueError names the known ones."""
-    known = sorted(p.parent.name for p in RUNS.glob("*/records.npz"))
-    if name not in known:
+    """The folder of a recorded search, e.g. ``eager``; ValueError names those that there are.
+
+    It holds config.json, env.json, records.npz and genotype.json, but no weights: it can be
+    replayed, not resumed.
+    """
+    runs = sorted(path.parent.name for path in RUNS.glob("*/records.npz"))
+    if name not in runs:
         raise ValueError(
-            f"recorded run {name!r}: must be one of {', '.join(known) or 'none'} (in {RUNS} of a checkout)"
+            f"recorded run {name!r}: must be one of {', '.join(runs) or 'none'} "
+            f"(in {RUNS} of a checkout)"
         )
     return RUNS / name
 
 
 def setting(name: str) -> Preset:
-    """The full configuration of a recorded search; as on the command line, a star behind the preset's name says that it was changed."""
-    changes = CHANGES[name]
-    chosen = preset("classroom", changes.get("task", "denoise"), changes.get("scale"))
-    of = lambda config: {
-        k: v for k, v in changes.items() if hasattr(config, k) and k not in ("task", "scale")
-    }  # noqa: E731
-    space, search = of(SearchSpace()), of(chosen.search)
-    return chosen._replace(
-        name="classroom" + "*" * bool(space or set(search) - {"seed"}),
-        space=replace(chosen.space, **space),
-        search=replace(chosen.search, **search),
+    """The full configuration of a recorded search.
+
+    As on the command line, a star behind the preset's name says that it was changed.
+    """
+    changes = dict(CHANGES[name])
+    base = preset("classroom", changes.pop("task", "denoise"), changes.pop("scale", None))
+    space = _fields_of(base.space, changes)
+    search = _fields_of(base.search, changes)
+    # another seed is the same configuration
+    changed = space or search.keys() - {"seed"}
+    return base._replace(
+        name="classroom*" if changed else "classroom",
+        space=replace(base.space, **space),
+        search=replace(base.search, **search),
     )
+
+
+def _fields_of(config: SearchSpace | SearchConfig, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if hasattr(config, name)}

@@ -1,4 +1,7 @@
-"""What the chapters declare, found by walking them: a study or a figure is named in its own chapter and nowhere else. No torch."""
+"""What the chapters declare, found by walking them. No torch.
+
+A study or a figure is named in its own chapter and nowhere else.
+"""
 
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -17,9 +20,11 @@ ADDED: dict[str, "Study"] = {}
 class Study:
     """An experiment that can be repeated: ``hinas-lab study NAME``.
 
-    ``module`` is imported when it is needed. That of a registered design holds ``design(setting)``, a generator of jobs that
-    returns the record (``hinas_lab.analysis.campaign``), and may hold ``findings(record)``, the lines that say what the record
-    shows; the record lies in ``data/studies/NAME.json``. That of another study holds ``add_options(parser)`` and ``run(args)``.
+    ``module`` is imported when it is needed. That of a registered design holds
+    ``design(setting)``, a generator of jobs that returns the record
+    (``hinas_lab.analysis.campaign``), and may hold ``findings(record)``, the lines that say what
+    the record shows; the record lies in ``data/studies/NAME.json``. That of another study holds
+    ``add_options(parser)`` and ``run(args)``.
     """
 
     name: str
@@ -40,8 +45,8 @@ class Study:
 
     def findings(self, record: dict) -> list[str]:
         """What the record says beside its claims, a line each."""
-        say: Callable | None = getattr(self.load(), "findings", None)
-        return list(say(record)) if say else []
+        findings: Callable | None = getattr(self.load(), "findings", None)
+        return list(findings(record)) if findings else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,11 +62,13 @@ class PaperFigure:
     study: str = ""
     "the registered study that it is made from"
     draw: str
-    """``file:function`` of the room that declares it. ``function(load, local)`` yields (part, Drawing or Figure) pairs: a part is
-    added to the id where a figure has several; ``load(name)`` is a stored net as a function of pictures, ``local`` asks for the
-    pictures that may stay on this machine only"""
+    """``file:function`` of the room that declares it. ``function(load, local)`` yields (part,
+    Drawing or Figure) pairs: a part is added to the id where a figure has several; ``load(name)``
+    is a stored net as a function of pictures, ``local`` asks for the pictures that may stay on
+    this machine only"""
 
     def parts(self, load, local: bool) -> Iterator[tuple[str, object]]:
+        """The (part, picture) pairs that ``draw`` yields."""
         file, _, function = self.draw.partition(":")
         return getattr(import_module(file), function)(load, local)
 
@@ -69,8 +76,9 @@ class PaperFigure:
 @cache
 def rooms() -> tuple[ModuleType, ...]:
     """The packages of the book in order of their names: chapters among them."""
-    names = sorted(found.name for found in pkgutil.iter_modules(hinas_book.__path__) if found.ispkg)
-    return tuple(import_module(f"hinas_book.{name}") for name in names)
+    # found, not listed: a new chapter is a new folder, and nothing else
+    packages = [info.name for info in pkgutil.iter_modules(hinas_book.__path__) if info.ispkg]
+    return tuple(import_module(f"hinas_book.{name}") for name in sorted(packages))
 
 
 def chapters() -> tuple[ModuleType, ...]:
@@ -81,13 +89,14 @@ def chapters() -> tuple[ModuleType, ...]:
 def _declared() -> Iterator[Study]:
     for room in rooms():
         for study in getattr(room, "STUDIES", ()):
+            # a hyphen is legal on the command line, but not in a module's name
             module = study.module or f"{room.__name__}.{study.name.replace('-', '_')}"
             yield replace(study, module=module)
 
 
 def studies() -> dict[str, Study]:
     """name -> study: registered designs first, chapter by chapter; those from outside last."""
-    declared = sorted(_declared(), key=lambda study: not study.registered)
+    declared = sorted(_declared(), key=lambda study: not study.registered)  # a stable sort
     return {study.name: study for study in declared} | ADDED
 
 
@@ -98,8 +107,8 @@ def designs() -> dict[str, Study]:
 
 def paper_figures() -> dict[str, PaperFigure]:
     """id -> figure of the paper, in the order of their numbers."""
-    found = {}
+    figures = {}
     for room in rooms():
         for figure in getattr(room, "FIGURES", ()):
-            found[figure.id] = replace(figure, draw=f"{room.__name__}.{figure.draw}")
-    return dict(sorted(found.items()))
+            figures[figure.id] = replace(figure, draw=f"{room.__name__}.{figure.draw}")
+    return dict(sorted(figures.items()))

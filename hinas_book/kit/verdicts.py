@@ -1,4 +1,7 @@
-"""Verdicts on registered claims, the same ones wherever they are read: in the ledger, in a notebook, beneath a table. No torch."""
+"""Verdicts on registered claims, the same ones in the ledger, in a notebook, beneath a table.
+
+No torch.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,44 +43,61 @@ class Judged:
 
 def claims_with_verdicts() -> dict[str, Judged]:
     """All claims whose study is recorded, by id. ValueError for a damaged record."""
-    known = [(c, registered(c.study)) for c in claims()]
-    said = {c: (told["claims"][c.id], told) for c, told in known if told and c.id in told["claims"]}
-    p = [nan if told.get("p") is None else told["p"] for told, _ in said.values()]
-    return {
-        c.id: Judged(told=told, record=of, p=one, adjusted=all_)
-        for (c, (told, of)), one, all_ in zip(said.items(), p, holm(p))
-    }
+    judged = {}
+    for claim in claims():
+        record = registered(claim.study)
+        if record and claim.id in record["claims"]:
+            judgement = record["claims"][claim.id]
+            p = nan if judgement.get("p") is None else judgement["p"]  # JSON has no nan
+            judged[claim.id] = {"told": judgement, "record": record, "p": p}
+    # over the claims of all studies, also when a table shows those of one
+    adjusted = holm([fields["p"] for fields in judged.values()])
+    return {id: Judged(**judged[id], adjusted=p) for id, p in zip(judged, adjusted)}
 
 
 def format_contrast(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:
-    """A contrast, or a record's words for one: ``+0.047 dB (-0.094 to +0.189)``; its mean alone where there is no interval. ``interval``:
-    what to call that."""
-    told = c if isinstance(c, Mapping) else vars(c)
+    """A contrast, or a record's words for one: ``+0.047 dB (-0.094 to +0.189)``.
+
+    Its mean alone where there is no interval. ``interval``: what to call that.
+    """
+    values = c if isinstance(c, Mapping) else vars(c)
     factor, form, unit = UNITS.get(metric, (1, ".3g", f" {metric}"))
-    mean, *ends = (
-        None if told.get(k) is None or isnan(told[k]) else f"{factor * told[k]:{form}}"
-        for k in ("mean", "low", "high")
-    )
-    return f"{mean}{unit}" + (f" ({interval}{ends[0]} to {ends[1]})" if None not in ends else "")
+    # null in a record, nan in a contrast: both say that there is no such number
+    texts = []
+    for name in ("mean", "low", "high"):
+        value = values.get(name)
+        is_number = value is not None and not isnan(value)
+        texts.append(f"{factor * value:{form}}" if is_number else None)
+    mean, low, high = texts
+    if low is None or high is None:
+        return f"{mean}{unit}"
+    return f"{mean}{unit} ({interval}{low} to {high})"
 
 
-def in_words(told: dict) -> str:
-    """A judged claim of a record: ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``, with its note."""
-    if told.get("mean") is None:
-        return told["verdict"] + _note(told)
-    return f"{told['verdict']}, {format_contrast(told, told['metric'], '95 % interval ')}, n {told['n']}{_note(told)}"
+def in_words(judgement: dict) -> str:
+    """A judged claim of a record, with its note.
+
+    E.g. ``unresolved, -0.298 dB (95 % interval -7.667 to +7.072), n 2``.
+    """
+    text = judgement["verdict"]
+    if judgement.get("mean") is not None:
+        contrast = format_contrast(judgement, judgement["metric"], "95 % interval ")
+        text += f", {contrast}, n {judgement['n']}"
+    return text + _note(judgement)
 
 
-def _note(told: dict) -> str:
-    return f": {told['note']}" if "note" in told else ""
+def _note(judgement: dict) -> str:
+    return f": {judgement['note']}" if "note" in judgement else ""
 
 
-def worse(told: dict) -> str:
+def worse(share: dict) -> str:
     """A share of edits in words; its interval is Wilson's."""
-    return f"{told['worse']} of {told['n']} worse ({told['low']:.0%} to {told['high']:.0%})"
+    interval = f"{share['low']:.0%} to {share['high']:.0%}"
+    return f"{share['worse']} of {share['n']} worse ({interval})"
 
 
 def compared(c: Claim) -> str:
+    """What a claim compares: ``arm - against``, of a ratio ``arm : against``."""
     return f"{c.arm}{' : ' if 'ratio' in c.metric else ' - '}{c.against}"
 
 
@@ -87,7 +107,10 @@ def smallest(c: Claim) -> str:
 
 
 def against_least(low: float | None, high: float | None, least: float) -> str:
-    """Is an effect with this interval as large as would matter? A question of its own beside "is it 0?"."""
+    """Is an effect with this interval as large as would matter?
+
+    A question of its own beside "is it 0?".
+    """
     if low is None or isnan(low):
         return "unknown"
     if -least < low and high < least:
@@ -96,47 +119,52 @@ def against_least(low: float | None, high: float | None, least: float) -> str:
 
 
 def verdict_table(*studies: str) -> str:
-    """Markdown: a row per registered claim of ``studies``, their scales below, and the command of each that is not recorded. ValueError
-    for a name that is no study's."""
-    known = claims_with_verdicts()
-    out = [
+    """Markdown: a row per registered claim of ``studies``, and what their records stand on.
+
+    A study that is not recorded is named with its command. ValueError for a name that is no
+    study's.
+    """
+    scales = [f"- {name}: {scale(load_record(name))}" for name in studies]
+    judged = claims_with_verdicts()
+    lines = [
         "| claim | paper | verdict | found (95 % interval) | does it matter? | n | p (Holm) |",
         "|---|---|---|---|---|---|---|",
     ]
-    below = [f"- {name}: {scale(load_record(name))}" for name in studies]
-    for c in (c for c in claims() if c.study in studies):
-        where = f"Table {c.table}" if c.table.isdigit() else c.table or f"Section {c.section}"
-        cells = [
-            f"{c.claim}: {compared(c)}",
-            where,
-            "counted, not judged" if registered(c.study) else NOT_TESTED,
-            "",
-            "",
-            "",
-            "",
-        ]
-        if j := known.get(c.id):
-            told, least = j.told, f"± {smallest(c)}"
-            if (
-                told["metric"] == c.metric
-            ):  # a share of edits has its smallest effect in dB, of their mean drop
-                least = f"{against_least(told['low'], told['high'], c.least)} ({least})"
-            value = format_contrast(told, told["metric"]) if told["mean"] is not None else ""
-            cells[2:] = (
-                f"**{told['verdict']}**",
-                (value + _note(told)).lstrip(": "),
-                least,
-                f"{told['n']} of {c.n}, by {c.unit}",
-                j.chance,
-            )
-        out.append(f"| {' | '.join(cells)} |")
-    count = sum(not isnan(j.p) for j in known.values())
-    return "\n".join(
-        [
-            *out,
-            "",
-            *below,
-            f"- p: of the registered test; in brackets after Holm over the {count} claims of the whole ledger "
-            f"(`docs/ledger.md`) that have one. With fewer than {LEAST} nothing is decided.",
-        ]
-    )
+    for claim in claims():
+        if claim.study in studies:
+            lines.append(f"| {' | '.join(_cells(claim, judged.get(claim.id)))} |")
+    count = sum(not isnan(claim.p) for claim in judged.values())
+    lines += [
+        "",
+        *scales,
+        f"- p: of the registered test; in brackets after Holm over the {count} claims of the whole "
+        f"ledger (`docs/ledger.md`) that have one. With fewer than {LEAST} nothing is decided.",
+    ]
+    return "\n".join(lines)
+
+
+def _cells(claim: Claim, judged: Judged | None) -> list[str]:
+    """A row of ``verdict_table``; ``judged`` is None for a claim without a verdict."""
+    where = f"Table {claim.table}" if claim.table.isdigit() else claim.table
+    # a table's number, a figure's name, or the section where the text says it
+    cells = [f"{claim.claim}: {compared(claim)}", where or f"Section {claim.section}"]
+    if judged is None:
+        recorded = registered(claim.study)
+        return [*cells, "counted, not judged" if recorded else NOT_TESTED, *[""] * 4]
+    judgement = judged.told
+    matters = f"± {smallest(claim)}"
+    # a share of edits has its smallest effect in dB, of their mean drop: no interval to compare
+    if judgement["metric"] == claim.metric:
+        answer = against_least(judgement["low"], judgement["high"], claim.least)
+        matters = f"{answer} ({matters})"
+    value = ""
+    if judgement["mean"] is not None:
+        value = format_contrast(judgement, judgement["metric"])
+    return [
+        *cells,
+        f"**{judgement['verdict']}**",
+        (value + _note(judgement)).lstrip(": "),
+        matters,
+        f"{judgement['n']} of {claim.n}, by {claim.unit}",
+        judged.chance,
+    ]
