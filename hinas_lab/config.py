@@ -423,11 +423,3 @@ def field_names(cls) -> dict[str, str]:
         if old := f.metadata.get("recorded_as"):
             names[old] = f.name
     return names
-
-
-def __getattr__(name: str):
-    if name in ("preset", "Preset", "PRESETS", "STABLE_NORM"):
-        from hinas_lab import presets
-
-        return getattr(presets, name)
-    raise AttributeError(name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # loaded when they are needed: importing this module is cheap
     import numpy as np
     import pandas as pd
 
-    from hinas_lab.draw.diagram.value import Drawing
+    from hinas_lab.drawing.diagram.value import Drawing
     from hinas_lab.runs.folder import Run
     from hinas_lab.space.genotype import Genotype
     from hinas_lab.space.network import Network
@@ -265,8 +265,8 @@ def draw(what) -> "Drawing":
     The drawing writes itself: ``drawing.save("found.svg")`` (.svg, .png, .pdf, .dot).
     """
     from hinas_lab.config import SearchSpace
-    from hinas_lab.draw.genotype_graph import draw_genotype
-    from hinas_lab.draw.search_space import draw_network
+    from hinas_lab.drawing.genotype_graph import draw_genotype
+    from hinas_lab.drawing.search_space import draw_network
     from hinas_lab.runs.header import load_genotype
     from hinas_lab.space.genotype import Genotype
 

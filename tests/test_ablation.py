@@ -35,7 +35,7 @@ from hinas_lab.analysis.statistics import (
     pairs_needed,
     power,
 )
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, sample
 from hinas_lab.storage import write_json
@@ -236,7 +236,9 @@ def test_asked_prints_the_scale_or_the_command(records, tmp_path, monkeypatch, c
             f"make it with: hinas-lab study {name} --json data/studies/{name}.json\n"
         )
     (tmp_path / "budget.json").write_text(json.dumps(records["budget"]))
-    assert load_and_print("budget", findings.effect_by_budget) == json.loads(json.dumps(records["budget"]))
+    assert load_and_print("budget", findings.effect_by_budget) == json.loads(
+        json.dumps(records["budget"])
+    )
     first, *rest = capsys.readouterr().out.splitlines()
     assert (
         first.startswith("preset tiny, builtin photographs, protocol whole, device cpu, ")

@@ -12,9 +12,9 @@ from hinas_book.ch09_against_random import findings as study
 from hinas_book.ch09_against_random.findings import RandomBaseline, read
 from hinas_book.kit.missing import MissingRecord
 from hinas_lab.analysis.statistics import best_of, kendall
-from hinas_lab.config import preset
-from hinas_lab.draw.style import theme
+from hinas_lab.drawing.style import theme
 from hinas_lab.live.sliders import slider
+from hinas_lab.presets import preset
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import sample
 

@@ -10,8 +10,8 @@ from matplotlib.artist import Artist
 from PIL import Image
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import edge_labels, winners
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import edge_labels, winners
 from hinas_lab.live.board.blit import Stamp, log_ticks_between, quick_png, ticks_between
 from hinas_lab.live.board.board import Board, Moment
 from hinas_lab.live.board.panes import AlphaMaps, Patch, Trellis, Wiring

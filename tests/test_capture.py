@@ -16,8 +16,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from hinas_lab.config import preset
 from hinas_lab.images.patches import A, Patches, W, generator
+from hinas_lab.presets import preset
 from hinas_lab.searching import loop
 from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample

@@ -114,7 +114,8 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
     )
     write("widths", {"widths-w40": judge_claim("widths-w40", [-x for x in up[:6]])}, base="tiny")
     write(
-        "sharing", {"sharing-equal": judge_claim("sharing-equal", [x - 0.1 for x in up]) | {"p": 0.001}}
+        "sharing",
+        {"sharing-equal": judge_claim("sharing-equal", [x - 0.1 for x in up]) | {"p": 0.001}},
     )
     rows = ledger_rows()
     assert rows["lwas-denoise"][6].startswith("supported, +0.104 dB (95 % interval +0.0")

@@ -16,8 +16,8 @@ from test_runs import FILES, ROOT, SEARCH, TRAIN, hinas, python, refused, settin
 from hinas_book.kit.registry import designs
 from hinas_lab import __version__
 from hinas_lab.cli.main import build_parser, command_modules, main
-from hinas_lab.config import PRESETS
 from hinas_lab.images.protocol import PROTOCOLS
+from hinas_lab.presets import PRESETS
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.runs.folder import load_network
 

@@ -14,7 +14,7 @@ import torch
 
 import hinas_lab
 from hinas_book.lessons import colab
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.records import read_records
 from hinas_lab.runs import folder
 from hinas_lab.runs.folder import open_search

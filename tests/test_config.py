@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinas_lab.config import (
-    PRESETS,
-    Loss,
-    SearchConfig,
-    SearchSpace,
-    TrainConfig,
-    from_dict,
-    preset,
-    to_dict,
-)
+from hinas_lab.config import Loss, SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
+from hinas_lab.presets import PRESETS, preset
 
 NAN, INF = float("nan"), float("inf")
 SR = {"task": "sr", "scale": 4}

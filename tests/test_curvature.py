@@ -10,7 +10,8 @@ from hinas_book.ch03_search.curvature import (
     largest_rate,
     last_layer_curvature,
 )
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import (
     Genotype,
     check_fits,

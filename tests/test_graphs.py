@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import genotype_graph, style
-from hinas_lab.draw.diagram import render
+from hinas_lab.drawing import genotype_graph, style
+from hinas_lab.drawing.diagram import render
 from hinas_lab.space.genotype import diff, make, neighbours, sample
 from hinas_lab.space.ops import OPS
 
@@ -247,7 +247,7 @@ def test_without_graphviz_jupyter_shows_the_dot_text(without_graphviz):
 def test_drawing_is_silent_and_never_loads_torch():
     code = (
         "import os, random, sys; from hinas_lab.space.genotype import sample;"
-        "from hinas_lab.config import SearchSpace; from hinas_lab.draw import genotype_graph as graphs, plots, style;"
+        "from hinas_lab.config import SearchSpace; from hinas_lab.drawing import genotype_graph as graphs, plots, style;"
         "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
         "assert 'FONTCONFIG_FILE' not in os.environ;"
         "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])"

@@ -15,9 +15,10 @@ from hinas_book.ch04_genotypes.ladder import SHARPNESS, Ladder, Rung, centred, s
 from hinas_book.kit.recorded import recorded, recorded_run
 from hinas_book.kit.stored_nets import FOLDER, KEPT, NETS, kept_key, searched, trained
 from hinas_lab.analysis.jobs import measure
-from hinas_lab.config import TrainConfig, from_dict, preset
-from hinas_lab.draw import comparison
-from hinas_lab.draw.style import theme
+from hinas_lab.config import TrainConfig, from_dict
+from hinas_lab.drawing import comparison
+from hinas_lab.drawing.style import theme
+from hinas_lab.presets import preset
 from hinas_lab.restoration.measure import Measurement
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.runs.folder import load_genotype, load_network, load_supernet, read_header, with_seed

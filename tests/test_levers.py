@@ -18,9 +18,10 @@ from hinas_book.bench import gpu, limits
 from hinas_book.bench.precision import distance, distances
 from hinas_book.bench.scaling import plot_scaling
 from hinas_lab.analysis.timing import block_seconds, interleaved
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import preset
 from hinas_lab.records import Step
 from hinas_lab.searching.loop import Search, search, weight_step
 from hinas_lab.space import cells

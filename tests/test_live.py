@@ -462,14 +462,16 @@ def test_no_torch():
 
 def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
     """The last one where the search was told so, though V liked an earlier one better; with the patch of that epoch or before."""
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_genotype, open_search
 
     tiny = preset("tiny")
     for keep in ("best", "last"):
         run = open_search(
             tmp_path / keep,
-            tiny._replace(search=replace(tiny.search, keep_supernet=keep, validate_from=1, epochs=4)),
+            tiny._replace(
+                search=replace(tiny.search, keep_supernet=keep, validate_from=1, epochs=4)
+            ),
         )
         shown = panel(run, live=False)
         moment, records = shown.moment(), run.records.arrays()

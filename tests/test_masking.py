@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from hinas_book.ch01_search_space.figures import figure_masks, plot_drops, plot_masks
 from hinas_book.ch01_search_space.masking import WAYS, agreement, drops, masked, recorded_masks
-from hinas_lab.config import preset
-from hinas_lab.draw.style import theme
+from hinas_lab.drawing.style import theme
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import preset
 from hinas_lab.space.ops import NONE, OP_NAMES, OPS, SKIP
 from hinas_lab.space.supernet import SuperNet
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.patches import generator
+from hinas_lab.presets import preset
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, make, sample
 from hinas_lab.space.network import Network

@@ -16,10 +16,10 @@ from hinas_book.kit.recorded import FOLDER, made_by, recorded
 from hinas_book.paper.our_rows import measured
 from hinas_book.paper.published import TABLES, paper_table
 from hinas_lab.cli.main import build_parser
-from hinas_lab.config import preset
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
 from hinas_lab.images.protocol import PROTOCOLS, default_protocol
+from hinas_lab.presets import preset
 from hinas_lab.records import read_records, spent_seconds
 from hinas_lab.runs.folder import open_training
 from hinas_lab.space.genotype import sample

@@ -43,9 +43,9 @@ from hinas_book.kit.verdicts import verdict_table
 from hinas_book.lessons import check
 from hinas_book.lessons.questions import variant
 from hinas_lab.analysis.statistics import kendall, luck_p, one_against, share_by_luck
-from hinas_lab.config import preset
-from hinas_lab.draw.style import INK, theme
+from hinas_lab.drawing.style import INK, theme
 from hinas_lab.images.datasets import catalog
+from hinas_lab.presets import preset
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import sample
 from hinas_lab.storage import write_json
@@ -365,7 +365,9 @@ def test_two_examples_in_words(leaning):
     worst, best = int(np.argmax(drops)), int(np.argmin(drops))
     assert "beyond the noise" in words.two_edits_text(leaning, worst, best).splitlines()[0]
     assert words.two_edits_text(leaning, worst, worst).splitlines()[2].startswith("Both are worse")
-    assert f"{pairs_worse(leaning):.0%} both are worse" in words.two_edits_text(leaning, worst, best)
+    assert f"{pairs_worse(leaning):.0%} both are worse" in words.two_edits_text(
+        leaning, worst, best
+    )
     for bad in (-1, 44):
         with pytest.raises(ValueError, match="edit -?[14]+: must be from 0 to 43"):
             words.two_edits_text(leaning, 0, bad)
@@ -498,7 +500,9 @@ def test_picking_another_edit_shows_it(leaning):
     assert len(first.options) == 44 and first.options[5][0].endswith(leaning.edits[5].what)
     before = page.value
     second.value = 43
-    assert page.value != before and words.two_edits_text(leaning, 0, 43).splitlines()[2] in page.value
+    assert (
+        page.value != before and words.two_edits_text(leaning, 0, 43).splitlines()[2] in page.value
+    )
 
 
 # ---------------------------------------------------------------- live, and absent

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import plots, style
+from hinas_lab.drawing import plots, style
 from hinas_lab.space import decode
 from hinas_lab.space.ops import OP_NAMES, OPS
 

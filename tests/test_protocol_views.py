@@ -19,7 +19,7 @@ from hinas_book.ch11_protocols.figures import (
 from hinas_book.ch11_protocols.protocols import SINGLE, STRIDES, Difference, differences
 from hinas_book.kit.recorded import FOLDER, recorded
 from hinas_book.paper.published import bicubic
-from hinas_lab.draw.style import theme
+from hinas_lab.drawing.style import theme
 from hinas_lab.images.protocol import PROTOCOLS, Protocol, coverage, protocol
 from hinas_lab.live.sliders import slider
 from hinas_lab.restoration.measure import Measurement

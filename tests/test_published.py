@@ -79,12 +79,17 @@ def test_known_cells():
         paper_table(8).rows[1]["psnr_s70"].std == 0.0213
         and paper_table(9).rows[3]["ssim_urban100"].std == 0.0003
     )
-    assert paper_table(10).row("HiNAS")["params_m"] == published.PaperCell("0.22-0.34", 0.34, low=0.22)
+    assert paper_table(10).row("HiNAS")["params_m"] == published.PaperCell(
+        "0.22-0.34", 0.34, low=0.22
+    )
     assert (
         paper_table(12).row("HiNAS", scale="×4")["seconds"].value == 1.45
         and paper_table(11).row("SAN")["seconds"].value == 34.59
     )
-    assert paper_table(2).rows[3]["resl"].value is True and paper_table(2).rows[3]["lwas"].value is False
+    assert (
+        paper_table(2).rows[3]["resl"].value is True
+        and paper_table(2).rows[3]["lwas"].value is False
+    )
     with pytest.raises(ValueError, match="table 12: 2 rows of 'HiNAS'"):
         paper_table(12).row("HiNAS")
     with pytest.raises(ValueError, match="0 rows of 'Hinas'.*N3Net, HiNAS"):
@@ -106,10 +111,14 @@ def test_tables_agree_where_they_print_the_same_thing():
         assert paper_table(1).rows[4][column].value == paper_table(10).row("HiNAS")[column].value
         assert paper_table(8).rows[0][column].value == paper_table(10).row("E-CAE")[column].value
     for column in paper_table(2).columns[4:]:
-        assert paper_table(2).rows[4][column].value == paper_table(12).row("HiNAS", scale="×4")[column].value
+        assert (
+            paper_table(2).rows[4][column].value
+            == paper_table(12).row("HiNAS", scale="×4")[column].value
+        )
         if column in paper_table(9).columns:
             assert (
-                paper_table(9).rows[3][column].value == paper_table(12).row("HiNAS", scale="×2")[column].value
+                paper_table(9).rows[3][column].value
+                == paper_table(12).row("HiNAS", scale="×2")[column].value
             )
 
 

@@ -9,7 +9,8 @@ from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  desi
 from hinas_lab import config, presets
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.jobs import SearchJob, TrainJob
-from hinas_lab.config import SearchConfig, TrainConfig, from_dict, preset, setting, to_dict
+from hinas_lab.config import SearchConfig, TrainConfig, from_dict, setting, to_dict
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import Genotype
 
 STUDIES = Path(__file__).parent.parent / "data" / "studies"
@@ -70,7 +71,11 @@ def keys_of_today() -> set[str]:
 def grown(cls):
     """``cls`` with a field more, whose legacy value is 7."""
     more = dataclasses.make_dataclass(
-        cls.__name__, [("dummy", int, setting(7, added=True))], bases=(cls,), frozen=True, kw_only=True
+        cls.__name__,
+        [("dummy", int, setting(7, added=True))],
+        bases=(cls,),
+        frozen=True,
+        kw_only=True,
     )
     return more
 

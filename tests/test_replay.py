@@ -12,10 +12,11 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from hinas_lab.config import SearchConfig, SearchSpace, preset, to_dict
+from hinas_lab.config import SearchConfig, SearchSpace, to_dict
 from hinas_lab.live import recordings
 from hinas_lab.live.recordings import moment, read_recording
 from hinas_lab.live.replay import replay, write_gif
+from hinas_lab.presets import preset
 from hinas_lab.records import read_records
 from hinas_lab.runs.folder import open_search
 from hinas_lab.space.decode import decode, viterbi

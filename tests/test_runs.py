@@ -25,8 +25,9 @@ from PIL import Image
 from hinas_lab import storage
 from hinas_lab.cli.common import resolve
 from hinas_lab.cli.main import build_parser, main
-from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, preset
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict
 from hinas_lab.images.datasets.catalog import load_images
+from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Records, Step, read_records
 from hinas_lab.runs import folder
 from hinas_lab.runs.folder import Run, load_genotype, open_search, open_training

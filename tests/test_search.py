@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from hinas_lab.config import Loss, SearchSpace, preset
+from hinas_lab.config import Loss, SearchSpace
 from hinas_lab.images.degrade import upscale
 from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import Patches, generator
+from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Step
 from hinas_lab.searching import loop as search_module
 from hinas_lab.searching.loop import Search, arch_step, search, weight_step

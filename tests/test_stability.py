@@ -11,9 +11,9 @@ import pytest
 import torch
 from test_runs import ROOT, hinas, refused
 
-from hinas_lab.config import PRESETS, Preset, preset
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches, W, generator
+from hinas_lab.presets import PRESETS, Preset, preset
 from hinas_lab.searching.loop import Search, arch_step, search, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip

@@ -26,7 +26,7 @@ LEVELS = {
     "runs": 4,
     "restoration": 4,
     "analysis": 5,
-    "draw": 6,
+    "drawing": 6,
     "live": 7,
     "face": 8,
     "cli": 9,
@@ -34,7 +34,7 @@ LEVELS = {
 }
 DRAWING = {"matplotlib", "ipywidgets", "IPython", "graphviz", "pygraphviz", "pandas", "seaborn"}
 NEVER = dict.fromkeys(("space", "images", "training", "searching", "runs", "restoration"), DRAWING)
-NEVER |= {"draw": {"torch"}, "live": {"torch"}}
+NEVER |= {"drawing": {"torch"}, "live": {"torch"}}
 
 WITHOUT_TORCH = [
     "config", "space.genotype", "space.decode", "space.cost", "space.ops",
@@ -115,7 +115,7 @@ def late():
     assert imports("hinas_lab.space.decode", source, False) == {
         "torch.nn", "hinas_lab.space", "hinas_lab", "hinas_lab.space.genotype", "hinas_lab.config", "pandas", "seaborn",
     }  # fmt: skip
-    assert "hinas_lab.draw.plots" in imports("hinas_lab.draw", "from .plots import x", True)
+    assert "hinas_lab.drawing.plots" in imports("hinas_lab.drawing", "from .plots import x", True)
 
 
 def test_every_module_has_a_place():
@@ -178,7 +178,7 @@ def test_what_loads_without_torch():
     """Replay, figures, decoding and the command line's help start at once, also where torch is absent."""
     names = [f"hinas_lab.{name}" for name in WITHOUT_TORCH]
     assert set(names) <= set(MODULES), f"gone or renamed: {sorted(set(names) - set(MODULES))}"
-    seen = [name for name in LAB if part(name) in ("draw", "live")]
+    seen = [name for name in LAB if part(name) in ("drawing", "live")]
     report = json.loads(python(IMPORT_AND_REPORT, json.dumps(["hinas_lab", *names, *seen])))
 
     failed = {name: seen["error"] for name, seen in report.items() if seen["error"]}
@@ -190,7 +190,7 @@ def test_what_loads_without_torch():
 
 def test_lean_core_imports():
     """Everything a search needs imports with torch, numpy, scikit-image, safetensors and tqdm alone."""
-    lean = [name for name in LAB if part(name) not in ("draw", "live", "__main__")]
+    lean = [name for name in LAB if part(name) not in ("drawing", "live", "__main__")]
     report = json.loads(python(WITHOUT_OPTIONAL + IMPORT_AND_REPORT, json.dumps(lean)))
     failed = {name: seen["error"] for name, seen in report.items() if seen["error"]}
     assert not failed

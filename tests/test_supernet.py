@@ -8,8 +8,9 @@ import torch
 from inherit import inherit
 from torch.testing import assert_close
 
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.patches import generator
+from hinas_lab.presets import preset
 from hinas_lab.space.decode import decode
 from hinas_lab.space.genotype import legal_paths, make, sample
 from hinas_lab.space.literal import LiteralSuperNet

@@ -10,7 +10,7 @@ import pytest
 from test_runs import tiny_runs
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw.diagram import render
+from hinas_lab.drawing.diagram import render
 from hinas_lab.live.surgery import Place, Surgery, surgery, table
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample

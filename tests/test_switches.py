@@ -13,8 +13,9 @@ from test_runs import ROOT, hinas, same_result, start_run, tiny_runs
 from test_search import CONFIG, ONE, PATCHES, STEPS, bits, new, run
 
 from hinas_book.kit.recorded import CHANGES, RUNS, recorded_run, setting
-from hinas_lab.config import SearchConfig, SearchSpace, from_dict, preset
+from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.images.patches import A, W
+from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, kept_row, read_records
 from hinas_lab.runs.folder import load_genotype, load_supernet
 from hinas_lab.searching import loop as search_module
@@ -37,7 +38,11 @@ def tiny(tmp_path_factory):
 
 @pytest.mark.parametrize("arch_split", ["own", "weights"])
 def test_alpha_learns_on_the_images_that_are_asked_for(arch_split, monkeypatch):
-    state, drawn, draw = new(ONE, arch_split=arch_split, epochs=2, warmup_epochs=0), [], PATCHES.batch
+    state, drawn, draw = (
+        new(ONE, arch_split=arch_split, epochs=2, warmup_epochs=0),
+        [],
+        PATCHES.batch,
+    )
     monkeypatch.setattr(
         PATCHES,
         "batch",
@@ -97,7 +102,13 @@ def test_the_kept_row(best, keep, row):
 
 def test_a_run_that_keeps_the_last(tiny, tmp_path):
     """The result belongs to the last row, also after a stop; the command says so."""
-    argv = [*tiny.argv["search"], "--set", "search.keep_supernet=last", "--set", "search.validate_from=1"]
+    argv = [
+        *tiny.argv["search"],
+        "--set",
+        "search.keep_supernet=last",
+        "--set",
+        "search.validate_from=1",
+    ]
     code, out, _ = hinas(*argv, "--run", tmp_path / "whole")
     assert code == 0 and "supernet kept: the last, as asked (best on V: epoch" in out
     records = read_records(tmp_path / "whole")
@@ -153,7 +164,11 @@ def test_a_run_from_before_the_switches_is_continued_and_read(tiny, tmp_path):
         assert hinas(*tiny.argv["search"], "--run", folder, "--resume").code == 0
         same_result(folder, tiny.search)
         assert load_supernet(folder)[1].keep_supernet == "best"
-        for change in ("search.keep_supernet=last", "search.arch_split=weights", "space.affine=true"):
+        for change in (
+            "search.keep_supernet=last",
+            "search.arch_split=weights",
+            "space.affine=true",
+        ):
             code, _, err = hinas(*tiny.argv["search"], "--set", change, "--run", folder, "--resume")
             assert code == 2 and change.partition("=")[0] in err
 

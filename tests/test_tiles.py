@@ -9,10 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hinas_lab.config import SearchSpace, preset
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import Patches
 from hinas_lab.images.tiles import AT_ONCE, apply_tiled, batches, cut, pixels_at_once
+from hinas_lab.presets import preset
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.searching import scoring
 from hinas_lab.searching.loop import Search

@@ -18,9 +18,10 @@ from hinas_lab.analysis.width_paths import (
     path_value,
     uniform_paths,
 )
-from hinas_lab.config import SearchSpace, preset
-from hinas_lab.draw.plots import plot_beta
-from hinas_lab.draw.style import theme
+from hinas_lab.config import SearchSpace
+from hinas_lab.drawing.plots import plot_beta
+from hinas_lab.drawing.style import theme
+from hinas_lab.presets import preset
 from hinas_lab.space.decode import independent_path, normalise_beta, viterbi
 from hinas_lab.space.genotype import legal_paths
 from hinas_lab.training.step_memory import sharing_factors

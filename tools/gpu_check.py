@@ -19,8 +19,8 @@ import torch
 
 from hinas_book.bench.gpu import pictures
 from hinas_lab.cli.common import use_machine
-from hinas_lab.config import Preset, preset
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import Preset, preset
 from hinas_lab.searching import scoring
 from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample

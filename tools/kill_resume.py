@@ -25,7 +25,7 @@ from typing import NamedTuple
 import torch
 import torch._dynamo  # the first optimiser would import it, in every process anew
 
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.records import read_records
 from hinas_lab.runs.folder import load_genotype, open_search, open_training
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hinas_book.kit.claims import NOT_TESTED, claims
 from hinas_book.kit.recorded import recorded
-from hinas_book.kit.verdicts import compared, in_words, claims_with_verdicts, smallest
+from hinas_book.kit.verdicts import claims_with_verdicts, compared, in_words, smallest
 from hinas_book.paper.our_studies import DATASET, under
 from hinas_book.paper.printed_tests import printed_tests
-from hinas_book.paper.published import TABLES, sentences, paper_table
+from hinas_book.paper.published import TABLES, paper_table, sentences
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "ledger.md"

@@ -10,7 +10,7 @@ from hinas_book.ch07_ablations.figures import plot_paths
 from hinas_book.ch09_against_random.figures import plot_field
 from hinas_book.ch09_against_random.findings import read
 from hinas_book.kit.recorded import recorded
-from hinas_lab.draw.style import INK, PALE, png, theme
+from hinas_lab.drawing.style import INK, PALE, png, theme
 from hinas_lab.storage import write_atomic
 
 TARGET = Path(__file__).parents[1] / "docs" / "field.png"

@@ -13,7 +13,8 @@ import torch
 
 from hinas_book.ch01_search_space.masking import PATCHES, WAYS, agreement, mask_all
 from hinas_book.kit.recorded import FOLDER
-from hinas_lab.config import preset, to_dict
+from hinas_lab.config import to_dict
+from hinas_lab.presets import preset
 from hinas_lab.records import read_records
 from hinas_lab.runs.folder import open_search, with_seed
 from hinas_lab.storage import environment, write_json

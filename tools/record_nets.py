@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from hinas_book.kit.stored_nets import FOLDER, KEPT, NETS, SEARCHES, kept_key, searched, trained
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.runs.folder import load_genotype, with_seed
 
 

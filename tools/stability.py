@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from hinas_lab.cli.common import add_run_options, resolve, task_options, use_machine
-from hinas_lab.config import Preset
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import Preset
 from hinas_lab.records import KINDS, read_records
 from hinas_lab.runs.folder import _patches
 from hinas_lab.runs.header import read_header, read_json

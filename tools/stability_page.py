@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from hinas_lab.draw.style import ARCH, FAINT, WEIGHT, png, theme
+from hinas_lab.drawing.style import ARCH, FAINT, WEIGHT, png, theme
 from hinas_lab.storage import write_atomic
 
 ROOT = Path(__file__).parents[1]

@@ -19,10 +19,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from hinas_book.kit.sharing_cost import bytes_kept, forward_and_backward
 from hinas_lab.analysis.timing import interleaved
-from hinas_lab.config import SearchConfig, SearchSpace, preset
+from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.degrade import upscale
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import preset
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralCell, LiteralSuperNet

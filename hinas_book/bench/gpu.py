@@ -19,9 +19,10 @@ import torch
 from hinas_book.bench.fast_and_literal import Steps
 from hinas_book.bench.limits import synchronise
 from hinas_lab.analysis.timing import block_seconds, interleaved
-from hinas_lab.config import Preset, SearchConfig, SearchSpace, preset
+from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import Preset, preset
 from hinas_lab.records import Epoch
 from hinas_lab.searching.loop import Search, arch_step, search, weight_step
 from hinas_lab.searching.scoring import validate

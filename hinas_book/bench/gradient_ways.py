@@ -19,8 +19,9 @@ from hinas_book.bench.gpu import (
     pictures,
     step_seconds,
 )
-from hinas_lab.config import Preset, SearchSpace, preset
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import Preset, preset
 from hinas_lab.space.weight_gradients import WAYS, chosen, kind_of
 
 KINDS = ("dense", "depthwise", "pointwise", "grouped")

@@ -33,7 +33,7 @@ def run(args) -> int:
     from tqdm import tqdm
 
     from hinas_lab.cli.common import use_machine
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_genotype, open_search, with_seed
     from hinas_lab.space.genotype import diff
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 UNITS = {"seconds": ("seconds", 1.0), "kept": ("MB kept", 1e-6), "flops": ("GFLOP", 1e-9)}
 "cost -> the unit it is drawn in, and how many of it the cost's own unit is"

@@ -5,8 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import plot_alpha, plot_operations
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import plot_alpha, plot_operations
 from hinas_lab.space.ops import NONE, OP_NAMES, OPS
 
 

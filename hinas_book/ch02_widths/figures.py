@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.ticker import PercentFormatter
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 
 def plot_walk(path: Sequence[int], *, ax: Axes, label: str) -> Axes:

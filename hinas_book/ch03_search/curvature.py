@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from hinas_lab.config import Preset
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
+from hinas_lab.presets import Preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.training.training import Training
 

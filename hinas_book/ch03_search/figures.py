@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 LINES = (
     ("#222222", "-", 4.0),

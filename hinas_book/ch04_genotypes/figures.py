@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import plot_operations, plot_restoration
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import plot_operations, plot_restoration
 
 RAW = "batch norm as the search left it"
 ANEW = "batch norm recalibrated"

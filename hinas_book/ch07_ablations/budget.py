@@ -7,7 +7,7 @@ from hinas_book.ch07_ablations.findings import effect_by_budget
 from hinas_book.kit.design import Setting, paired_by_seed, report, train_nets
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 
 TIMES = (1, 4, 16)
 SEEDS = 6

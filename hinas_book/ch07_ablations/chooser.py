@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from hinas_book.ch07_ablations.chosen_n import Choice, announced, choices
 from hinas_book.kit.intervals import plot_intervals
 from hinas_lab.analysis.statistics import LEAST
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 
 def sentence(choice: Choice, of: int, place: int) -> str:

@@ -22,7 +22,7 @@ from hinas_book.kit.verdicts import UNITS
 from hinas_book.paper.printed_tests import CONTRASTS, RUNS, Printed
 from hinas_book.paper.published import paper_table, where
 from hinas_lab.analysis.statistics import paired, power, welch
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 BAND = "#E4E4E4"
 "differences too small to matter"

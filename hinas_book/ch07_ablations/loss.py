@@ -10,7 +10,7 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import Setting, judge_claim, paired_by_seed, report, train_nets
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 
 LAMBDAS = {"denoise": (0.0, 0.006, 0.06, 0.6, 6.0), "sr": (0.0, 0.006, 0.6)}
 METRICS = ("psnr", "ssim", "gmsd")

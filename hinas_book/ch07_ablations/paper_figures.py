@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from hinas_book.kit.recorded import recorded
-from hinas_lab.draw.genotype_graph import draw_path
+from hinas_lab.drawing.genotype_graph import draw_path
 from hinas_lab.space.genotype import Genotype
 
 

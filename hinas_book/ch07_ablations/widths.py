@@ -21,7 +21,7 @@ from hinas_book.kit.design import (
 from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, legal_paths
 

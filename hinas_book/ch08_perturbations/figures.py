@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from hinas_book.ch08_perturbations.edits import KINDS, Perturbed, both_worse
 from hinas_book.kit.missing import unless_missing
 from hinas_book.kit.verdicts import worse
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.space.ops import OPS
 
 WORSE = "drop in dB (right: worse than the unedited net)"

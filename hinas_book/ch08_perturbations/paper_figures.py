@@ -2,7 +2,7 @@
 
 from hinas_book.ch08_perturbations.edits import read
 from hinas_book.kit.recorded import recorded
-from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype
+from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype
 
 
 def draw_denoise(load, local: bool):

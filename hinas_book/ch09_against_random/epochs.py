@@ -11,7 +11,7 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import Setting, judge_claim, net_row, report
 from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.campaign import Design
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 
 TIMES = 3
 "the preset's epochs"

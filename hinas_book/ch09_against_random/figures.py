@@ -25,7 +25,7 @@ from hinas_book.ch09_against_random.findings import (
 from hinas_book.kit.intervals import plot_forest, spread_heights
 from hinas_book.kit.missing import unless_missing
 from hinas_lab.analysis.width_paths import is_widest_last
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 ARMS = {"searched": (style.ALPHA, "D", "-"), "rsws": (style.BETA, "s", "-.")}
 "arm -> colour, mark, line"

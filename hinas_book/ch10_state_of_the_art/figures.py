@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hinas_book.paper.published import paper_table
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 SIZE = 55
 "points^2 of the marker of a net with a million parameters"

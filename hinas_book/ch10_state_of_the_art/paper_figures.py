@@ -2,7 +2,7 @@
 
 from hinas_book.ch10_state_of_the_art.figures import figure_costs, figure_tradeoff
 from hinas_book.kit.recorded import recorded
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 
 def draw_tradeoff(load, local: bool):

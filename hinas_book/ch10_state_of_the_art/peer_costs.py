@@ -14,7 +14,7 @@ from torch import nn
 
 from hinas_book.bench.limits import flops, synchronise
 from hinas_book.ch10_state_of_the_art.peers import PEERS
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network, fold
 

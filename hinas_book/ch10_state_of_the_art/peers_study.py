@@ -64,7 +64,7 @@ def _costs(args, device: str) -> int:
     from dataclasses import asdict
 
     from hinas_book.ch10_state_of_the_art.peer_costs import HEIGHT, WIDTH, costs
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_network
 
     # names a wrong task or scale, and the scale where none is asked for
@@ -103,7 +103,7 @@ def _train(args, device: str) -> int:
     from dataclasses import asdict
 
     from hinas_book.ch10_state_of_the_art import peer_training as study
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
 
     if args.task:
         preset("paper", args.task, args.scale)  # names a wrong task or scale

@@ -1,7 +1,7 @@
 """What a number owes to how it was measured: differences between protocols, and averaged noise.
 
 ``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure,
-as in ``hinas_lab.draw.plots``.
+as in ``hinas_lab.drawing.plots``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from hinas_book.ch11_protocols.protocols import Difference
 from hinas_book.kit.intervals import plot_forest
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import Box, plot_restoration
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import Box, plot_restoration
 from hinas_lab.images.protocol import coverage
 from hinas_lab.restoration.measure import Measurement
 

@@ -106,7 +106,7 @@ def _ratios(args) -> int:
 def _gpu(args) -> int:
     from hinas_book.bench import gpu, gradient_ways
     from hinas_lab.cli.common import use_machine
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
 
     base = "tiny" if args.quick else preset(args.preset or "paper").name
     # without --threads: it has another meaning here
@@ -130,7 +130,7 @@ def _limits(args) -> int:
     from tqdm import tqdm
 
     from hinas_book.bench.limits import SIZES, machine, scaling
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
 
     check_figures(args.figures)
     chosen = preset(args.preset or "classroom")
@@ -180,7 +180,7 @@ def _print_growth(grouped: dict[str, list]):
 
 def _draw(grouped: dict[str, list], path: Path):
     from hinas_book.bench.scaling import figure_scaling
-    from hinas_lab.draw.style import png, theme
+    from hinas_lab.drawing.style import png, theme
     from hinas_lab.storage import write_atomic
 
     rows = {what: list(map(asdict, points)) for what, points in grouped.items()}

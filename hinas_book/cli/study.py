@@ -62,7 +62,7 @@ def run(args) -> int:
     from hinas_lab.analysis.leaks import refuse_leaks
     from hinas_lab.cli.common import use_machine
     from hinas_lab.cli.methods import check_json
-    from hinas_lab.config import preset
+    from hinas_lab.presets import preset
     from hinas_lab.storage import write_json
 
     if args.seeds is not None:

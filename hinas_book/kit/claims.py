@@ -12,8 +12,9 @@ from pathlib import Path
 
 from hinas_lab.analysis.statistics import LEAST, Contrast, equivalent, paired, verdict
 from hinas_lab.config import TASKS
+from hinas_lab.paths import data
 
-PATH = Path(__file__).parents[2] / "data" / "claims.csv"
+PATH = data("claims.csv")
 NOT_TESTED = "not tested at this scale"
 ALLOWED = {"task": TASKS, "direction": (1, 0, -1)}
 "column -> the values that it may hold"

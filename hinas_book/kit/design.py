@@ -7,7 +7,7 @@ from math import nan
 from hinas_book.kit.claims import claim, judge
 from hinas_lab.analysis.jobs import PROTOCOLS, Job, SearchJob, TrainJob
 from hinas_lab.analysis.statistics import LEAST, equivalent, sign_flip
-from hinas_lab.config import preset
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import Genotype
 
 NET = ("psnr", "ssim", "gmsd", "parameters", "macs", "train_seconds")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from hinas_lab.analysis.statistics import Contrast
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 
 def plot_intervals(

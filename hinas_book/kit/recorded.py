@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hinas_book.kit.registry import studies
-from hinas_lab.config import Preset, SearchConfig, SearchSpace, preset
+from hinas_book.kit.registry import designs
+from hinas_lab.config import SearchConfig, SearchSpace
+from hinas_lab.paths import data
+from hinas_lab.presets import Preset, preset
 from hinas_lab.runs.header import read_json
 
-FOLDER = Path(__file__).parents[2] / "data" / "studies"
-RUNS = Path(__file__).parents[2] / "data" / "runs"
+FOLDER = data("studies")
+RUNS = data("runs")
 CHANGES: dict[str, dict[str, Any]] = {
     "classroom": {},
     "classroom-seed-1": {"seed": 1},
@@ -50,7 +52,7 @@ def made_by(name: str) -> str | None:
     if command is None and rest:
         command = MADE_BY.get(first)
     # a study of the registry needs no line in MADE_BY
-    if name in studies():
+    if name in designs():
         command = f"hinas-lab study {name} --json {{file}}"
     return command and command.format(file=f"data/studies/{name}.json", rest=rest)
 

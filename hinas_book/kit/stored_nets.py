@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from hinas_book.kit.recorded import RUNS, recorded
-from hinas_lab.config import Loss, Preset, SearchConfig, SearchSpace, TrainConfig, from_dict
+from hinas_lab.config import Loss, SearchConfig, SearchSpace, TrainConfig, from_dict
+from hinas_lab.paths import data
+from hinas_lab.presets import Preset
 from hinas_lab.records import Epoch
 from hinas_lab.runs.folder import Run, load_genotype, open_search, open_training, read_header
 from hinas_lab.space.genotype import Genotype
 
-FOLDER = Path(__file__).parents[2] / "data" / "nets"
+FOLDER = data("nets")
 
 SEARCHES = {"supernet": "denoise", "classroom-sr": "sr"}
 """name -> task; ``supernet`` is the recorded search ``classroom`` with its weights, of the other

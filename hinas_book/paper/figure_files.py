@@ -7,9 +7,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hinas_lab.draw import style
-from hinas_lab.draw.diagram.render import render
-from hinas_lab.draw.diagram.value import Drawing
+from hinas_lab.drawing import style
+from hinas_lab.drawing.diagram.render import render
+from hinas_lab.drawing.diagram.value import Drawing
 
 FORMATS = ("svg", "png", "pdf")
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from hinas_book.kit.claims import claim
 from hinas_book.kit.recorded import registered
 from hinas_book.kit.verdicts import format_contrast, in_words, worse
-from hinas_lab.config import preset
 from hinas_lab.images.datasets.sets import TEST
 from hinas_lab.images.protocol import protocol
+from hinas_lab.presets import preset
 
 if TYPE_CHECKING:
     from pandas import DataFrame

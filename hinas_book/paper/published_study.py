@@ -102,7 +102,7 @@ def _print_flagged_cells():
 
 def _draw(tests, folder: Path):
     from hinas_book.paper.printed_intervals import METRICS, figure_printed
-    from hinas_lab.draw.style import png, theme
+    from hinas_lab.drawing.style import png, theme
     from hinas_lab.storage import write_atomic
 
     for metric in METRICS:

@@ -1,7 +1,7 @@
 """Figures 1 to 4: the search spaces of the paper, drawn from the config of preset ``paper``."""
 
-from hinas_lab.config import preset
-from hinas_lab.draw import search_space
+from hinas_lab.drawing import search_space
+from hinas_lab.presets import preset
 
 
 def draw_supercell(load, local: bool):

@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from hinas_book.kit.stored_nets import FOLDER as NETS
 from hinas_book.paper.our_rows import COLUMN
 from hinas_book.paper.published import paper_table
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import plot_restoration, zoom_box
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import plot_restoration, zoom_box
 from hinas_lab.images.datasets.catalog import read_images
 from hinas_lab.images.protocol import Restore, protocol
 from hinas_lab.paths import data

@@ -18,9 +18,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from hinas_lab.config import TASKS, Preset, SearchConfig, SearchSpace, TrainConfig, preset, to_dict
+from hinas_lab.config import TASKS, SearchConfig, SearchSpace, TrainConfig, to_dict
 from hinas_lab.images.metrics import METRICS, measured_metrics
 from hinas_lab.images.protocol import Restore, default_protocol
+from hinas_lab.presets import Preset, preset
 from hinas_lab.space.decode import decode, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import environment, run_lock, write_json

@@ -46,7 +46,7 @@ def add(commands):
 def run(args) -> int:
     """Five stages, each under its headline; what is finished is not searched or trained again."""
     # imported first: a missing package of the drawing shows before the search, not after it
-    from hinas_lab.draw.genotype_graph import draw_genotype
+    from hinas_lab.drawing.genotype_graph import draw_genotype
     from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_genotype, open_search, open_training, with_seed
 
@@ -206,8 +206,8 @@ def _write_summary(folder: Path, chosen, rows, parameters: int, seconds: dict[st
 
 def _write_figures(folder: Path, space, search, rows):
     """The search, and chelsea before and after."""
-    from hinas_lab.draw.plots import figure_restoration, figure_search
-    from hinas_lab.draw.style import png, theme
+    from hinas_lab.drawing.plots import figure_restoration, figure_search
+    from hinas_lab.drawing.style import png, theme
     from hinas_lab.images.datasets.catalog import load_images
 
     images, scores = {}, {}

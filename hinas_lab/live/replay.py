@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.live.board.blit import quick_png
 from hinas_lab.live.board.board import Board
 from hinas_lab.live.board.state import Moment

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from hinas_lab.draw.style import png
+from hinas_lab.drawing.style import png
 from hinas_lab.live.widgets import want_widgets
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hinas_lab.config import is_a
-from hinas_lab.draw import style
-from hinas_lab.draw.diagram.value import Drawing
-from hinas_lab.draw.genotype_graph import draw_difference, draw_genotype, source_names
+from hinas_lab.drawing import style
+from hinas_lab.drawing.diagram.value import Drawing
+from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype, source_names
 from hinas_lab.live.widgets import want_widgets
 from hinas_lab.runs.header import load_genotype
 from hinas_lab.space import cost

@@ -6,7 +6,7 @@ import sys
 from importlib.util import find_spec
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw.plots import edge_labels
+from hinas_lab.drawing.plots import edge_labels
 
 
 def want_widgets(asked: bool | None = None, default: bool = True) -> bool:

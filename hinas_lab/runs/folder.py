@@ -21,17 +21,11 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
-from hinas_lab.config import (
-    Preset,
-    SearchConfig,
-    SearchSpace,
-    TrainConfig,
-    from_dict,
-    to_dict,
-)
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict, to_dict
 from hinas_lab.images.datasets.catalog import Images, load_image, named_files
 from hinas_lab.images.patches import Patches
 from hinas_lab.images.tasks import TASKS
+from hinas_lab.presets import Preset
 from hinas_lab.records import Epoch, Records, Step, read_records
 from hinas_lab.runs.header import FORMAT, load_genotype, read_header, read_json
 from hinas_lab.searching.loop import Search, search

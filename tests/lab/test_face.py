@@ -117,7 +117,9 @@ def test_wrong_arguments_get_one_clear_line(photos):
 
 
 def test_the_ten_lines_of_the_readme(photos):
-    (block,) = re.findall(r"```python\n(import hinas_lab as lab.*?)```", (ROOT / "README.md").read_text(), re.S)
+    (block,) = re.findall(
+        r"```python\n(import hinas_lab as lab.*?)```", (ROOT / "README.md").read_text(), re.S
+    )
     code = [line for line in block.splitlines() if line.strip()]
     assert len(code) <= 10
     exec(compile(block, "README.md", "exec"), {})

@@ -49,8 +49,21 @@ def searched(*options) -> Path:
 
 def trained_and_measured(*options) -> dict:
     """The net of runs/s trained, then measured on the built-in photographs; the record of it."""
-    hinas("train", "--genotype", "runs/s", "--preset", "tiny", "--run", "runs/n", "--device", "cpu", *options)
-    hinas("evaluate", "--method", "runs/n", "--dataset", "builtin", "--limit", 1, "--json", "e.json")
+    hinas(
+        "train",
+        "--genotype",
+        "runs/s",
+        "--preset",
+        "tiny",
+        "--run",
+        "runs/n",
+        "--device",
+        "cpu",
+        *options,
+    )
+    hinas(
+        "evaluate", "--method", "runs/n", "--dataset", "builtin", "--limit", 1, "--json", "e.json"
+    )
     return json.loads(Path("e.json").read_text())
 
 
@@ -111,7 +124,20 @@ def test_a_degradation(capsys):
     # the same seed draws the same patches, level by level
     again = searched("--task", "jpeg", "--sigma", 10, 20, "--resume")
     first = (run / "best.safetensors").read_bytes()
-    hinas("search", "--preset", "tiny", "--task", "jpeg", "--sigma", 10, 20, "--run", "runs/t", "--device", "cpu")
+    hinas(
+        "search",
+        "--preset",
+        "tiny",
+        "--task",
+        "jpeg",
+        "--sigma",
+        10,
+        20,
+        "--run",
+        "runs/t",
+        "--device",
+        "cpu",
+    )
     assert again == run and Path("runs/t/best.safetensors").read_bytes() == first
 
 
@@ -133,7 +159,10 @@ def test_a_search_method():
     run = searched("--set", "search.method=uniform")
     records = read_records(run)
     assert set(records["step/kind"]) == {0}, "weight steps alone"
-    assert np.ptp(records["epoch/alpha"], axis=0).max() == 0 and np.isfinite(records["step/loss"]).all()
+    assert (
+        np.ptp(records["epoch/alpha"], axis=0).max() == 0
+        and np.isfinite(records["step/loss"]).all()
+    )
     # a search that was stopped goes on with the same paths
     settings = lab.preset("tiny")
     from dataclasses import replace

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import IdentityTransform
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 
 
 class Blit:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.live.board.blit import Blit, quick_png
 from hinas_lab.live.board.panes import AlphaMaps, Patch, Trellis, Wiring
 from hinas_lab.live.board.state import Moment

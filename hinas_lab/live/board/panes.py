@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import edge_labels, source_label, winners
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import edge_labels, source_label, winners
 from hinas_lab.live.board.blit import Blit, faint_frame
 from hinas_lab.live.board.state import Moment
 from hinas_lab.space.decode import normalise_beta, viterbi

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.plots import best_epoch, edge_labels, warmup_end
+from hinas_lab.drawing import style
+from hinas_lab.drawing.plots import best_epoch, edge_labels, warmup_end
 from hinas_lab.live.board.blit import Blit, EndLabels, faint_frame, log_ticks_between, ticks_between
 from hinas_lab.live.board.panes import codes_of, scale_of
 from hinas_lab.live.board.state import Moment

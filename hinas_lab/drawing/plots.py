@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.space.decode import decode_cell, normalise_beta, softmax, viterbi
 from hinas_lab.space.ops import OPS
 

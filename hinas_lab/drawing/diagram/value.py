@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from hinas_lab.draw import style
+from hinas_lab.drawing import style
 from hinas_lab.space.ops import OPS
 from hinas_lab.storage import write_atomic
 
@@ -111,13 +111,13 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """The DOT text; needs the graphviz package, but no Graphviz."""
-        from hinas_lab.draw.diagram.dot import dot
+        from hinas_lab.drawing.diagram.dot import dot
 
         return dot(self)
 
     def svg(self) -> str:
         """SVG text with role, title and description. ValueError as for ``render.render``."""
-        from hinas_lab.draw.diagram.render import render
+        from hinas_lab.drawing.diagram.render import render
 
         return render(self, "svg").decode("utf-8")
 
@@ -133,7 +133,7 @@ class Drawing:
 
         ValueError for another extension, and as for ``render.render``.
         """
-        from hinas_lab.draw.diagram.render import render
+        from hinas_lab.drawing.diagram.render import render
 
         path = Path(path)
         fmt = path.suffix.lower().lstrip(".")

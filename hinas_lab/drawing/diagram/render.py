@@ -12,8 +12,8 @@ from functools import cache
 from html import escape
 from pathlib import Path
 
-from hinas_lab.draw.diagram.dot import FONT
-from hinas_lab.draw.diagram.value import Drawing
+from hinas_lab.drawing.diagram.dot import FONT
+from hinas_lab.drawing.diagram.value import Drawing
 
 # For a reader of an SVG who does not have FONT: letters as wide.
 OTHER_FONTS = "Verdana, sans-serif"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from hinas_lab.draw.plots import figure_restoration
+from hinas_lab.drawing.plots import figure_restoration
 from hinas_lab.images.metrics import measured_metrics
 from hinas_lab.restoration.measure import Measurement, mean
 

@@ -5,9 +5,9 @@ from collections import Counter
 from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
-from hinas_lab.draw.genotype_graph import count_of, path_name, source_names, task_name
+from hinas_lab.drawing import style
+from hinas_lab.drawing.diagram.value import Drawing, Edge, Group, Node
+from hinas_lab.drawing.genotype_graph import count_of, path_name, source_names, task_name
 from hinas_lab.space.cost import ASPP_RATES
 from hinas_lab.space.genotype import Genotype, legal_paths
 from hinas_lab.space.ops import OPS

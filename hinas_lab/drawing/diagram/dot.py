@@ -3,8 +3,8 @@ and trellises in their order."""
 
 from html import escape
 
-from hinas_lab.draw import style
-from hinas_lab.draw.diagram.value import LINES, Drawing, Edge, Group
+from hinas_lab.drawing import style
+from hinas_lab.drawing.diagram.value import LINES, Drawing, Edge, Group
 
 # matplotlib carries this font, so drawings look alike on machines without fonts.
 FONT = "DejaVu Sans"

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.draw import style
-from hinas_lab.draw.diagram.value import Drawing, Edge, Group, Node
+from hinas_lab.drawing import style
+from hinas_lab.drawing.diagram.value import Drawing, Edge, Group, Node
 from hinas_lab.space.genotype import Cell, Genotype, diff
 
 CellEdge = tuple[int, int, str, str]
