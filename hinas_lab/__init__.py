@@ -14,7 +14,7 @@ used.
 and pandas load with the call that needs them.
 """
 
-from importlib import import_module
+from hinas_lab.lazy import lazy
 
 __version__ = "0.1.0"
 
@@ -22,26 +22,10 @@ __version__ = "0.1.0"
 REPOSITORY = "hinas-lab/hinas_lab"
 
 _FACE = {
-    "Genotype": "hinas_lab.space.genotype",
-    "SearchSpace": "hinas_lab.config",
-    "preset": "hinas_lab.presets",
-    **dict.fromkeys(
-        ("draw", "evaluate", "load", "panel", "replay", "restore", "search", "train"),
-        "hinas_lab.face",
-    ),
+    "hinas_lab.face": "draw evaluate load panel replay restore search train",
+    "hinas_lab.config": "SearchSpace",
+    "hinas_lab.presets": "preset",
+    "hinas_lab.space.genotype": "Genotype",
 }
-"name -> the module that has it, imported when it is asked for"
-
-__all__ = ["REPOSITORY", "__version__", *_FACE]
-
-
-def __getattr__(name: str):
-    if name not in _FACE:
-        raise AttributeError(f"module 'hinas_lab' has no attribute {name!r}")
-    value = getattr(import_module(_FACE[name]), name)
-    globals()[name] = value  # asked once
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_FACE})
+__all__ = ["REPOSITORY", "__version__", *" ".join(_FACE.values()).split()]
+__getattr__, __dir__ = lazy(globals(), _FACE)

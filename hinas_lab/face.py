@@ -27,7 +27,7 @@ def search(
     *,
     preset: Preset | str = "classroom",
     run: str | Path = "runs/search",
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     resume: bool = True,
 ) -> "Run":
@@ -42,7 +42,7 @@ def search(
     preset: a name (tiny, classroom, study, paper/10, paper, printed, authors) for denoising, or
     ``lab.preset(name, "sr", 4)``, or one that you changed.
     run: the folder that holds everything; a search that is there already is continued.
-    seed: the same seed, device and thread count give the same bits.
+    seed: another one than the preset's; the same seed, device and thread count give the same bits.
     device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
 
@@ -62,7 +62,7 @@ def train(
     *,
     preset: Preset | str = "classroom",
     run: str | Path = "runs/train",
-    seed: int = 0,
+    seed: int | None = None,
     device: str = "auto",
     resume: bool = True,
 ) -> "Run":
@@ -75,7 +75,7 @@ def train(
     data: a folder of your own pictures, a data set of ``hinas-lab data list``, or ``builtin``.
     preset: a name, or a preset that you changed; its part ``train`` counts.
     run: the folder that holds everything; a training that is there already is continued.
-    seed: the same seed, device and thread count give the same bits.
+    seed: another one than the preset's; the same seed, device and thread count give the same bits.
     device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
 
@@ -191,7 +191,6 @@ def evaluate(
     seconds; the mean is ``frame[["psnr", "ssim"]].mean()``. ValueError when the net and the
     protocol do not fit, or the pictures are too small.
     """
-    from dataclasses import asdict
     from itertools import islice
 
     import pandas as pd
@@ -219,8 +218,11 @@ def evaluate(
 
     images = read_images(str(data), "test")
     rows = measure_all(name, restored, images, level, chosen)
-    values = [asdict(row) for row in islice(rows, limit)]
-    return pd.DataFrame(values).drop(columns="restored").dropna(axis=1, how="all")
+    values = []
+    for row in islice(rows, limit):
+        what = {"image": row.image, "method": row.method, "protocol": row.protocol}
+        values.append({**what, chosen.level: level, **row.scores, "seconds": row.seconds})
+    return pd.DataFrame(values)
 
 
 def panel(run: "Run", **options):
@@ -277,8 +279,9 @@ def draw(what) -> "Drawing":
     return draw_genotype(what if isinstance(what, Genotype) else load_genotype(_folder_of(what)))
 
 
-def _settings(chosen: Preset | str, seed: int) -> Preset:
-    return (preset(chosen) if isinstance(chosen, str) else chosen).with_seed(seed)
+def _settings(chosen: Preset | str, seed: int | None) -> Preset:
+    settings = preset(chosen) if isinstance(chosen, str) else chosen
+    return settings if seed is None else settings.with_seed(seed)
 
 
 def _folder_of(what: "Run | str | Path") -> Path:

@@ -15,7 +15,7 @@ from scipy import stats
 from hinas_book import lessons
 from hinas_book.ch07_ablations import chooser, figures, findings
 from hinas_book.ch07_ablations.chosen_n import announced, by_chance, choices, plan, tost_interval
-from hinas_book.ch07_ablations.one_change import one_change
+from hinas_book.ch07_ablations.single_change import one_change
 from hinas_book.kit import recorded
 from hinas_book.kit.claims import NOT_TESTED
 from hinas_book.kit.design import Setting
@@ -23,6 +23,7 @@ from hinas_book.kit.missing import load_and_print
 from hinas_book.kit.registry import designs
 from hinas_book.kit.verdicts import against_least, verdict_table
 from hinas_book.lessons.questions import solve
+from hinas_book.paper.printed_intervals import figure_table
 from hinas_book.paper.printed_tests import printed_tests
 from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.campaign import run_design as study
@@ -481,7 +482,7 @@ def test_the_other_pictures(records):
     assert [t.get_text() for t in planning.get_legend().get_texts()][
         0
     ] == "0.03 dB is true: chance that it is found"
-    (table,) = figures.figure_table([t for t in printed_tests() if t.table == 1]).axes
+    (table,) = figure_table([t for t in printed_tests() if t.table == 1]).axes
     assert len(labels(table)) == 36
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from hinas_book.ch08_perturbations import figures as views
 from hinas_book.ch08_perturbations import findings as words
+from hinas_book.ch08_perturbations.edit_picker import two_edits
 from hinas_book.ch08_perturbations.edits import (
     Perturbed,
     against_random,
@@ -34,7 +35,6 @@ from hinas_book.ch08_perturbations.perturb import (
     replaced,
     share_worse,
 )
-from hinas_book.ch08_perturbations.two_edits import two_edits
 from hinas_book.kit import recorded as studies
 from hinas_book.kit.claims import claim
 from hinas_book.kit.intervals import spread_heights

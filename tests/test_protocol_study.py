@@ -170,7 +170,7 @@ def test_single_changes_change_one_thing(task):
 def count(names, images=PICTURES, level=25.0, done=None, restore=blur):
     calls = []
     rows = list(
-        study.measure_under(
+        engine.measure_under(
             names, "m", lambda x: calls.append(x.copy()) or restore(x), images, level, done
         )
     )
@@ -334,7 +334,7 @@ def test_study_of_super_resolution(pictures, unaudited):
 
 def test_study_goes_on_where_it_was_stopped(pictures, unaudited, monkeypatch):
     assert hinas(*STUDY, "--run", "whole").code == 0
-    real, seen = study.measure, []
+    real, seen = engine.measure, []
 
     def measure(method, restore, name, image, number, level, p):
         if len(seen) == stop:
@@ -342,7 +342,7 @@ def test_study_goes_on_where_it_was_stopped(pictures, unaudited, monkeypatch):
         seen.append((name, p.name))
         return real(method, restore, name, image, number, level, p)
 
-    monkeypatch.setattr(study, "measure", measure)
+    monkeypatch.setattr(engine, "measure", measure)
     todo = list(product(("cat.png", "cup.png", "man.png"), study.protocols("denoise")))
     for start, stop, code in ((0, 5, 130), (5, 20, 130), (25, math.inf, 0)):
         seen.clear()
@@ -363,7 +363,7 @@ def test_study_goes_on_where_it_was_stopped(pictures, unaudited, monkeypatch):
 
 
 def test_study_of_other_pictures_starts_anew(pictures, unaudited, monkeypatch):
-    real, stop = study.measure, [4]
+    real, stop = engine.measure, [4]
 
     def measure(*args):
         stop[0] -= 1
@@ -371,7 +371,7 @@ def test_study_of_other_pictures_starts_anew(pictures, unaudited, monkeypatch):
             raise KeyboardInterrupt
         return real(*args)
 
-    monkeypatch.setattr(study, "measure", measure)
+    monkeypatch.setattr(engine, "measure", measure)
     assert (
         hinas(*STUDY, "--run", "s").code == 130
         and len(Path("s/.rows.unfinished").read_text().splitlines()) == 5

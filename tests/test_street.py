@@ -16,6 +16,7 @@ LEVELS = {
     "hinas_lab": 0,  # the version and the repository's address
     "storage": 1,
     "paths": 0,
+    "lazy": 0,
     "config": 1,
     "presets": 1,
     "records": 1,

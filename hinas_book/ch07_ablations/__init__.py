@@ -1,6 +1,7 @@
 """Chapter 7: when is a difference between two arms a finding?"""
 
 from hinas_book.kit.registry import PaperFigure, Study
+from hinas_lab.lazy import lazy
 
 STUDIES = (
     Study(
@@ -28,3 +29,20 @@ FIGURES = (
         draw="paper_figures:draw_widths",
     ),
 )
+
+__getattr__, __dir__ = lazy(
+    globals(),
+    {
+        "hinas_book.ch07_ablations.chooser": "choose_n",
+        "hinas_book.ch07_ablations.single_change": "one_change",
+        "hinas_book.kit.design": "Setting",
+        "hinas_book.kit.missing": "load_and_print",
+        "hinas_book.kit.verdicts": "verdict_table",
+        "hinas_book.lessons": "check",
+        "hinas_book.paper.printed_intervals": "figure_table",
+        "hinas_book.paper.printed_tests": "printed_tests",
+        "hinas_book.paper.published": "sentences",
+        "hinas_lab.analysis.campaign": "run_design",
+    },
+)
+"what its notebook takes from the laboratory and the book"

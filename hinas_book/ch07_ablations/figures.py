@@ -73,15 +73,6 @@ def plot_effects(
 
 
 @style.theme()
-def figure_table(tests: Sequence[Printed]) -> Figure:
-    """Printed contrasts, one below the other."""
-    figure = Figure(figsize=(9, 1 + 0.21 * len(tests)), layout="constrained")
-    rows = [(f"{test.what}, {where(test.column)}", test.contrast) for test in tests]
-    plot_forest(rows, ax=figure.subplots(), unit=f"dB, 95 % interval (Welch, n = {RUNS})")
-    return figure
-
-
-@style.theme()
 def figure_factors(record: dict) -> Figure:
     """Study ``lwas-residual``, a row per task: every seed of the 2 x 2, then both effects."""
     figure = Figure(figsize=(11, 8), layout="constrained")

@@ -1,6 +1,7 @@
 """Chapter 10: other methods, and what a fair comparison needs."""
 
 from hinas_book.kit.registry import PaperFigure, Study
+from hinas_lab.lazy import lazy
 
 STUDIES = (
     Study(
@@ -26,3 +27,24 @@ FIGURES = (
         draw="paper_figures:draw_tradeoff",
     ),
 )
+
+__getattr__, __dir__ = lazy(
+    globals(),
+    {
+        "hinas_book.paper.printed_intervals": "figure_table",
+        "hinas_book.ch10_state_of_the_art.figures": (
+            "figure_scores figure_tradeoff published_scores"
+        ),
+        "hinas_book.kit.intervals": "plot_forest",
+        "hinas_book.kit.recorded": "recorded",
+        "hinas_book.kit.verdicts": "claims_with_verdicts in_words",
+        "hinas_book.lessons": "check",
+        "hinas_book.paper.our_rows": "by_protocol",
+        "hinas_book.paper.printed_tests": "printed_tests RUNS",
+        "hinas_book.paper.published": "paper_table sentences",
+        "hinas_book.paper.tables": "markdown",
+        "hinas_lab.analysis.statistics": "Contrast welch",
+        "hinas_lab.drawing.style": "theme",
+    },
+)
+"what its notebook takes from the laboratory and the book"

@@ -46,12 +46,11 @@ def run(args) -> int:
         BASE,
         STRIDES,
         differences,
-        measure_under,
         protocols,
     )
     from hinas_lab.cli.methods import level_of, method_of, pictures
     from hinas_lab.images.protocol import protocol
-    from hinas_lab.restoration.measure import mean
+    from hinas_lab.restoration.measure import mean, measure_under
     from hinas_lab.restoration.unfinished import Unfinished, plain
     from hinas_lab.storage import environment, write_json
 

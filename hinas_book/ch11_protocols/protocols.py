@@ -4,15 +4,14 @@ Differences are paired: the same picture under two protocols, so that what makes
 than another cancels.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from hinas_lab.analysis.statistics import Contrast
-from hinas_lab.images.protocol import PROTOCOLS, Restore, default_protocol, protocol
-from hinas_lab.restoration.measure import Measurement, measure
+from hinas_lab.images.protocol import PROTOCOLS, default_protocol, protocol
+from hinas_lab.restoration.measure import Measurement
 
 BASE = {task: default_protocol(task) for task in ("denoise", "sr")}
 "task -> the protocol that the others are compared with"
@@ -57,41 +56,6 @@ def protocols(task: str, strides: tuple[int, ...] = ()) -> list[str]:
     names += [protocol(change).name for _, change in SINGLE[task]]
     names += [protocol(f"authors-eval + stride={stride}").name for stride in strides]
     return list(dict.fromkeys(names))
-
-
-def measure_under(
-    names: list[str],
-    method: str,
-    restore: Restore,
-    images: Mapping[str, np.ndarray],
-    level: float,
-    done: Mapping[tuple[str, str], Measurement] | None = None,
-) -> Iterator[Measurement]:
-    """Rows of every image under every protocol named, image by image.
-
-    ``done``: (protocol, image) -> rows that are taken as they are. ``restore`` must give the same
-    output for the same input: protocols that differ only in what they compare share it.
-    """
-    done = done or {}
-    for number, name in enumerate(images):
-        image = None
-        restored: dict[tuple, np.ndarray] = {}
-
-        def once(degraded: np.ndarray, restored=restored) -> np.ndarray:
-            # bytes alone do not tell a picture from its transpose
-            key = degraded.shape, degraded.tobytes()
-            if key not in restored:
-                restored[key] = restore(degraded)
-            return restored[key]
-
-        for p in map(protocol, names):
-            if (p.name, name) in done:
-                yield done[p.name, name]
-                continue
-            if image is None:  # not read at all when all its rows are done
-                image = images[name]
-            # crops have noise of their own, or would fill the memory
-            yield measure(method, restore if p.tile else once, name, image, number, level, p)
 
 
 @dataclass(frozen=True)

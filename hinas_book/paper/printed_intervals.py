@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from hinas_book.kit.intervals import plot_forest
-from hinas_book.paper.printed_tests import Printed
+from hinas_book.paper.printed_tests import RUNS, Printed
 from hinas_book.paper.published import where
+from hinas_lab.drawing import style
 
 METRICS = {"psnr": "dB", "ssim": "SSIM"}
 
@@ -30,4 +31,13 @@ def figure_printed(tests: Sequence[Printed], metric: str = "psnr") -> Figure:
             plot_forest(rows, ax=ax, unit=f"{METRICS[metric]}, 95 % interval (Welch, n = 3)")
             resolved = sum(contrast.resolved for _, contrast in rows)
             ax.set_title(f"Table {number}: {resolved} of {len(rows)} resolved", loc="left")
+    return figure
+
+
+@style.theme()
+def figure_table(tests: Sequence[Printed]) -> Figure:
+    """Printed contrasts, one below the other."""
+    figure = Figure(figsize=(9, 1 + 0.21 * len(tests)), layout="constrained")
+    rows = [(f"{test.what}, {where(test.column)}", test.contrast) for test in tests]
+    plot_forest(rows, ax=figure.subplots(), unit=f"dB, 95 % interval (Welch, n = {RUNS})")
     return figure

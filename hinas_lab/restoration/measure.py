@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hinas_lab.images.protocol import Protocol, Restore
+from hinas_lab.images.protocol import protocol as named_protocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,3 +127,38 @@ def mean(rows: list[Measurement]) -> dict[str, float]:
         "seconds": seconds,
         "n": len(rows),
     }
+
+
+def measure_under(
+    names: list[str],
+    method: str,
+    restore: Restore,
+    images: Mapping[str, np.ndarray],
+    level: float,
+    done: Mapping[tuple[str, str], Measurement] | None = None,
+) -> Iterator[Measurement]:
+    """Rows of every image under every protocol named, image by image.
+
+    ``done``: (protocol, image) -> rows that are taken as they are. ``restore`` must give the same
+    output for the same input: protocols that differ only in what they compare share it.
+    """
+    done = done or {}
+    for number, name in enumerate(images):
+        image = None
+        restored: dict[tuple, np.ndarray] = {}
+
+        def once(degraded: np.ndarray, restored=restored) -> np.ndarray:
+            # bytes alone do not tell a picture from its transpose
+            key = degraded.shape, degraded.tobytes()
+            if key not in restored:
+                restored[key] = restore(degraded)
+            return restored[key]
+
+        for p in map(named_protocol, names):
+            if (p.name, name) in done:
+                yield done[p.name, name]
+                continue
+            if image is None:  # not read at all when all its rows are done
+                image = images[name]
+            # crops have noise of their own, or would fill the memory
+            yield measure(method, restore if p.tile else once, name, image, number, level, p)

@@ -87,8 +87,8 @@ def test_no_room_takes_the_place_of_a_call(photos):
         assert run.finish().finished
         lab.replay(run)
         lab.replay("classroom")
-        assert "digraph" in lab.draw(run.genotype).dot()
-        assert lab.draw(settings).dot() and lab.draw(run).dot() == lab.draw("runs/s").dot()
+        assert "digraph" in lab.draw(run.genotype).dot
+        assert lab.draw(settings).dot and lab.draw(run).dot == lab.draw("runs/s").dot
         net = lab.train(run, "photos", preset=settings, run="runs/n", device="cpu").finish()
         frame = lab.evaluate(net, "photos", level=50, limit=2, device="cpu")
         assert list(frame["image"]) and len(frame) == 2 and (frame["psnr"] > 5).all()

@@ -82,7 +82,7 @@ def test_an_operation(capsys):
     only = lab.preset("tiny")
     only = only._replace(space=lab.SearchSpace(layers=2, nodes=2, width=2, ops=("conv_1x1",)))
     wired = sample(only.space, random.Random(0))
-    assert set(wired.operations) == {"conv_1x1"} and "c1" in lab.draw(wired).dot()
+    assert set(wired.operations) == {"conv_1x1"} and "c1" in lab.draw(wired).dot
     # what knows nothing of it is as it was
     assert "conv_1x1" not in lab.preset("tiny").space.ops
     assert lab.replay("classroom").axes

@@ -51,7 +51,7 @@ import hinas_lab as lab
 
 assert Path(lab.__file__).is_relative_to(sys.argv[1]), lab.__file__
 lab.replay("classroom")
-print(lab.draw(lab.paths_of_recorded if False else "%s").dot()[:7])
+print(lab.draw("%s").dot[:7])
 noisy = np.random.default_rng(0).random((32, 48)).astype(np.float32)
 assert lab.restore("net-50", noisy, "restored.png").shape == (32, 48)
 from hinas_book.kit.claims import claims
