@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks docs class
+.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks docs class house
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -53,7 +53,7 @@ test-slow: $(VENV)/.ok   ## every preset's own nets on one batch: do they learn,
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(ARGS)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py tests/test_lessons.py $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m notebook tests/test_notebooks.py tests/book/test_lessons.py $(ARGS)
 
 test-ui: $(VENV)/.ui     ## notebook 03 used in a real JupyterLab, in headless Chromium (which must be there); pictures in build/ui
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ui -rs tests/ui $(ARGS)
@@ -70,6 +70,9 @@ docs: $(VENV)/.ok       ## the documents that are made from code and data (docs/
 	$(BIN)/python tools/stability_page.py
 	$(BIN)/python tools/readme_gif.py
 	$(BIN)/python tools/readme_field.py
+
+house:                  ## how the lines read: tokens a line, long lines, comprehensions, comments, imports of a notebook
+	@$(PYTHON) tools/house.py
 
 class: $(VENV)/.ok      ## dist/hinas_lab-class.zip for a room without network (ARGS=--wheels: also what pip must install)
 	$(BIN)/python tools/pack_class.py $(ARGS)

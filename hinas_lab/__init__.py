@@ -16,7 +16,7 @@ and pandas load with the call that needs them.
 
 from hinas_lab.lazy import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # The one place that knows where the repository lives (badges, Colab line, citation).
 REPOSITORY = "hinas-lab/hinas_lab"

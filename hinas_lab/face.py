@@ -242,7 +242,7 @@ def replay(run: "Run | str | Path", other: "Run | str | Path | None" = None):
     """A recorded search, played again with a time slider; nothing is computed, no torch is needed.
 
     run: a finished or running search (the ``Run``, or its folder), or the name of one that is
-    recorded in ``data/runs`` (classroom, eager, affine, ...). other: a second one on the same time
+    recorded in ``data/runs`` (classroom, hasty, affine, ...). other: a second one on the same time
     axis. Without widgets: its last picture as a figure. ValueError names the recorded ones.
     """
     from hinas_lab.live.replay import replay as show

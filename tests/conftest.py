@@ -10,7 +10,8 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ["MPLBACKEND"] = "Agg"
 # A test is of the checkout it lies in, in its subprocesses and kernels too (nothing is rebuilt, bare checkouts work).
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, os.environ.get("PYTHONPATH")]))
+ROOMS = [ROOT, *(os.path.join(ROOT, "tests", room) for room in ("", "lab", "book"))]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*ROOMS, os.environ.get("PYTHONPATH")]))
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402

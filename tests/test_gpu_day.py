@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import ROOT
 from PIL import Image
-from test_runs import ROOT
 
 from hinas_lab.images.patches import split
 from hinas_lab.runs.folder import load_network

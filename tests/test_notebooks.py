@@ -46,7 +46,7 @@ KEY_NUMBERS = {
         r"through +200 weight steps +-2\.0000",
         r"classroom +1\.70 +75% +38% +0\.840",
         r"a-equals-w +1\.87 +75% +50% +0\.840",
-        r"eager +1\.31 +88% +62% +0\.827",
+        r"hasty +1\.31 +88% +62% +0\.827",
         r"affine +1\.68 +75% +38% +0\.836",
     ),
     "04_genotypes": (

@@ -1,7 +1,7 @@
 """Make the recorded searches of ``data/runs`` again: all of them, or those that are named.
 
     python tools/record_runs.py                   about a minute and a half each, one CPU thread
-    python tools/record_runs.py eager affine
+    python tools/record_runs.py hasty affine
     python tools/record_runs.py --table           only print the table of data/README.md, from the records
 
 On one machine the same records come out again, bit for bit, but for the seconds. Weights are not kept.

@@ -38,3 +38,9 @@ def design(setting: Setting) -> Design:
 
 def findings(record: dict) -> list[str]:
     return effect_by_budget(record)
+
+
+def figure(record: dict):
+    from hinas_book.ch07_ablations.figures import figure_budget
+
+    return figure_budget(record)

@@ -53,3 +53,9 @@ def design(setting: Setting) -> Design:
 
 def findings(record: dict) -> list[str]:
     return of_lambda(record)
+
+
+def figure(record: dict):
+    from hinas_book.ch07_ablations.figures import figure_loss
+
+    return figure_loss(record)

@@ -58,3 +58,9 @@ def design(setting: Setting) -> Design:
         rows += new
         used += [*searched.values(), *trained]
     return report("lwas-residual", setting, rows, used, claims, simple=simple)
+
+
+def figure(record: dict):
+    from hinas_book.ch07_ablations.figures import figure_factors
+
+    return figure_factors(record)

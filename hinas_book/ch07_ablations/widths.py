@@ -149,3 +149,9 @@ def like_for_like(rows: list[dict], arm: str) -> str:
 
 def findings(record: dict) -> list[str]:
     return of_paths(record)
+
+
+def figure(record: dict):
+    from hinas_book.ch07_ablations.figures import figure_widths
+
+    return figure_widths(record)

@@ -126,3 +126,9 @@ def _ranking(rows: list[dict], seeds: range) -> dict[str, list[float]]:
 def findings(record: dict) -> list[str]:
     """``both_paces``, line by line."""
     return both_paces(record).splitlines()
+
+
+def figure(record: dict):
+    from hinas_book.ch09_against_random.figures import figure_epochs
+
+    return figure_epochs(record)

@@ -107,3 +107,9 @@ def _judgement(registered, seeds: int, rows: list[dict], shares: dict, ends: lis
 def findings(record: dict) -> list[str]:
     """``path_text``, line by line."""
     return path_text(record).splitlines()
+
+
+def figure(record: dict):
+    from hinas_book.ch09_against_random.figures import figure_paths
+
+    return figure_paths(record)

@@ -50,6 +50,7 @@ def add_campaign_options(parser):
     option("--workers", type=int, default=2, help="processes of one thread each (default: 2)")
     option("--device", default="cpu")
     option("--json", type=Path, metavar="FILE", help="write the record as JSON")
+    option("--figure", type=Path, metavar="FILE", help="draw the record (.png, .svg, .pdf)")
     parser.set_defaults(interrupted="the same command continues, finished jobs are kept")
 
 
@@ -73,6 +74,8 @@ def run(args) -> int:
         raise ValueError(f"preset = {args.preset!r}: a study needs a training at one noise level")
     check_json(args.json)
     _same_study(args)
+    study = studies()[args.name]
+    _check_figure(study, args.figure)
     check_folder("--run", Path(args.run))
     # each job sets its own: one thread, so that two machines give the same bits
     args.threads = None
@@ -85,7 +88,6 @@ def run(args) -> int:
             "it is meant for --device cuda",
             file=sys.stderr,
         )
-    study = studies()[args.name]
     bar = tqdm(desc=f"study {args.name}", unit="job", disable=None)
 
     def progress(done: int, asked: int):
@@ -97,9 +99,22 @@ def run(args) -> int:
     if args.json:  # before a word: what took hours is kept
         write_json(args.json, record)
     print(*lines(record, study), sep="\n")
-    if args.json:
-        print(f"wrote {args.json}")
+    if args.figure:
+        study.figure(record).savefig(args.figure)
+    for file in filter(None, (args.json, args.figure)):
+        print(f"wrote {file}")
     return 0
+
+
+def _check_figure(study: Study, file: Path | None):
+    """ValueError when the study draws nothing, or ``file`` is no picture: asked before hours of
+    work."""
+    if file is None:
+        return
+    if not hasattr(study.load(), "figure"):
+        raise ValueError(f"--figure {file}: study {study.name} draws no picture of its own")
+    if file.suffix not in (".png", ".svg", ".pdf") or not file.resolve().parent.is_dir():
+        raise ValueError(f"--figure {file}: name a .png, .svg or .pdf in a folder that exists")
 
 
 def _same_study(args):

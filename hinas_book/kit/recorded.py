@@ -20,7 +20,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "classroom": {},
     "classroom-seed-1": {"seed": 1},
     "classroom-sr": {"task": "sr", "scale": 4},
-    "eager": {"warmup_epochs": 0, "arch_lr": 0.1},
+    "hasty": {"warmup_epochs": 0, "arch_lr": 0.1},
     "last-supernet": {"warmup_epochs": 0, "arch_lr": 0.1, "keep_supernet": "last"},
     "a-equals-w": {"arch_split": "weights"},
     "affine": {"affine": True},
@@ -108,7 +108,7 @@ def frame_of(record: dict, **values):
 
 
 def recorded_run(name: str) -> Path:
-    """The folder of a recorded search, e.g. ``eager``; ValueError names those that there are.
+    """The folder of a recorded search, e.g. ``hasty``; ValueError names those that there are.
 
     It holds config.json, env.json, records.npz and genotype.json, but no weights: it can be
     replayed, not resumed.

@@ -23,8 +23,9 @@ class Study:
     ``module`` is imported when it is needed. That of a registered design holds
     ``design(setting)``, a generator of jobs that returns the record
     (``hinas_lab.analysis.campaign``), and may hold ``findings(record)``, the lines that say what
-    the record shows; the record lies in ``data/studies/NAME.json``. That of another study holds
-    ``add_options(parser)`` and ``run(args)``.
+    the record shows, and ``figure(record)``, a matplotlib Figure; the record lies in
+    ``data/studies/NAME.json``. That of another study holds ``add_options(parser)`` and
+    ``run(args)``.
     """
 
     name: str
@@ -47,6 +48,10 @@ class Study:
         """What the record says beside its claims, a line each."""
         findings: Callable | None = getattr(self.load(), "findings", None)
         return list(findings(record)) if findings else []
+
+    def figure(self, record: dict):
+        """The picture of a record, a matplotlib Figure; AttributeError when the study draws none."""
+        return self.load().figure(record)
 
 
 @dataclass(frozen=True, kw_only=True)

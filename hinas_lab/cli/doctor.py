@@ -51,7 +51,7 @@ def _rows():
         yield "GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else none
         yield "threads", torch.get_num_threads()
     dot = shutil.which("dot")
-    yield "dot program", dot or "not there (not needed: pygraphviz or matplotlib draw)"
+    yield "dot program", dot or "not there (not needed: pygraphviz draws)"
 
 
 def _version(name: str) -> str | None:

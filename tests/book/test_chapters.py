@@ -44,7 +44,9 @@ def test_a_notebook_takes_all_from_the_face_and_its_chapter(path):
         for node in ast.walk(ast.parse("\n".join(line for line in lines if "= %" not in line))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("hinas"):
                 sources.add(node.module)
-    assert sources <= {"hinas_book.lessons"} | {c.__name__ for c in chapters() if f".ch{number}" in c.__name__}
+    assert sources <= {"hinas_book.lessons"} | {
+        c.__name__ for c in chapters() if f".ch{number}" in c.__name__
+    }
 
 
 def test_imports_of_a_notebook():

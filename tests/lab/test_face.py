@@ -116,11 +116,17 @@ def test_wrong_arguments_get_one_clear_line(photos):
     assert not Path("runs").exists(), "nothing is left half made"
 
 
+def ten_lines(text: str) -> str:
+    """The block of code that begins with the import of the face."""
+    (block,) = re.findall(r"```python\n(import hinas_lab as lab.*?)```", text, re.S)
+    return block
+
+
 def test_the_ten_lines_of_the_readme(photos):
-    (block,) = re.findall(
-        r"```python\n(import hinas_lab as lab.*?)```", (ROOT / "README.md").read_text(), re.S
-    )
-    code = [line for line in block.splitlines() if line.strip()]
-    assert len(code) <= 10
+    block = ten_lines((ROOT / "README.md").read_text())
+    notebook = json.loads((ROOT / "notebooks" / "00_start_here.ipynb").read_text())
+    markdown = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown"]
+    assert ten_lines("\n".join(markdown)) == block
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
     exec(compile(block, "README.md", "exec"), {})
     assert Path("restored.png").exists() and Path("runs/net/best.safetensors").exists()
