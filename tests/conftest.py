@@ -1,14 +1,17 @@
-"""What holds for every test: one thread, no network, no settings of the user, no figure left open."""
+"""What holds for every test: one thread, no network, no settings of the user, no figure left
+open."""
 
 import os
 import socket
 import sys
 
-# Before anything loads torch or numpy: on 2 shared cores a second OpenMP thread makes a 20 ms step take up to 500 ms.
+# Before anything loads torch or numpy: on 2 shared cores a second OpenMP thread makes a 20 ms step
+# take up to 500 ms.
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
 os.environ["MPLBACKEND"] = "Agg"
-# A test is of the checkout it lies in, in its subprocesses and kernels too (nothing is rebuilt, bare checkouts work).
+# A test is of the checkout it lies in, in its subprocesses and kernels too (nothing is rebuilt,
+# bare checkouts work).
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOMS = [ROOT, *(os.path.join(ROOT, "tests", room) for room in ("", "lab", "book"))]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [*ROOMS, os.environ.get("PYTHONPATH")]))
@@ -21,7 +24,8 @@ settings.load_profile("hinas_lab")
 
 
 class NetworkUsed(RuntimeError):
-    """A test reached for the network. No OSError: code that forgives a missing network must not hide it."""
+    """A test reached for the network. No OSError: code that forgives a missing network must not
+    hide it."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -56,7 +60,8 @@ def no_network():
 
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch, tmp_path_factory):
-    """The user's HINAS_* variables do not count; the download cache is an empty folder of the session."""
+    """The user's HINAS_* variables do not count; the download cache is an empty folder of the
+    session."""
     for name in ("HINAS_PRESET", "HINAS_LIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HINAS_DATA", str(tmp_path_factory.getbasetemp() / "hinas-data"))
@@ -64,7 +69,8 @@ def own_settings(monkeypatch, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def left_as_found():
-    """A test that draws, or sets the thread count, leaves nothing behind. Loads neither pyplot nor torch itself."""
+    """A test that draws, or sets the thread count, leaves nothing behind. Loads neither pyplot nor
+    torch itself."""
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

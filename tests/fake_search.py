@@ -16,10 +16,11 @@ SPACE = SearchSpace(layers=2, nodes=2, width=2, stem=4)
 
 
 class FakeRun:
-    """``engine.runs.Run`` without a net: ``epochs`` of ``steps`` iterations, the first of them warm-up, V scored from the second on.
+    """``engine.runs.Run`` without a net: ``epochs`` of ``steps`` iterations, the first of them
+    warm-up, V scored from the second on.
 
-    step: called before every record. saves: how often the state was saved because the caller stopped.
-    """
+    step: called before every record. saves: how often the state was saved because the caller
+    stopped."""
 
     folder = Path("fake")
 

@@ -1,4 +1,5 @@
-"""What many tests share: the commands in this process, finished and half-finished runs, folders and their bytes."""
+"""What many tests share: the commands in this process, finished and half-finished runs, folders and
+their bytes."""
 
 import contextlib
 import errno
@@ -38,7 +39,8 @@ FILES = {
 RESULT = ("genotype.json", "best.safetensors")
 
 
-# One cell of one node, 12 weight steps and 6 arch steps on eight photographs of 48 x 48 pixels: 0.3 s.
+# One cell of one node, 12 weight steps and 6 arch steps on eight photographs of 48 x 48 pixels: 0.3
+# s.
 SPACE = {"space.layers": 1, "space.nodes": 1, "space.stem": 2, "space.repeats": 1}
 
 
@@ -62,7 +64,8 @@ class Result(NamedTuple):
 
 
 def hinas(*argv) -> Result:
-    """``hinas-lab`` in this process. An exception that the user would see as a traceback is raised."""
+    """``hinas-lab`` in this process. An exception that the user would see as a traceback is
+    raised."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -94,10 +97,11 @@ def write_photos(folder: Path, n: int = 8, side: int = 48) -> Path:
 
 
 def tiny_runs(base: Path) -> SimpleNamespace:
-    """``photos`` and the finished runs ``search`` and ``train``, made once a session below ``base``.
+    """``photos`` and the finished runs ``search`` and ``train``, made once a session below
+    ``base``.
 
-    ``argv[kind]`` made them, with ``--run``. They are not to be changed: ``copy(kind, folder)`` gives one to damage.
-    """
+    ``argv[kind]`` made them, with ``--run``. They are not to be changed: ``copy(kind, folder)``
+    gives one to damage."""
     photos, folders = base / "photos", {kind: base / f"tiny-{kind}" for kind in ("search", "train")}
     argv = {
         "search": ["search", "--preset", "tiny", "--data", photos, *setting(SEARCH)],
@@ -116,7 +120,7 @@ def tiny_runs(base: Path) -> SimpleNamespace:
         write_photos(photos)
         for kind, command in argv.items():
             assert hinas(*command, "--run", folders[kind]).code == 0
-    copy = lambda kind, to: Path(shutil.copytree(folders[kind], to))  # noqa: E731
+    copy = lambda kind, to: Path(shutil.copytree(folders[kind], to))
     return SimpleNamespace(photos=photos, argv=argv, copy=copy, **folders)
 
 

@@ -12,8 +12,9 @@ from hinas_lab.space.supernet import SuperNet
 
 @torch.no_grad()
 def inherit(net: SuperNet, genotype: Genotype) -> Network:
-    """The decoded wiring with the supernet's own weights: equal to ``net(x, net.restrict(genotype))`` (see there).
-    ValueError where the decoded net is built otherwise: cell sharing off, mixed second inputs, ASPP, sigmoid, bilinear upsampling."""
+    """The decoded wiring with the supernet's own weights: equal to ``net(x,
+    net.restrict(genotype))`` (see there). ValueError where the decoded net is built otherwise: cell
+    sharing off, mixed second inputs, ASPP, sigmoid, bilinear upsampling."""
     s = net.space
     for name, need in (
         ("cell_sharing", "on"),
@@ -40,7 +41,8 @@ def inherit(net: SuperNet, genotype: Genotype) -> Network:
         projection = net.first[s.moves.index((l, path[l], i))]
         small.first[l][0].load_state_dict(projection.conv.state_dict())
         small.first[l][1].load_state_dict(projection.norm.state(), strict=False)
-        # The supernet's second input reads the cell of width i of layer l-2; the decoded net reads the path's. Same only on equal widths.
+        # The supernet's second input reads the cell of width i of layer l-2; the decoded net reads
+        # the path's. Same only on equal widths.
         theirs, mine = net.second[f"{l}_{i}"], small.second[l]
         if theirs[0].weight.shape == mine[0].weight.shape:
             mine.load_state_dict(theirs.state_dict())

@@ -1,4 +1,5 @@
-"""tools/gpu_day.sh, rehearsed at preset tiny on the CPU: all parts, and all files that it would bring back."""
+"""tools/gpu_day.sh, rehearsed at preset tiny on the CPU: all parts, and all files that it would
+bring back."""
 
 import json
 import os

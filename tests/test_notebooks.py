@@ -1,4 +1,5 @@
-"""Notebooks are thin, carry the outputs of their own cells, and run from top to bottom in a real kernel."""
+"""Notebooks are thin, carry the outputs of their own cells, and run from top to bottom in a real
+kernel."""
 
 import ast
 import re
@@ -94,7 +95,8 @@ KEY_NUMBERS = {
         r"NOT SO +inference so many times as fast as SAN \(x4\): 20\.97 x; the cells give 21\.4",
     ),
 }
-"stem -> patterns of what it must print at preset tiny; numbers that follow from neither training nor search"
+"""stem -> patterns of what it must print at preset tiny; numbers that follow from neither training
+nor search"""
 
 each_notebook = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
@@ -162,7 +164,8 @@ def test_stored_outputs_belong_to_the_cells(path):
 @pytest.mark.notebook
 @each_notebook
 def test_runs(path, tmp_path, monkeypatch):
-    """Top to bottom at preset tiny, offline, in an empty folder; a failing cell raises with its traceback."""
+    """Top to bottom at preset tiny, offline, in an empty folder; a failing cell raises with its
+    traceback."""
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     nb = nbformat.read(path, as_version=4)

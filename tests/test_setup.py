@@ -1,4 +1,5 @@
-"""The files around the package agree: versions, addresses, commands, packages; they keep nothing of one machine."""
+"""The files around the package agree: versions, addresses, commands, packages; they keep nothing of
+one machine."""
 
 import json
 import re
@@ -84,7 +85,8 @@ def test_conda_list_is_the_list_of_pyproject():
 
 
 def test_constraints():
-    """cpu.txt pins torch alone; tested.txt is name==version lines, without local versions, and fits cpu.txt."""
+    """cpu.txt pins torch alone; tested.txt is name==version lines, without local versions, and fits
+    cpu.txt."""
     lines = {
         name: [
             line
@@ -111,7 +113,8 @@ def test_constraints():
 
 
 def test_one_address():
-    """``hinas_lab.REPOSITORY`` is the address; the documents that must spell it out agree with it."""
+    """``hinas_lab.REPOSITORY`` is the address; the documents that must spell it out agree with
+    it."""
     address = hinas_lab.REPOSITORY
     name = address.split("/")[1]
     for path, text in texts().items():
@@ -144,7 +147,8 @@ MACHINE = re.compile(
 
 
 def test_nothing_of_one_machine():
-    """No address of a package index, no path of the machine something was made on; in notebooks' outputs neither."""
+    """No address of a package index, no path of the machine something was made on; in notebooks'
+    outputs neither."""
     found = {}
     for path, text in texts().items():
         patterns = [INDEX, MACHINE, re.compile(re.escape(str(ROOT)) + r"\b")]

@@ -1,4 +1,5 @@
-"""The one-way street, read from the imports; what loads without torch, or without optional packages."""
+"""The one-way street, read from the imports; what loads without torch, or without optional
+packages."""
 
 import ast
 import json
@@ -64,13 +65,15 @@ CHAPTER = "hinas_book.ch"
 
 
 def part(module: str) -> str:
-    """The room a module lies in: ``hinas_lab.space.ops`` -> ``space``; a package itself -> its name."""
+    """The room a module lies in: ``hinas_lab.space.ops`` -> ``space``; a package itself -> its
+    name."""
     names = module.split(".")
     return names[1] if len(names) > 1 else names[0]
 
 
 def imports(module: str, source: str, is_package: bool) -> set[str]:
-    """Every module that ``source`` imports: at the top, in functions, for typing, by ``import_module("...")``."""
+    """Every module that ``source`` imports: at the top, in functions, for typing, by
+    ``import_module("...")``."""
     package = module if is_package else module.rpartition(".")[0]
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -81,7 +84,8 @@ def imports(module: str, source: str, is_package: bool) -> set[str]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join(above + ([base] if base else []))
-            # `from hinas_lab import space` names a module; `from hinas_lab import __version__` does not
+            # `from hinas_lab import space` names a module; `from hinas_lab import __version__` does
+            # not
             found |= {
                 f"{base}.{alias.name}" if f"{base}.{alias.name}" in MODULES else base
                 for alias in node.names
@@ -134,7 +138,8 @@ def test_nothing_flows_back(module):
 
 @pytest.mark.parametrize("module", BOOK)
 def test_a_chapter_stands_alone(module):
-    """No chapter imports another one; what they share never imports a chapter. Chapters are found by walking."""
+    """No chapter imports another one; what they share never imports a chapter. Chapters are found
+    by walking."""
     own = ".".join(module.split(".")[:2])
     others = {name for name in IMPORTS[module] if name.startswith(CHAPTER)}
     others = {name for name in others if not (name == own or name.startswith(own + "."))}
@@ -176,7 +181,8 @@ def python(script: str, *args: str) -> str:
 
 
 def test_what_loads_without_torch():
-    """Replay, figures, decoding and the command line's help start at once, also where torch is absent."""
+    """Replay, figures, decoding and the command line's help start at once, also where torch is
+    absent."""
     names = [f"hinas_lab.{name}" for name in WITHOUT_TORCH]
     assert set(names) <= set(MODULES), f"gone or renamed: {sorted(set(names) - set(MODULES))}"
     seen = [name for name in LAB if part(name) in ("drawing", "live")]
@@ -190,7 +196,8 @@ def test_what_loads_without_torch():
 
 
 def test_lean_core_imports():
-    """Everything a search needs imports with torch, numpy, scikit-image, safetensors and tqdm alone."""
+    """Everything a search needs imports with torch, numpy, scikit-image, safetensors and tqdm
+    alone."""
     lean = [name for name in LAB if part(name) not in ("drawing", "live", "__main__")]
     report = json.loads(python(WITHOUT_OPTIONAL + IMPORT_AND_REPORT, json.dumps(lean)))
     failed = {name: seen["error"] for name, seen in report.items() if seen["error"]}
@@ -198,7 +205,8 @@ def test_lean_core_imports():
 
 
 def test_lean_core_works(tmp_path):
-    """search, then train, through the command line, in one interpreter that has none of the optional packages."""
+    """search, then train, through the command line, in one interpreter that has none of the
+    optional packages."""
     script = (
         WITHOUT_OPTIONAL
         + """

@@ -1,10 +1,11 @@
-"""Does a device give the numbers that were promised of it? Each check a line and a row of JSON; exit code 1 when one fails.
+"""Does a device give the numbers that were promised of it? Each check a line and a row of JSON;
+exit code 1 when one fails.
 
     python tools/gpu_check.py --device cuda --preset paper --json FILE
 
-Graphs against eager steps, bit for bit, for searches and trainings in every precision; a stopped and resumed search against an
-undisturbed one; losses against the CPU's; V scored many tiles a call against one by one. Pictures: crops of the built-in photographs.
-"""
+Graphs against eager steps, bit for bit, for searches and trainings in every precision; a stopped
+and resumed search against an undisturbed one; losses against the CPU's; V scored many tiles a call
+against one by one. Pictures: crops of the built-in photographs."""
 
 import argparse
 import random
@@ -33,10 +34,11 @@ PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
 def searched(
     chosen, patches: Patches, precision: str, graphs: str, stop: bool = False
 ) -> tuple[list[float], dict]:
-    """Losses of two arch and two weight steps, and the state behind them; ``stop``: continued by another object after the first two."""
+    """Losses of two arch and two weight steps, and the state behind them; ``stop``: continued by
+    another object after the first two."""
     make = lambda: Search(
         chosen.space, replace(chosen.search, precision=precision), patches, graphs
-    )  # noqa: E731
+    )
     state, losses = make(), []
     shake(state.net.weight_parameters)
     for n in range(2):

@@ -1,7 +1,8 @@
-"""How the lines of the two packages read (``make house``). No verdict: numbers to watch from change to change.
+"""How the lines of the two packages read (``make house``). No verdict: numbers to watch from change
+to change.
 
-Tokens: all but comments and layout. Code lines: lines on which a token starts. Long: above 100 columns.
-"""
+Tokens: all but comments and layout. Code lines: lines on which a token starts. Long: above 100
+columns."""
 
 import ast
 import io

@@ -1,11 +1,12 @@
-"""Kill searches and trainings at random moments, resume them, compare their results with those of undisturbed runs.
+"""Kill searches and trainings at random moments, resume them, compare their results with those of
+undisturbed runs.
 
     python tools/kill_resume.py --kills 100
 
-Each attempt is a process of its own, stopped by SIGKILL or left to finish. Every run saves after every iteration, so
-that many kills land while a file is written. Compared: genotype.json and best.safetensors byte for byte, and the
-records, all but the seconds. Prints one line; exit code 1 when a result differs. Needs os.fork (Linux, macOS).
-"""
+Each attempt is a process of its own, stopped by SIGKILL or left to finish. Every run saves after
+every iteration, so that many kills land while a file is written. Compared: genotype.json and
+best.safetensors byte for byte, and the records, all but the seconds. Prints one line; exit code 1
+when a result differs. Needs os.fork (Linux, macOS)."""
 
 import argparse
 import os
@@ -52,7 +53,8 @@ def train_to_end(folder: Path, *, data: str, genotype: Path, iterations: int):
 
 
 def attempt(work: Callable[[], None], delay: float | None = None) -> bool:
-    """``work`` in a child process: True when it was killed (after ``delay`` seconds, or by itself), else False.
+    """``work`` in a child process: True when it was killed (after ``delay`` seconds, or by itself),
+    else False.
 
     RuntimeError, with its traceback, when it failed.
     """
@@ -101,7 +103,8 @@ class Undisturbed(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """What ``disturb`` did. ``runs``: finished, by kind; ``wrong``: of these, how many ended with something else."""
+    """What ``disturb`` did. ``runs``: finished, by kind; ``wrong``: of these, how many ended with
+    something else."""
 
     kills: int
     writing: int

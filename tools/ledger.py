@@ -1,4 +1,5 @@
-"""Write docs/ledger.md from data/ledger.csv, the registered claims, the recomputed sentences and the recorded studies (``make docs``)."""
+"""Write docs/ledger.md from data/ledger.csv, the registered claims, the recomputed sentences and
+the recorded studies (``make docs``)."""
 
 import csv
 import json
@@ -51,7 +52,8 @@ def settings() -> str:
 
 
 def bench() -> dict[str, tuple[str, str]]:
-    """Claims about costs, counted and timed by the benchmarks: id -> (what was measured, command)."""
+    """Claims about costs, counted and timed by the benchmarks: id -> (what was measured,
+    command)."""
     rows = {
         r["what"]: r
         for r in json.loads((ROOT / "data" / "bench" / "one-thread.json").read_text())["rows"]

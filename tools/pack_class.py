@@ -1,12 +1,13 @@
-"""One zip for a class room without network (``make class``): notebooks, package, recorded runs and studies, documents.
+"""One zip for a class room without network (``make class``): notebooks, package, recorded runs and
+studies, documents.
 
     python tools/pack_class.py                 writes dist/hinas_lab-class.zip
     python tools/pack_class.py --wheels        also fetches into dist/wheels all that pip must install, for this platform
 
-The zip holds what git tracks, as it is in the working tree, and START.txt. Equal files give equal bytes: fixed dates, sorted names, stored
-without compression (notebooks and records are mostly compressed pictures and numbers). Wheels stay outside: they are
-larger by far (measured: 0.4 GB with a CPU torch; some GB with CUDA) and fit one platform and Python only.
-"""
+The zip holds what git tracks, as it is in the working tree, and START.txt. Equal files give equal
+bytes: fixed dates, sorted names, stored without compression (notebooks and records are mostly
+compressed pictures and numbers). Wheels stay outside: they are larger by far (measured: 0.4 GB with
+a CPU torch; some GB with CUDA) and fit one platform and Python only."""
 
 import argparse
 import io
@@ -58,7 +59,8 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def tracked(root: Path) -> list[Path]:
-    """The tracked files that are there, sorted. ValueError for one that is a link or leads outside of ``root``."""
+    """The tracked files that are there, sorted. ValueError for one that is a link or leads outside
+    of ``root``."""
     paths = sorted(root / name for name in git(root, "ls-files", "-z").split("\0") if name)
     for path in paths:
         if path.is_symlink() or not path.resolve().is_relative_to(root.resolve()):
@@ -105,7 +107,8 @@ def requirements(root: Path) -> list[str]:
 
 
 def fetch(root: Path, folder: Path, extra: list[str]) -> None:
-    """pip downloads wheels for this platform and Python into ``folder``; ValueError when it cannot. ``extra``: more arguments for pip."""
+    """pip downloads wheels for this platform and Python into ``folder``; ValueError when it cannot.
+    ``extra``: more arguments for pip."""
     command = [
         sys.executable,
         "-m",

@@ -20,7 +20,8 @@ How a restoration number is measured. Two rows belong in one table only when the
 
 
 def table(names: list[str]) -> str:
-    """Markdown: a row per field, a column per protocol; where a value is not that of the first column, it is bold."""
+    """Markdown: a row per field, a column per protocol; where a value is not that of the first
+    column, it is bold."""
     lines = [
         "| field | " + " | ".join(f"`{n}`" for n in names) + " |",
         "|---" * (len(names) + 1) + "|",

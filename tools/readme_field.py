@@ -1,5 +1,5 @@
-"""Write docs/field.png from the recorded studies ``widths`` and ``search``: all width paths and 30 random nets beside the noise of a
-training, and where the searches landed (``make docs``)."""
+"""Write docs/field.png from the recorded studies ``widths`` and ``search``: all width paths and 30
+random nets beside the noise of a training, and where the searches landed (``make docs``)."""
 
 from pathlib import Path
 
@@ -37,11 +37,11 @@ def figure() -> Figure:
         loc="left",
     )
     plot_field(field, ax=right)
-    seeds = lambda some: f"{min(some)} to {max(some)}"  # noqa: E731
-    of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]  # noqa: E731
+    seeds = lambda some: f"{min(some)} to {max(some)}"
+    of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]
     stamp = lambda r: (
         f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"
-    )  # noqa: E731
+    )
     if stamp(widths) != stamp(searches):
         raise ValueError(
             f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike"

@@ -1,4 +1,5 @@
-"""Write docs/search.gif, the replay of the recorded search ``data/runs/classroom`` (``make docs``)."""
+"""Write docs/search.gif, the replay of the recorded search ``data/runs/classroom`` (``make
+docs``)."""
 
 from pathlib import Path
 

@@ -2,8 +2,8 @@
 
     python tools/record_masking.py [--preset classroom] [--seeds 3] [--run runs/masking]
 
-One search per seed (continued where it stopped), then every mask in every way of ``studies.masking``; one thread.
-"""
+One search per seed (continued where it stopped), then every mask in every way of
+``studies.masking``; one thread."""
 
 import argparse
 from pathlib import Path

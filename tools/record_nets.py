@@ -1,10 +1,11 @@
-"""Search and train what the notebooks restore with, at preset classroom, seed 0, one thread (about ten minutes): data/nets.
+"""Search and train what the notebooks restore with, at preset classroom, seed 0, one thread (about
+ten minutes): data/nets.
 
     python tools/record_nets.py [NAME ...]
     python tools/record_nets.py --campaign [DIR]      the nets of finished studies (DIR: runs/campaign) that the figures show
 
-Only what is missing is made. The search ``supernet`` keeps its weights and no records, a training all but the state to continue from.
-"""
+Only what is missing is made. The search ``supernet`` keeps its weights and no records, a training
+all but the state to continue from."""
 
 import shutil
 import sys
@@ -19,7 +20,8 @@ from hinas_lab.runs.folder import load_genotype, with_seed
 
 
 def keep(run: Path, name: str):
-    """Copy what a lesson needs of a run made outside the repository; one that lies there already stays."""
+    """Copy what a lesson needs of a run made outside the repository; one that lies there already
+    stays."""
     if run.is_relative_to(FOLDER.parent):
         return
     shutil.copytree(

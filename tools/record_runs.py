@@ -4,8 +4,8 @@
     python tools/record_runs.py hasty affine
     python tools/record_runs.py --table           only print the table of data/README.md, from the records
 
-On one machine the same records come out again, bit for bit, but for the seconds. Weights are not kept.
-"""
+On one machine the same records come out again, bit for bit, but for the seconds. Weights are not
+kept."""
 
 import argparse
 import json
@@ -26,7 +26,8 @@ KEPT = ("config.json", "env.json", "records.npz", "genotype.json")
 
 
 def record(name: str, base: Path = RUNS):
-    """Run the search ``name`` to its end on the CPU and keep what a replay needs in ``base/name``."""
+    """Run the search ``name`` to its end on the CPU and keep what a replay needs in
+    ``base/name``."""
     import torch
 
     from hinas_lab.runs.folder import open_search
@@ -50,7 +51,7 @@ def row(name: str) -> list[str]:
     skip, entropy, psnr, score = (
         records[f"epoch/{n}"] for n in ("skip_share", "alpha_entropy", "psnr", "score")
     )
-    validated = lambda at: f"{score[at]:.3f} ({psnr[at]:.2f} dB)"  # noqa: E731
+    validated = lambda at: f"{score[at]:.3f} ({psnr[at]:.2f} dB)"
     first, last = records["epoch/epoch"][[int(np.argmax(skip)), -1]]
     genotype = str(Genotype.from_json((folder / "genotype.json").read_text())).partition(" path ")[
         2

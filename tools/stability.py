@@ -1,13 +1,14 @@
-"""Does a setting train, or does it diverge? The first steps of a search or a training, step by step, as a line of JSON.
+"""Does a setting train, or does it diverge? The first steps of a search or a training, step by
+step, as a line of JSON.
 
     python tools/stability.py train --preset paper --data BSDS500 --batch 6 --patch 40 --steps 200 --json FILE
     python tools/stability.py search --preset paper --task sr --scale 4 --set search.grad_clip=1 --steps 60 --json FILE
     python tools/stability.py train --from RUN --json FILE          the steps that a run folder has recorded
 
-A training learns a random net of the preset's space (``--genotype SEED``) at the rate of its schedule's beginning; a search takes
-weight steps, with ``--arch`` an arch step before each. The line holds the pixel loss of every step and that of a net that changes
-nothing. docs/stability.md is made of data/stability (``make docs``); ``--data BSDS500`` is found below $HINAS_DATA.
-"""
+A training learns a random net of the preset's space (``--genotype SEED``) at the rate of its
+schedule's beginning; a search takes weight steps, with ``--arch`` an arch step before each. The
+line holds the pixel loss of every step and that of a net that changes nothing. docs/stability.md is
+made of data/stability (``make docs``); ``--data BSDS500`` is found below $HINAS_DATA."""
 
 import argparse
 import json
@@ -81,8 +82,9 @@ def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterat
 
 
 def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> float:
-    """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else MATLAB's bicubic on the batches of a
-    training's last TAIL steps (few patches differ much in what bicubic leaves)."""
+    """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else
+    MATLAB's bicubic on the batches of a training's last TAIL steps (few patches differ much in what
+    bicubic leaves)."""
     config = getattr(chosen, args.kind)
     if chosen.space.task == "denoise":
         return float(np.mean(np.square(config.sigmas))) / 255**2
@@ -138,7 +140,8 @@ def tried(args: argparse.Namespace) -> dict:
 
 
 def recorded(args: argparse.Namespace) -> dict:
-    """A row of a run folder: its steps of the weights so far, of a training the means that were recorded, with their iterations."""
+    """A row of a run folder: its steps of the weights so far, of a training the means that were
+    recorded, with their iterations."""
     header, columns, env = (
         read_header(args.source),
         read_records(args.source),

@@ -1,5 +1,5 @@
-"""Write docs/stability.md and docs/stability.png from data/stability (``make docs``): what diverges as printed, what was tried, and the
-first steps at full size."""
+"""Write docs/stability.md and docs/stability.png from data/stability (``make docs``): what diverges
+as printed, what was tried, and the first steps at full size."""
 
 import json
 from itertools import groupby
@@ -74,7 +74,8 @@ def setting(row: dict) -> str:
 
 
 def said(some: list[dict]) -> list[str]:
-    """Cells of the rows of one setting: steps, seeds, where it ended, the peak and the last mean over the unchanged net's loss, dB."""
+    """Cells of the rows of one setting: steps, seeds, where it ended, the peak and the last mean
+    over the unchanged net's loss, dB."""
     identity = sum(r["identity"] for r in some) / len(some)
     broken = [len(r["pixel"]) for r in some if r["end"]]
     ends = [r["tail"] for r in some if not r["end"]]
@@ -107,7 +108,8 @@ def said(some: list[dict]) -> list[str]:
 
 
 def table(some: list[dict]) -> str:
-    """One line a setting: trainings before searches, denoising before super-resolution, in the order of the file."""
+    """One line a setting: trainings before searches, denoising before super-resolution, in the
+    order of the file."""
     lines = [
         "| setting | batch, patch | steps | seeds | | peak | gain, dB |",
         "|---|---|---|---|---|---|---|",

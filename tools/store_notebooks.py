@@ -2,9 +2,9 @@
 
     HINAS_PRESET=classroom python tools/store_notebooks.py notebooks/00_start_here.ipynb ...
 
-A stored notebook says in its metadata which package version, preset and code cells its outputs belong to; the tests
-hold it to that. Only code cells are hashed: rewording the text asks for no new run.
-"""
+A stored notebook says in its metadata which package version, preset and code cells its outputs
+belong to; the tests hold it to that. Only code cells are hashed: rewording the text asks for no new
+run."""
 
 import hashlib
 import json
@@ -28,7 +28,8 @@ def cells_hash(nb: nbformat.NotebookNode) -> str:
 
 
 def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_cell: int) -> None:
-    """Run every cell in a fresh kernel, without widgets and without the user's IPython profile; outputs land in ``nb``.
+    """Run every cell in a fresh kernel, without widgets and without the user's IPython profile;
+    outputs land in ``nb``.
 
     Raises ``CellExecutionError`` at the first cell that fails.
     """
@@ -44,7 +45,8 @@ def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_ce
 
 
 def stamp(nb: nbformat.NotebookNode, preset: str) -> None:
-    """Say what the outputs belong to; drop metadata that changes from run to run or machine to machine."""
+    """Say what the outputs belong to; drop metadata that changes from run to run or machine to
+    machine."""
     nb.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -60,7 +62,8 @@ def stamp(nb: nbformat.NotebookNode, preset: str) -> None:
 
 
 def store(path: Path, preset: str) -> None:
-    """Execute the notebook in an empty folder and replace the file; a failing notebook leaves it untouched."""
+    """Execute the notebook in an empty folder and replace the file; a failing notebook leaves it
+    untouched."""
     nb = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         execute(nb, cwd=Path(folder), preset=preset, seconds_per_cell=1800)

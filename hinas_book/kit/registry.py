@@ -50,7 +50,8 @@ class Study:
         return list(findings(record)) if findings else []
 
     def figure(self, record: dict):
-        """The picture of a record, a matplotlib Figure; AttributeError when the study draws none."""
+        """The picture of a record, a matplotlib Figure; AttributeError when the study draws
+        none."""
         return self.load().figure(record)
 
 

@@ -59,8 +59,8 @@ class Patches:
 
     ``images``: name -> uint8 (H, W) or (H, W, 3), each asked for once. For super-resolution the LR
     images are made once, from the whole HR image, in uint8 as LR files are (MATLAB's imresize).
-    ``task``: a row of ``tasks.TASKS``; None: denoising, or super-resolution where ``scale`` is not 1.
-    """
+    ``task``: a row of ``tasks.TASKS``; None: denoising, or super-resolution where ``scale`` is not
+    1."""
 
     def __init__(
         self,

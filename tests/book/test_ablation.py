@@ -1,4 +1,5 @@
-"""Notebook 07: choices of seeds against plain counting, lines and pictures of records that the real designs made from played trainings."""
+"""Notebook 07: choices of seeds against plain counting, lines and pictures of records that the real
+designs made from played trainings."""
 
 import json
 import random
@@ -131,8 +132,8 @@ def test_announced_by_counting(n):
     d = drawn(8, seed=3)
     groups = [[d[i] for i in at] for at in combinations(range(8), n)]
     a = announced(d, n, 0.03)
-    share = lambda test: sum(map(test, groups)) / len(groups)  # noqa: E731
-    wide = lambda g: stats.t.ppf(0.975, len(g) - 1) * stdev(g) / sqrt(len(g))  # noqa: E731
+    share = lambda test: sum(map(test, groups)) / len(groups)
+    wide = lambda g: stats.t.ppf(0.975, len(g) - 1) * stdev(g) / sqrt(len(g))
     assert a.choices == len(groups) and (a.low, a.high) == (
         pytest.approx(min(map(mean, groups))),
         pytest.approx(max(map(mean, groups))),
@@ -262,7 +263,7 @@ def test_factors_and_their_interaction(records):
     of = lambda lwas, residual: np.array(
         [
             r["psnr"]
-            for r in record["rows"]  # noqa: E731
+            for r in record["rows"]
             if (r["task"], r["lwas"], r["residual"]) == ("denoise", lwas, residual)
         ]
     )
@@ -343,7 +344,8 @@ def test_does_it_matter(low, high, said):
 
 
 def test_the_verdict_table(records, tmp_path, monkeypatch):
-    """p is the registered test's, Holm's over all recorded claims as in the ledger, also of studies that the table leaves out."""
+    """p is the registered test's, Holm's over all recorded claims as in the ledger, also of studies
+    that the table leaves out."""
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     studies = ("lwas-residual", "loss", "widths", "sharing")
     for name in studies:
@@ -563,8 +565,8 @@ def test_one_change_is_a_study(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "Ada", "Emmy", "Kurt", "Sofia"])
 def test_questions_worked_out_another_way(name):
-    text = lambda id: lessons.question(id, name).text  # noqa: E731
-    signed = lambda id: [float(x) for x in re.findall(r"[-+]\d\.\d+", text(id))]  # noqa: E731
+    text = lambda id: lessons.question(id, name).text
+    signed = lambda id: [float(x) for x in re.findall(r"[-+]\d\.\d+", text(id))]
     d = signed("07.a")
     assert solve("07.a", name) == pytest.approx(
         stats.t.ppf(0.975, len(d) - 1) * stdev(d) / sqrt(len(d)), abs=1e-9

@@ -1,4 +1,5 @@
-"""Random nets as a distribution: percentiles, the best of k, predictors, costs; width paths and long searches; the pictures."""
+"""Random nets as a distribution: percentiles, the best of k, predictors, costs; width paths and
+long searches; the pictures."""
 
 import random
 from itertools import combinations
@@ -34,7 +35,8 @@ STAND = {
 def made(
     lead: float = 0.0, net_sd: float = 0.1, seed_sd: float = 0.05, search: float = 65.0
 ) -> dict:
-    """A record as the study writes it; searched nets are ``lead`` dB above the mean of random ones, shared weights know the truth."""
+    """A record as the study writes it; searched nets are ``lead`` dB above the mean of random ones,
+    shared weights know the truth."""
     rng, draw = np.random.default_rng(4), random.Random(0)
     worth = 26 + net_sd * rng.standard_normal(N)
     rows = [

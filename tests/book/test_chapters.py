@@ -1,5 +1,5 @@
-"""Chapters: what each offers its notebook is there, nothing of it is another chapter's, and a notebook
-imports little."""
+"""Chapters: what each offers its notebook is there, nothing of it is another chapter's, and a
+notebook imports little."""
 
 import ast
 import statistics

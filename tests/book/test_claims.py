@@ -89,7 +89,8 @@ def ledger_rows() -> dict[str, list[str]]:
 
 
 def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
-    """Any registered study: verdict, scale, p, and Holm's over all that have one; null is no p; an equivalence has TOST's."""
+    """Any registered study: verdict, scale, p, and Holm's over all that have one; null is no p; an
+    equivalence has TOST's."""
     monkeypatch.setattr(recorded, "FOLDER", tmp_path)
     none = ledger_rows()
     assert set(none) == {c.id for c in claims()} and none["sharing-time"][6].startswith("1.69 x")

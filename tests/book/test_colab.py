@@ -1,5 +1,5 @@
-"""Runs that outlive a disconnect: packed at each checkpoint, brought back from the newest whole file, continued bit for bit; and the
-cell that installs the package in Colab."""
+"""Runs that outlive a disconnect: packed at each checkpoint, brought back from the newest whole
+file, continued bit for bit; and the cell that installs the package in Colab."""
 
 import shutil
 import sys

@@ -1,4 +1,5 @@
-"""The curvature of the last convolution is the Hessian's; the rate it bears is where gradient descent begins to grow."""
+"""The curvature of the last convolution is the Hessian's; the rate it bears is where gradient
+descent begins to grow."""
 
 import random
 

@@ -1,6 +1,6 @@
-"""What each registered design makes of its rows. The jobs are its own, the rows are made up: well-formed, with numbers drawn from a job's
-key; every statistic of a record is computed again here, from the same rows, in another way.
-"""
+"""What each registered design makes of its rows. The jobs are its own, the rows are made up:
+well-formed, with numbers drawn from a job's key; every statistic of a record is computed again
+here, from the same rows, in another way."""
 
 import itertools
 import json
@@ -265,7 +265,7 @@ def test_paths_binomial():
             == (len(mine), hits, hits / len(mine))
             == (12, hits, hits / 12)
         )
-        mass = lambda k, p: math.comb(12, k) * p**k * (1 - p) ** (12 - k)  # noqa: E731
+        mass = lambda k, p: math.comb(12, k) * p**k * (1 - p) ** (12 - k)
         for p, base in (
             (told["p"], np.clip(told["untrained"], 1e-9, 1 - 1e-9)),
             (told["p_against_paths"], 8 / 12),
@@ -573,7 +573,8 @@ def test_verdict_on_a_share(drops, wanted):
     [("tiny", 1, "not tested at this scale"), ("paper/10", 3, "unresolved")],
 )
 def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches, verdict):
-    """Every method under the table's protocol, ours under both; the net of the search that V likes best; no difference to a printed row."""
+    """Every method under the table's protocol, ours under both; the net of the search that V likes
+    best; no difference to a printed row."""
 
     def row(job):
         if isinstance(job, SearchJob | TrainJob):
@@ -669,7 +670,7 @@ def test_loss_weights():
     assert {lam for task, lam, _ in values if task == "sr"} == {0, 0.006, 0.6}
     against = lambda task, lam, metric: [
         values[task, lam, s][metric] - values[task, 0, s][metric] for s in range(8)
-    ]  # noqa: E731
+    ]
     for id, task, metric in (
         ("loss-ssim", "denoise", "ssim"),
         ("loss-psnr", "denoise", "psnr"),

@@ -1,4 +1,5 @@
-"""The registry redraws everything from records; tables, trade-off and visual rows say what they are made from."""
+"""The registry redraws everything from records; tables, trade-off and visual rows say what they are
+made from."""
 
 import csv
 import io
@@ -212,7 +213,8 @@ def test_without_records_nothing_is_beneath(record):
 
 
 def test_measured_on_the_tables_own_pictures(record):
-    """State of the art: in the published grid's columns, each protocol apart, a row a method, once even where two studies measured it."""
+    """State of the art: in the published grid's columns, each protocol apart, a row a method, once
+    even where two studies measured it."""
 
     def row(method, task, level, test, protocol, psnr, parameters=None):
         return {
@@ -333,7 +335,8 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
 
 
 def test_what_arms_do_not_show(record):
-    """Few seeds, starred presets, edits, random nets: each study says what belongs beside its means."""
+    """Few seeds, starred presets, edits, random nets: each study says what belongs beside its
+    means."""
     record(
         "loss",
         [
@@ -361,7 +364,7 @@ def test_what_arms_do_not_show(record):
         "high": 0.9,
         "median_drop": 0.05,
         "mean_drop": 0.05,
-    }  # noqa: E731
+    }
     rows = (
         [net("found", s, 20.0) for s in range(3)]
         + [net("R1", 0, 20 - d, drop=d) for d in (0.3, -0.1, 0.2)]

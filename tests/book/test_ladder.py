@@ -119,7 +119,8 @@ def test_the_ladder_is_for_denoising(tmp_path):
 
 @pytest.mark.parametrize("name", NETS)
 def test_recorded_nets_are_what_they_are_called(name, tmp_path):
-    """Each is found, unchanged, for the preset it was made with, and loads; nothing is run or written."""
+    """Each is found, unchanged, for the preset it was made with, and loads; nothing is run or
+    written."""
     task = "sr" if name.endswith("-sr") else "denoise"
     settings = with_seed(preset("classroom", task), 0)
     genotype = load_genotype(
@@ -153,7 +154,8 @@ def test_the_recorded_supernet_decodes_to_its_genotype():
 
 @pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.iterdir() if p.name in KEPT))
 def test_nets_of_the_campaign_are_those_of_its_records(name):
-    """The record's row and the folder tell of the same training, and the weights give the row's numbers again."""
+    """The record's row and the folder tell of the same training, and the weights give the row's
+    numbers again."""
     study, wanted = KEPT[name]
     row = next(r for r in recorded(study)["rows"] if wanted.items() <= r.items())
     net, info = load_network(FOLDER / name)

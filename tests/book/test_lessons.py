@@ -1,4 +1,5 @@
-"""The toys against automatic differentiation; questions and exercises against right, wrong and impossible answers."""
+"""The toys against automatic differentiation; questions and exercises against right, wrong and
+impossible answers."""
 
 import re
 import subprocess
@@ -151,7 +152,8 @@ def test_every_notebook_has_its_questions():
 
 @each_question
 def test_a_question_for_everyone(id):
-    """Text and hints are filled in; the answer is right, the wrong beliefs are not, and hear what is wrong with them."""
+    """Text and hints are filled in; the answer is right, the wrong beliefs are not, and hear what
+    is wrong with them."""
     for name in NAMES:
         q, values, answer, remarks = variant(id, name)
         text = lessons.question(id, name).text
@@ -315,8 +317,8 @@ def test_an_unknown_id_names_its_neighbours():
 def test_answers_worked_out_another_way():
     """From the text that a student reads, by hand, for several students."""
     for name in NAMES:
-        text = lambda id: lessons.question(id, name).text.split("Answer with")[0]  # noqa: B023, E731
-        numbers = lambda id: [float(x) for x in re.findall(r"-?\d+\.\d+", text(id))]  # noqa: B023, E731
+        text = lambda id: lessons.question(id, name).text.split("Answer with")[0]  # noqa: B023
+        numbers = lambda id: [float(x) for x in re.findall(r"-?\d+\.\d+", text(id))]  # noqa: B023
         n = int(number_in(text("01.a"), r"has (\d+) nodes"))
         assert solve("01.a", name) == n * (n + 3) // 2
         row = dict(
@@ -368,18 +370,18 @@ def test_answers_worked_out_another_way():
 
 def test_paths_worked_out_another_way():
     """Viterbi, greedy, counts and chance levels by listing everything."""
-    steps = lambda p: list(zip((0, *p), p))  # noqa: E731
+    steps = lambda p: list(zip((0, *p), p))
     legal = lambda layers, widths: [
         p
         for p in product(range(widths), repeat=layers)
         if all(abs(a - b) <= 1 for a, b in steps(p))
-    ]  # noqa: E731
+    ]
     for name in NAMES:
         weights = {}
         for line in re.findall(r"into layer.*", lessons.question("02.b", name).text):
             l, k = map(int, re.match(r"into layer (\d), from width (\d)", line).groups())
             weights |= {(l, k, int(i)): float(x) for i, x in re.findall(r"to (\d): ([\d.]+)", line)}
-        value = lambda p: np.prod([weights[l, a, b] for l, (a, b) in enumerate(steps(p))])  # noqa: B023, E731
+        value = lambda p: np.prod([weights[l, a, b] for l, (a, b) in enumerate(steps(p))])  # noqa: B023
         assert sum(map(value, legal(3, 3))) == pytest.approx(1)
         assert solve("02.b", name) == max(legal(3, 3), key=value)
         layers, widths = map(
@@ -392,22 +394,22 @@ def test_paths_worked_out_another_way():
             re.search(r"(\d) layers, (\d) widths", lessons.question("02.e", name).text).groups(),
         )
         p = lambda path: np.prod(
-            [1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)]
-        )  # noqa: B023, E731
+            [1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)]  # noqa: B023
+        )
         assert solve("02.e", name) == pytest.approx(
             sum(p(x) for x in legal(layers, widths) if x[-1] == max(x))
         )
     assert (
         len(legal(3, 3)) == 12 and sum(x[-1] == max(x) for x in legal(3, 3)) == 8
     )  # 8 of 12, 69 %: the paper's supernet
-    p = lambda path: np.prod([1 / sum(0 <= a + d < 3 for d in (-1, 0, 1)) for a, _ in steps(path)])  # noqa: E731
+    p = lambda path: np.prod([1 / sum(0 <= a + d < 3 for d in (-1, 0, 1)) for a, _ in steps(path)])
     assert sum(p(x) for x in legal(3, 3) if x[-1] == max(x)) == pytest.approx(0.694, abs=1e-3)
 
 
 def test_costs_counted_in_real_modules():
     from hinas_lab.space.layers import make_op
 
-    count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
+    count = lambda module: sum(p.numel() for p in module.parameters())
     for name in NAMES:
         _, v, answer, _ = variant("01.d", name)
         convs = [
@@ -618,7 +620,7 @@ def test_an_untouched_exercise_runs(path, tmp_path):
 
 
 def test_a_path_as_text_keeps_its_signs():
-    read = lambda text: questions._read(text, (0, 0, 0), ())  # noqa: E731
+    read = lambda text: questions._read(text, (0, 0, 0), ())
     assert (
         read("1-2-2") == read("(1, 2, 2)") == read("1 -> 2 -> 2") == read(" [1,2,2]") == (1, 2, 2)
     )

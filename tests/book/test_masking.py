@@ -1,4 +1,5 @@
-"""Taking operations away: what is masked, what is left as it was, and how alpha and the drops are compared and drawn."""
+"""Taking operations away: what is masked, what is left as it was, and how alpha and the drops are
+compared and drawn."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,8 @@ def patches() -> Patches:
 
 
 def made() -> SuperNet:
-    """A supernet with decided alphas whose last convolution is not zero, so that operations matter."""
+    """A supernet with decided alphas whose last convolution is not zero, so that operations
+    matter."""
     net = SuperNet(SPACE, torch.Generator().manual_seed(0))
     with torch.no_grad():
         net.end.last.weight.normal_(std=0.1, generator=torch.Generator().manual_seed(1))
@@ -57,7 +59,8 @@ def test_masked_takes_one_operation_of_one_edge():
 
 
 def test_drops_of_every_operation_and_of_none(patches):
-    """``none`` adds exactly zero: without sharing its weight out and with old statistics, nothing changes. The others do something."""
+    """``none`` adds exactly zero: without sharing its weight out and with old statistics, nothing
+    changes. The others do something."""
     net = made()
     before = {k: v.clone() for k, v in net.state_dict().items()}
     found = np.reshape(
@@ -74,7 +77,8 @@ def test_drops_of_every_operation_and_of_none(patches):
 
 
 def test_a_drop_is_against_the_supernet_as_it_is(patches):
-    """An edge whose operation has all the weight: without it (and nothing in its place) the edge is silent, as ``none`` would be."""
+    """An edge whose operation has all the weight: without it (and nothing in its place) the edge is
+    silent, as ``none`` would be."""
     net = made()
     with torch.no_grad():
         net.alpha.fill_(-30), net.alpha[..., SKIP].fill_(30)

@@ -1,4 +1,5 @@
-"""Peers trained with the budget of one of our trainings: the same patches, resumed bit for bit, measured beside it, never published."""
+"""Peers trained with the budget of one of our trainings: the same patches, resumed bit for bit,
+measured beside it, never published."""
 
 import json
 import random
@@ -54,7 +55,8 @@ def ours(tmp_path_factory):
 
 @pytest.fixture
 def small(monkeypatch, tmp_path):
-    """Measured on 32 x 40 pixels of each test photograph, beside methods that need no tuning; in an empty folder."""
+    """Measured on 32 x 40 pixels of each test photograph, beside methods that need no tuning; in an
+    empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(study, "read_images", lambda data, part: SMALL)
     monkeypatch.setattr(study, "CLASSICAL", {"denoise": ("noisy", "tv"), "sr": ("bicubic",)})
@@ -138,7 +140,8 @@ def test_both_tasks_beside_ours(ours, small):
 
 
 def test_a_row_is_the_stored_net(ours, small):
-    """By hand: the weights in the folder, in evaluation mode, over the same noise. Again, nothing is trained again."""
+    """By hand: the weights in the folder, in evaluation mode, over the same noise. Again, nothing
+    is trained again."""
     assert trained(ours, ours.denoise).code == 0
     row = next(r for r in json.loads(Path("p.json").read_text())["rows"] if r["method"] == "DnCNN")
     before = snapshot(Path("runs"))
@@ -151,7 +154,7 @@ def test_a_row_is_the_stored_net(ours, small):
         with torch.no_grad():
             through = lambda x: net(torch.from_numpy(x.astype(np.float32))[None, None])[
                 0, 0
-            ].numpy()  # noqa: E731
+            ].numpy()
             restored = chosen.apply(through, clean, 50.0, number)
         psnrs.append(chosen.measure(restored, clean, 1)[0])
     assert row["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-3)
@@ -241,7 +244,7 @@ def test_first_weights_are_of_the_seed_alone():
     p, before = study.peer("FSRCNN", "sr"), torch.get_rng_state()
     of = lambda seed: torch.cat(
         [w.flatten() for w in study.first_net(p, 4, seed).state_dict().values()]
-    )  # noqa: E731
+    )
     assert (
         torch.equal(of(0), of(0))
         and not torch.equal(of(0), of(1))
@@ -286,7 +289,8 @@ def test_other_commands_know_its_folder(ours, tmp_path):
 
 
 def test_the_record():
-    """Preset, protocol, device, threads and seed with every number; seconds equal where it says so; nothing of it among published rows."""
+    """Preset, protocol, device, threads and seed with every number; seconds equal where it says so;
+    nothing of it among published rows."""
     study_ = recorded("peers-trained")
     rows = study_["rows"]
     assert {r["method"] for r in rows} >= {"DnCNN", "noisy", "tv", "nl_means", "FSRCNN", "bicubic"}

@@ -1,4 +1,5 @@
-"""Other methods, written from their papers: as many parameters as those say, the right shapes, gradients everywhere."""
+"""Other methods, written from their papers: as many parameters as those say, the right shapes,
+gradients everywhere."""
 
 import json
 
@@ -49,7 +50,8 @@ def test_every_parameter_takes_part(p):
 
 
 def test_the_papers_tables_know_them():
-    """Where our paper prints parameters of a peer, in millions, they are these, up to its rounding."""
+    """Where our paper prints parameters of a peer, in millions, they are these, up to its
+    rounding."""
     for name, n, where in (
         ("MemNet", 10, {}),
         ("VDSR", 11, {}),

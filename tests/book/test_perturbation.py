@@ -1,4 +1,5 @@
-"""One edit away: what two examples can show, the record of the study as values and sentences, the pictures, the picker; absent records."""
+"""One edit away: what two examples can show, the record of the study as values and sentences, the
+pictures, the picker; absent records."""
 
 import json
 import random
@@ -66,12 +67,13 @@ STAND = {
 def made(
     lean: float = 0.05, noise: float = 0.02, per_parameter: float = 0.0, randoms: int = 4
 ) -> dict:
-    """A record as the study writes it: edits drop by ``lean`` dB, random nets' by nothing, plus noise."""
+    """A record as the study writes it: edits drop by ``lean`` dB, random nets' by nothing, plus
+    noise."""
     rng = np.random.default_rng(1)
-    size = lambda g: cost.parameters(g, 4, stem=8)  # noqa: E731
+    size = lambda g: cost.parameters(g, 4, stem=8)
     row = lambda arm, seed, psnr, g, **more: (
         {"arm": arm, "seed": seed, "psnr": psnr, "parameters": size(g), "task": "denoise"} | more
-    )  # noqa: E731
+    )
     null = 26 + noise * rng.standard_normal(8)
     rows = [row("found", s, x, FOUND) for s, x in enumerate(null)]
     for kind, what, g in one_edit_away(FOUND):
@@ -269,7 +271,8 @@ def test_counting_alone_would_call_luck_a_result():
 
 
 def test_a_seed_that_shifts_all_nets_alike_supports_nothing():
-    """All edits below the mean of the found net's trainings, but half of them above its training with their own seed."""
+    """All edits below the mean of the found net's trainings, but half of them above its training
+    with their own seed."""
     drops = list(np.linspace(0.03, 0.08, 40))
     shifted, alone = share_worse(drops, own=0.055), share_worse(drops)
     assert (shifted["worse"], shifted["same_seed"], alone["same_seed"]) == (40, 20, 40)
@@ -456,7 +459,7 @@ def test_no_mark_covers_another():
         (i, j)
         for i, j in combinations(range(60), 2)
         if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3
-    ]  # noqa: E731
+    ]
     assert covers(x) and not covers(at) and (at >= x).all()
     np.testing.assert_array_equal(
         views.apart(np.array([0.0, 50, 0]), np.array([0.0, 0, 1]), 40, 0.3), [0, 50, 0]

@@ -1,4 +1,5 @@
-"""``hinas-lab study protocol`` and ``bicubic``: paired differences, shared restorations, stops, leaks, published rows."""
+"""``hinas-lab study protocol`` and ``bicubic``: paired differences, shared restorations, stops,
+leaks, published rows."""
 
 import math
 import shutil
@@ -424,7 +425,8 @@ def test_a_picture_too_small_for_a_crop_is_named(pictures, unaudited):
 
 
 def test_what_was_trained_on_is_not_measured(pictures, tiny):
-    """A run on its own training pictures; classical methods, tuned on the built-in ones, on a copy of one of these."""
+    """A run on its own training pictures; classical methods, tuned on the built-in ones, on a copy
+    of one of these."""
     pytest.importorskip("hinas_lab.images.datasets.audit")
     before = snapshot(Path())
     refused(
@@ -446,7 +448,8 @@ def test_what_was_trained_on_is_not_measured(pictures, tiny):
 
 
 def set5(monkeypatch) -> Path:
-    """A folder that is called Set5 and holds five tiny pictures, where named sets are looked for."""
+    """A folder that is called Set5 and holds five tiny pictures, where named sets are looked
+    for."""
     monkeypatch.setenv("HINAS_DATA", "data")
     folder = Path("data/Set5/HR")
     folder.mkdir(parents=True)
@@ -458,7 +461,8 @@ def set5(monkeypatch) -> Path:
 
 
 def test_bicubic_beside_its_published_rows(pictures, monkeypatch):
-    """These five are not Set5: the numbers are told, and exit 1 says that they are far from the published ones."""
+    """These five are not Set5: the numbers are told, and exit 1 says that they are far from the
+    published ones."""
     folder = set5(monkeypatch)
     code, out, err = hinas("study", "bicubic", "--json", "b.json")
     told = strict_json(Path("b.json"))
@@ -563,7 +567,8 @@ def test_bicubic_is_for_super_resolution_and_the_others_are_not():
 
 
 def test_bm3d_is_the_users_own(monkeypatch):
-    """Without the package one line names it and its licence; with it, sigma arrives on the scale of the image."""
+    """Without the package one line names it and its licence; with it, sigma arrives on the scale of
+    the image."""
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(
         ValueError, match="BM3D needs its authors' package, free for non-commercial use only"
@@ -588,7 +593,8 @@ def test_colour_is_denoised_channel_by_channel(monkeypatch, method):
 
 
 def test_the_strength_is_the_best_on_training_photographs(monkeypatch):
-    """Of a denoiser that gives 0.5 + |strength - 0.9|: 0.9 in the gray centres. The test photographs are not looked at."""
+    """Of a denoiser that gives 0.5 + |strength - 0.9|: 0.9 in the gray centres. The test
+    photographs are not looked at."""
     monkeypatch.setattr("hinas_lab.restoration.classical.TUNING_CROP", 32)
     asked = []
     photographs = {

@@ -1,4 +1,5 @@
-"""Pictures of protocols, the slider, the document made from the protocols, and the recorded studies that texts quote."""
+"""Pictures of protocols, the slider, the document made from the protocols, and the recorded studies
+that texts quote."""
 
 import json
 import re

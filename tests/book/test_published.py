@@ -237,10 +237,11 @@ def test_a_file_edited_by_hand_names_line_and_column(tmp_path):
 
 
 def test_printed_contrasts():
-    """Residual learning for super-resolution is resolved, layer-wise sharing for denoising is not, Tables 8 and 9 show no difference."""
+    """Residual learning for super-resolution is resolved, layer-wise sharing for denoising is not,
+    Tables 8 and 9 show no difference."""
     tests = printed_tests()
     assert len(tests) == 36 + 48 + 6 + 6
-    of = lambda n, what: [t.contrast.resolved for t in tests if (t.table, t.what) == (n, what)]  # noqa: E731
+    of = lambda n, what: [t.contrast.resolved for t in tests if (t.table, t.what) == (n, what)]
     assert all(of(2, "residual learning"))
     assert not any(of(1, "layer-wise sharing") + of(8, "cell sharing") + of(9, "cell sharing"))
     for number, contrasts in CONTRASTS.items():

@@ -1,10 +1,11 @@
-"""The keys of recorded rows, made again from today's configs: a config may grow, and no recorded row loses its name."""
+"""The keys of recorded rows, made again from today's configs: a config may grow, and no recorded
+row loses its name."""
 
 import dataclasses
 import json
 from pathlib import Path
 
-from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401  designs driven with made-up rows
+from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401
 
 from hinas_lab import config, presets
 from hinas_lab.analysis import jobs
@@ -37,7 +38,8 @@ def recorded_rows() -> list[dict]:
 
 
 def recorded_genotypes() -> dict[int, dict[str, Genotype]]:
-    """Seed of a training -> hash -> genotype. What the search of seed 0 found was trained with the other seeds, too."""
+    """Seed of a training -> hash -> genotype. What the search of seed 0 found was trained with the
+    other seeds, too."""
     out: dict[int, dict[str, Genotype]] = {seed: {} for seed in range(8)}
     for row in recorded_rows():
         if "genotype" in row:
@@ -52,7 +54,8 @@ def recorded_genotypes() -> dict[int, dict[str, Genotype]]:
 
 
 def keys_of_today() -> set[str]:
-    """Of every search of the designs, and of each of their trainings with every recorded genotype of its seed."""
+    """Of every search of the designs, and of each of their trainings with every recorded genotype
+    of its seed."""
     keys, trainings, genotypes = set(), {}, recorded_genotypes()
     for name in NAMES:
         drive.cache_clear()

@@ -1,4 +1,5 @@
-"""Reading a width path off beta: greedy and Viterbi, chance before learning; and what sharing cells saves."""
+"""Reading a width path off beta: greedy and Viterbi, chance before learning; and what sharing cells
+saves."""
 
 from collections import Counter
 from dataclasses import replace
@@ -96,7 +97,8 @@ def test_chance_is_viterbi_on_the_same_draws(space):
 
 
 def test_before_learning_the_last_layer_always_is_the_widest():
-    """So that a search found it says nothing by itself: 0-0-0 and 0-0-1, or 1-2-2, come from the softmax."""
+    """So that a search found it says nothing by itself: 0-0-0 and 0-0-1, or 1-2-2, come from the
+    softmax."""
     first, second = (chance(s, [1e-3], n=300)[0] for s in (SPACE, INCOMING))
     assert set(first.shares) == {(0, 0, 0), (0, 0, 1)} and set(second.shares) == {(1, 2, 2)}
     assert first.widest_last == second.widest_last == pytest.approx(1)

@@ -1,4 +1,5 @@
-"""The leak audit finds changed copies of a photograph, with the right partner, and nothing else. Photographs of the wheel, no data set."""
+"""The leak audit finds changed copies of a photograph, with the right partner, and nothing else.
+Photographs of the wheel, no data set."""
 
 import io
 from pathlib import Path
@@ -178,7 +179,8 @@ def test_unrelated_photographs_do_not_match():
 
 
 def test_the_stereo_pair_is_two_photographs(monkeypatch):
-    """Alike enough to be compared, and told apart by the pixels: the threshold lies between another view and the same photograph."""
+    """Alike enough to be compared, and told apart by the pixels: the threshold lies between another
+    view and the same photograph."""
     left, right = ({name: PHOTOS[name]} for name in ("motorcycle_left.png", "motorcycle_right.png"))
     assert audit(left, right) == []
     monkeypatch.setattr(module, "CORRELATION", 0.5)
@@ -253,7 +255,8 @@ def gradient(height, width):
 
 
 def grain(seed):
-    """Noise that survives JPEG: weaker grain is rounded away, and what is left is the gray picture to the pixel."""
+    """Noise that survives JPEG: weaker grain is rounded away, and what is left is the gray picture
+    to the pixel."""
     return 128 + np.random.default_rng(seed).normal(0, 4, (200, 300))
 
 

@@ -1,4 +1,5 @@
-"""Bad input: exit 2, one line on stderr (what, where, what to do), nothing half-written; what is loaded never runs."""
+"""Bad input: exit 2, one line on stderr (what, where, what to do), nothing half-written; what is
+loaded never runs."""
 
 import json
 import pickle
@@ -394,7 +395,8 @@ def test_unfinished(tiny):
         load_supernet("s")
 
 
-# Damaged files. ``argv`` of a command that reads the file; the run is finished, or was stopped on the way.
+# Damaged files. ``argv`` of a command that reads the file; the run is finished, or was stopped on
+# the way.
 
 
 def damaged(tiny, kind: str, finished: bool) -> tuple[Path, list[list]]:

@@ -1,4 +1,5 @@
-"""The board: what its artists show, that a frame depends on its moment alone, and that drawing leaves nothing behind."""
+"""The board: what its artists show, that a frame depends on its moment alone, and that drawing
+leaves nothing behind."""
 
 import io
 from dataclasses import replace
@@ -27,7 +28,8 @@ EPOCHS, WARMUP, FIRST, PER = 6, 2, 4, 5
 
 
 def make_moment(space=SPACE, epochs=EPOCHS, inside=False, channels=1, seed=0) -> Moment:
-    """After ``epochs`` epochs of an invented search; ``inside``: two iterations into the next one. The last epoch but one is best."""
+    """After ``epochs`` epochs of an invented search; ``inside``: two iterations into the next one.
+    The last epoch but one is best."""
     rng = np.random.default_rng(seed)
     records, alpha, beta = (
         Records(),

@@ -1,7 +1,8 @@
-"""Studies as generators of jobs: nothing is done twice, nothing finished is lost, whoever runs the jobs and whenever they are stopped.
+"""Studies as generators of jobs: nothing is done twice, nothing finished is lost, whoever runs the
+jobs and whenever they are stopped.
 
-Real jobs here are of preset tiny, cut further: a search and a training of a second or less on small photographs.
-"""
+Real jobs here are of preset tiny, cut further: a search and a training of a second or less on small
+photographs."""
 
 import json
 import os
@@ -81,7 +82,8 @@ def undisturbed(setting, tmp_path_factory):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Job):
-    """A job of no work, its number squared. ``plan`` says what happens in it and is no part of what it is."""
+    """A job of no work, its number squared. ``plan`` says what happens in it and is no part of what
+    it is."""
 
     base: str = "tiny"
     number: int
@@ -397,7 +399,8 @@ def test_a_study_that_was_killed_continues(setting, tmp_path, undisturbed):
 
 
 def test_scores_of_epochs_survive(setting, tmp_path, undisturbed):
-    """Killed after an epoch was scored and before the search was saved: the epoch is searched and scored again, the same."""
+    """Killed after an epoch was scored and before the search was saved: the epoch is searched and
+    scored again, the same."""
     job = setting.search(0, **SEARCH, at=(1, 2))
     assert numbers(run_job(job, tmp_path)) == undisturbed[0]
     scores = (tmp_path / job.key / "scores.json").read_bytes()
@@ -505,7 +508,8 @@ def test_an_executor_that_gives_up(tmp_path):
 
 
 def test_an_executor_that_dies(tmp_path):
-    """A worker process that ends in a job: one line, finished rows kept, the same study then finishes."""
+    """A worker process that ends in a job: one line, finished rows kept, the same study then
+    finishes."""
     asked = [Note(number=1), Note(number=2, plan=f"die {tmp_path / 'died'}"), Note(number=3)]
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         with pytest.raises(

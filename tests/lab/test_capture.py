@@ -1,6 +1,6 @@
-"""What would break a CUDA graph, found without a GPU: a step on torch's ``meta`` device, watched for reads from and copies to the host;
-and what happens where a graph cannot be recorded, or a GPU's memory ends.
-"""
+"""What would break a CUDA graph, found without a GPU: a step on torch's ``meta`` device, watched
+for reads from and copies to the host; and what happens where a graph cannot be recorded, or a GPU's
+memory ends."""
 
 import logging
 import random
@@ -93,7 +93,8 @@ def place() -> str:
 
 
 def hindrances(f, inputs: list[torch.Tensor], device: str = "meta") -> list[str]:
-    """What a graph could not record of the second call of ``f``: the first, like a recording's warm-up, may set things up."""
+    """What a graph could not record of the second call of ``f``: the first, like a recording's
+    warm-up, may set things up."""
     f(*inputs)
     seen: list[str] = []
     with HostReads(seen):
@@ -112,7 +113,8 @@ def pictures(channels: int, side: int = 80) -> dict[str, np.ndarray]:
 
 
 def small(chosen):
-    """The preset's nets at a batch of 2 small patches: what is recorded, kernel by kernel, does not depend on it."""
+    """The preset's nets at a batch of 2 small patches: what is recorded, kernel by kernel, does not
+    depend on it."""
     loop = replace(chosen.search, batch=2, patch=16, crops_per_image=4, precision="float32")
     return chosen._replace(search=loop, train=replace(chosen.train, batch=2, patch=16))
 
@@ -196,7 +198,8 @@ def test_the_watch_sees_what_breaks_a_graph():
     assert hindrances(lambda x: x.sum(), [table]) == []
 
 
-# ---- auto, on, off ---------------------------------------------------------------------------------------------------
+# ---- auto, on, off
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_graphs_are_for_nvidia_gpus():
@@ -219,8 +222,8 @@ def test_graphs_are_for_nvidia_gpus():
 
 
 class FakeCuda:
-    """torch.cuda's part in a recording, on the CPU. A replay computes into the tensors that the recording gave out; ``broken``: what the
-    end of a recording raises."""
+    """torch.cuda's part in a recording, on the CPU. A replay computes into the tensors that the
+    recording gave out; ``broken``: what the end of a recording raises."""
 
     def __init__(self, monkeypatch, broken: Exception | None = None):
         self.keep, self.replays, self.stream = [], 0, "main"
@@ -285,7 +288,8 @@ def steps(chosen, when: str) -> tuple[list[float], list[torch.Tensor]]:
 
 
 def test_recorded_steps_are_eager_ones(on_a_gpu):
-    """Inputs are copied in, warming up leaves no trace in the running statistics, outputs are read before the next call."""
+    """Inputs are copied in, warming up leaves no trace in the running statistics, outputs are read
+    before the next call."""
     cuda, chosen = on_a_gpu(), small(preset("tiny"))
     eager, recorded = steps(chosen, "off"), steps(chosen, "auto")
     assert cuda.replays == 7 and recorded[0] == eager[0]
@@ -295,7 +299,8 @@ def test_recorded_steps_are_eager_ones(on_a_gpu):
 
 @pytest.mark.parametrize("must", [False, True])
 def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, on_a_gpu, caplog):
-    """The first error is told, not the one that ending the recording raises; its stream does not stay; the numbers are those without."""
+    """The first error is told, not the one that ending the recording raises; its stream does not
+    stay; the numbers are those without."""
     cuda, chosen = on_a_gpu(RuntimeError("the capture was invalidated")), small(preset("tiny"))
     state = Search(chosen.space, chosen.search, Patches(pictures(1)), "on" if must else "auto")
     f, calls = state._weight_gradients, []
@@ -327,7 +332,8 @@ def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, o
 
 
 def test_where_two_graphs_do_not_fit_both_are_given_up(on_a_gpu, caplog):
-    """The first is recorded and runs; when the second finds no memory, its memory is given back and both kinds of step go on."""
+    """The first is recorded and runs; when the second finds no memory, its memory is given back and
+    both kinds of step go on."""
     cuda, chosen = on_a_gpu(), small(preset("tiny"))
     state = Search(chosen.space, chosen.search, Patches(pictures(1)))
     weight_step(state)
@@ -345,7 +351,8 @@ def test_where_two_graphs_do_not_fit_both_are_given_up(on_a_gpu, caplog):
     assert len(caplog.messages) == 1 and cuda.replays == 1 and state.gradients[W].graph is None
 
 
-# ---- a GPU that is too small, or too old ----------------------------------------------------------------------------
+# ---- a GPU that is too small, or too old
+# ----------------------------------------------------------------------------
 
 
 def out_of_memory(*_):
@@ -353,7 +360,8 @@ def out_of_memory(*_):
 
 
 def test_the_largest_batch_that_fits_is_named(monkeypatch):
-    """As predicted, with 15 % to spare; a training of a genotype likewise, another method's without a number."""
+    """As predicted, with 15 % to spare; a training of a genotype likewise, another method's without
+    a number."""
     chosen = small(preset("tiny"))
     patches, have = Patches(pictures(1)), 40_000_000
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (have - 1_000_000, 10**10))
@@ -412,12 +420,14 @@ def test_bfloat16_is_refused_where_a_gpu_emulates_it(monkeypatch):
                 numerics.check_precision("bfloat16", "cuda:0")
 
 
-# ---- batches drawn ahead --------------------------------------------------------------------------------------------
+# ---- batches drawn ahead
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("task, scale", [("denoise", None), ("sr", 2)])
 def test_batches_drawn_ahead_are_those_drawn_when_asked_for(task, scale, monkeypatch):
-    """Also after a jump, as when a run is continued; and losses read late are those read at once, to the bit."""
+    """Also after a jump, as when a run is continued; and losses read late are those read at once,
+    to the bit."""
     chosen = small(preset("tiny", task, scale))
     patches = Patches(pictures(1), scale=chosen.space.scale)
     genotype = sample(chosen.space, random.Random(0))

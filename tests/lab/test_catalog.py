@@ -1,4 +1,5 @@
-"""Data sets: how they are called, found and recognised; which images are trained on and which are measured; how images are read."""
+"""Data sets: how they are called, found and recognised; which images are trained on and which are
+measured; how images are read."""
 
 import json
 import subprocess
@@ -89,7 +90,8 @@ def test_split(chosen):
 
 
 def test_authors_lists():
-    """Their training list is train + val, 300 images; their test list has 200; no image is in two parts."""
+    """Their training list is train + val, 300 images; their test list has 200; no image is in two
+    parts."""
     assert (
         {part: len(ids) for part, ids in IDS.items()}
         == SETS["BSDS500"].parts
@@ -215,7 +217,8 @@ def test_other_folders_keep_all_their_images(tmp_path):
 
 
 def test_name_before_folder(cache):
-    """A name means the set in the cache; a folder of that name counts where there is none there, or as ./NAME."""
+    """A name means the set in the cache; a folder of that name counts where there is none there, or
+    as ./NAME."""
     write_image(Path("Set5/HR/mine.png"))
     assert names("Set5", "test") == ["mine"]
     write_image(cache / "Set5/HR/theirs.png")
@@ -486,7 +489,8 @@ def test_verify_any_folder(tmp_path):
 
 
 def test_digests_file_is_whole():
-    """Every digest is of one image only; the sets measured in super-resolution are known whole and cut."""
+    """Every digest is of one image only; the sets measured in super-resolution are known whole and
+    cut."""
     table = json.loads((Path(catalog.__file__).parent / "digests.json").read_text())
     for parts in table.values():
         every = [

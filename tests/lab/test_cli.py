@@ -1,4 +1,5 @@
-"""The command line: help, version, usage; train and measure; super-resolution and colour from search to picture."""
+"""The command line: help, version, usage; train and measure; super-resolution and colour from
+search to picture."""
 
 import json
 import math
@@ -229,7 +230,8 @@ def strict_json(path: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def rows(tiny, tmp_path_factory):
-    """JSON and text of ``evaluate`` by method, on the small photographs; the classical one is tuned on small crops."""
+    """JSON and text of ``evaluate`` by method, on the small photographs; the classical one is tuned
+    on small crops."""
     folder, out = tmp_path_factory.mktemp("evaluate"), {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hinas_lab.restoration.classical.TUNING_CROP", 48)
@@ -274,7 +276,8 @@ def test_rows_add_up(tiny, rows, method):
 
 
 def test_numbers_are_those_of_scikit_image(tiny, rows):
-    """One image by hand: the protocol's noise, the net, skimage's metrics under the same convention."""
+    """One image by hand: the protocol's noise, the net, skimage's metrics under the same
+    convention."""
     net, _ = load_network(tiny.train)
     names = sorted(p.name for p in tiny.photos.iterdir())
     clean = np.asarray(Image.open(tiny.photos / names[3]).convert("L"), dtype=np.float32) / 255
@@ -294,7 +297,8 @@ def test_classical_method_removes_noise(tiny, rows):
 
 
 def test_limit_and_a_single_image(tiny, tmp_path, rows):
-    """The first images, with the same noise; one image has no standard error, and none is written as NaN."""
+    """The first images, with the same noise; one image has no standard error, and none is written
+    as NaN."""
     for n in (1, 3):
         argv = [
             "evaluate",
@@ -368,7 +372,8 @@ def test_from_search_to_picture(tiny, tmp_path, monkeypatch, task, space, shape)
 
 
 def test_gray_net_takes_colour_as_gray(tiny):
-    """The built-in photographs chelsea and coffee are in colour; a gray net is measured on PIL's L."""
+    """The built-in photographs chelsea and coffee are in colour; a gray net is measured on PIL's
+    L."""
     assert load_network(tiny.train)[1]["channels"] == 1
     assert hinas(
         "evaluate", "--method", tiny.train, "--dataset", tiny.photos, "--limit", 1

@@ -1,4 +1,5 @@
-"""The campaign on a real Dask cluster of this machine: workers die in the middle of jobs, no row is lost and none is made twice."""
+"""The campaign on a real Dask cluster of this machine: workers die in the middle of jobs, no row is
+lost and none is made twice."""
 
 import os
 import signal

@@ -1,4 +1,5 @@
-"""Configs are frozen and plain JSON, presets as METHOD.md and DESIGN.md say; a wrong value is one line naming it."""
+"""Configs are frozen and plain JSON, presets as METHOD.md and DESIGN.md say; a wrong value is one
+line naming it."""
 
 import json
 from dataclasses import FrozenInstanceError, fields, replace
@@ -127,7 +128,8 @@ def test_garbage_is_refused_with_a_value_error_or_is_valid_json_again(cls, data)
         assert from_dict(cls, json.loads(text)) == config
 
 
-# ---- the space -------------------------------------------------------------------------------------------------------
+# ---- the space
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_known_answers_of_the_papers_denoising_space():
@@ -157,7 +159,8 @@ def test_a_fixed_path_leaves_one_cell_and_one_move_a_layer():
     ]
 
 
-# ---- the presets -----------------------------------------------------------------------------------------------------
+# ---- the presets
+# -----------------------------------------------------------------------------------------------------
 
 ALL = [
     (name, *task) for name in PRESETS for task in (("denoise", 1), ("sr", 2), ("sr", 3), ("sr", 4))

@@ -1,4 +1,5 @@
-"""``hinas-lab data``: what it prints, and its exit codes: 0 done, 1 a check found something, 2 bad input."""
+"""``hinas-lab data``: what it prints, and its exit codes: 0 done, 1 a check found something, 2 bad
+input."""
 
 import json
 import sys

@@ -36,7 +36,7 @@ def every_path(space: SearchSpace, beta) -> dict[tuple[int, ...], float]:
         m: v / sum(u for n, u in e.items() if (n[0], n[end]) == (m[0], m[end]))
         for m, v in e.items()
     }
-    steps = lambda p: zip(range(space.layers), (0, *p), p)  # noqa: E731
+    steps = lambda p: zip(range(space.layers), (0, *p), p)
     paths = product(range(len(space.width_factors)), repeat=space.layers)
     return {
         p: math.prod(weight[s] for s in steps(p))
@@ -94,7 +94,8 @@ def test_extreme_beta_stays_finite(norm):
 
 
 def test_two_layers_with_incoming_beta_always_decode_to_the_widening_path():
-    """Each cell of the path 1-2 has one incoming move, of weight 1 whatever beta says: so Eq. 5 as read means."""
+    """Each cell of the path 1-2 has one incoming move, of weight 1 whatever beta says: so Eq. 5 as
+    read means."""
     space = SearchSpace(layers=2, beta_norm="incoming")
     for seed in range(20):
         assert viterbi(
@@ -108,7 +109,8 @@ def beta_of(space: SearchSpace, **logits) -> np.ndarray:
 
 
 def test_the_independent_path_may_differ_from_the_best_path():
-    """Width 0 is the likelier first cell, but what leaves it is spread, and what leaves width 1 is certain."""
+    """Width 0 is the likelier first cell, but what leaves it is spread, and what leaves width 1 is
+    certain."""
     space = SearchSpace(layers=2)
     beta = beta_of(space, _000=0.2, _112=9.0)
     assert viterbi(space, beta)[0] == (1, 2)
@@ -126,7 +128,8 @@ def test_normalised_beta_sums_to_one_over_each_softmax(norm, seed):
     assert all(math.isclose(sum(w[i] for i, e in enumerate(ends) if e == end), 1) for end in ends)
 
 
-# ---- operations ------------------------------------------------------------------------------------------------------
+# ---- operations
+# ------------------------------------------------------------------------------------------------------
 
 
 def genotypes(space):
@@ -180,14 +183,16 @@ def test_edges_compete_by_probability_not_by_logit():
     assert decode(space, alpha, np.zeros(2)).cells[0][1] == (("skip", 1), ("dil_3x3", 2))
 
 
-# ---- what is told of them --------------------------------------------------------------------------------------------
+# ---- what is told of them
+# --------------------------------------------------------------------------------------------
 
 
 @both_norms
 def test_entropy_of_uniform_and_of_certain_choices(norm):
     space = SearchSpace(beta_norm=norm)
     of_alpha, of_beta = entropy(space, np.zeros(space.alpha_shape), np.zeros(14))
-    # moves by cell: outgoing 2 | 2 3 | 2 3 2, incoming (1 1) | 2 2 (1) | 2 3 2; a softmax over one move is no choice
+    # moves by cell: outgoing 2 | 2 3 | 2 3 2, incoming (1 1) | 2 2 (1) | 2 3 2; a softmax over one
+    # move is no choice
     sizes = {"outgoing": (2, 2, 3, 2, 3, 2), "incoming": (2, 2, 2, 3, 2)}[norm]
     assert of_alpha == pytest.approx(math.log(7)) and of_beta == pytest.approx(
         np.mean(np.log(sizes))

@@ -24,12 +24,13 @@ scales = pytest.mark.parametrize("scale", [2, 3, 4])
 rng = np.random.default_rng(0)
 
 
-# ---- bicubic ---------------------------------------------------------------------------------------------------------
+# ---- bicubic
+# ---------------------------------------------------------------------------------------------------------
 
 
 def imresize_line(line: list, out: int, scale: float) -> list:
-    """One line, of pixels or of whole rows, by MATLAB's imresize formula: pixels counted from 1, borders mirrored, antialiased when
-    shrinking."""
+    """One line, of pixels or of whole rows, by MATLAB's imresize formula: pixels counted from 1,
+    borders mirrored, antialiased when shrinking."""
     result, n = [], len(line)
     for r in range(1, out + 1):
         centre = r / scale + 0.5 * (1 - 1 / scale)
@@ -52,7 +53,8 @@ def imresize_line(line: list, out: int, scale: float) -> list:
 
 
 def imresize(image: np.ndarray, scale: float, rounded: bool = False) -> np.ndarray:
-    """(H, W) float by the formula, rows first; ``rounded`` to 8 bits after each axis, as MATLAB treats uint8."""
+    """(H, W) float by the formula, rows first; ``rounded`` to 8 bits after each axis, as MATLAB
+    treats uint8."""
     height, width = (math.ceil(s * Fraction(scale).limit_denominator(100)) for s in image.shape)
     store = (lambda x: np.floor(x + 0.5).clip(0, 255)) if rounded else lambda x: x
     tall = store(np.array(imresize_line(list(image.astype(float)), height, scale)))
@@ -66,7 +68,8 @@ def downscale(image, scale):
 @scales
 @pytest.mark.parametrize("height, width", [(7, 11), (5, 3), (1, 1), (2, 9)])
 def test_bicubic_is_matlabs_formula(scale, height, width):
-    """Odd sizes; the smallest are smaller than the kernel, so that borders are mirrored more than once."""
+    """Odd sizes; the smallest are smaller than the kernel, so that borders are mirrored more than
+    once."""
     image = rng.random((height, width))
     np.testing.assert_allclose(upscale(image, scale), imresize(image, scale), atol=1e-12)
     image = rng.random((height * scale, width * scale))
@@ -76,7 +79,8 @@ def test_bicubic_is_matlabs_formula(scale, height, width):
 @pytest.mark.parametrize("height, width", [(63, 64), (65, 129), (10, 3)])
 @pytest.mark.parametrize("factor", [1 / 3, 0.37, 2 / 3, 0.9, 1.0, 1.5, 2.2])
 def test_any_factor_is_matlabs_formula(height, width, factor):
-    """Sizes are rounded up; sides end just before, at and behind the bands the matrices are cut into."""
+    """Sizes are rounded up; sides end just before, at and behind the bands the matrices are cut
+    into."""
     image = rng.random((height, width))
     wanted = imresize(image, factor)
     np.testing.assert_allclose(degrade.imresize(image, factor), wanted, atol=1e-12)
@@ -91,7 +95,8 @@ def test_any_factor_is_matlabs_formula(height, width, factor):
 @pytest.mark.parametrize("factor", [1 / 4, 1 / 2, 2, 4])
 @pytest.mark.parametrize("values", [[0, 255], range(256)], ids=["black and white", "any"])
 def test_eight_bits_are_rounded_after_rows_and_after_columns(factor, values):
-    """All weights are dyadic here: halves are exact. Black beside white overshoots: cut, not wrapped around."""
+    """All weights are dyadic here: halves are exact. Black beside white overshoots: cut, not
+    wrapped around."""
     image = rng.choice(np.array(values, np.uint8), (36, 68))
     small = degrade.imresize(image, factor)
     assert small.dtype == np.uint8
@@ -99,7 +104,8 @@ def test_eight_bits_are_rounded_after_rows_and_after_columns(factor, values):
 
 
 def test_eight_bits_by_hand():
-    """A half goes up, after the rows already: unrounded between, the second one would be a quarter."""
+    """A half goes up, after the rows already: unrounded between, the second one would be a
+    quarter."""
     assert degrade.imresize(np.array([[0, 1], [0, 1]], np.uint8), 0.5).tolist() == [[1]]
     assert degrade.imresize(np.array([[0, 0], [1, 0]], np.uint8), 0.5).tolist() == [[1]]
     assert degrade.imresize(np.array([[0.0, 0], [1, 0]]), 0.5).tolist() == [[0.25]]
@@ -197,7 +203,8 @@ def test_sides_are_cut_to_multiples(shape, scale):
     assert downscale(cut.astype(float), scale).shape == tuple(n // scale for n in cut.shape)
 
 
-# ---- noise -----------------------------------------------------------------------------------------------------------
+# ---- noise
+# -----------------------------------------------------------------------------------------------------------
 
 
 def test_noise_has_the_level_asked_for_and_is_not_clipped():
@@ -215,7 +222,8 @@ def test_a_noise_field_is_of_its_names_alone():
     assert len({f.tobytes() for f in fields}) == 5
 
 
-# ---- the split -------------------------------------------------------------------------------------------------------
+# ---- the split
+# -------------------------------------------------------------------------------------------------------
 
 
 @given(n=st.integers(3, 400), share=st.floats(0.001, 0.5), seed=st.integers(0, 2**40))
@@ -239,7 +247,8 @@ def test_too_few_images_to_split_are_refused(n):
         split(n, 0.02, 0)
 
 
-# ---- patches ---------------------------------------------------------------------------------------------------------
+# ---- patches
+# ---------------------------------------------------------------------------------------------------------
 
 
 def labelled(n: int, sizes=((40, 31), (24, 24), (27, 45))) -> dict[str, np.ndarray]:
@@ -258,7 +267,8 @@ def orientations(patch: np.ndarray) -> list[np.ndarray]:
 
 
 def located(clean: torch.Tensor) -> list[tuple[int, int, int, int]]:
-    """(image, top, left, orientation) of each labelled patch; fails unless it is an orientation of a crop."""
+    """(image, top, left, orientation) of each labelled patch; fails unless it is an orientation of
+    a crop."""
     found = []
     for patch in (clean * 255).round().byte().numpy():
         side = patch.shape[1]
@@ -311,7 +321,8 @@ def test_a_patch_as_large_as_the_image():
 
 @scales
 def test_low_and_high_resolution_patches_are_aligned(scale):
-    """LR is made once from the whole HR image, cut to a multiple (a patch knows what lies beside it), and rounded."""
+    """LR is made once from the whole HR image, cut to a multiple (a patch knows what lies beside
+    it), and rounded."""
     images = labelled(3, ((61, 50), (49, 49)))
     low, clean = Patches(images, scale=scale).batch(
         torch.arange(3).repeat(20), 10, (50.0,), generator(0, W)
@@ -342,7 +353,7 @@ def test_each_patch_has_a_noise_level_of_the_list():
 
 def test_a_batch_is_of_its_generator_alone():
     patches = Patches({f"{i}": rng.integers(0, 256, (20, 30), dtype=np.uint8) for i in range(3)})
-    batch = lambda *names: torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))  # noqa: E731
+    batch = lambda *names: torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))
     torch.manual_seed(0)
     first = batch(0, W, 1, 2)
     torch.manual_seed(1)

@@ -100,7 +100,8 @@ def test_test_photographs_are_never_trained_on():
 
 @pytest.mark.parametrize("method", METHODS)
 def test_classical_methods_denoise(method):
-    """Tuned on training photographs, each gains at least 8 dB at sigma 50; a method that only blurs everything would not."""
+    """Tuned on training photographs, each gains at least 8 dB at sigma 50; a method that only blurs
+    everything would not."""
     crop = {name: image[:160, :160] for name, image in load_images("builtin", 1, "test").items()}
     rows = list(evaluate(method, classical(method, "denoise", 50.0), crop, 50.0, protocol("whole")))
     noisy = list(evaluate("noisy", lambda x: x, crop, 50.0, protocol("whole")))

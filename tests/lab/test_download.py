@@ -1,4 +1,5 @@
-"""Downloads against servers that misbehave, and archives that mean harm: one clear line, and nothing half-done is left behind."""
+"""Downloads against servers that misbehave, and archives that mean harm: one clear line, and
+nothing half-done is left behind."""
 
 import errno
 import hashlib
@@ -63,7 +64,8 @@ HALF = len(BODY) // 2
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves ``server.body`` with Range; ``server.manners`` is asked first, with (handler, start), and returns True if it answered."""
+    """Serves ``server.body`` with Range; ``server.manners`` is asked first, with (handler, start),
+    and returns True if it answered."""
 
     def do_GET(self):
         start = (
@@ -322,7 +324,8 @@ def test_server_that_lies_about_where_it_resumes(tiny, server):
 
 
 def test_truncated(tiny, server):
-    """Both connections end early; the second goes on where the first ended, and the next command where that ended."""
+    """Both connections end early; the second goes on where the first ended, and the next command
+    where that ended."""
 
     def cut(handler, start):
         handler.answer(

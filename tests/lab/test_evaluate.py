@@ -1,4 +1,5 @@
-"""``hinas-lab evaluate``: any protocol, pictures saved, continued after a stop, refused in one line; methods without torch."""
+"""``hinas-lab evaluate``: any protocol, pictures saved, continued after a stop, refused in one
+line; methods without torch."""
 
 import json
 import math
@@ -25,7 +26,8 @@ COMPUTED = {"seconds", "peak_mb"}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Five pictures in sub-folders: gray and colour, sides of 24 to 97 pixels; two that differ only in their folder."""
+    """Five pictures in sub-folders: gray and colour, sides of 24 to 97 pixels; two that differ only
+    in their folder."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "a").mkdir(), (folder / "b" / "c").mkdir(parents=True)
     photos = load_images("builtin", 3, "test")
@@ -55,7 +57,8 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def measured(monkeypatch):
-    """The images that are measured from now on; ``stop_after(n)`` presses Ctrl-C in the next one."""
+    """The images that are measured from now on; ``stop_after(n)`` presses Ctrl-C in the next
+    one."""
     real = engine.measure
 
     class Measured(list):
@@ -310,7 +313,8 @@ BOTH = [*NOISY, "--json", "e.json", "--save", "out"]
 
 @pytest.mark.parametrize("k", [0, 1, 4])
 def test_stopped_and_continued(whole, measured, k):
-    """Ctrl-C in image k: the same command measures the rest, and the result is that of an uninterrupted one."""
+    """Ctrl-C in image k: the same command measures the rest, and the result is that of an
+    uninterrupted one."""
     measured.stop_after(k)
     code, _, err = hinas(*BOTH)
     assert (
@@ -430,7 +434,8 @@ UNFINISHED = Path(".e.json.unfinished")
     ],
 )
 def test_damaged_rows_are_measured_again(whole, measured, damage, kept):
-    """As a kill or a full disk leaves them: cut off anywhere. What follows a damaged line does not count."""
+    """As a kill or a full disk leaves them: cut off anywhere. What follows a damaged line does not
+    count."""
     measured.stop_after(3)
     assert hinas(*NOISY, "--json", "e.json").code == 130
     UNFINISHED.write_bytes(damage(UNFINISHED.read_bytes()))
@@ -442,7 +447,8 @@ def test_damaged_rows_are_measured_again(whole, measured, damage, kept):
 
 
 def test_rows_survive_as_they_are(tmp_path):
-    """Every number to the last bit, infinite ones too; pictures are left out; nothing is kept twice or without a path."""
+    """Every number to the last bit, infinite ones too; pictures are left out; nothing is kept twice
+    or without a path."""
     header, rows = (
         {"method": "m"},
         [
@@ -563,7 +569,8 @@ def test_refused_with_json_and_save_too(pictures, method):
 
 @pytest.mark.parametrize("protocol", ["whole", "whole-rgb", "authors-eval"])
 def test_a_net_that_changes_nothing_is_noisy(pictures, monkeypatch, protocol):
-    """Overlaps are averaged, then clipped: a net that clipped its own crops would gain 0.1 dB here."""
+    """Overlaps are averaged, then clipped: a net that clipped its own crops would gain 0.1 dB
+    here."""
     net = torch.nn.Identity()
     net.channels, net.scale, net.radius = 1, 1, 0
     info = {

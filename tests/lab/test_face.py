@@ -1,4 +1,5 @@
-"""What ``import hinas_lab as lab`` offers: cheap to import, each call twice, the README's ten lines."""
+"""What ``import hinas_lab as lab`` offers: cheap to import, each call twice, the README's ten
+lines."""
 
 import importlib
 import inspect

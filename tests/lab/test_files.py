@@ -1,4 +1,5 @@
-"""Photographs in and out of files: what is kept exactly, what is refused in one line, what a full disk leaves."""
+"""Photographs in and out of files: what is kept exactly, what is refused in one line, what a full
+disk leaves."""
 
 import errno
 import io
@@ -348,7 +349,8 @@ def test_missing_folder_and_device(tmp_path):
 
 
 def test_large_photographs_are_no_bombs(tmp_path, monkeypatch):
-    """Between Pillow's warning and its refusal a photograph is read without a word (warnings are errors here)."""
+    """Between Pillow's warning and its refusal a photograph is read without a word (warnings are
+    errors here)."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     assert read_photo(save(tmp_path / "x.png", GRAY)).pixels.shape == (7, 5)
     monkeypatch.undo()

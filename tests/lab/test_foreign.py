@@ -1,4 +1,5 @@
-"""Another project's weights, through a stand-in for the package spandrel: measured as a run is; nothing but tensors is ever loaded."""
+"""Another project's weights, through a stand-in for the package spandrel: measured as a run is;
+nothing but tensors is ever loaded."""
 
 import json
 import os
@@ -28,7 +29,8 @@ class Gain(torch.nn.Module):
 
 
 class Found:
-    """What spandrel calls a model descriptor, as far as it is used: a call without gradients that clips."""
+    """What spandrel calls a model descriptor, as far as it is used: a call without gradients that
+    clips."""
 
     def __init__(self, tensors):
         self.model = Gain(tensors)

@@ -1,7 +1,6 @@
-"""A choice is a row: an operation, a degradation, a search method, a decoder and a stop rule that a user adds
-in a few lines are searched, trained, measured and drawn like those of the package. (Metrics, protocols
-and data sets: test_rows_from_outside.py; studies and figures: tests/book.)
-"""
+"""A choice is a row: an operation, a degradation, a search method, a decoder and a stop rule that a
+user adds in a few lines are searched, trained, measured and drawn like those of the package.
+(Metrics, protocols and data sets: test_rows_from_outside.py; studies and figures: tests/book.)"""
 
 import io
 import json

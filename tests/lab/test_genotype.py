@@ -1,4 +1,5 @@
-"""Genotype, the value: canonical JSON, refusal of everything else, sampling, neighbours, differences."""
+"""Genotype, the value: canonical JSON, refusal of everything else, sampling, neighbours,
+differences."""
 
 import json
 import random
@@ -36,7 +37,8 @@ def draw(space=SMALL, seed=0) -> Genotype:
 
 
 def refusal(call) -> str:
-    """The message of the ValueError that ``call()`` must raise: one line that says what it is about."""
+    """The message of the ValueError that ``call()`` must raise: one line that says what it is
+    about."""
     with pytest.raises(ValueError) as caught:
         call()
     message = str(caught.value)
@@ -44,7 +46,8 @@ def refusal(call) -> str:
     return message
 
 
-# ---- JSON ------------------------------------------------------------------------------------------------------------
+# ---- JSON
+# ------------------------------------------------------------------------------------------------------------
 
 
 @each_space
@@ -199,7 +202,7 @@ scalars = st.one_of(
 )
 containers = lambda inner: (
     st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
-)  # noqa: E731
+)
 garbage = st.recursive(scalars, containers, max_leaves=8)
 
 
@@ -232,7 +235,8 @@ def test_garbage_anywhere_is_refused_or_round_trips(data):
         )
 
 
-# ---- paths, samples, fit ---------------------------------------------------------------------------------------------
+# ---- paths, samples, fit
+# ---------------------------------------------------------------------------------------------
 
 
 def test_the_papers_space_has_twelve_legal_paths():
@@ -284,7 +288,8 @@ def test_a_genotype_of_another_space_does_not_fit(space, wanted):
     assert wanted in refusal(lambda: check_fits(g, space))
 
 
-# ---- neighbours and differences --------------------------------------------------------------------------------------
+# ---- neighbours and differences
+# --------------------------------------------------------------------------------------
 
 
 @each_space
@@ -302,7 +307,8 @@ def test_neighbours_are_valid_distinct_and_one_edit_away(space):
     "path, widths", [((0, 0), 2), ((0, 1), 2), ((1, 0), 2), ((1, 1), 3), ((1, 2), 1)]
 )
 def test_number_of_neighbours(path, widths):
-    """L = N = 2: 8 edges x 5 other operations, 2 x 2 edges with a free source (44 edits); the legal width moves."""
+    """L = N = 2: 8 edges x 5 other operations, 2 x 2 edges with a free source (44 edits); the legal
+    width moves."""
     kinds = Counter(what.split(":")[0] for what, _ in neighbours(make(SMALL, draw().cells, path)))
     assert kinds == {"operation": 40, "source": 4, "width": widths}
 

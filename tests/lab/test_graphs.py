@@ -200,7 +200,8 @@ def test_save_refuses_other_formats_and_leaves_nothing_half_written(tmp_path, mo
 
 
 def test_groups_stand_in_order():
-    """dot stacks unconnected clusters from below; a version that did not would turn the picture over."""
+    """dot stacks unconnected clusters from below; a version that did not would turn the picture
+    over."""
     for seed in range(12):
         genotype = sample(SPACE, random.Random(seed))
         other = random.Random(seed).choice(list(neighbours(genotype)))[1]

@@ -1,4 +1,5 @@
-"""What makes a step cheaper: the same numbers, or numbers as near as the format allows; and memory, predicted and counted."""
+"""What makes a step cheaper: the same numbers, or numbers as near as the format allows; and memory,
+predicted and counted."""
 
 import json
 import math
@@ -126,7 +127,8 @@ def test_bfloat16_is_near_and_leaves_float32_parameters():
 
 
 def test_float16_gradients_are_scaled_and_an_overflow_is_seen():
-    """Gradients that float16 cannot hold survive; one beyond its range makes the loss nan, which stops a step."""
+    """Gradients that float16 cannot hold survive; one beyond its range makes the loss nan, which
+    stops a step."""
     half = replace(TINY, precision="float16")
     for size, seen in ((1e-7, True), (1e4, False)):
         w = torch.full((8,), 1.0, requires_grad=True)
@@ -331,7 +333,8 @@ def test_memory_command(tmp_path, monkeypatch):
 
 
 def test_limits_command(tmp_path, monkeypatch):
-    """Growth as it must be: what is kept and the work are linear in batch and pixels; the picture is there."""
+    """Growth as it must be: what is kept and the work are linear in batch and pixels; the picture
+    is there."""
     monkeypatch.chdir(tmp_path)
     code, out, err = hinas(
         "bench", "--limits", "--quick", "--preset", "tiny", "--figures", ".", "--json", "l.json"
@@ -406,7 +409,8 @@ def test_bench_command(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_fused_optimisers_get_gradients_in_the_layout_of_their_parameters(optimizer):
-    """Against a plain optimiser, with gradients as convolutions give them: channels-last for contiguous weights."""
+    """Against a plain optimiser, with gradients as convolutions give them: channels-last for
+    contiguous weights."""
     config = replace(TINY, optimizer=optimizer, lr=0.1, weight_decay=0.01)
     ours, plain = ([torch.nn.Parameter(torch.arange(72.0).view(2, 4, 3, 3) / 72)] for _ in range(2))
     fused = make_optimizer(config, ours)

@@ -1,4 +1,5 @@
-"""The panel: its buttons, its line, its pictures and their price, without a browser; and once in a kernel, as a stored notebook."""
+"""The panel: its buttons, its line, its pictures and their price, without a browser; and once in a
+kernel, as a stored notebook."""
 
 import base64
 import gc
@@ -294,7 +295,8 @@ def test_pictures_keep_to_their_share(quick, frame, step):
 
 
 def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
-    """Every record is drawn and told; the records themselves are held still, and decoding, which keeps nothing, is left out."""
+    """Every record is drawn and told; the records themselves are held still, and decoding, which
+    keeps nothing, is left out."""
     run = FakeRun(epochs=5000)
     genotype = decode(SPACE, *run.architecture())
     for user in (watch, fake_search):
@@ -431,7 +433,8 @@ panel(FakeRun())
 
 
 def test_what_stays_in_a_notebook_needs_no_kernel():
-    """The thread puts the last picture in the place of the buttons, in the cell that showed them."""
+    """The thread puts the last picture in the place of the buttons, in the cell that showed
+    them."""
     from nbclient import NotebookClient
 
     cells = [
@@ -461,7 +464,8 @@ def test_no_torch():
 
 
 def test_a_finished_panel_shows_the_supernet_that_was_kept(tmp_path):
-    """The last one where the search was told so, though V liked an earlier one better; with the patch of that epoch or before."""
+    """The last one where the search was told so, though V liked an earlier one better; with the
+    patch of that epoch or before."""
     from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_genotype, open_search
 

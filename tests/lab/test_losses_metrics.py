@@ -1,4 +1,5 @@
-"""PSNR, SSIM, GMSD and Eq. 7 against scikit-image, against literal loops, against each other, and where they are delicate."""
+"""PSNR, SSIM, GMSD and Eq. 7 against scikit-image, against literal loops, against each other, and
+where they are delicate."""
 
 import math
 
@@ -92,7 +93,8 @@ def test_images_that_cannot_be_compared_are_refused(x, y, wanted):
 def zero_padded_ssim(
     x: np.ndarray, y: np.ndarray, data_range: float, window: np.ndarray, factor: float = 1.0
 ) -> float:
-    """SSIM as a convolution with zeros around both images gives it, (H, W) planes; ``factor`` on the covariances."""
+    """SSIM as a convolution with zeros around both images gives it, (H, W) planes; ``factor`` on
+    the covariances."""
 
     def mean(a):
         return convolve2d(a, window, mode="same")
@@ -115,7 +117,8 @@ GAUSSIAN /= GAUSSIAN.sum()
 @each_pair
 @pytest.mark.parametrize("data_range", [1, 255])
 def test_every_window_and_padding(x, y, data_range):
-    """7 x 7 uniform windows against scikit-image's default; zeros around the images against a plain convolution."""
+    """7 x 7 uniform windows against scikit-image's default; zeros around the images against a plain
+    convolution."""
     x, y = x * data_range, y * data_range
     theirs = structural_similarity(
         x, y, data_range=data_range, channel_axis=2 if x.ndim == 3 else None
@@ -178,11 +181,13 @@ def test_the_smallest_image_is_one_window(window, least, padding):
             ssim(np.ones(shape), np.ones(shape), window=window, padding=padding)
 
 
-# ---- GMSD ------------------------------------------------------------------------------------------------------------
+# ---- GMSD
+# ------------------------------------------------------------------------------------------------------------
 
 
 def literal_gmsd(image: np.ndarray, truth: np.ndarray) -> float:
-    """Xue, Zhang, Mou, Bovik (2014) pixel by pixel, planes on the 0-255 scale; as their script does, zeros lie around both images."""
+    """Xue, Zhang, Mou, Bovik (2014) pixel by pixel, planes on the 0-255 scale; as their script
+    does, zeros lie around both images."""
 
     def at(a: np.ndarray, y: int, x: int) -> float:
         return float(a[y, x]) if 0 <= y < a.shape[0] and 0 <= x < a.shape[1] else 0.0
@@ -254,7 +259,8 @@ def test_gmsd_does_not_hide_a_nan():
     assert math.isnan(gmsd(x, photo))
 
 
-# ---- Eq. 7 -----------------------------------------------------------------------------------------------------------
+# ---- Eq. 7
+# -----------------------------------------------------------------------------------------------------------
 
 
 def made(*shape, seed=0):
@@ -311,7 +317,8 @@ def test_loss_and_gradient_stay_finite_in_float32(output, truth, loss):
 
 
 def test_below_the_floor_only_the_pixel_term_has_a_gradient():
-    """SSIM of an image and its negative is negative: log10(1 / SSIM) does not exist, and is cut at SSIM = 1e-3."""
+    """SSIM of an image and its negative is negative: log10(1 / SSIM) does not exist, and is cut at
+    SSIM = 1e-3."""
     output = (1 - texture).requires_grad_()
     assert torch_ssim(output, texture) < 0
     _, pixel, lssim = restoration_loss(output, texture, Loss())

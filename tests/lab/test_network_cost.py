@@ -1,4 +1,5 @@
-"""Parameters, operations and receptive radius of a compact network: from its genotype alone, and as they are."""
+"""Parameters, operations and receptive radius of a compact network: from its genotype alone, and as
+they are."""
 
 import random
 from statistics import median
@@ -68,7 +69,8 @@ def test_a_width_that_is_no_whole_number_of_channels_is_refused(wrong):
 
 
 def support(net: Network, side: int) -> tuple[int, int, int, int]:
-    """How far up, down, left and right the input reaches that the central pixel of the output depends on."""
+    """How far up, down, left and right the input reaches that the central pixel of the output
+    depends on."""
     middle, s = side // 2, net.scale
     x = torch.rand(
         1, net.channels, side, side, dtype=torch.float64, generator=generator(0, 0)
@@ -88,7 +90,8 @@ def support(net: Network, side: int) -> tuple[int, int, int, int]:
     "choices", [CHOICES, ("dil_5x5",), ("skip",)], ids=["any", "widest", "skip"]
 )
 def test_receptive_radius_is_exact(space, shape, choices):
-    """No gradient outside, some at the rim on all four sides: the radius is neither too small nor too large."""
+    """No gradient outside, some at the rim on all four sides: the radius is neither too small nor
+    too large."""
     g = sample(space, random.Random(7), choices)
     net = Network(g, width=2, stem=4, **shape).double().eval()
     with torch.no_grad():

@@ -1,5 +1,6 @@
-"""Run folders of version 0.1 (tests/fixtures/run-0.1, written by it on the photographs of ``write_photos``):
-read, replayed, drawn, used, continued. Their configs call fields as they were called then."""
+"""Run folders of version 0.1 (tests/fixtures/run-0.1, written by it on the photographs of
+``write_photos``): read, replayed, drawn, used, continued. Their configs call fields as they were
+called then."""
 
 import json
 import shutil

@@ -1,4 +1,5 @@
-"""A search that is played: every press in every state, at once and from anywhere; the run stays valid and ends with the same bits."""
+"""A search that is played: every press in every state, at once and from anywhere; the run stays
+valid and ends with the same bits."""
 
 import math
 import os
@@ -351,7 +352,8 @@ def real(tiny, folder: Path, *more) -> Player:
 
 
 def test_a_played_search_ends_with_the_same_bits(tiny, tmp_path):
-    """Paused, stepped, resumed and stopped in a thread, opened again and played on: what the command line made at one go."""
+    """Paused, stepped, resumed and stopped in a thread, opened again and played on: what the
+    command line made at one go."""
     folder = tmp_path / "run"
     player = real(tiny, folder)
     for press in ("step weight", "step epoch", "step arch"):

@@ -17,7 +17,8 @@ SPACE = SearchSpace(layers=2, nodes=2, width=4)
 
 
 def make_records(space=SPACE, epochs=6, warmup=2, validate_from=3, seed=0) -> dict[str, np.ndarray]:
-    """Records of an invented search: alpha and beta drift after the warm-up, the last epoch but one is best."""
+    """Records of an invented search: alpha and beta drift after the warm-up, the last epoch but one
+    is best."""
     rng = np.random.default_rng(seed)
     rows = np.arange(epochs + 1)
     drift = np.maximum(rows - warmup, 0)

@@ -1,4 +1,5 @@
-"""Gray, Y and protocols: every named protocol once more in a few literal lines, names, refusals, crops, noise."""
+"""Gray, Y and protocols: every named protocol once more in a few literal lines, names, refusals,
+crops, noise."""
 
 from dataclasses import asdict, replace
 
@@ -23,11 +24,13 @@ GRAY = PHOTOS["camera"][100:219, 200:331, 0]
 rng = np.random.default_rng(0)
 
 
-# ---- gray and Y ------------------------------------------------------------------------------------------------------
+# ---- gray and Y
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_gray_is_pillows():
-    """Its fixed-point formula, in a hundred thousand colours; and all grays, which stay as they are."""
+    """Its fixed-point formula, in a hundred thousand colours; and all grays, which stay as they
+    are."""
     image = rng.integers(0, 256, (400, 250, 3), dtype=np.uint8)
     red, green, blue = (c.astype(np.uint32) for c in np.moveaxis(image, 2, 0))
     np.testing.assert_array_equal(
@@ -72,7 +75,8 @@ def test_y_rounded_is_of_8_bits():
     ]
 
 
-# A matrix product's last bit depends on the picture's shape: of the 194 colours with a Y of exactly n + 1/2 some would go down.
+# A matrix product's last bit depends on the picture's shape: of the 194 colours with a Y of exactly
+# n + 1/2 some would go down.
 @pytest.mark.parametrize("width", [1, 4])
 def test_half_a_level_of_y_goes_up_in_every_picture(width):
     """65.481 * 5 + 128.553 * 65 + 24.966 * 25 is 36.5 * 255."""
@@ -92,9 +96,10 @@ def test_y_is_scikit_images():
 
 
 def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
-    """A gray of 200 is 200, or Y = 16 + 200 * 219 / 255 = 187.8. In gray it is 200 both ways, in RGB three times 200."""
+    """A gray of 200 is 200, or Y = 16 + 200 * 219 / 255 = 187.8. In gray it is 200 both ways, in
+    RGB three times 200."""
     image = np.full((4, 4), 200, np.uint8)
-    level = lambda **how: np.unique(Protocol(**how).clean(image) * 255).tolist()  # noqa: E731
+    level = lambda **how: np.unique(Protocol(**how).clean(image) * 255).tolist()
     for name, expanded in (("L", 200), ("rgb2gray", 200), ("Y", 188), ("RGB", 200)):
         assert level(colour=name) == pytest.approx([200]) and level(
             colour=name, gray_files="expanded"
@@ -104,7 +109,8 @@ def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
     ] == [(4, 4, 3)] * 2
 
 
-# ---- every named protocol, literally ---------------------------------------------------------------------------------
+# ---- every named protocol, literally
+# ---------------------------------------------------------------------------------
 
 
 def blurred(image: np.ndarray) -> np.ndarray:
@@ -256,7 +262,8 @@ def test_every_named_protocol_is_tested_and_explained():
 
 
 def test_srcnn_bicubic_is_the_formula_twice():
-    """The published bicubic rows, start to end, with no code of the package but the protocol's: modcrop, Y, down, up, round, shave."""
+    """The published bicubic rows, start to end, with no code of the package but the protocol's:
+    modcrop, Y, down, up, round, shave."""
     for scale in (2, 3, 4):
         high = bits(y_of(cut(COLOUR, scale)))
         restored = bits(imresize(imresize(high, 1 / scale), scale))
@@ -286,7 +293,7 @@ def test_output_rounded_clipped_or_left():
     levels = np.add.outer(np.arange(-30, 300), [0, 0.49, 0.5, 0.51])
     out = lambda change: (
         protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
-    )  # noqa: E731
+    )
     np.testing.assert_allclose(out("clip_output=False"), levels, atol=1e-9)
     np.testing.assert_allclose(out("seed=0"), levels.clip(0, 255), atol=1e-9)
     wanted = np.add.outer(np.arange(-30, 300), [0, 0, 1, 1]).clip(0, 255)
@@ -346,7 +353,8 @@ def test_nothing_to_compare_is_refused(name):
             )
 
 
-# ---- sizes and kinds of pictures -------------------------------------------------------------------------------------
+# ---- sizes and kinds of pictures
+# -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -387,7 +395,8 @@ def test_eight_bits_survive(level):
     np.testing.assert_array_equal(low, np.dstack([clean[:2, :2]] * 3))
 
 
-# ---- names -----------------------------------------------------------------------------------------------------------
+# ---- names
+# -----------------------------------------------------------------------------------------------------------
 
 VALUES = {
     "colour": ("L", "rgb2gray", "Y", "RGB"), "gray_files": ("raw", "expanded"), "clip_input": (False, True), "round_input": (False, True),
@@ -533,7 +542,8 @@ def test_the_text_says_what_differs():
         assert len(set(texts)) == len(texts)
 
 
-# ---- crops -----------------------------------------------------------------------------------------------------------
+# ---- crops
+# -----------------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
@@ -567,7 +577,8 @@ def test_an_image_smaller_than_a_crop_is_refused_with_both_sizes():
     assert crops((64, 64), 64, 48) == [(slice(0, 64), slice(0, 64))]
 
 
-# ---- noise -----------------------------------------------------------------------------------------------------------
+# ---- noise
+# -----------------------------------------------------------------------------------------------------------
 
 
 def given_to_methods(p: Protocol, level=25.0, number=0, image=GRAY):
@@ -579,7 +590,8 @@ def given_to_methods(p: Protocol, level=25.0, number=0, image=GRAY):
 
 @pytest.mark.parametrize("name", [n for n, p in PROTOCOLS.items() if p.task == "denoise"])
 def test_every_method_gets_the_same_noise(name):
-    """Whatever numpy's global seed is; another one for another image, another sigma, another seed."""
+    """Whatever numpy's global seed is; another one for another image, another sigma, another
+    seed."""
     p = PROTOCOLS[name]
     clean = (
         [p.clean(GRAY)[at] for at in crops(p.clean(GRAY).shape, p.tile, p.stride)]
@@ -642,7 +654,8 @@ def test_degrading_changes_nothing_and_is_of_its_arguments_alone():
 
 @pytest.mark.parametrize("sigma", [25.0, 50.0])
 def test_averaging_fresh_noise_flatters_and_averaging_one_field_does_not(sigma):
-    """The lesson: a method that does nothing gains where crops of the authors' script overlap. The crops alone gain nothing."""
+    """The lesson: a method that does nothing gains where crops of the authors' script overlap. The
+    crops alone gain nothing."""
     image = PHOTOS["camera"][
         :208, :208
     ]  # starts 0, 48, 96, 144: (16 / 208) of a side lies in two crops, thrice

@@ -20,7 +20,8 @@ RNG = np.random.default_rng(0)
 
 
 class Net(nn.Module):
-    """Random weights with biases, so that a wrong border shows. Radius: 1 + 4 + 1; its bicubic skip alone needs 2."""
+    """Random weights with biases, so that a wrong border shows. Radius: 1 + 4 + 1; its bicubic skip
+    alone needs 2."""
 
     radius = 6
 
@@ -105,7 +106,8 @@ def test_channels():
 
 @pytest.mark.parametrize("radius", [6, 60, 200])
 def test_memory_does_not_grow_with_the_image(radius):
-    """Structure: the largest piece a net ever sees, one plane at a time, whatever the size of the image."""
+    """Structure: the largest piece a net ever sees, one plane at a time, whatever the size of the
+    image."""
     net = Plain()
     net.radius = radius
     x = image(900, 1400, 3)
@@ -188,7 +190,8 @@ def test_photo_keeps_what_belongs_to_it():
 
 @pytest.fixture
 def hinas(monkeypatch, tmp_path):
-    """``hinas(*arguments)`` runs the command in ``tmp_path`` with ``hinas.net`` as its trained net."""
+    """``hinas(*arguments)`` runs the command in ``tmp_path`` with ``hinas.net`` as its trained
+    net."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):

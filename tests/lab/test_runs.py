@@ -1,8 +1,8 @@
-"""Run folders: their files; the same bytes after kills, interrupts and full disks; nothing touched that should not be.
+"""Run folders: their files; the same bytes after kills, interrupts and full disks; nothing touched
+that should not be.
 
-What ``test_cli.py`` and ``test_bad_input.py`` need too stands first: the commands in this process, a finished search, a
-finished training.
-"""
+What ``test_cli.py`` and ``test_bad_input.py`` need too stands first: the commands in this process,
+a finished search, a finished training."""
 
 import contextlib
 import gc
@@ -128,7 +128,8 @@ def test_records_tell_every_step_and_epoch(tiny):
 
 @pytest.mark.parametrize(("task", "steps"), [("denoise", 24), ("sr", 31)])
 def test_records_of_100_epochs_stay_small(tiny, tmp_path, task, steps):
-    """Of a search with the paper's shapes: 300 KB. All floats are random, the previews photographs with some noise."""
+    """Of a search with the paper's shapes: 300 KB. All floats are random, the previews photographs
+    with some noise."""
     space, rng, records = preset("paper", task).space, np.random.default_rng(0), Records()
     argv = [
         "search",
@@ -193,7 +194,8 @@ STOPS = [*(("search", n) for n in (1, 2, 7, 9, 10, 20)), ("train", 1), ("train",
 
 @pytest.mark.parametrize(("kind", "records"), STOPS)
 def test_stopping_saves(tiny, tmp_path, kind, records):
-    """The caller stops asking, also between an arch step and its weight step (9); the next one goes on from there."""
+    """The caller stops asking, also between an arch step and its weight step (9); the next one goes
+    on from there."""
     folder = start_run(tiny.argv[kind], tmp_path / "run", records)
     assert {p.name for p in folder.iterdir()} == FILES - set(RESULT)
     rest = open_run(*tiny.argv[kind], "--run", folder, "--resume")
@@ -218,7 +220,8 @@ def test_dropped_generator_saves(tiny, tmp_path):
     same_result(tmp_path / "run", tiny.search)
 
 
-# Kills. The driver kills forks of itself, so that torch is loaded once: at every file of a run, before and after it is
+# Kills. The driver kills forks of itself, so that torch is loaded once: at every file of a run,
+# before and after it is
 # replaced; and at random moments (tools/kill_resume.py does that a hundred times).
 
 DRIVER = """
@@ -296,7 +299,8 @@ def kills(tiny, tmp_path_factory):
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: "-".join(map(str, m)))
 def test_killed_around_a_file(kills, moment):
-    """The next process ends with what an undisturbed one gives, and clears what the dead one left."""
+    """The next process ends with what an undisturbed one gives, and clears what the dead one
+    left."""
     found = kills["-".join(map(str, moment))]
     assert found == {"died": True, "wrong": [], "files": sorted(FILES)}
 
@@ -327,7 +331,8 @@ sys.exit(main())
 
 
 def test_interrupt(tiny, tmp_path):
-    """In an arch step: it ends, the state is saved between it and its weight step. A real process, a real signal."""
+    """In an arch step: it ends, the state is saved between it and its weight step. A real process,
+    a real signal."""
     folder = tmp_path / "run"
     done = python("-c", INTERRUPT, *tiny.argv["search"], "--run", folder)
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
@@ -372,7 +377,8 @@ def test_second_interrupt_does_not_wait(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_paused_run_leaves_ctrl_c_alone(tiny, tmp_path):
-    """Pause is not asking for the next record: what the caller does meanwhile can be interrupted as ever."""
+    """Pause is not asking for the next record: what the caller does meanwhile can be interrupted as
+    ever."""
     steps = open_run(*tiny.argv["search"], "--run", tmp_path / "run").steps()
     next(steps)
     with pytest.raises(KeyboardInterrupt):
@@ -518,7 +524,8 @@ def test_places_that_are_no_run(tiny, tmp_path, resume):
 
 
 def test_search_below_a_training(tiny, tmp_path):
-    """As ``runs/demo/search``: a folder that holds only folders, or hidden files, may become a run."""
+    """As ``runs/demo/search``: a folder that holds only folders, or hidden files, may become a
+    run."""
     (tmp_path / "run" / "search").mkdir(parents=True)
     (tmp_path / "run" / ".DS_Store").write_text("")
     assert hinas(*tiny.argv["train"], "--run", tmp_path / "run").code == 0

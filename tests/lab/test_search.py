@@ -1,4 +1,5 @@
-"""Search and training: what moves in which step, what is kept, what stops; the same seed gives the same bits."""
+"""Search and training: what moves in which step, what is kept, what stops; the same seed gives the
+same bits."""
 
 import math
 import random
@@ -50,7 +51,7 @@ def snapshot(state) -> dict[str, torch.Tensor]:
 
 def told(record) -> dict:
     """A record without its duration, comparable (nan is nan)."""
-    comparable = lambda v: v.tobytes() if isinstance(v, np.ndarray) else repr(v)  # noqa: E731
+    comparable = lambda v: v.tobytes() if isinstance(v, np.ndarray) else repr(v)
     return {name: comparable(value) for name, value in asdict(record).items() if name != "seconds"}
 
 
@@ -58,12 +59,14 @@ def kind(record: Step | Epoch) -> str:
     return record.kind if isinstance(record, Step) else "epoch"
 
 
-# ---- one search, watched ---------------------------------------------------------------------------------------------
+# ---- one search, watched
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def watched():
-    """A tiny search: each record with what changed since the last, the images drawn and the gradients there were."""
+    """A tiny search: each record with what changed since the last, the images drawn and the
+    gradients there were."""
     state, drawn, seen = new(), [], []
     draw = state.patches.batch
 
@@ -101,7 +104,8 @@ def watched():
 
 
 def test_records_come_in_order(watched):
-    """Epoch 0 before any step, warm-up with weight steps alone, then arch and weight steps in turn."""
+    """Epoch 0 before any step, warm-up with weight steps alone, then arch and weight steps in
+    turn."""
     state, seen = watched
     records = [s["record"] for s in seen]
     wanted = ["epoch"]
@@ -115,7 +119,8 @@ def test_records_come_in_order(watched):
 
 
 def test_each_kind_of_step_moves_its_own_parameters_and_the_statistics(watched):
-    """Warm-up has no arch steps: alpha and beta stand still. An epoch's validation and preview change nothing."""
+    """Warm-up has no arch steps: alpha and beta stand still. An epoch's validation and preview
+    change nothing."""
     state, seen = watched
     weights = {
         n
@@ -214,7 +219,8 @@ def test_crops_per_image_lengthen_the_epoch_and_a_batch_that_never_fills_is_refu
         new(patch=17)
 
 
-# ---- the best supernet -----------------------------------------------------------------------------------------------
+# ---- the best supernet
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scores, best", [
@@ -267,7 +273,8 @@ class Untouched(nn.Module):
 
 @pytest.mark.parametrize("scale, tiles", [(1, 2 * 3), (2, 1 * 2)])
 def test_v_is_scored_in_tiles_that_together_are_the_image(scale, tiles):
-    """A net that works by pixel scores the same in tiles and whole: every pixel is restored once, in its place."""
+    """A net that works by pixel scores the same in tiles and whole: every pixel is restored once,
+    in its place."""
     patches = Patches(
         {
             "large": rng.integers(0, 256, (100, 140), dtype=np.uint8),
@@ -303,7 +310,8 @@ def test_the_shared_weight_score_uses_fresh_statistics_and_leaves_no_trace():
 
 
 def test_calibration_is_the_statistics_of_its_patches_under_its_weights():
-    """Inside, eval mode gives the calibration batch itself (almost) what train mode would: its own statistics."""
+    """Inside, eval mode gives the calibration batch itself (almost) what train mode would: its own
+    statistics."""
     state = new(ONE)
     shown = []
     hook = state.net.register_forward_pre_hook(lambda _, inputs: shown.append(inputs))
@@ -319,7 +327,8 @@ def test_calibration_is_the_statistics_of_its_patches_under_its_weights():
     assert torch.allclose(in_eval, state.net.train()(patches, weights), atol=1e-4)
 
 
-# ---- learning rates --------------------------------------------------------------------------------------------------
+# ---- learning rates
+# --------------------------------------------------------------------------------------------------
 
 
 def rate(state, epoch, iteration=0) -> float:
@@ -385,14 +394,15 @@ def test_optimisers_are_as_configured():
 
 def test_gradients_of_the_weights_can_be_clipped():
     state = new(ONE, optimizer="sgd", momentum=0.0, weight_decay=0.0, lr=1.0, grad_clip=1e-3)
-    weights = lambda: torch.cat([p.detach().flatten() for p in state.net.weight_parameters])  # noqa: E731
+    weights = lambda: torch.cat([p.detach().flatten() for p in state.net.weight_parameters])
     before = weights()
     record = weight_step(state)
     moved = (weights() - before).norm().item()
     assert moved == pytest.approx(record.lr * 1e-3, rel=1e-3)
 
 
-# ---- what stops a search ---------------------------------------------------------------------------------------------
+# ---- what stops a search
+# ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -414,7 +424,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_optimiser(step, name, bad):
     )
 
 
-# ---- the same seed, the same bits ------------------------------------------------------------------------------------
+# ---- the same seed, the same bits
+# ------------------------------------------------------------------------------------
 
 
 def small(**changes) -> Search:
@@ -455,7 +466,8 @@ LAST = {
 
 @pytest.mark.parametrize("after", LAST, ids=[f"{n}, {last}" for n, last in LAST.items()])
 def test_a_resumed_search_continues_bit_for_bit(whole, after):
-    """After any number of records (the last is named), twice from the same tensors: loading does not use them up."""
+    """After any number of records (the last is named), twice from the same tensors: loading does
+    not use them up."""
     first = small()
     begun = run(first, after)
     stored = snapshot(first)
@@ -476,17 +488,20 @@ def test_a_resumed_search_with_sgd_continues_bit_for_bit(momentum):
 
 
 def test_pausing_is_asking_later(whole):
-    """Whichever record was the last, a new generator over the same state goes on: no step is lost or repeated."""
+    """Whichever record was the last, a new generator over the same state goes on: no step is lost
+    or repeated."""
     state = small()
     assert [told(next(search(state))) for _ in range(len(whole[0]))] == whole[0] and state.finished
 
 
-# ---- a planted cell --------------------------------------------------------------------------------------------------
+# ---- a planted cell
+# --------------------------------------------------------------------------------------------------
 
 
 def test_alpha_finds_the_planted_operation():
-    """The target is the input shifted by 4 pixels. The start and end parts are replaced by 1x1 ones, so that only the
-    cell reaches sideways: dil_5x5 by 4 pixels, every other operation by 2 at most."""
+    """The target is the input shifted by 4 pixels. The start and end parts are replaced by 1x1
+    ones, so that only the cell reaches sideways: dil_5x5 by 4 pixels, every other operation by 2 at
+    most."""
     space = SearchSpace(
         layers=1, nodes=1, width=2, stem=2, width_factors=(1.0,), repeats=1, residual=False
     )
@@ -520,7 +535,8 @@ def test_alpha_finds_the_planted_operation():
     assert {op for op, _ in state.decode().cells[0][0]} == {"dil_5x5"}
 
 
-# ---- training --------------------------------------------------------------------------------------------------------
+# ---- training
+# --------------------------------------------------------------------------------------------------------
 
 GENOTYPE = new(ONE).decode()
 
@@ -663,7 +679,8 @@ def test_a_training_refuses_images_smaller_than_its_patches():
 
 @pytest.mark.parametrize("task, scale", [("denoise", 1), ("sr", 2)])
 def test_a_training_starts_from_the_skip(task, scale):
-    """The last convolution starts at zero (``layers.initialise``): training starts from the noisy or upscaled image."""
+    """The last convolution starts at zero (``layers.initialise``): training starts from the noisy
+    or upscaled image."""
     space, _, config = preset("tiny", task, scale)[1:]
     x = torch.rand(1, 1, 12, 12)
     assert torch.equal(

@@ -1,4 +1,5 @@
-"""Does every preset train? Its own nets and optimiser on one fixed batch of two patches (make test-slow); and what is said when not."""
+"""Does every preset train? Its own nets and optimiser on one fixed batch of two patches (make
+test-slow); and what is said when not."""
 
 import json
 import math
@@ -39,7 +40,8 @@ def with_batch_of_two(chosen: Preset) -> Preset:
 
 
 def searched(chosen: Preset) -> tuple[list[float], float]:
-    """Losses of weight steps, the second half of them behind an arch step each; that of a net that changes nothing."""
+    """Losses of weight steps, the second half of them behind an arch step each; that of a net that
+    changes nothing."""
     state = Search(chosen.space, chosen.search, patches(chosen.space.channels, chosen.space.scale))
     fixed = state.patches.make(detailed(state.patches, chosen.search.sigmas), PATCH)
     state.batch = lambda stream: fixed
@@ -65,7 +67,8 @@ def trained(chosen: Preset) -> tuple[list[float], float]:
 
 @cache
 def detailed(pictures: Patches, sigmas: tuple[float, ...]) -> list[torch.Tensor]:
-    """Of 400 patches, the draws of the two with the most detail: on smooth ones bicubic is perfect, and any step is a step away."""
+    """Of 400 patches, the draws of the two with the most detail: on smooth ones bicubic is perfect,
+    and any step is a step away."""
     rng = generator(0, W)
     drawn = pictures.draw(torch.randint(len(pictures), (400,), generator=rng), PATCH, sigmas, rng)
     _, clean = pictures.make(drawn, PATCH)
@@ -74,7 +77,8 @@ def detailed(pictures: Patches, sigmas: tuple[float, ...]) -> list[torch.Tensor]
 
 
 def unchanged(chosen: Preset, degraded, clean, config) -> float:
-    """Loss of a net of which only its skip is left; a supernet's passes its sigmoid, if it has one."""
+    """Loss of a net of which only its skip is left; a supernet's passes its sigmoid, if it has
+    one."""
     space = chosen.space
     if config is chosen.train:
         still = GlobalSkip(space.scale)(degraded)
@@ -97,7 +101,8 @@ def test_every_preset_learns_from_the_start(name, task, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("run", [searched, trained])
 def test_as_printed_denoising_diverges(run):
-    """Why ``paper`` departs from the text: without the limit on the gradient, the same nets on the same batch."""
+    """Why ``paper`` departs from the text: without the limit on the gradient, the same nets on the
+    same batch."""
     with pytest.raises((FloatingPointError, AssertionError)):
         losses, still = run(with_batch_of_two(preset("printed")))
         assert max(losses) < 3 * still
@@ -122,7 +127,8 @@ def test_the_page_is_made_of_its_rows():
     )
 
 
-# ---- what is said ----------------------------------------------------------------------------------------------------
+# ---- what is said
+# ----------------------------------------------------------------------------------------------------
 
 TINY = preset("tiny")
 
@@ -193,7 +199,8 @@ def test_an_overflow_of_float16_is_not_a_rate_too_high():
 
 
 def test_a_search_whose_loss_has_grown_ends_without_a_genotype(tmp_path, monkeypatch):
-    """Finite to the end, and lost: one line names the preset and what in it to change; the folder holds no result."""
+    """Finite to the end, and lost: one line names the preset and what in it to change; the folder
+    holds no result."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("hinas_lab.training.divergence.GROWN", 1e-9)
     ask = ("search", "--preset", "tiny", "--set", "search.grad_clip=3", "--run", "lost")

@@ -1,4 +1,5 @@
-"""The fast supernet against the literal one in float64; one-hot weights against the decoded wiring; beta's gradient."""
+"""The fast supernet against the literal one in float64; one-hot weights against the decoded wiring;
+beta's gradient."""
 
 import copy
 import random
@@ -67,7 +68,8 @@ each_space = pytest.mark.parametrize(
 
 
 def supernet(space: SearchSpace) -> SuperNet:
-    """A supernet in float64 whose alpha, beta and affine batch norms are not uniform and whose last convolution does not start at zero."""
+    """A supernet in float64 whose alpha, beta and affine batch norms are not uniform and whose last
+    convolution does not start at zero."""
     rng = generator(0, 0)
     net = SuperNet(space, rng).double()
     with torch.no_grad():
@@ -93,7 +95,8 @@ def gradients_and_statistics(net: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 
 def in_literal_names(fast: SuperNet, literal: LiteralSuperNet) -> dict[str, torch.Tensor]:
-    """The gradients and running statistics of the fast net, split up as its weights are: by ``literal.load_from``."""
+    """The gradients and running statistics of the fast net, split up as its weights are: by
+    ``literal.load_from``."""
     gradients = copy.deepcopy(fast)
     for mine, theirs in zip(gradients.parameters(), fast.parameters()):
         mine.data = theirs.grad
@@ -131,7 +134,8 @@ def test_any_image_size(size):
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_channels_last_input_changes_nothing(channels):
-    """torch's batch norm has its own channels-last path: both memory layouts of the input, and a view, must agree."""
+    """torch's batch norm has its own channels-last path: both memory layouts of the input, and a
+    view, must agree."""
     space = SearchSpace(**SMALL, channels=channels)
     grads = []
     x = image(space)
@@ -148,7 +152,8 @@ def test_channels_last_input_changes_nothing(channels):
 
 
 def test_the_literal_cell_is_equation_1_to_3():
-    """The specification itself, for one node: softmax-weighted sums over two edges of seven operations."""
+    """The specification itself, for one node: softmax-weighted sums over two edges of seven
+    operations."""
     space = SearchSpace(**SMALL | {"nodes": 1})
     literal = LiteralSuperNet(supernet(space)).eval()
     cell, alpha = literal.cells["0_1"], literal.alpha[0].softmax(-1)
@@ -164,7 +169,8 @@ def test_the_literal_cell_is_equation_1_to_3():
     assert_close(cell(x0, x1, alpha), wanted)
 
 
-# ---- known answers ---------------------------------------------------------------------------------------------------
+# ---- known answers
+# ---------------------------------------------------------------------------------------------------
 
 
 def test_weights_of_the_papers_super_cells():
@@ -183,7 +189,8 @@ def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operatio
     )
     channels = (
         2 + 3 + 2 + 3 + 4
-    )  # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+        # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    )
     assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (
         3 + 2 * repeats
     ) and not affine(plain)
@@ -202,7 +209,8 @@ def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operatio
 
 
 def test_an_affine_scale_hides_alpha():
-    """Half the probability and twice the scale and shift: the same function. So the size of alpha says nothing there."""
+    """Half the probability and twice the scale and shift: the same function. So the size of alpha
+    says nothing there."""
     space = SearchSpace(**SMALL | {"affine": True})
     net = supernet(space)
     x, weights = image(space), net.weights()
@@ -256,7 +264,8 @@ def test_weights_are_on_the_simplex(norm):
         assert w.beta[[e == end for e in ends]].sum().item() == pytest.approx(1)
 
 
-# ---- one-hot weights -------------------------------------------------------------------------------------------------
+# ---- one-hot weights
+# -------------------------------------------------------------------------------------------------
 
 ONE_HOT = {k: SPACES[k] for k in ("gray", "sr x3 rgb", "lwas off", "affine", "sharing off", "sharing tied", "mixed",
                                   "mixed, sharing off", "aspp", "four layers, four widths", "fixed path",
@@ -312,7 +321,8 @@ def test_restricted_supernet_equals_the_decoded_wiring(space):
 
 
 def test_the_decoded_wiring_can_be_inherited_on_every_other_path_too():
-    """There the second input comes from another cell, often of another width: not equal, but a net that runs."""
+    """There the second input comes from another cell, often of another width: not equal, but a net
+    that runs."""
     space = SearchSpace(**SMALL | DEEP)
     net, x = settled(space), image(space)
     for path in legal_paths(space):
@@ -347,13 +357,14 @@ def test_every_architecture_in_a_space_decodes_and_runs(space):
     assert net.eval()(image(space), net.restrict(g)).isfinite().all()
 
 
-# ---- why beta's gradient can vanish ----------------------------------------------------------------------------------
+# ---- why beta's gradient can vanish
+# ----------------------------------------------------------------------------------
 
 
 def test_a_lone_move_sends_its_weight_a_gradient_through_skip_only(monkeypatch):
-    """LeakyReLU -> convolution -> batch norm ignores a positive scale of its input. The weight of a cell's only move is
-    such a scale, so dL/dweight is 0 (but for batch norm's epsilon, here made tiny) unless skip passes the scale on.
-    Moves that compete in a sum do have a gradient."""
+    """LeakyReLU -> convolution -> batch norm ignores a positive scale of its input. The weight of a
+    cell's only move is such a scale, so dL/dweight is 0 (but for batch norm's epsilon, here made
+    tiny) unless skip passes the scale on. Moves that compete in a sum do have a gradient."""
     real = torch.nn.functional.batch_norm
     monkeypatch.setattr("torch.nn.functional.batch_norm", lambda *a, **k: real(*a[:7], eps=1e-14))
     space = SearchSpace(**SMALL | DEEP)

@@ -1,4 +1,5 @@
-"""Surgery on genotypes: the controller, the scorer of a search run, and the widgets, driven without a browser."""
+"""Surgery on genotypes: the controller, the scorer of a search run, and the widgets, driven without
+a browser."""
 
 import json
 import random
@@ -106,7 +107,8 @@ def test_a_new_source_may_change_the_number_of_the_edge():
 
 
 def test_every_valid_change_of_one_thing_can_be_made_and_no_other():
-    """What ``options`` offers is accepted exactly when the result is a neighbour, the genotype itself, or has another legal width."""
+    """What ``options`` offers is accepted exactly when the result is a neighbour, the genotype
+    itself, or has another legal width."""
     for space in (SPACE, SearchSpace()):
         genotype = sample(space, random.Random(1))
         paths = [

@@ -33,7 +33,8 @@ def tiny(tmp_path_factory):
     return tiny_runs(tmp_path_factory.getbasetemp())
 
 
-# ---- alpha's images --------------------------------------------------------------------------------------------------
+# ---- alpha's images
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("arch_split", ["own", "weights"])
@@ -59,7 +60,8 @@ def test_alpha_learns_on_the_images_that_are_asked_for(arch_split, monkeypatch):
 
 
 def test_a_equal_to_w_takes_nothing_from_the_weights_and_repeats_none_of_their_patches():
-    """The weights keep their half and their random numbers, so that both searches compare; alpha draws its own crops and noise."""
+    """The weights keep their half and their random numbers, so that both searches compare; alpha
+    draws its own crops and noise."""
     states = new(ONE, arch_split="own"), new(ONE, arch_split="weights")
     weights, arch = ([s.batch(stream) for s in states] for stream in (W, A))
     assert all(torch.equal(a, b) for a, b in zip(*weights))
@@ -71,7 +73,8 @@ def test_a_equal_to_w_takes_nothing_from_the_weights_and_repeats_none_of_their_p
     assert told[0][:before] == told[1][:before] and told[0][before] != told[1][before]
 
 
-# ---- the best-supernet rule ------------------------------------------------------------------------------------------
+# ---- the best-supernet rule
+# ------------------------------------------------------------------------------------------
 
 
 def test_the_last_supernet_can_be_the_result_and_the_scores_are_still_told(monkeypatch):
@@ -122,7 +125,8 @@ def test_a_run_that_keeps_the_last(tiny, tmp_path):
     same_result(tmp_path / "whole", tmp_path / "stopped")
 
 
-# ---- affine batch norms ----------------------------------------------------------------------------------------------
+# ---- affine batch norms
+# ----------------------------------------------------------------------------------------------
 
 
 def test_an_affine_run_trains_scale_and_shift_and_comes_back(tiny, tmp_path):
@@ -148,7 +152,8 @@ def test_memory_counts_the_scales_and_shifts(checkpoint):
     assert (affine.kept > plain.kept, affine.again > plain.again) == (not checkpoint, checkpoint)
 
 
-# ---- runs of before --------------------------------------------------------------------------------------------------
+# ---- runs of before
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_run_from_before_the_switches_is_continued_and_read(tiny, tmp_path):
@@ -173,7 +178,8 @@ def test_a_run_from_before_the_switches_is_continued_and_read(tiny, tmp_path):
             assert code == 2 and change.partition("=")[0] in err
 
 
-# ---- the recorded searches -------------------------------------------------------------------------------------------
+# ---- the recorded searches
+# -------------------------------------------------------------------------------------------
 
 each_run = pytest.mark.parametrize("name", CHANGES)
 

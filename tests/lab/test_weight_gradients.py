@@ -1,4 +1,5 @@
-"""Every way to a weight gradient is autograd's own, to rounding, in every shape that the supernet has."""
+"""Every way to a weight gradient is autograd's own, to rounding, in every shape that the supernet
+has."""
 
 import json
 
@@ -69,7 +70,8 @@ def test_gradients_can_be_differentiated_again(shape):
 
 
 def test_a_bench_of_all_ways(tmp_path, monkeypatch):
-    """At preset tiny on the CPU: every convolution in every way by hand, then steps of all; no failure."""
+    """At preset tiny on the CPU: every convolution in every way by hand, then steps of all; no
+    failure."""
     monkeypatch.chdir(tmp_path)
     code, out, err = hinas("bench", "--weight-gradients", "--quick", "--json", "w.json")
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
@@ -125,7 +127,8 @@ def test_kinds():
 @pytest.mark.parametrize("width", [2, 9], ids=["grouped", "depthwise and pointwise"])
 @pytest.mark.parametrize("way", BY_HAND[1:])
 def test_a_supernet_learns_the_same_in_every_way(way, width, monkeypatch):
-    """A whole step with the way taken everywhere, in float64 and under autocast; by default a CPU never takes it."""
+    """A whole step with the way taken everywhere, in float64 and under autocast; by default a CPU
+    never takes it."""
     space = SearchSpace(layers=1, nodes=2, width=width, width_factors=(1.0,), stem=4)
     net = SuperNet(space).double()
     torch.nn.init.normal_(net.end.last.weight, std=0.1)

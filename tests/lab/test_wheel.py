@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """A folder with the packages as pip would put them there: a wheel of pure Python is its files."""
+    """A folder with the packages as pip would put them there: a wheel of pure Python is its
+    files."""
     pytest.importorskip("hatchling")
     built, folder = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(built)]
@@ -58,7 +59,7 @@ from hinas_book.kit.claims import claims
 from hinas_book.kit.recorded import recorded
 from hinas_book.paper.published import paper_table
 assert len(list(claims())) > 5 and recorded("bicubic")["rows"] and paper_table(1).rows
-""" % str(installed / "hinas_lab" / "data" / "runs" / "classroom" / "genotype.json")
+""" % str(installed / "hinas_lab" / "data" / "runs" / "classroom" / "genotype.json")  # noqa: UP031
     out = run(installed, tmp_path, "-c", script, str(installed))
     assert out.startswith("digraph") and (tmp_path / "restored.png").exists()
 

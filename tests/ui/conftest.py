@@ -1,4 +1,5 @@
-"""One JupyterLab and one browser for all browser tests; on a machine without a browser each test says so and is skipped."""
+"""One JupyterLab and one browser for all browser tests; on a machine without a browser each test
+says so and is skipped."""
 
 from pathlib import Path
 

@@ -1,4 +1,5 @@
-"""A JupyterLab as a reader has it: a server of its own, a browser, and a notebook whose cells, buttons and sliders can be used."""
+"""A JupyterLab as a reader has it: a server of its own, a browser, and a notebook whose cells,
+buttons and sliders can be used."""
 
 import json
 import os
@@ -162,12 +163,13 @@ class Notebook:
     def _run(self, cell, seconds: float):
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        changed = lambda: prompt.inner_text() != before  # noqa: E731
-        ended = lambda: changed() and "*" not in prompt.inner_text()  # noqa: E731
+        changed = lambda: prompt.inner_text() != before
+        ended = lambda: changed() and "*" not in prompt.inner_text()
         for _ in range(5):
             cell.locator(".cm-content").click()
             self.page.keyboard.press("Shift+Enter")
-            # the very first execution can be lost: a kernel that idles beside an unanswered cell is asked again
+            # the very first execution can be lost: a kernel that idles beside an unanswered cell is
+            # asked again
             wait(
                 lambda: ended() or self.idle_for(3),
                 seconds,
@@ -189,7 +191,8 @@ class Notebook:
         return bool(self.page.locator(IDLE).count())
 
     def settled(self, picture, still: float = 1.5) -> str:
-        """The bytes of an image of the page (base64), once it has not changed for ``still`` seconds."""
+        """The bytes of an image of the page (base64), once it has not changed for ``still``
+        seconds."""
         seen, since = picture.get_attribute("src"), time.monotonic()
         while time.monotonic() - since < still:
             self.page.wait_for_timeout(100)

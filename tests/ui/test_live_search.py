@@ -1,4 +1,5 @@
-"""Notebook 03 as its reader uses it: start, pause, step, resume, stop; drag the replay; operate on a genotype; answer."""
+"""Notebook 03 as its reader uses it: start, pause, step, resume, stop; drag the replay; operate on
+a genotype; answer."""
 
 import re
 import time
@@ -38,7 +39,7 @@ def test_start_pause_step_resume_stop(nb):
             lambda: re.search(pattern, line.inner_text()), seconds, f"the panel to say {pattern}"
         ).string
 
-    place = lambda said: re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]  # noqa: E731
+    place = lambda said: re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]
     says("^ready")
     nb.shoot("03-1-ready", cell)
     press("Start")
@@ -122,7 +123,7 @@ def test_operate_on_a_genotype(nb):
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
     offered = lambda select: [
         text.replace("\xa0", " ") for text in select.locator("option").all_inner_texts()
-    ]  # noqa: E731
+    ]
     wait(lambda: cell.locator("svg").count(), 60, "a drawing")
     nb.shoot("03-10-surgery", cell)
     assert "No changes." in cell.inner_text()
