@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # loaded when they are needed: importing this module is cheap
     import numpy as np
     import pandas as pd
 
-    from hinas_lab.drawing.diagram.value import Drawing
+    from hinas_lab.drawing.diagram.drawing import Drawing
     from hinas_lab.runs.folder import Run
     from hinas_lab.space.genotype import Genotype
     from hinas_lab.space.network import Network

@@ -188,7 +188,8 @@ def preset(name: str | None = None, task: str = "denoise", scale: int | None = N
     scales = TASKS[task].scales
     if scales == (1,) and scale not in (None, 1):
         raise ValueError(
-            f"scale = {scale!r}: {TASKS[task].title} keeps the size; for super-resolution add --task sr"
+            f"scale = {scale!r}: {TASKS[task].title} keeps the size; "
+            "for super-resolution add --task sr"
         )
     scale = scales[-1] if scale is None else scale
     _one_of("scale", scale, scales)

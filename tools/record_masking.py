@@ -3,7 +3,7 @@
     python tools/record_masking.py [--preset classroom] [--seeds 3] [--run runs/masking]
 
 One search per seed (continued where it stopped), then every mask in every way of
-``studies.masking``; one thread."""
+``ch01_search_space.masking``; one thread."""
 
 import argparse
 from pathlib import Path

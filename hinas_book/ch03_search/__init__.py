@@ -13,7 +13,7 @@ __getattr__, __dir__ = lazy(
         "hinas_book.lessons": "check",
         "hinas_lab.analysis.supernet_scorer": "shared_scorer",
         "hinas_lab.drawing.style": "theme",
-        "hinas_lab.live.surgery": "surgery",
+        "hinas_lab.live.surgery_panel": "surgery",
         "hinas_lab.records": "read_records",
     },
 )

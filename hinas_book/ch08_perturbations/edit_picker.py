@@ -9,7 +9,7 @@ from hinas_book.ch08_perturbations.edits import Perturbed, edits_numbered
 from hinas_book.ch08_perturbations.figures import figure_drops
 from hinas_book.ch08_perturbations.findings import two_edits_text
 from hinas_book.kit.missing import unless_missing
-from hinas_lab.drawing.diagram.value import Drawing
+from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.genotype_graph import draw_difference
 from hinas_lab.drawing.style import png, theme
 

@@ -18,10 +18,11 @@ from torch import nn
 
 from hinas_book.ch10_state_of_the_art.peers import Peer, peer
 from hinas_book.kit.stored_nets import FOLDER
-from hinas_lab.config import TrainConfig, from_dict
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict
 from hinas_lab.images.datasets.catalog import load_images, read_images
 from hinas_lab.images.patches import INIT, Patches, generator
 from hinas_lab.images.protocol import Restore, default_protocol, protocol
+from hinas_lab.presets import Preset
 from hinas_lab.records import read_records, spent_seconds
 from hinas_lab.restoration.classical import CLASSICAL, classical
 from hinas_lab.restoration.measure import evaluate, mean
@@ -187,15 +188,13 @@ def open_run(
     p: Peer, folder: Path, config: TrainConfig, *, scale: int, preset: str, data: str, device: str
 ) -> Run:
     """The training of a peer in ``folder``, new or continued."""
+    # peers are trained on gray patches, whatever the preset's colours
+    settings = Preset(preset, SearchSpace(task=p.task, scale=scale), SearchConfig(), config)
     return open_peer(
         folder,
         p.name,
         lambda: first_net(p, scale, config.seed),
-        config,
-        task=p.task,
-        scale=scale,
-        channels=1,
-        preset=preset,
+        settings,
         data=data,
         device=device,
         resume=True,

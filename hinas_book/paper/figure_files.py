@@ -8,8 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hinas_lab.drawing import style
-from hinas_lab.drawing.diagram.render import render
-from hinas_lab.drawing.diagram.value import Drawing
+from hinas_lab.drawing.diagram.drawing import Drawing
 
 FORMATS = ("svg", "png", "pdf")
 
@@ -25,7 +24,7 @@ def picture_file(picture: Drawing | Figure, fmt: str, title: str, description: s
     if fmt == "svg":
         metadata = f"</desc>\n<metadata>{escape(description)}</metadata>"
         return picture.svg().replace("</desc>", metadata, 1).encode("utf-8")
-    data = render(picture, fmt)
+    data = picture.render(fmt)
     if fmt == "png":
         text = PngInfo()
         text.add_text("Title", title)

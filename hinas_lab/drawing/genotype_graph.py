@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
-from hinas_lab.drawing.diagram.value import Drawing, Edge, Group, Node
+from hinas_lab.drawing.diagram.drawing import Drawing
+from hinas_lab.drawing.diagram.value import Edge, Group, Node
 from hinas_lab.space.genotype import Cell, Genotype, diff
 
 CellEdge = tuple[int, int, str, str]

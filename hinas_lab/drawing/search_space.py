@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
-from hinas_lab.drawing.diagram.value import Drawing, Edge, Group, Node
+from hinas_lab.drawing.diagram.drawing import Drawing
+from hinas_lab.drawing.diagram.value import Edge, Group, Node
 from hinas_lab.drawing.genotype_graph import count_of, path_name, source_names, task_name
 from hinas_lab.space.cost import ASPP_RATES
 from hinas_lab.space.genotype import Genotype, legal_paths

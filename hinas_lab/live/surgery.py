@@ -6,21 +6,16 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from hinas_lab.config import is_a
 from hinas_lab.drawing import style
-from hinas_lab.drawing.diagram.value import Drawing
+from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype, source_names
-from hinas_lab.live.widgets import want_widgets
-from hinas_lab.runs.header import load_genotype
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype, diff
 from hinas_lab.space.ops import CHOICES
 from hinas_lab.storage import write_atomic
-
-if TYPE_CHECKING:
-    from hinas_lab.live.surgery_panel import SurgeryPanel
 
 Score = Callable[[Genotype], dict[str, float]]
 WORDS = {
@@ -249,25 +244,6 @@ class Surgery:
             self._before.append(self.genotype)
             self.genotype = new
         return new
-
-
-def surgery(
-    what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings
-) -> "Surgery | SurgeryPanel":
-    """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings``
-    as for ``Surgery``: give the stem, end and repeats of the nets you train, or the parameters are
-    those of others.
-
-    Where ``want_widgets`` says no, its drawing and numbers. ValueError in one line when there is no
-    genotype.
-    """
-    genotype = what if isinstance(what, Genotype) else load_genotype(Path(what))
-    controller = Surgery(genotype, width=width, score=score, **settings)
-    if not want_widgets():
-        return controller
-    from hinas_lab.live.surgery_panel import SurgeryPanel
-
-    return SurgeryPanel(controller)
 
 
 def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from html import escape
+from pathlib import Path
 
-from hinas_lab.live.surgery import Place, Surgery, picture, table
+from hinas_lab.live.surgery import Place, Score, Surgery, picture, table
+from hinas_lab.live.widgets import want_widgets
+from hinas_lab.runs.header import load_genotype
+from hinas_lab.space.genotype import Genotype
 
 
 class SurgeryPanel:
@@ -109,3 +113,20 @@ class SurgeryPanel:
         self.numbers.value, problem = table(c)
         self._say(problem)
         return problem
+
+
+def surgery(
+    what: Genotype | str | Path, *, width: int, score: Score | None = None, **settings
+) -> "Surgery | SurgeryPanel":
+    """Edit a genotype, or that of a genotype.json or of a run folder, in a notebook; ``settings``
+    as for ``Surgery``: give the stem, end and repeats of the nets you train, or the parameters are
+    those of others.
+
+    Where ``want_widgets`` says no, its drawing and numbers. ValueError in one line when there is no
+    genotype.
+    """
+    genotype = what if isinstance(what, Genotype) else load_genotype(Path(what))
+    controller = Surgery(genotype, width=width, score=score, **settings)
+    if not want_widgets():
+        return controller
+    return SurgeryPanel(controller)

@@ -249,29 +249,26 @@ def open_peer(
     folder: str | Path,
     name: str,
     build: Callable[[], torch.nn.Module],
-    config: TrainConfig,
+    preset: Preset,
     *,
-    task: str,
-    scale: int,
-    channels: int,
-    preset: str,
     data: str = "builtin",
     device: str = "cpu",
     resume: bool = False,
 ) -> Run:
     """A training of another method's net, new or continued: ``name``, and what builds it with its
-    first weights; ``preset`` is the name of the one that ``config`` belongs to. ValueError when the
-    folder holds something else."""
-    patches = _patches(data, task, channels, scale, device)
+    first weights. Of ``preset`` the task, scale and channels of the space, and the training count.
+    ValueError when the folder holds something else."""
+    space, config = preset.space, preset.train
+    patches = _patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
         "kind": "peer",
-        "preset": preset,
+        "preset": preset.name,
         "data": data,
         "data_hash": data_hash(patches),
         "peer": name,
-        "task": task,
-        "scale": scale,
+        "task": space.task,
+        "scale": space.scale,
         "train": to_dict(config),
     }
     return _open(

@@ -8,7 +8,7 @@ import pytest
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import genotype_graph, search_space, style
-from hinas_lab.drawing.diagram.value import Drawing
+from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.presets import preset
 from hinas_lab.space.cost import convolutions, node_channels
 from hinas_lab.space.genotype import sample

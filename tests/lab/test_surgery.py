@@ -12,7 +12,8 @@ from helpers import tiny_runs
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing.diagram import render
-from hinas_lab.live.surgery import Place, Surgery, surgery, table
+from hinas_lab.live.surgery import Place, Surgery, table
+from hinas_lab.live.surgery_panel import surgery
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample
 from hinas_lab.space.ops import CHOICES
@@ -509,7 +510,7 @@ def test_surgery_reads_files_and_runs(tiny, tmp_path):
 def test_surgery_never_loads_torch():
     code = (
         "import sys, random; from hinas_lab.config import SearchSpace; from hinas_lab.space.genotype import sample;"
-        "from hinas_lab.live.surgery import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
+        "from hinas_lab.live.surgery_panel import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
         "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -4,7 +4,7 @@ and trellises in their order."""
 from html import escape
 
 from hinas_lab.drawing import style
-from hinas_lab.drawing.diagram.value import LINES, Drawing, Edge, Group
+from hinas_lab.drawing.diagram.value import LINES, Edge, Group
 
 # matplotlib carries this font, so drawings look alike on machines without fonts.
 FONT = "DejaVu Sans"
@@ -27,7 +27,7 @@ BOXES = {
 "per kind of node its DOT attributes"
 
 
-def dot(drawing: Drawing) -> str:
+def dot_text(title: str, groups: tuple[Group, ...]) -> str:
     """The DOT text; needs the graphviz package, but no Graphviz."""
     import graphviz
 
@@ -41,7 +41,7 @@ def dot(drawing: Drawing) -> str:
         ranksep="0.32",
         pad="0.15",
         labelloc="t",
-        label=graphviz.escape(drawing.title),
+        label=graphviz.escape(title),
         fontsize="14",
         **font,
     )
@@ -57,7 +57,7 @@ def dot(drawing: Drawing) -> str:
     )
     graph.attr("edge", color=style.INK, arrowsize="0.7")
     # Left to right, dot stacks unconnected clusters from below: the last one first.
-    for number, group in reversed(list(enumerate(drawing.groups))):
+    for number, group in reversed(list(enumerate(groups))):
         with graph.subgraph(name=f"cluster_{number}") as cluster:
             cluster.attr(
                 label=graphviz.escape(group.title),

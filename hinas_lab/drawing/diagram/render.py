@@ -13,42 +13,39 @@ from html import escape
 from pathlib import Path
 
 from hinas_lab.drawing.diagram.dot import FONT
-from hinas_lab.drawing.diagram.value import Drawing
 
 # For a reader of an SVG who does not have FONT: letters as wide.
 OTHER_FONTS = "Verdana, sans-serif"
 INSTALL = "a drawing needs Graphviz: pip install graphviz pygraphviz, or install the dot program"
 
 
-def render(drawing: Drawing, fmt: str) -> bytes:
-    """The drawing as svg, pdf or png; equal drawings give equal bytes on one machine.
+def render(dot: str, fmt: str) -> bytes:
+    """DOT text as svg, pdf or png; equal texts give equal bytes on one machine.
 
     ValueError in one line, which says what to install, where no Graphviz can do it.
     """
     arguments = ["-Gdpi=144"] if fmt == "png" else []
     for backend in (_by_pygraphviz, _by_program):
         try:
-            picture = backend(drawing.dot, fmt, arguments)
+            picture = backend(dot, fmt, arguments)
         except (ImportError, OSError, ValueError, subprocess.SubprocessError) as error:
             reason = error  # absent, or built without this format
             continue
-        if fmt == "svg":
-            return _described(picture.decode("utf-8"), drawing).encode("utf-8")
         # A PDF's date would make equal drawings differ.
         return re.sub(rb"\(D:\d{14}", b"(D:19700101000000", picture) if fmt == "pdf" else picture
     raise ValueError(INSTALL) from reason
 
 
-def _described(svg: str, drawing: Drawing) -> str:
-    """Graphviz's SVG with the drawing's title and alternative text, never wider than its page."""
+def described(svg: str, title: str, alt: str) -> str:
+    """Graphviz's SVG with a title and an alternative text, never wider than its page."""
     head, body = svg[svg.index("<svg") + 4 :].split(">", 1)
     # Double quotes hold an XML attribute, single ones a name inside CSS.
     body = body.replace(f'"{FONT}"', f'"{FONT}, {OTHER_FONTS}"')
     body = body.replace(f"'{FONT}'", f"'{FONT}', {OTHER_FONTS}")
-    title = escape(drawing.title)
+    title = escape(title)
     return (
         f'<svg role="img" aria-label="{title}" style="max-width: 100%; height: auto"{head}>\n'
-        f"<title>{title}</title>\n<desc>{escape(drawing.alt)}</desc>{body.rstrip()}\n"
+        f"<title>{title}</title>\n<desc>{escape(alt)}</desc>{body.rstrip()}\n"
     )
 
 

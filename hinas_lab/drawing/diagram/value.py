@@ -1,15 +1,10 @@
-"""A drawing as a value: boxes, arrows, groups. It shows itself in Jupyter and writes itself;
-``dot`` turns it into DOT text, ``render`` that into a picture."""
+"""What a drawing is made of: boxes, arrows, groups of them, as values."""
 
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 from hinas_lab.drawing import style
 from hinas_lab.space.ops import OPS
-from hinas_lab.storage import write_atomic
 
-FORMATS = ("svg", "pdf", "png")
 LINES = {
     "plain": {"penwidth": "1.8"},
     "path": {"penwidth": "3", "color": style.FRAME},
@@ -98,46 +93,3 @@ class Group:
                 if edge.tail == node.id:
                     depth[edge.head] = max(depth[edge.head], depth[node.id] + 1)
         return depth
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """Groups from top to bottom, a title, and a text for those who cannot see the picture."""
-
-    title: str
-    alt: str
-    groups: tuple[Group, ...]
-
-    @cached_property
-    def dot(self) -> str:
-        """The DOT text; needs the graphviz package, but no Graphviz."""
-        from hinas_lab.drawing.diagram.dot import dot
-
-        return dot(self)
-
-    def svg(self) -> str:
-        """SVG text with role, title and description. ValueError as for ``render.render``."""
-        from hinas_lab.drawing.diagram.render import render
-
-        return render(self, "svg").decode("utf-8")
-
-    def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
-        """For Jupyter: the picture; where nothing can render it, why not, and the DOT text."""
-        try:
-            return {"image/svg+xml": self.svg()}
-        except ValueError as error:
-            return {"text/plain": f"// {error}\n{self.dot}"}
-
-    def save(self, path: str | Path) -> Path:
-        """Write svg, pdf or png, by the extension; the file appears whole or not at all.
-
-        ValueError for another extension, and as for ``render.render``.
-        """
-        from hinas_lab.drawing.diagram.render import render
-
-        path = Path(path)
-        fmt = path.suffix.lower().lstrip(".")
-        if fmt not in FORMATS:
-            raise ValueError(f"path = {str(path)!r}: must end in .{', .'.join(FORMATS)}")
-        write_atomic(path, render(self, fmt))
-        return path
