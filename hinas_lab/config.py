@@ -43,6 +43,7 @@ def setting(
     """
     limits = {"among": among, "least": least, "above": above, "below": below, "most": most}
     metadata = {"limits": limits, "added": added, "recorded_as": recorded_as}
+    # a class stands for its default instance, e.g. Loss
     if isinstance(default, type):
         return field(default_factory=default, metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -64,6 +65,7 @@ _WORDS = {
 def _check(config, prefix: str = ""):
     """Hold every field to its annotation and its limits; sequences become tuples, numbers of float
     fields floats. ValueError names the field, behind ``prefix``."""
+    # all types first: a limit on a word would raise something else
     for f in fields(config):
         _check_type(config, f)
     for f in fields(config):
@@ -178,6 +180,7 @@ class SearchSpace:
         _check_limits("scale", self.scale, scales, None, None, None, None)
         factors = self.width_factors
         _need(len(factors) > 0, "width_factors", factors, "must name at least one factor")
+        # convolutions have whole channels: 1.5 * 3 is no width
         for factor in factors:
             whole = factor > 0 and factor * self.width == int(factor * self.width)
             wanted = f"times width {self.width} must be a whole number of channels"
@@ -208,6 +211,7 @@ class SearchSpace:
         """Per layer, the width indices that exist: widths grow by at most one step a layer."""
         if self.fixed_path is not None:
             return tuple((width,) for width in self.fixed_path)
+        # layer l can have grown l + 1 times from width 0
         widths = len(self.width_factors)
         return tuple(tuple(range(min(l + 2, widths))) for l in range(self.layers))
 
@@ -397,6 +401,7 @@ def to_dict(config) -> dict:
             continue
         name = f.metadata.get("recorded_as") or f.name
         values[name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+    # tuples become lists, as a header read back has them
     return json.loads(json.dumps(values))
 
 

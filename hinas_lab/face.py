@@ -159,6 +159,7 @@ def restore(
         photo = Photo(pixels=picture)
     else:
         photo = read_photo(Path(picture))
+    # before the work: a wrong ending is told at once
     if out is not None:
         check_output(Path(out), photo, net.scale)
     restored = restore_photo(net, photo, tile=tile, device=device)
@@ -211,6 +212,7 @@ def evaluate(
     if task == "sr":
         level = net.scale
     elif level is None:
+        # of a net for several levels the middle one
         level = sigmas[len(sigmas) // 2]
 
     def restored(image):

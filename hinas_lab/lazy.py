@@ -17,6 +17,7 @@ def lazy(package: dict, modules: Mapping[str, str]) -> tuple[Callable, Callable]
     def get(name: str):
         if name not in where:
             raise AttributeError(f"module {package['__name__']!r} has no attribute {name!r}")
+        # kept, so that it is asked for once
         package[name] = getattr(import_module(where[name]), name)
         return package[name]
 

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent
 def data(*names: str) -> Path:
     """A file or folder of that data: below ``data/`` of a checkout, below ``hinas_lab/data`` where
     the wheel put it. No promise that it is there."""
+    # only a wheel has this folder
     inside = PACKAGE / "data"
     folder = inside if inside.is_dir() else PACKAGE.parent / "data"
     return folder.joinpath(*names)

@@ -29,6 +29,7 @@ def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainCon
     climbs to 17 times the loss of bicubic (docs/stability.md)."""
     if task != "sr":
         return SearchSpace(task=task), SearchConfig(), TrainConfig()
+    # Section 4.1: a smaller space for SR, in colour; W from the authors' code
     space = SearchSpace(task="sr", scale=scale, channels=3, layers=2, nodes=3, width=8)
     return space, SearchConfig(batch=24), TrainConfig(width=16, iterations=600_000)
 
@@ -50,6 +51,7 @@ def _authors(task: str, scale: int):
     """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of
     this end part stable: the norm is cut, too. A search holds as theirs does."""
     space, search, train = _printed(task, scale)
+    # what the text does not say and their code does
     space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
     search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
     train = replace(
@@ -64,6 +66,7 @@ def _authors(task: str, scale: int):
         grad_clip=STABLE_NORM,
     )
     if task == "sr":
+        # their SR has a loss, a split and batches of its own
         l1 = Loss(pixel="l1", average_terms=True)
         space = replace(space, upsampling="bilinear")
         search, train = (
@@ -90,6 +93,7 @@ def _tiny(task: str, scale: int):
         lr_min=1e-4,
         weight_decay=0.0,
         arch_lr=0.02,
+        # three epochs must move alpha: a quick Adam
         arch_beta1=0.5,
     )
     train = TrainConfig(
@@ -116,6 +120,7 @@ def _classroom(task: str, scale: int):
         batch=4,
         patch=24,
         epochs=16,
+        # few photographs: a dozen crops of each make an epoch of some seconds
         crops_per_image=12,
         warmup_epochs=7,
         validate_from=12,
@@ -126,6 +131,7 @@ def _classroom(task: str, scale: int):
         lr=0.01,
         lr_min=5e-4,
         weight_decay=0.0,
+        # forty times the paper's: nine epochs instead of eighty
         arch_lr=0.04,
         arch_weight_decay=0.0,
     )
@@ -191,6 +197,7 @@ def preset(name: str | None = None, task: str = "denoise", scale: int | None = N
             f"scale = {scale!r}: {TASKS[task].title} keeps the size; "
             "for super-resolution add --task sr"
         )
+    # the hardest: x4 for super-resolution
     scale = scales[-1] if scale is None else scale
     _one_of("scale", scale, scales)
     return Preset(name, *_PRESETS[name](task, scale))

@@ -85,6 +85,7 @@ class Records:
         self.previews: dict[int, np.ndarray] = {}
 
     def add(self, record: Step | Epoch):
+        # a kind is stored as its number: one byte a step
         if isinstance(record, Step):
             for name, values in self.steps.items():
                 value = getattr(record, name)
@@ -105,6 +106,7 @@ class Records:
         for columns, n in ((self.steps, steps), (self.epochs, epochs)):
             for column in columns.values():
                 del column[n:]
+        # previews are few and know their epoch: those of forgotten epochs go
         known = set(self.epochs["epoch"])
         self.previews = {e: p for e, p in self.previews.items() if e in known}
 
@@ -164,6 +166,7 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
         for name, spec in columns_of(cls).items():
             if f"{group}/{name}" in columns:
                 continue
+            # a column that came later: filled with what was so before
             if spec["default"] is None or f"{group}/{first}" not in columns:
                 raise ValueError(
                     f"{path}: not a records file of this version (no column {group}/{name})"

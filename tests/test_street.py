@@ -46,7 +46,7 @@ WITHOUT_TORCH = [
     "restoration.unfinished", "restoration.classical",
 ]  # fmt: skip
 
-# What a bare checkout on a cluster node or a GPU machine may lack (CONTRACT.md, lean core).
+# What a bare checkout on a cluster node or a GPU machine may lack: the lean core.
 OPTIONAL = [
     "pooch", "pywt", "graphviz", "pygraphviz", "ipywidgets", "IPython", "pandas", "seaborn", "matplotlib", "dask", "spandrel",
 ]  # fmt: skip

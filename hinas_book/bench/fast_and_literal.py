@@ -28,7 +28,6 @@ from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.literal import LiteralCell, LiteralSuperNet
 from hinas_lab.space.network import Network, fold
-from hinas_lab.space.ops import CHOICES
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.training.numerics import loss_of
 from hinas_lab.training.optimisers import set_gradients
@@ -161,8 +160,9 @@ class Steps:
 
 def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[Callable, Callable]:
     """Forward and backward of a super-cell, channels-last, and of a literal cell, contiguous."""
-    alpha = torch.full((len(space.edges), len(CHOICES) + 1), 1 / 7, requires_grad=True)
-    fast = SuperCell(space.nodes, channels, space.repeats, space.affine)
+    operations = len(space.ops)
+    alpha = torch.full((len(space.edges), operations), 1 / operations, requires_grad=True)
+    fast = SuperCell(space.nodes, channels, space.repeats, space.affine, space.ops)
     literal = LiteralCell(space, channels)
     # of one scale, whatever each of them begins with
     for p in [*fast.parameters(), *literal.parameters()]:
@@ -179,7 +179,7 @@ def cell_pair(space: SearchSpace, channels: int, config: SearchConfig) -> tuple[
         torch.autograd.grad(loss, [*inputs, alpha, *cell.parameters()])
 
     # of each source: all operations are computed, as in a search
-    active = [frozenset(CHOICES)] * (space.nodes + 1)
+    active = [frozenset(space.choices)] * (space.nodes + 1)
     return partial(run, fast, last, active), partial(run, literal, plain)
 
 

@@ -1,6 +1,5 @@
 """The reader chooses how many seeds, and which: all the studies that one record could have been."""
 
-import os
 from collections.abc import Mapping, Sequence
 from math import isnan
 
@@ -12,6 +11,7 @@ from hinas_book.ch07_ablations.chosen_n import Choice, announced, choices
 from hinas_book.kit.intervals import plot_intervals
 from hinas_lab.analysis.statistics import LEAST
 from hinas_lab.drawing import style
+from hinas_lab.live.widgets import want_widgets
 
 
 def sentence(choice: Choice, of: int, place: int) -> str:
@@ -116,13 +116,11 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
     if not contrasts:
         raise ValueError("choose_n: needs at least one contrast")
     first = next(iter(contrasts.values()))
-    try:
-        if os.environ.get("HINAS_LIVE") == "0":
-            raise ImportError
-        from ipywidgets import Dropdown, Image, IntSlider, VBox
-    except ImportError:
+    if not want_widgets():
         with style.theme():
             return figure_still(first, sorted({1, min(3, len(first)), len(first)}), size)
+    from ipywidgets import Dropdown, Image, IntSlider, VBox
+
     wide = {"width": "60%"}
     which = Dropdown(options=list(contrasts), description="contrast")
     seeds = IntSlider(value=1, min=1, max=len(first), description="seeds", layout=wide)

@@ -1,6 +1,5 @@
 """Pick two edits as a paper with room for two examples would: what they change, what they show."""
 
-import os
 from base64 import b64encode
 from dataclasses import replace
 from html import escape
@@ -12,6 +11,7 @@ from hinas_book.kit.missing import unless_missing
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.genotype_graph import draw_difference
 from hinas_lab.drawing.style import png, theme
+from hinas_lab.live.widgets import want_widgets
 
 
 class TwoEdits:
@@ -56,12 +56,9 @@ class TwoEdits:
             "text/html": self.html(*self.pair),
             "text/plain": two_edits_text(self.perturbed, *self.pair),
         }
-        try:
-            if os.environ.get("HINAS_LIVE") == "0":
-                raise ImportError
-            return self.widgets()._repr_mimebundle_(**kwargs) | still
-        except ImportError:
+        if not want_widgets():
             return still
+        return self.widgets()._repr_mimebundle_(**kwargs) | still
 
     def widgets(self):
         """An ipywidgets box: two lists of all edits above the page of the pair that is chosen."""

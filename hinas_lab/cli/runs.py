@@ -100,10 +100,10 @@ def _print_machine(folder: Path):
 
 
 def _diff(args) -> int:
-    from hinas_lab.runs.header import read_header
+    from hinas_lab.runs.header import flat, read_header
 
-    a = _flat(read_header(args.a))
-    b = _flat(read_header(args.b))
+    a = flat(read_header(args.a))
+    b = flat(read_header(args.b))
     changes = []
     for name in sorted(a | b):
         before, after = a.get(name, "absent"), b.get(name, "absent")
@@ -170,14 +170,3 @@ def _genotype(folder: Path):
     from hinas_lab.runs.header import load_genotype
 
     return load_genotype(folder) if (folder / "genotype.json").exists() else None
-
-
-def _flat(values: dict, prefix: str = "") -> dict[str, str]:
-    """Nested values as ``search.loss.lam`` -> text."""
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = str(value)
-    return flat

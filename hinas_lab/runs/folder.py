@@ -27,7 +27,7 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.images.tasks import TASKS
 from hinas_lab.presets import Preset
 from hinas_lab.records import Epoch, Records, Step, read_records
-from hinas_lab.runs.header import FORMAT, load_genotype, read_header, read_json
+from hinas_lab.runs.header import FORMAT, flat, load_genotype, read_header, read_json
 from hinas_lab.searching.loop import Search, search
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
@@ -120,6 +120,7 @@ class Run:
                         if time.monotonic() - saved >= save_seconds:
                             self.save()
                             saved = time.monotonic()
+                    # asked once the step is done and recorded, so that nothing is half
                     stop = interrupted()
                 if stop:
                     if self.state is not None:
@@ -319,9 +320,11 @@ def _open(
             return Run(folder, header, None, Records.from_arrays(read_records(folder)))
     with nullcontext() if new else run_lock(folder):
         _remove_half_written(folder)
+    # made before a new folder is: a wrong setting leaves nothing behind
     state, records, here = make_state(), Records(), environment(seed, device)
     if new:
         folder.mkdir(parents=True, exist_ok=True)
+        # config.json last: with it the folder is a run
         write_json(folder / "env.json", here)
         write_json(folder / "config.json", header)
     elif (folder / "state.safetensors").exists():
@@ -378,7 +381,7 @@ def _check_same(folder: Path, there: dict, here: dict):
         raise ValueError(
             f"{folder}: is a {there['kind']} run, not a {here['kind']} run; choose another folder"
         )
-    there, here = _flat(_in_full(there)), _flat(_in_full(here))
+    there, here = flat(_in_full(there)), flat(_in_full(here))
     for name in sorted(there | here):
         if there.get(name) != here.get(name):
             raise ValueError(
@@ -395,17 +398,6 @@ def _in_full(header: dict) -> dict:
         if name in full:
             full[name] = json.loads(json.dumps(asdict(from_dict(cls, full[name]))))
     return full
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    """{"a": {"b": 1}} -> {"a.b": 1}."""
-    flat = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -436,6 +428,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
         net = build_network(genotype, config, header["residual"])
     except ValueError as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
+    # the file must fit the net that the header describes
     load_weights(net, Path(folder) / "best.safetensors")
     sigmas = list(config.sigmas) if TASKS[genotype.task].has_levels else []
     info = {
@@ -479,6 +472,7 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Inside, the first Ctrl-C only sets a flag (asked by the yielded function); the second acts as
     usual. Main thread only."""
     hit = threading.Event()
+    # only the main thread may set a signal handler
     if threading.current_thread() is not threading.main_thread():
         yield hit.is_set
         return
@@ -486,6 +480,7 @@ def _deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
     def note(signum, frame):
         hit.set()
+        # the second one acts as usual
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, note)

@@ -23,6 +23,7 @@ def read_header(folder: str | Path) -> dict:
         raise ValueError(f"{folder}: no such run folder")
     if not (folder / "config.json").exists():
         raise ValueError(f"{folder}: not a run folder (no config.json)")
+    # never a pickle: nothing in a run folder can execute code
     header = read_json(folder / "config.json")
     # text, as a damaged file may hold a list, which is no key
     fields = FIELDS.get(str(header.get("kind")))
@@ -74,3 +75,14 @@ def _genotype_file(run: Path) -> Path:
             f"{run}: this run is not finished, it has no genotype yet; continue it with --resume"
         )
     return path
+
+
+def flat(values: dict, prefix: str = "") -> dict:
+    """{"a": {"b": 1}} -> {"a.b": 1}."""
+    names = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            names |= flat(value, f"{prefix}{name}.")
+        else:
+            names[prefix + name] = value
+    return names

@@ -72,6 +72,7 @@ class Search:
                 "lower batch or raise crops_per_image"
             )
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
+        # one function per kind of step, so that a CUDA graph can record each
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
         if self.method.capturable and graphs_on(graphs, patches.device):
             recorder, buffers = Recorder(graphs == "on"), list(self.net.buffers())
@@ -109,7 +110,9 @@ class Search:
         smaller A starts again."""
         config, order = self.config, self._order(stream)
         first = self.iteration * config.batch
+        # A may be smaller than W: its pass begins again
         places = (first + torch.arange(config.batch)) % len(order)
+        # a function of the position alone: a resumed search draws the same
         rng = generator(config.seed, stream, self.epoch, 1 + self.iteration)
         return self.patches.batch(order[places], config.patch, config.sigmas, rng)
 
@@ -121,6 +124,7 @@ class Search:
             images = torch.tensor(self.split.w if on_w else self.split.a)
             images = images.repeat(self.config.crops_per_image)
             rng = generator(self.config.seed, stream, self.epoch)
+            # orders of past epochs are not needed again
             self._orders = {k: v for k, v in self._orders.items() if k[1] == self.epoch}
             self._orders[key] = images[torch.randperm(len(images), generator=rng)]
         return self._orders[key]
@@ -174,6 +178,7 @@ class Search:
             "losses": self.divergence.tensor,
             "genotype": torch.tensor(list(self.genotype.to_json().encode()), dtype=torch.uint8),
         }
+        # absent where no rule ended the search, as in states of version 0.1
         if self.stopped:
             out["stopped"] = torch.tensor(True)
         out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
@@ -212,6 +217,7 @@ def arch_step(state: Search) -> Step:
     net, parameters = state.net.train(), state.net.arch_parameters
     values = _differentiate(state, A, parameters)
     if net.space.fixed_path is None:
+        # shows which moves are still pulled at, whatever Adam makes of it
         state.beta_grad += net.beta.grad.abs()
     state.arch_optimizer.step()
     state.arch_optimizer.zero_grad()
@@ -278,6 +284,7 @@ def _epoch(state: Search, start: float) -> Epoch:
     scores = {}
     if state.epoch >= c.validate_from:
         scores = validate(net, state.patches, state.split.v, c)
+        # the first of equally good ones stays: collapse comes late (Section 3.3)
         if scores["score"] > state.best_score:
             state.best_score, state.best_epoch = scores["score"], state.epoch
             if c.keep_supernet == "best":
@@ -285,6 +292,7 @@ def _epoch(state: Search, start: float) -> Epoch:
     before, state.genotype = state.genotype, state.decode()
     alpha, beta = (p.detach().cpu().numpy().copy() for p in (net.alpha, net.beta))
     alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)
+    # in warm-up there were none, and beta_grad is zero
     arch_steps = state.steps if state.epoch > c.warmup_epochs else 1
     record = Epoch(
         epoch=state.epoch,

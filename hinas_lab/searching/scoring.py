@@ -48,6 +48,7 @@ def validate(
             rows.append(scores_of(image.clamp(0, 1), clean))
     net.train(training)
     psnr, similarity = torch.stack(rows).mean(0).tolist()
+    # the authors' code: SSIM counts a hundred times a dB
     score = psnr if config.score == "psnr" else similarity + psnr / 100
     return {"psnr": psnr, "ssim": similarity, "score": score}
 
@@ -92,6 +93,7 @@ def calibrate(
             net.train()(degraded, weights)
         yield net.eval()
     finally:
+        # back to what ScaledNorm and BatchNorm2d begin with
         for norm in norms:
             norm.momentum = 0.1
         net.load_state_dict(kept, strict=False)

@@ -41,6 +41,7 @@ class ScaledNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
+        # as nn.BatchNorm2d; ``scoring.calibrate`` sets it for a while
         self.momentum = 0.1
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:

@@ -62,7 +62,9 @@ def convolutions(
             for _ in range(repeats if op.kind == "sep" else 0):
                 yield Conv(c, c, op.kernel, groups=c, norm=False)
                 yield Conv(c, c, 1)
+        # a cell's output is its nodes, joined (Eq. 3)
         before, before2 = g.nodes * c, before
+    # pixel shuffle makes S x S pixels of S^2 channels
     out = g.channels * g.scale**2
     if end == "conv":
         yield Conv(before, stem, 3)

@@ -126,6 +126,7 @@ def per_layer(space: SearchSpace, alpha: np.ndarray) -> np.ndarray:
 
 def decode(space: SearchSpace, alpha: np.ndarray, beta: np.ndarray) -> Genotype:
     """alpha (L, E, K) or (E, K) and beta (M,), unnormalised -> the genotype."""
+    # the score is written with six digits: equal on any machine
     path, value = viterbi(space, beta)
     probabilities = softmax(per_layer(space, np.asarray(alpha, dtype=np.float64)))
     cells = tuple(decode_cell(space, layer) for layer in probabilities)

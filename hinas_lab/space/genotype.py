@@ -270,6 +270,7 @@ def neighbours(
     for l, cell in enumerate(genotype.cells):
         for i, node in enumerate(cell):
             for e, (op, source) in enumerate(node):
+                # the two edges of a node come from different sources
                 other = node[1 - e][1]
                 edits = [("operation", (new, source)) for new in choices if new != op]
                 free = [new for new in range(i + 2) if new not in (source, other)]

@@ -128,6 +128,7 @@ class AsppEnd(nn.Module):
     ):
         super().__init__()
         self.reduce = conv_bn(source, stem, 1, affine, activate=True)
+        # the branches share the stem's channels
         part = max(1, stem // (len(rates) + 1))
         self.branches = nn.ModuleList(
             [conv(stem, part, 1)] + [conv(stem, part, 3, dilation=r) for r in rates]

@@ -60,6 +60,7 @@ def fold(net: Network) -> Network:
     """A copy for using it: a batch norm behind a convolution becomes part of its weights. Equal to
     ``net.eval()`` up to rounding."""
     small = copy.deepcopy(net).eval()
+    # only inside a Sequential is a norm surely behind its convolution
     for stage in [m for m in small.modules() if isinstance(m, nn.Sequential)]:
         layers: list[nn.Module] = []
         for layer in stage:

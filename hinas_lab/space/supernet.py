@@ -85,6 +85,7 @@ class SuperNet(nn.Module):
         self.end = make_end(s.end, last, s.stem, s.channels, s.scale, decoded=False)
         self.skip = GlobalSkip(s.scale, s.upsampling)
         initialise(self, generator)
+        # near equal weights, but no ties: 1e-3 as in DARTS
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))
         self.beta = nn.Parameter(1e-3 * torch.randn(len(s.moves), generator=generator))
         # same[m, n] = 1: moves m, n share a softmax
@@ -139,6 +140,7 @@ class SuperNet(nn.Module):
         alpha = self.alpha.softmax(-1)
         if not self.space.lwas:  # one alpha for all layers, Eq. 1
             alpha = alpha.expand(self.space.layers, -1, -1)
+        # one softmax for each group of moves, all groups in one product
         e = (self.beta - self.beta.detach().max()).exp()
         return Mixture(alpha, e / (self._same @ e))
 

@@ -43,6 +43,7 @@ class Divergence:
 
     def end_epoch(self, where: str):
         """FloatingPointError when every loss since the last call was GROWN times the first."""
+        # the least of an epoch: a single peak does not count
         limit, least = GROWN * max(self.first, LEAST_FIRST), self.least
         self.least = math.inf
         if limit < least < math.inf:

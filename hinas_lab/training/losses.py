@@ -39,8 +39,10 @@ def restoration_loss(output: Tensor, truth: Tensor, loss: Loss) -> tuple[Tensor,
     """
     error = (output - truth).abs() if loss.pixel == "l1" else (output - truth).square()
     pixel = error.mean() if loss.reduction == "mean" else error.sum() / len(output)
+    # SSIM costs as much as a small net: not computed for nothing
     if loss.lam == 0:
         return pixel, pixel, pixel.new_zeros(())
+    # log10(1 / SSIM) of each image, then the mean
     l_ssim = -ssim(output, truth).clamp_min(SSIM_FLOOR).log10().mean()
     total = pixel + loss.lam * l_ssim
     return (total / 2 if loss.average_terms else total), pixel, l_ssim

@@ -67,6 +67,7 @@ def loss_terms(
     loss is."""
     values = torch.stack([t.detach() for t in terms])
     if config.precision in LOW:
+        # 0 * inf is nan: one number tells of loss and gradients
         values[0] += 0 * torch.stack(torch._foreach_norm(given)).sum()
     return values
 
@@ -84,6 +85,7 @@ def check_precision(name: str, device: str | torch.device):
 def use_device(name: str) -> str:
     """The device as torch names it; ``auto`` is a GPU where there is one. Sets what makes the same
     seed give the same bits. ValueError when it is not there."""
+    # its fastest algorithms add in another order each time
     torch.backends.cudnn.deterministic = True
     use_tf32(False)
     if name == "auto":

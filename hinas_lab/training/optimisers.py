@@ -28,6 +28,7 @@ def split_off_biases(optimizer: torch.optim.Optimizer, biases: list[torch.nn.Par
 def set_rate(optimizer: torch.optim.Optimizer, lr: float):
     """The learning rate of the coming step."""
     for group in optimizer.param_groups:
+        # "rate": of biases that learn at twice the speed
         group["lr"] = lr * group.get("rate", 1.0)
 
 
@@ -80,6 +81,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor])
     for key, value in tensors.items():
         i, name = key.split("/")
         state.setdefault(int(i), {})[name] = value.clone()
+    # parameter groups are those of the config, never of the file
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 

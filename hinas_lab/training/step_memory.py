@@ -95,6 +95,7 @@ def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
 def batch(channels: int, scale: int, config: SearchConfig | TrainConfig) -> tuple[Tensor, Tensor]:
     """Random (degraded, clean) of the config's size."""
     low, high = config.patch, scale * config.patch
+    # values do not matter, and on fake tensors there are none
     degraded = torch.rand(config.batch, channels, low, low)
     return degraded, torch.rand(config.batch, channels, high, high)
 
@@ -131,6 +132,7 @@ def least_cell_bytes(space: SearchSpace, width: int, config: SearchConfig) -> in
 def _footprint(
     net: nn.Module, config, trained: list[Tensor], kept: int, again: int = 0
 ) -> Footprint:
+    # SGD without momentum keeps nothing
     moments = 2 if config.optimizer == "adam" else int(config.momentum > 0)
     return Footprint(
         parameters=_bytes([*net.parameters(), *net.buffers()]),
@@ -148,6 +150,7 @@ def _bytes(tensors: list[Tensor]) -> int:
 def largest_batch(need: Callable[[int], int], limit: int) -> int:
     """The largest batch that fits ``limit`` bytes, 0 when none does; ``need``: batch -> bytes of a
     step, which are linear in the batch."""
+    # linear: two points are enough
     one, two = need(1), need(2)
     return max(0, (limit - one) // (two - one) + 1)
 

@@ -66,14 +66,17 @@ class Training:
         self.net = net.to(patches.device)
         self.parameters = list(self.net.parameters())
         self.optimizer = make_optimizer(config, self.parameters)
+        # a group of their own, with twice the rate and no decay
         if config.biases == "double":
             named = self.net.named_parameters()
             biases = [parameter for name, parameter in named if name.endswith("bias")]
             split_off_biases(self.optimizer, biases)
         device = torch.device(patches.device).type
+        # to read a loss on a GPU waits for it
         self.read_every = 1 if device == "cpu" else READ_EVERY
         self.batches = Ahead(self._draw, AHEAD if device == "cuda" else 0)
         self.gradients = self._gradients
+        # a degradation on the CPU cannot be recorded
         if patches.task.capturable and graphs_on(graphs, patches.device):
             self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
         self.divergence = Divergence("train", config)
@@ -152,6 +155,7 @@ def train_step(state: Training) -> Tensor:
     # Only from pinned memory may the copy go on while the tensors are forgotten here.
     pinned = torch.device(device).type == "cuda"
     drawn = [tensor.to(device, non_blocking=pinned) for tensor in state.batches(state.iteration)]
+    # nothing predicts the memory of a peer's net
     predict = state.step_bytes if state.genotype else None
     with memory_advice("train", c.batch, predict, device):
         out = state.gradients(*drawn)
@@ -206,6 +210,7 @@ def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not
     finite, and when the training diverges."""
     pass_over_images = math.ceil(len(state.patches) / state.config.batch)
+    # a peak may come back within a pass over the pictures
     epoch = max(LEAST_EPOCH, pass_over_images)
     losses = torch.stack(unread).tolist()
     for iteration, values in enumerate(losses, state.iteration - len(unread) + 1):

@@ -188,12 +188,9 @@ def test_the_first_cell_installs_in_colab(monkeypatch, capsys):
     monkeypatch.setattr(sys, "path", list(sys.path))
     said = []
     exec(FIRST, {"get_ipython": lambda: SimpleNamespace(system=said.append)})
-    assert (
-        len(said) == 1
-        and hinas_lab.REPOSITORY in said[0]
-        and "pip install -q -e ./hinas_lab" in said[0]
-    )
-    assert not {"-c", "-U", "--upgrade", "torch"} & set(said[0].split())
+    clone, install = said
+    assert hinas_lab.REPOSITORY in clone and install == "pip install -q -e ./hinas_lab"
+    assert not {"-c", "-U", "--upgrade", "torch"} & {*clone.split(), *install.split()}
     assert sys.path[0] == "hinas_lab" and torch.__version__ in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""Configs are frozen and plain JSON, presets as METHOD.md and DESIGN.md say; a wrong value is one
+"""Configs are frozen and plain JSON, presets as documented; a wrong value is one
 line naming it."""
 
 import json
