@@ -557,11 +557,29 @@ def test_every_net_one_edit_away():
     assert ("R1, a 3x3 convolution replaced" in record["told"]) == bool(convs)
 
 
-@pytest.mark.parametrize("drops, wanted", [
-    ([0.1] * 5, "unresolved"), ([0.1] * 44, "supported"), ([0.01] * 44, "unresolved"), ([-0.1] * 44, "contradicted"),
-    ([0.2] * 24 + [-0.1] * 20, "unresolved"), ([0.2] * 30 + [-0.1] * 14, "unresolved"), ([0.2] * 14 + [-0.1] * 30, "unresolved"),
-    ([0.2] * 38 + [-0.1] * 6, "supported"),
-], ids=["five edits", "all", "too small to matter", "better", "as a coin", "as noise", "as noise, better", "mostly worse"])  # fmt: skip
+@pytest.mark.parametrize(
+    "drops, wanted",
+    [
+        ([0.1] * 5, "unresolved"),
+        ([0.1] * 44, "supported"),
+        ([0.01] * 44, "unresolved"),
+        ([-0.1] * 44, "contradicted"),
+        ([0.2] * 24 + [-0.1] * 20, "unresolved"),
+        ([0.2] * 30 + [-0.1] * 14, "unresolved"),
+        ([0.2] * 14 + [-0.1] * 30, "unresolved"),
+        ([0.2] * 38 + [-0.1] * 6, "supported"),
+    ],
+    ids=[
+        "five edits",
+        "all",
+        "too small to matter",
+        "better",
+        "as a coin",
+        "as noise",
+        "as noise, better",
+        "mostly worse",
+    ],
+)
 def test_verdict_on_a_share(drops, wanted):
     """Thirty of 44 leave a coin behind, but not the noise of a mean of eight trainings."""
     told = perturb.judged_share("local-optimum-r1", share_worse(drops), 8)

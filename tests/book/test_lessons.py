@@ -210,11 +210,45 @@ def endless():
 
 
 IMPOSSIBLE = [
-    "three", "", "0-", float("nan"), float("inf"), -float("inf"), True, np.True_, 1j, np.complex64(1), b"3", [], (), {}, set(), [[]],
-    [None], [0, "a"], np.array([]), np.arange(6), np.zeros((3, 3)), np.array(["a"]), np.array(np.nan), torch.zeros(2, 2),
-    torch.tensor(float("nan")), object(), object, print, lessons, Awkward(), [Awkward()], endless(), range(10**9), 10**400,
-    np.array([object()]), "9" * 10**6, ..., None,
-]  # fmt: skip
+    "three",
+    "",
+    "0-",
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    np.True_,
+    1j,
+    np.complex64(1),
+    b"3",
+    [],
+    (),
+    {},
+    set(),
+    [[]],
+    [None],
+    [0, "a"],
+    np.array([]),
+    np.arange(6),
+    np.zeros((3, 3)),
+    np.array(["a"]),
+    np.array(np.nan),
+    torch.zeros(2, 2),
+    torch.tensor(float("nan")),
+    object(),
+    object,
+    print,
+    lessons,
+    Awkward(),
+    [Awkward()],
+    endless(),
+    range(10**9),
+    10**400,
+    np.array([object()]),
+    "9" * 10**6,
+    ...,
+    None,
+]
 
 
 @each_question
@@ -426,8 +460,16 @@ def test_costs_counted_in_real_modules():
 
 def test_no_torch_until_it_is_needed():
     script = "import sys; from hinas_book import lessons; lessons.check('02.b', (0, 0, 0)); lessons.check_function('ex02', print); "
-    done = subprocess.run([sys.executable, "-c", script + "print('torch' in sys.modules, 'matplotlib' in sys.modules)"], check=True,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            script + "print('torch' in sys.modules, 'matplotlib' in sys.modules)",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.split()[-2:] == ["False", "False"]
 
 
@@ -485,8 +527,14 @@ def where() -> int:
     return sys._getframe(1).f_lineno
 
 
-RIGHT = {"ex01.softmax": my_softmax, "ex01": my_decode_cell, "ex02.path": my_path_probability, "ex02": my_viterbi, "ex03": my_psnr,
-         "ex03.average": my_averaged_psnr}  # fmt: skip
+RIGHT = {
+    "ex01.softmax": my_softmax,
+    "ex01": my_decode_cell,
+    "ex02.path": my_path_probability,
+    "ex02": my_viterbi,
+    "ex03": my_psnr,
+    "ex03.average": my_averaged_psnr,
+}
 WRONG = {
     "sum over the wrong axis": (
         "ex01.softmax",

@@ -162,11 +162,23 @@ def test_steps_of_every_preset_can_be_recorded(which):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [
-    {"cell_sharing": "on"}, {"cell_sharing": "off"}, {"cell_sharing": "tied"}, {"second_input": "mixed"}, {"lwas": False},
-    {"residual": False}, {"affine": True}, {"beta_norm": "incoming"}, {"fixed_path": (0, 1)}, {"end": "aspp", "sigmoid": True},
-    {"task": "sr", "scale": 2, "upsampling": "bilinear"},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cell_sharing": "on"},
+        {"cell_sharing": "off"},
+        {"cell_sharing": "tied"},
+        {"second_input": "mixed"},
+        {"lwas": False},
+        {"residual": False},
+        {"affine": True},
+        {"beta_norm": "incoming"},
+        {"fixed_path": (0, 1)},
+        {"end": "aspp", "sigmoid": True},
+        {"task": "sr", "scale": 2, "upsampling": "bilinear"},
+    ],
+    ids=str,
+)
 def test_steps_of_every_space_can_be_recorded(changes):
     """Those with cells of their own a move, and the plain one, also with checkpointing."""
     chosen = small(preset("tiny"))
@@ -199,7 +211,7 @@ def test_the_watch_sees_what_breaks_a_graph():
 
 
 # ---- auto, on, off
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_graphs_are_for_nvidia_gpus():

@@ -21,8 +21,11 @@ SPACES = {"denoise": DENOISE, "rgb": SearchSpace(channels=3, layers=2, nodes=2),
           "sr x3": preset("paper", "sr", 3).space,
           "one layer": SearchSpace(layers=1, nodes=1)}  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-shapes = pytest.mark.parametrize("shape", [{"end": e, "repeats": r} for e in ("conv", "aspp") for r in (1, 2)],
-                                 ids=lambda s: "-".join(map(str, s.values())))  # fmt: skip
+shapes = pytest.mark.parametrize(
+    "shape",
+    [{"end": e, "repeats": r} for e in ("conv", "aspp") for r in (1, 2)],
+    ids=lambda s: "-".join(map(str, s.values())),
+)
 
 
 def draws(space: SearchSpace, n: int, choices=CHOICES) -> list[Genotype]:

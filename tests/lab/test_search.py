@@ -223,9 +223,15 @@ def test_crops_per_image_lengthen_the_epoch_and_a_batch_that_never_fills_is_refu
 # -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scores, best", [
-    ((0.1, 0.3, 0.2), 2), ((0.3, 0.2, 0.3), 1), ((math.nan, 0.1, math.nan), 2), ((0.1, 0.2, 0.3), 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "scores, best",
+    [
+        ((0.1, 0.3, 0.2), 2),
+        ((0.3, 0.2, 0.3), 1),
+        ((math.nan, 0.1, math.nan), 2),
+        ((0.1, 0.2, 0.3), 3),
+    ],
+)
 def test_the_best_scoring_supernet_is_the_result(monkeypatch, scores, best):
     state = new(ONE, validate_from=1, epochs=3, warmup_epochs=0)
     given = iter(scores)
@@ -536,7 +542,7 @@ def test_alpha_finds_the_planted_operation():
 
 
 # ---- training
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 GENOTYPE = new(ONE).decode()
 

@@ -23,8 +23,14 @@ from hinas_lab.training.losses import restoration_loss
 from hinas_lab.training.training import Training, train, train_step
 
 STEPS, PATCH = 60, 32
-CASES = [(name, task, kind) for name in PRESETS if name != "printed" for task in ("denoise", "sr") for kind in ("search", "train")
-         if (name, kind) != ("paper/10", "search")]  # fmt: skip
+CASES = [
+    (name, task, kind)
+    for name in PRESETS
+    if name != "printed"
+    for task in ("denoise", "sr")
+    for kind in ("search", "train")
+    if (name, kind) != ("paper/10", "search")
+]
 
 
 @cache
@@ -128,7 +134,7 @@ def test_the_page_is_made_of_its_rows():
 
 
 # ---- what is said
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 TINY = preset("tiny")
 
@@ -173,10 +179,16 @@ def test_what_was_seen_is_in_the_state():
     assert state.tensors()["losses"].isfinite().all()
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({}, "cut the gradient's norm with --set search.grad_clip=0.1, or lower search.lr = 0.003"),
-    ({"grad_clip": 0.1}, "cut the gradient's norm lower with --set search.grad_clip=0.033, or lower search.lr = 0.003"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({}, "cut the gradient's norm with --set search.grad_clip=0.1, or lower search.lr = 0.003"),
+        (
+            {"grad_clip": 0.1},
+            "cut the gradient's norm lower with --set search.grad_clip=0.033, or lower search.lr = 0.003",
+        ),
+    ],
+)
 def test_the_advice_is_of_what_is_set(changes, said):
     with pytest.raises(FloatingPointError) as caught:
         watching(**changes).check(

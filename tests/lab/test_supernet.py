@@ -170,7 +170,7 @@ def test_the_literal_cell_is_equation_1_to_3():
 
 
 # ---- known answers
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_weights_of_the_papers_super_cells():
@@ -267,9 +267,23 @@ def test_weights_are_on_the_simplex(norm):
 # ---- one-hot weights
 # -------------------------------------------------------------------------------------------------
 
-ONE_HOT = {k: SPACES[k] for k in ("gray", "sr x3 rgb", "lwas off", "affine", "sharing off", "sharing tied", "mixed",
-                                  "mixed, sharing off", "aspp", "four layers, four widths", "fixed path",
-                                  "authors sr")}  # fmt: skip
+ONE_HOT = {
+    k: SPACES[k]
+    for k in (
+        "gray",
+        "sr x3 rgb",
+        "lwas off",
+        "affine",
+        "sharing off",
+        "sharing tied",
+        "mixed",
+        "mixed, sharing off",
+        "aspp",
+        "four layers, four widths",
+        "fixed path",
+        "authors sr",
+    )
+}
 
 
 @pytest.mark.parametrize("space", [SearchSpace(**SMALL | s) for s in ONE_HOT.values()], ids=ONE_HOT)
@@ -304,8 +318,22 @@ def settled(space: SearchSpace) -> SuperNet:
     return net.eval()
 
 
-INHERIT = {k: SPACES[k] for k in ("gray", "rgb", "sr x2", "sr x3 rgb", "lwas off", "affine", "incoming", "no residual",
-                                  "repeats 1", "three nodes", "four layers, four widths")}  # fmt: skip
+INHERIT = {
+    k: SPACES[k]
+    for k in (
+        "gray",
+        "rgb",
+        "sr x2",
+        "sr x3 rgb",
+        "lwas off",
+        "affine",
+        "incoming",
+        "no residual",
+        "repeats 1",
+        "three nodes",
+        "four layers, four widths",
+    )
+}
 INHERIT["fixed path"] = DEEP | {"fixed_path": (1, 2, 1)}
 
 
@@ -332,10 +360,16 @@ def test_the_decoded_wiring_can_be_inherited_on_every_other_path_too():
         )
 
 
-@pytest.mark.parametrize("change, wanted", [
-    ({"cell_sharing": "off"}, "cell_sharing"), ({"second_input": "mixed"}, "second_input"), ({"end": "aspp"}, "end"),
-    ({"sigmoid": True}, "sigmoid"), ({"task": "sr", "scale": 2, "upsampling": "bilinear"}, "upsampling"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, wanted",
+    [
+        ({"cell_sharing": "off"}, "cell_sharing"),
+        ({"second_input": "mixed"}, "second_input"),
+        ({"end": "aspp"}, "end"),
+        ({"sigmoid": True}, "sigmoid"),
+        ({"task": "sr", "scale": 2, "upsampling": "bilinear"}, "upsampling"),
+    ],
+)
 def test_weights_are_inherited_only_where_the_result_is_equal(change, wanted):
     space = SearchSpace(**SMALL | change)
     net = SuperNet(space)

@@ -24,8 +24,12 @@ from hinas_lab.space.network import Network
 SIDE = st.integers(1, 40)
 
 
-@given(sizes=st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=3), tile=st.integers(1, 40), halo=st.integers(0, 9),
-       pixels=st.integers(1, 3000))  # fmt: skip
+@given(
+    sizes=st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=3),
+    tile=st.integers(1, 40),
+    halo=st.integers(0, 9),
+    pixels=st.integers(1, 3000),
+)
 def test_tiles_cover_each_pixel_once_and_calls_hold_one_shape(sizes, tile, halo, pixels):
     images = [torch.zeros(1, *size) for size in sizes]
     tiles = list(cut(images, tile, halo))

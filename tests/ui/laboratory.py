@@ -55,15 +55,30 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         env = os.environ | {
-            "HINAS_PRESET": preset, "JUPYTER_CONFIG_DIR": str(own / "config"), "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+            "HINAS_PRESET": preset,
+            "JUPYTER_CONFIG_DIR": str(own / "config"),
+            "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+            "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
             "IPYTHONDIR": str(own / "ipython"),
-        }  # fmt: skip
+        }
         self.log = (folder.parent / "jupyter.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}", f"--port={self.port}",
-             "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"],
-            env=env, stdout=self.log, stderr=self.log)  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                f"--ServerApp.root_dir={folder}",
+                f"--port={self.port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={self.token}",
+            ],
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+        )
         wait(
             lambda: self.answers() or self.process.poll() is not None,
             60,
