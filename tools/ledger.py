@@ -29,8 +29,10 @@ becomes a verdict on the paper's. With fewer than six seeds a contrast is called
 
 """
 JUDGED = (
-    "A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
-    "alone gives and hold with one training seed, too, and its p is the larger of these two. Other p: paired t, exact binomial, or "
+    "A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; "
+    "a share of edits must exceed what noise "
+    "alone gives and hold with one training seed, too, and its p is the larger of these two. "
+    "Other p: paired t, exact binomial, or "
     "TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
     "have one. Sigma 50 or ×4; rows in `data/studies`."
 )
@@ -175,11 +177,14 @@ def document() -> str:
     ]
     parts = [
         HEAD,
-        f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
-        f"text agree with the tables; {len(flags)} cells can hardly be right; of the contrasts printed with ±, resolved at 95 % are "
+        "The paper's own numbers, before anything is trained (`hinas-lab study published`): "
+        f"{agree} of {len(said)} statements of the "
+        f"text agree with the tables; {len(flags)} cells can hardly be right; "
+        "of the contrasts printed with ±, resolved at 95 % are "
         + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items())
         + ".\n\n",
-        f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
+        f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at "
+        "sigma 50. How much of such a margin "
         "does a protocol alone give, to a method that does not change?\n\n",
         protocol_alone(),
         "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",

@@ -124,7 +124,8 @@ def fetch(root: Path, folder: Path, extra: list[str]) -> None:
     ]
     if subprocess.run([*command, *requirements(root)], cwd=root, check=False).returncode:
         raise ValueError(
-            f"pip could not fetch everything (see above); what it has is in {folder}, run this again to go on"
+            "pip could not fetch everything (see above); "
+            f"what it has is in {folder}, run this again to go on"
         )
 
 
@@ -158,11 +159,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if chosen.wheels:
         print(
-            f"{chosen.out / 'wheels'}: {sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB for this platform"
+            f"{chosen.out / 'wheels'}: "
+            f"{sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB for "
+            "this platform"
         )
     else:
         print(
-            "without wheels: the students need a network for the installation, once; ARGS=--wheels fetches them"
+            "without wheels: the students need a network for the installation, once; "
+            "ARGS=--wheels fetches them"
         )
     return 0
 

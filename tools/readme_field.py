@@ -44,10 +44,12 @@ def figure() -> Figure:
     )
     if stamp(widths) != stamp(searches):
         raise ValueError(
-            f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike"
+            f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; "
+            "make them alike"
         )
     drawn.supxlabel(
-        f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
+        f"{stamp(widths)}, one thread; "
+        f"seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
         f"searches {seeds(of('searched'))}; hinas-lab study widths, study search",
         fontsize=8.5,
         color=INK,

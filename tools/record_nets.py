@@ -28,7 +28,8 @@ def keep(run: Path, name: str):
         run, FOLDER / name, ignore=shutil.ignore_patterns("state.safetensors", "row.json", ".*")
     )
     print(
-        f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB"
+        f"data/nets/{name}: "
+        f"{sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB"
     )
 
 

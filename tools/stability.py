@@ -192,7 +192,8 @@ def main():
     still = f"identity {row['identity']:.4f}, " if "identity" in row else ""
     tail = row["end"] or f"mean of the last {TAIL} {row['tail']:.4g}"
     print(
-        f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: {still}"
+        f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: "
+        f"{still}"
         f"peak {row['peak']:.4g} at {row['peak_at']}, {tail}",
         flush=True,
     )

@@ -139,14 +139,16 @@ def at_full_size() -> str:
             )
             continue
         line = (
-            what
-            + f"{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, {row['tail']:.4f} at the end, "
+            what + f"{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, "
+            f"{row['tail']:.4f} at the end, "
         )
         line += f"never above {row['peak']:.4f}"
         if arch := row.get("arch steps"):
             line += (
-                f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, after which the entropy of alpha is "
-                f"{row['alpha_entropy']:.4f} (1.9459 at the start) and {row['skip_share']:.0%} of the decoded operations are skips"
+                f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, "
+                "after which the entropy of alpha is "
+                f"{row['alpha_entropy']:.4f} (1.9459 at the start) and {row['skip_share']:.0%} of "
+                "the decoded operations are skips"
             )
         lines.append(line)
     return "\n".join(lines) + "\n"
@@ -154,8 +156,8 @@ def at_full_size() -> str:
 
 def document() -> str:
     out = (
-        HEAD
-        + "![Pixel loss of the first steps at full size, as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
+        HEAD + "![Pixel loss of the first steps at full size, "
+        "as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
     )
     out += at_full_size() + HOW
     out += TRIED
@@ -163,8 +165,10 @@ def document() -> str:
     others = rows("others")
     if others:
         out += (
-            "\n## Other nets\n\nThe chosen setting with other genotypes and widths, peak and gain as above.\n\n"
-            "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, most |\n|---|---|---|---|---|---|\n"
+            "\n## Other nets\n\nThe chosen setting with other genotypes and widths, "
+            "peak and gain as above.\n\n"
+            "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, "
+            "most |\n|---|---|---|---|---|---|\n"
         )
         for what, some in groupby(others, key=setting):
             group = list(some)
@@ -174,7 +178,8 @@ def document() -> str:
             peak = max(r["peak"] / r["identity"] for r in group)
             first = group[0]
             out += (
-                f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
+                f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, "
+                f"{first['patch']} | {first['steps']} | {peak:.2f} | "
                 f"{gains[0]:+.2f}, {gains[len(gains) // 2]:+.2f}, {gains[-1]:+.2f} |\n"
             )
     return out

@@ -417,7 +417,8 @@ def test_what_three_seeds_would_have_said():
     a = announced(d, 3, 0.03)
     said = findings.three_seeds_text("x", d, 0.03)
     assert said.startswith(
-        f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
+        f"x: all 8 seeds say {mean(d):+.3f} dB; "
+        f"with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
     )
     assert len(findings.table_by_n(d, 0.03)) == 9 and findings.table_by_n([], 0.03) == []
     third = findings.table_by_n(d, 0.03)[3].split()

@@ -658,8 +658,8 @@ def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches,
     ) and "printed: HiNAS 26.81, N3Net 26.50" in judgement["note"]
     ours = {(r["level"], r["protocol"]): r["psnr"] for r in record["rows"] if r["method"] == "ours"}
     assert (
-        f"{ours[50, 'whole']:.2f} dB under whole, {ours[50, 'authors-eval']:.2f} dB under authors-eval"
-        in judgement["note"]
+        f"{ours[50, 'whole']:.2f} dB under whole, {ours[50, 'authors-eval']:.2f} dB under "
+        "authors-eval" in judgement["note"]
     )
     for g in record["gains"]:
         assert (

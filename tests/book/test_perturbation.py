@@ -186,8 +186,8 @@ def test_the_record_as_values(leaning):
         "R2": 12,
     }
     assert (
-        scale(told)
-        == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
+        scale(told) == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, "
+        "90 seconds in all"
     )
 
 
@@ -263,7 +263,8 @@ def test_counting_alone_would_call_luck_a_result():
     judged = judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 8)
     low, high = share_by_luck(40, 8)
     assert judged["verdict"] == "unresolved" and judged["note"].startswith(
-        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; 28 of 40 are worse than "
+        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; "
+        "28 of 40 are worse than "
     )
     assert (
         judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 4000)["verdict"] == "supported"

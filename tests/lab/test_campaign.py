@@ -479,7 +479,8 @@ def test_a_worker_with_other_images_is_refused(setting, tmp_path):
     here, job = tmp_path / "here", training(setting, a_genotype())
     with pytest.raises(
         ValueError,
-        match=f"{job.key}: a worker did train-.* instead: its images or its hinas_lab are not those",
+        match=f"{job.key}: a worker did train-.* instead: "
+        "its images or its hinas_lab are not those",
     ):
         study(iter_once([job]), here, Elsewhere(tmp_path / "there", images="f" * 12))
     assert list(here.rglob("*.json")) == []

@@ -337,7 +337,8 @@ def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, o
         for step in (weight_step, arch_step, weight_step):
             assert step(state).loss == step(eager).loss
     assert caplog.messages == [
-        "hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
+        "hinas-lab: no CUDA graph could be recorded (CUDA error: "
+        "operation not permitted when stream is capturing); "
         "goes on without"
     ]
     assert cuda.stream != "main" and cuda.replays == 0

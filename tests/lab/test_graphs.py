@@ -248,10 +248,13 @@ def test_without_graphviz_jupyter_shows_the_dot_text(without_graphviz):
 def test_drawing_is_silent_and_never_loads_torch():
     code = (
         "import os, random, sys; from hinas_lab.space.genotype import sample;"
-        "from hinas_lab.config import SearchSpace; from hinas_lab.drawing import genotype_graph as graphs, plots, style;"
-        "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
+        "from hinas_lab.config import SearchSpace; "
+        "from hinas_lab.drawing import genotype_graph as graphs, plots, style;"
+        "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); "
+        "assert a == g.svg();"
         "assert 'FONTCONFIG_FILE' not in os.environ;"
-        "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])"
+        "print([m for m in ('torch', 'pandas', 'seaborn', "
+        "'matplotlib.pyplot') if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60

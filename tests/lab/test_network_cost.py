@@ -57,7 +57,8 @@ def test_parameter_span_of_random_denoising_genotypes(end, capsys):
     low, middle, high = found[0], median(found), found[-1]
     with capsys.disabled():
         print(
-            f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, median {middle:.3f} M ",
+            f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, "
+            f"median {middle:.3f} M ",
             end="",
         )
     assert 0.1 < low < 0.207 < 0.45 < high < 0.6 and abs(middle - 0.311) < 0.07

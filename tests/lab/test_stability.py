@@ -155,7 +155,8 @@ def test_a_loss_a_thousandfold_for_an_epoch_stops_a_run_and_a_peak_does_not():
         seen.add(loss)
     with pytest.raises(
         FloatingPointError,
-        match="above 40.5 in epoch 3, it began at 0.04: the run diverges; cut .*search.grad_clip=0.1",
+        match="above 40.5 in epoch 3, it began at 0.04: the run diverges; "
+        "cut .*search.grad_clip=0.1",
     ):
         seen.end_epoch("epoch 3")
     quiet = watching()
@@ -185,7 +186,8 @@ def test_what_was_seen_is_in_the_state():
         ({}, "cut the gradient's norm with --set search.grad_clip=0.1, or lower search.lr = 0.003"),
         (
             {"grad_clip": 0.1},
-            "cut the gradient's norm lower with --set search.grad_clip=0.033, or lower search.lr = 0.003",
+            "cut the gradient's norm lower with --set search.grad_clip=0.033, "
+            "or lower search.lr = 0.003",
         ),
     ],
 )
@@ -195,8 +197,8 @@ def test_the_advice_is_of_what_is_set(changes, said):
             [math.inf, 1.0, math.inf], "the weight step of epoch 1, iteration 2"
         )
     assert (
-        str(caught.value)
-        == f"the loss became inf in the weight step of epoch 1, iteration 2; no parameter was changed; {said}"
+        str(caught.value) == "the loss became inf in the weight step of epoch 1, iteration 2; "
+        f"no parameter was changed; {said}"
     )
 
 

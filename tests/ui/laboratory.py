@@ -193,7 +193,8 @@ class Notebook:
             if ended():
                 break
         error = cell.locator(
-            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error"
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], "
+            ".jp-OutputArea-output.jp-mod-error"
         )
         assert not error.count(), error.first.inner_text()
         assert not self.broken, self.broken

@@ -51,7 +51,8 @@ def test_start_pause_step_resume_stop(nb):
     press("Pause")
     says("^(pausing|paused)", 5)
     print(
-        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, on a machine with other work"
+        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, "
+        "on a machine with other work"
     )
     before = place(says("^paused"))
     nb.page.wait_for_timeout(3000)  # many steps long
