@@ -2,7 +2,8 @@
 ten minutes): data/nets.
 
     python tools/record_nets.py [NAME ...]
-    python tools/record_nets.py --campaign [DIR]      the nets of finished studies (DIR: runs/campaign) that the figures show
+    python tools/record_nets.py --campaign [DIR]      the nets of finished studies that the figures
+                                                      show (DIR: runs/campaign)
 
 Only what is missing is made. The search ``supernet`` keeps its weights and no records, a training
 all but the state to continue from."""
