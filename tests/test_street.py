@@ -195,13 +195,15 @@ for name in json.loads(sys.argv[1]):
         error = None
     except BaseException as problem:
         error = repr(problem)
-    report[name] = {"error": error, "loaded": sorted({m.split(".")[0] for m in set(sys.modules) - before})}
+    report[name] = {"error": error, \
+"loaded": sorted({m.split(".")[0] for m in set(sys.modules) - before})}
 print(json.dumps(report))
 """
 
 WITHOUT_OPTIONAL = f"""
 import sys
-sys.modules.update(dict.fromkeys({OPTIONAL}))  # None: `import` raises ModuleNotFoundError, find_spec answers None, as if not installed
+sys.modules.update(dict.fromkeys({OPTIONAL}))  \
+# None: `import` raises ModuleNotFoundError, find_spec answers None, as if not installed
 """
 
 

@@ -539,7 +539,8 @@ WORKERS = """
 import signal, time
 from hinas_lab.analysis.executors import executor
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: in the background of a shell it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  \
+# as in a terminal: in the background of a shell it is ignored
     with executor("process", 1) as pool:
         pool.submit(time.sleep, 0).result()
         pool.submit(time.sleep, 60)

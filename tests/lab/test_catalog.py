@@ -287,8 +287,8 @@ def test_light(tmp_path):
     script = (
         "import sys; from hinas_lab.images.datasets.catalog import read_images; "
         "dict(read_images('builtin'));"
-        "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', "
-        "'skimage') if m in sys.modules])"
+        "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') "
+        "if m in sys.modules])"
     )
     assert (
         subprocess.run(

@@ -353,7 +353,10 @@ def test_each_patch_has_a_noise_level_of_the_list():
 
 def test_a_batch_is_of_its_generator_alone():
     patches = Patches({f"{i}": rng.integers(0, 256, (20, 30), dtype=np.uint8) for i in range(3)})
-    batch = lambda *names: torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))
+
+    def batch(*names) -> torch.Tensor:
+        return torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))
+
     torch.manual_seed(0)
     first = batch(0, W, 1, 2)
     torch.manual_seed(1)

@@ -637,7 +637,8 @@ os.chdir(sys.argv[1])
 from hinas_lab.cli.main import main
 from hinas_lab.restoration import classical as baselines
 baselines.TUNING_CROP = 24
-for argv in (["noisy"], ["tv", "--limit", "1"], ["bicubic", "--scale", "2", "--save", "out"], ["noisy", "--protocol", "whole-rgb"]):
+for argv in (["noisy"], ["tv", "--limit", "1"], \
+["bicubic", "--scale", "2", "--save", "out"], ["noisy", "--protocol", "whole-rgb"]):
     assert main(["evaluate", "--dataset", "p", "--json", "e.json", "--method", *argv]) == 0
 assert main(["study", "protocol", "--method", "noisy", "--dataset", "p/cup", "--run", "study"]) == 0
 assert "torch" not in sys.modules

@@ -234,9 +234,12 @@ scalars = st.one_of(
     st.just(10**400),
     st.just("skip"),
 )
-containers = lambda inner: (
-    st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
-)
+
+
+def containers(inner):
+    return st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+
+
 garbage = st.recursive(scalars, containers, max_leaves=8)
 
 

@@ -106,11 +106,13 @@ def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
     """A gray of 200 is 200, or Y = 16 + 200 * 219 / 255 = 187.8. In gray it is 200 both ways, in
     RGB three times 200."""
     image = np.full((4, 4), 200, np.uint8)
-    level = lambda **how: np.unique(Protocol(**how).clean(image) * 255).tolist()
+
+    def levels(**how) -> list[float]:
+        return np.unique(Protocol(**how).clean(image) * 255).tolist()
+
     for name, expanded in (("L", 200), ("rgb2gray", 200), ("Y", 188), ("RGB", 200)):
-        assert level(colour=name) == pytest.approx([200]) and level(
-            colour=name, gray_files="expanded"
-        ) == pytest.approx([expanded])
+        assert levels(colour=name) == pytest.approx([200])
+        assert levels(colour=name, gray_files="expanded") == pytest.approx([expanded])
     assert [
         Protocol(colour="RGB", gray_files=g).clean(image).shape for g in ("raw", "expanded")
     ] == [(4, 4, 3)] * 2
@@ -298,9 +300,10 @@ def test_noisy_input_as_in_a_file(change, literal):
 def test_output_rounded_clipped_or_left():
     """Half a level goes up; what leaves [0, 1] comes back unless it is told not to."""
     levels = np.add.outer(np.arange(-30, 300), [0, 0.49, 0.5, 0.51])
-    out = lambda change: (
-        protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
-    )
+
+    def out(change: str) -> np.ndarray:
+        return protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
+
     np.testing.assert_allclose(out("clip_output=False"), levels, atol=1e-9)
     np.testing.assert_allclose(out("seed=0"), levels.clip(0, 255), atol=1e-9)
     wanted = np.add.outer(np.arange(-30, 300), [0, 0, 1, 1]).clip(0, 255)

@@ -51,7 +51,10 @@ def snapshot(state) -> dict[str, torch.Tensor]:
 
 def told(record) -> dict:
     """A record without its duration, comparable (nan is nan)."""
-    comparable = lambda v: v.tobytes() if isinstance(v, np.ndarray) else repr(v)
+
+    def comparable(v):
+        return v.tobytes() if isinstance(v, np.ndarray) else repr(v)
+
     return {name: comparable(value) for name, value in asdict(record).items() if name != "seconds"}
 
 
@@ -400,7 +403,10 @@ def test_optimisers_are_as_configured():
 
 def test_gradients_of_the_weights_can_be_clipped():
     state = new(ONE, optimizer="sgd", momentum=0.0, weight_decay=0.0, lr=1.0, grad_clip=1e-3)
-    weights = lambda: torch.cat([p.detach().flatten() for p in state.net.weight_parameters])
+
+    def weights() -> torch.Tensor:
+        return torch.cat([p.detach().flatten() for p in state.net.weight_parameters])
+
     before = weights()
     record = weight_step(state)
     moved = (weights() - before).norm().item()

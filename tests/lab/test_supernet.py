@@ -181,16 +181,14 @@ def test_weights_of_the_papers_super_cells():
 
 
 @pytest.mark.parametrize("repeats", [1, 2])
-def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(
+def test_an_affine_supernet_has_scale_and_shift_per_channel_of_each_operations_norms_and_no_more(
     repeats,
 ):
     plain, scaled = (
         SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True)
     )
-    channels = (
-        2 + 3 + 2 + 3 + 4
-        # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
-    )
+    # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    channels = 2 + 3 + 2 + 3 + 4
     assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (
         3 + 2 * repeats
     ) and not affine(plain)

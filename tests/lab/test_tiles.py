@@ -61,14 +61,12 @@ def test_many_tiles_at_once_are_one_after_the_other(task, scale):
         whole = [net(image[None])[0] for image in images]
         for pixels in (1, 2000, 10**6):
             seen = []
-            joined = apply_tiled(
-                lambda x: seen.append(len(x)) or net(x),
-                images,
-                scale,
-                16,
-                net.radius,
-                pixels,  # noqa: B023
-            )
+
+            def counted(x, seen=seen):
+                seen.append(len(x))
+                return net(x)
+
+            joined = apply_tiled(counted, images, scale, 16, net.radius, pixels)
             for mine, theirs in zip(joined, whole, strict=True):
                 torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
             assert (max(seen) > 1) == (pixels > 1)

@@ -33,7 +33,10 @@ def missing() -> str | None:
     except ImportError as error:
         return f"{error.name} is not installed: make test-ui"
     if not browser():
-        return f"no browser ({', '.join(BROWSERS)}) on the PATH; on Debian and Ubuntu: sudo apt install chromium"
+        return (
+            f"no browser ({', '.join(BROWSERS)}) on the PATH; "
+            "on Debian and Ubuntu: sudo apt install chromium"
+        )
     return None
 
 
@@ -178,8 +181,13 @@ class Notebook:
     def _run(self, cell, seconds: float):
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        changed = lambda: prompt.inner_text() != before
-        ended = lambda: changed() and "*" not in prompt.inner_text()
+
+        def changed() -> bool:
+            return prompt.inner_text() != before
+
+        def ended() -> bool:
+            return changed() and "*" not in prompt.inner_text()
+
         for _ in range(5):
             cell.locator(".cm-content").click()
             self.page.keyboard.press("Shift+Enter")
@@ -214,8 +222,11 @@ class Notebook:
             self.page.wait_for_timeout(100)
             if (now := picture.get_attribute("src")) != seen:
                 seen, since = now, time.monotonic()
-        return picture.evaluate("""async image => btoa(Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()),
-                                                          byte => String.fromCharCode(byte)).join(""))""")
+        return picture.evaluate(
+            "async image => btoa(Array.from("
+            "new Uint8Array(await (await fetch(image.src)).arrayBuffer()), "
+            'byte => String.fromCharCode(byte)).join(""))'
+        )
 
     def shoot(self, name: str, what=None):
         """A screenshot for people to look at: of a cell, or of the window."""
