@@ -120,7 +120,10 @@ def tiny_runs(base: Path) -> SimpleNamespace:
         write_photos(photos)
         for kind, command in argv.items():
             assert hinas(*command, "--run", folders[kind]).code == 0
-    copy = lambda kind, to: Path(shutil.copytree(folders[kind], to))
+
+    def copy(kind: str, to: Path) -> Path:
+        return Path(shutil.copytree(folders[kind], to))
+
     return SimpleNamespace(photos=photos, argv=argv, copy=copy, **folders)
 
 

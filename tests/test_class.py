@@ -87,7 +87,8 @@ def test_it_works_where_it_is_unpacked(packed, tmp_path):
         archive.extractall(tmp_path)
     room = tmp_path / "hinas_lab-class"
     script = (
-        "import hinas_lab; print(hinas_lab.__file__); from hinas_book import lessons; print(bool(lessons.check('02.b', (0, 0, 0)))); "
+        "import hinas_lab; print(hinas_lab.__file__); from hinas_book import lessons; "
+        "print(bool(lessons.check('02.b', (0, 0, 0)))); "
         "from hinas_book.kit.recorded import recorded; print(len(recorded('bicubic')['rows']) > 0)"
     )
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -139,7 +139,8 @@ def test_no_large_file():
 
 # written so that this file does not match itself
 INDEX = re.compile(
-    r"https?://[^ )\"]+/(simple|packages)/|python[h]osted|pypi\.[o]rg/simple|download\.[p]ytorch\.org"
+    r"https?://[^ )\"]+/(simple|packages)/|python[h]osted|pypi\.[o]rg/simple|"
+    r"download\.[p]ytorch\.org"
 )
 MACHINE = re.compile(
     r"(?<![\w.~/-])/(?:[r]oot|[h]ome/\w+|[U]sers/\w+|[w]ork)/\w|[A-Z]:\\\\?Users\\"

@@ -39,17 +39,44 @@ NEVER = dict.fromkeys(("space", "images", "training", "searching", "runs", "rest
 NEVER |= {"drawing": {"torch"}, "live": {"torch"}}
 
 WITHOUT_TORCH = [
-    "config", "space.genotype", "space.decode", "space.cost", "space.ops",
-    "images.datasets.catalog", "images.datasets.sets", "images.datasets.verify", "images.datasets.unpack",
-    "images.datasets.download", "images.datasets.audit", "images.colour", "images.protocol", "images.metrics",
-    "images.degrade", "restoration.photo_file", "storage", "runs.header", "records", "restoration.measure",
-    "restoration.unfinished", "restoration.classical",
-]  # fmt: skip
+    "config",
+    "space.genotype",
+    "space.decode",
+    "space.cost",
+    "space.ops",
+    "images.datasets.catalog",
+    "images.datasets.sets",
+    "images.datasets.verify",
+    "images.datasets.unpack",
+    "images.datasets.download",
+    "images.datasets.audit",
+    "images.colour",
+    "images.protocol",
+    "images.metrics",
+    "images.degrade",
+    "restoration.photo_file",
+    "storage",
+    "runs.header",
+    "records",
+    "restoration.measure",
+    "restoration.unfinished",
+    "restoration.classical",
+]
 
 # What a bare checkout on a cluster node or a GPU machine may lack: the lean core.
 OPTIONAL = [
-    "pooch", "pywt", "graphviz", "pygraphviz", "ipywidgets", "IPython", "pandas", "seaborn", "matplotlib", "dask", "spandrel",
-]  # fmt: skip
+    "pooch",
+    "pywt",
+    "graphviz",
+    "pygraphviz",
+    "ipywidgets",
+    "IPython",
+    "pandas",
+    "seaborn",
+    "matplotlib",
+    "dask",
+    "spandrel",
+]
 
 
 def module_name(path: Path) -> str:
@@ -118,8 +145,14 @@ def late():
     importlib.import_module("seaborn")
 """
     assert imports("hinas_lab.space.decode", source, False) == {
-        "torch.nn", "hinas_lab.space", "hinas_lab", "hinas_lab.space.genotype", "hinas_lab.config", "pandas", "seaborn",
-    }  # fmt: skip
+        "torch.nn",
+        "hinas_lab.space",
+        "hinas_lab",
+        "hinas_lab.space.genotype",
+        "hinas_lab.config",
+        "pandas",
+        "seaborn",
+    }
     assert "hinas_lab.drawing.plots" in imports("hinas_lab.drawing", "from .plots import x", True)
 
 
@@ -162,13 +195,15 @@ for name in json.loads(sys.argv[1]):
         error = None
     except BaseException as problem:
         error = repr(problem)
-    report[name] = {"error": error, "loaded": sorted({m.split(".")[0] for m in set(sys.modules) - before})}
+    report[name] = {"error": error, \
+"loaded": sorted({m.split(".")[0] for m in set(sys.modules) - before})}
 print(json.dumps(report))
 """
 
 WITHOUT_OPTIONAL = f"""
 import sys
-sys.modules.update(dict.fromkeys({OPTIONAL}))  # None: `import` raises ModuleNotFoundError, find_spec answers None, as if not installed
+sys.modules.update(dict.fromkeys({OPTIONAL}))  \
+# None: `import` raises ModuleNotFoundError, find_spec answers None, as if not installed
 """
 
 

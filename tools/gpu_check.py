@@ -36,9 +36,10 @@ def searched(
 ) -> tuple[list[float], dict]:
     """Losses of two arch and two weight steps, and the state behind them; ``stop``: continued by
     another object after the first two."""
-    make = lambda: Search(
-        chosen.space, replace(chosen.search, precision=precision), patches, graphs
-    )
+
+    def make() -> Search:
+        return Search(chosen.space, replace(chosen.search, precision=precision), patches, graphs)
+
     state, losses = make(), []
     shake(state.net.weight_parameters)
     for n in range(2):

@@ -65,7 +65,8 @@ def main():
         )
     imports = [imports_of(path) for path in sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))]
     print(
-        f"import lines of a notebook: {statistics.median(imports):g} in the median, {max(imports)} at most"
+        f"import lines of a notebook: {statistics.median(imports):g} in the median, "
+        f"{max(imports)} at most"
     )
 
 

@@ -177,7 +177,8 @@ def main(argv: list[str] | None = None) -> int:
             works, undisturbed(works, base), base, args.kills, random.Random(args.seed)
         )
     print(
-        f"kills {counts.kills} ({counts.writing} while a file was written), runs {sum(counts.runs.values())} "
+        f"kills {counts.kills} ({counts.writing} while a file was written), "
+        f"runs {sum(counts.runs.values())} "
         f"({counts.runs['search']} searches, {counts.runs['train']} trainings), "
         f"identical {f'no ({counts.wrong} differ)' if counts.wrong else 'yes'}"
     )

@@ -22,17 +22,23 @@ Made by `make docs`; edit `data/ledger.csv`, `data/claims.csv` and the studies i
 
 ## What can be concluded here, and what cannot
 
-A preset of minutes tests whether a *mechanism* does what is said of it: do alpha and beta move, does a rule guard against collapse, does
-sharing save memory, does a protocol change a number. It says nothing about how large an effect is at the paper's scale, where nets have
-thirty times the parameters and several hundred times the iterations. So a verdict carries its scale, and evidence of a small one never
-becomes a verdict on the paper's. With fewer than six seeds a contrast is called unresolved, whatever its numbers say.
+A preset of minutes tests whether a *mechanism* does what is said of it: do alpha and beta move, \
+does a rule guard against collapse, does
+sharing save memory, does a protocol change a number. \
+It says nothing about how large an effect is at the paper's scale, where nets have
+thirty times the parameters and several hundred times the iterations. \
+So a verdict carries its scale, and evidence of a small one never
+becomes a verdict on the paper's. With fewer than six seeds a contrast is called unresolved, \
+whatever its numbers say.
 
 """
 JUDGED = (
-    "A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; a share of edits must exceed what noise "
-    "alone gives and hold with one training seed, too, and its p is the larger of these two. Other p: paired t, exact binomial, or "
-    "TOST, as registered; in brackets adjusted after Holm over the {n} claims that "
-    "have one. Sigma 50 or ×4; rows in `data/studies`."
+    "A verdict rests on the 95 % interval of its contrast alone, an equivalence on TOST; "
+    "a share of edits must exceed what noise alone gives and hold with one training seed, too, "
+    "and its p is the larger of these two. "
+    "Other p: paired t, exact binomial, or TOST, as registered; "
+    "in brackets adjusted after Holm over the {n} claims that have one. "
+    "Sigma 50 or ×4; rows in `data/studies`."
 )
 MARGIN = 0.31
 "dB: HiNAS over N3Net at sigma 50, Table 10"
@@ -89,10 +95,15 @@ def tested() -> str:
         )
         if j := said.get(c.id):
             told, record = j.told, j.record
-            where = f"{told.get('dataset', DATASET)}, protocol {told.get('protocol', under(record, c.task))}, device {record['device']}"
+            where = (
+                f"{told.get('dataset', DATASET)}, "
+                f"protocol {told.get('protocol', under(record, c.task))}, "
+                f"device {record['device']}"
+            )
             verdict = f"{in_words(told)}; preset {record['preset']}, {where}"
             probability = j.chance
-            command = f"`hinas-lab study {c.study}{'' if record['preset'] == 'study' else ' --preset ' + record['preset']}`"
+            options = "" if record["preset"] == "study" else " --preset " + record["preset"]
+            command = f"`hinas-lab study {c.study}{options}`"
         elif c.id in costs:
             verdict, command = costs[c.id]
         rows.append(
@@ -175,12 +186,16 @@ def document() -> str:
     ]
     parts = [
         HEAD,
-        f"The paper's own numbers, before anything is trained (`hinas-lab study published`): {agree} of {len(said)} statements of the "
-        f"text agree with the tables; {len(flags)} cells can hardly be right; of the contrasts printed with ±, resolved at 95 % are "
+        "The paper's own numbers, before anything is trained (`hinas-lab study published`): "
+        f"{agree} of {len(said)} statements of the text agree with the tables; "
+        f"{len(flags)} cells can hardly be right; "
+        "of the contrasts printed with ±, resolved at 95 % are "
         + ", ".join(f"{a} of {b} in Table {n}" for n, (a, b) in resolved.items())
         + ".\n\n",
-        f"## The protocol question\n\nTable 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. How much of such a margin "
-        "does a protocol alone give, to a method that does not change?\n\n",
+        "## The protocol question\n\n"
+        f"Table 10 puts HiNAS {MARGIN} dB above the next method at sigma 50. "
+        "How much of such a margin does a protocol alone give, "
+        "to a method that does not change?\n\n",
         protocol_alone(),
         "\nWhich protocol made Table 10 is not known; see notebook 11 and docs/protocols.md.\n\n",
         "## Registered claims\n\n",

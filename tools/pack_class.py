@@ -1,8 +1,9 @@
 """One zip for a class room without network (``make class``): notebooks, package, recorded runs and
 studies, documents.
 
-    python tools/pack_class.py                 writes dist/hinas_lab-class.zip
-    python tools/pack_class.py --wheels        also fetches into dist/wheels all that pip must install, for this platform
+    python tools/pack_class.py              writes dist/hinas_lab-class.zip
+    python tools/pack_class.py --wheels     also fetches into dist/wheels all that pip must install,
+                                            for this platform
 
 The zip holds what git tracks, as it is in the working tree, and START.txt. Equal files give equal
 bytes: fixed dates, sorted names, stored without compression (notebooks and records are mostly
@@ -25,19 +26,23 @@ ROOT = Path(__file__).parents[1]
 NAME = "hinas_lab-class"
 START = """hinas_lab {version}, packed for a class ({commit}).
 
-You need Python 3.11 or newer. Three commands in this folder (on Windows: .venv\\Scripts\\python in place of .venv/bin/python):
+You need Python 3.11 or newer. Three commands in this folder (on Windows: \
+.venv\\Scripts\\python in place of .venv/bin/python):
 
     python3 -m venv .venv
     .venv/bin/python -m pip install -e ".[lab]"
     .venv/bin/python -m jupyterlab notebooks/
 
-The second one needs a network, once. In a room without network use the folder `wheels` from your teacher, put beside this folder, instead:
+The second one needs a network, once. In a room without network use the folder `wheels` from your \
+teacher, put beside this folder, instead:
 
     .venv/bin/python -m pip install --no-index --find-links ../wheels -e ".[lab]"
 
-It was made for one platform and one version of Python: yours must be the same. After that nothing needs a network.
+It was made for one platform and one version of Python: yours must be the same. \
+After that nothing needs a network.
 
-Begin with notebooks/00_start_here.ipynb. Exercises in code are in notebooks/exercises/. For teachers: docs/teaching.md
+Begin with notebooks/00_start_here.ipynb. Exercises in code are in notebooks/exercises/. \
+For teachers: docs/teaching.md
 """
 
 
@@ -124,7 +129,8 @@ def fetch(root: Path, folder: Path, extra: list[str]) -> None:
     ]
     if subprocess.run([*command, *requirements(root)], cwd=root, check=False).returncode:
         raise ValueError(
-            f"pip could not fetch everything (see above); what it has is in {folder}, run this again to go on"
+            "pip could not fetch everything (see above); "
+            f"what it has is in {folder}, run this again to go on"
         )
 
 
@@ -158,11 +164,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if chosen.wheels:
         print(
-            f"{chosen.out / 'wheels'}: {sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB for this platform"
+            f"{chosen.out / 'wheels'}: "
+            f"{sum(p.stat().st_size for p in (chosen.out / 'wheels').glob('*')) / 1e6:.0f} MB "
+            "for this platform"
         )
     else:
         print(
-            "without wheels: the students need a network for the installation, once; ARGS=--wheels fetches them"
+            "without wheels: the students need a network for the installation, once; "
+            "ARGS=--wheels fetches them"
         )
     return 0
 

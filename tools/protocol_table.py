@@ -13,9 +13,12 @@ from hinas_lab.images.protocol import NAMED_PROTOCOLS, PROTOCOLS, Protocol
 TARGET = Path(__file__).parents[1] / "docs" / "protocols.md"
 INTRO = """# Protocols
 
-How a restoration number is measured. Two rows belong in one table only when their protocols are equal. Written by `make docs` from
-`hinas_lab/images/protocol.py`; change the values there. Any field can be changed on the command line:
-`hinas-lab evaluate --method tv --protocol "whole + border=4"`; the changed name is printed with the number.
+How a restoration number is measured. Two rows belong in one table only when their protocols are \
+equal. Written by `make docs` from
+`hinas_lab/images/protocol.py`; change the values there. \
+Any field can be changed on the command line:
+`hinas-lab evaluate --method tv --protocol "whole + border=4"`; \
+the changed name is printed with the number.
 """
 
 

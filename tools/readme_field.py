@@ -16,6 +16,20 @@ from hinas_lab.storage import write_atomic
 TARGET = Path(__file__).parents[1] / "docs" / "field.png"
 
 
+def seeds(rows: list[dict]) -> str:
+    some = [r["seed"] for r in rows]
+    return f"{min(some)} to {max(some)}"
+
+
+def of_arm(record: dict, arm: str) -> list[dict]:
+    return [r for r in record["rows"] if r["arm"] == arm]
+
+
+def stamp(record: dict) -> str:
+    protocols = ", ".join(record["protocols"])
+    return f"preset {record['preset']}, protocol {protocols}, device {record['device']}"
+
+
 def figure() -> Figure:
     widths, searches = recorded("widths"), recorded("search")
     field = read(searches)
@@ -37,18 +51,15 @@ def figure() -> Figure:
         loc="left",
     )
     plot_field(field, ax=right)
-    seeds = lambda some: f"{min(some)} to {max(some)}"
-    of = lambda arm: [r["seed"] for r in searches["rows"] if r["arm"] == arm]
-    stamp = lambda r: (
-        f"preset {r['preset']}, protocol {', '.join(r['protocols'])}, device {r['device']}"
-    )
     if stamp(widths) != stamp(searches):
         raise ValueError(
-            f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; make them alike"
+            f"one caption cannot say both: widths: {stamp(widths)}; search: {stamp(searches)}; "
+            "make them alike"
         )
     drawn.supxlabel(
-        f"{stamp(widths)}, one thread; seeds: paths {seeds([r['seed'] for r in rows])}, random nets {seeds(of('random'))}, "
-        f"searches {seeds(of('searched'))}; hinas-lab study widths, study search",
+        f"{stamp(widths)}, one thread; "
+        f"seeds: paths {seeds(rows)}, random nets {seeds(of_arm(searches, 'random'))}, "
+        f"searches {seeds(of_arm(searches, 'searched'))}; hinas-lab study widths, study search",
         fontsize=8.5,
         color=INK,
     )

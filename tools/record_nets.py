@@ -2,7 +2,8 @@
 ten minutes): data/nets.
 
     python tools/record_nets.py [NAME ...]
-    python tools/record_nets.py --campaign [DIR]      the nets of finished studies (DIR: runs/campaign) that the figures show
+    python tools/record_nets.py --campaign [DIR]      the nets of finished studies that the figures
+                                                      show (DIR: runs/campaign)
 
 Only what is missing is made. The search ``supernet`` keeps its weights and no records, a training
 all but the state to continue from."""
@@ -28,7 +29,8 @@ def keep(run: Path, name: str):
         run, FOLDER / name, ignore=shutil.ignore_patterns("state.safetensors", "row.json", ".*")
     )
     print(
-        f"data/nets/{name}: {sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB"
+        f"data/nets/{name}: "
+        f"{sum(f.stat().st_size for f in (FOLDER / name).iterdir()) / 1000:.0f} kB"
     )
 
 

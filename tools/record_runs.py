@@ -1,8 +1,9 @@
 """Make the recorded searches of ``data/runs`` again: all of them, or those that are named.
 
-    python tools/record_runs.py                   about a minute and a half each, one CPU thread
+    python tools/record_runs.py               about a minute and a half each, one CPU thread
     python tools/record_runs.py hasty affine
-    python tools/record_runs.py --table           only print the table of data/README.md, from the records
+    python tools/record_runs.py --table       only print the table of data/README.md,
+                                              from the records
 
 On one machine the same records come out again, bit for bit, but for the seconds. Weights are not
 kept."""
@@ -51,7 +52,10 @@ def row(name: str) -> list[str]:
     skip, entropy, psnr, score = (
         records[f"epoch/{n}"] for n in ("skip_share", "alpha_entropy", "psnr", "score")
     )
-    validated = lambda at: f"{score[at]:.3f} ({psnr[at]:.2f} dB)"
+
+    def validated(at: int) -> str:
+        return f"{score[at]:.3f} ({psnr[at]:.2f} dB)"
+
     first, last = records["epoch/epoch"][[int(np.argmax(skip)), -1]]
     genotype = str(Genotype.from_json((folder / "genotype.json").read_text())).partition(" path ")[
         2

@@ -1,9 +1,11 @@
 """Does a setting train, or does it diverge? The first steps of a search or a training, step by
 step, as a line of JSON.
 
-    python tools/stability.py train --preset paper --data BSDS500 --batch 6 --patch 40 --steps 200 --json FILE
-    python tools/stability.py search --preset paper --task sr --scale 4 --set search.grad_clip=1 --steps 60 --json FILE
-    python tools/stability.py train --from RUN --json FILE          the steps that a run folder has recorded
+    python tools/stability.py train --preset paper --data BSDS500 --batch 6 --patch 40
+        --steps 200 --json FILE
+    python tools/stability.py search --preset paper --task sr --scale 4
+        --set search.grad_clip=1 --steps 60 --json FILE
+    python tools/stability.py train --from RUN --json FILE     the steps that a run folder has kept
 
 A training learns a random net of the preset's space (``--genotype SEED``) at the rate of its
 schedule's beginning; a search takes weight steps, with ``--arch`` an arch step before each. The
@@ -192,7 +194,8 @@ def main():
     still = f"identity {row['identity']:.4f}, " if "identity" in row else ""
     tail = row["end"] or f"mean of the last {TAIL} {row['tail']:.4g}"
     print(
-        f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: {still}"
+        f"{row['kind']} {row['preset']} {row['task']} {' '.join(row['set'])} seed {row['seed']}: "
+        f"{still}"
         f"peak {row['peak']:.4g} at {row['peak_at']}, {tail}",
         flush=True,
     )

@@ -19,41 +19,60 @@ PAGE, PICTURE, TRIALS = (
 )
 HEAD = """# Does the paper's own size train?
 
-Made by `make docs` from `data/stability`, whose lines are written by `tools/stability.py`; a line carries preset, changes, data, seed,
+Made by `make docs` from `data/stability`, whose lines are written by `tools/stability.py`; \
+a line carries preset, changes, data, seed,
 genotype, device, versions and commit.
 
-**As printed, denoising diverges** (preset `printed`: SGD, rate 0.05 for a training and 0.025 for a search, momentum 0.9, weight decay
-3e-4). The weights of the last convolution enter the output linearly, so the square error is a quadratic in them, and at the start its
-largest curvature is 119 (twice the largest eigenvalue of the second moment of that layer's inputs; notebook 03 measures it). Momentum 0.9
-bears a rate of 2 (1 + 0.9) / 119 = 0.032 on this layer alone, and less on all together. What takes a first wrong step sees larger
+**As printed, denoising diverges** (preset `printed`: SGD, \
+rate 0.05 for a training and 0.025 for a search, momentum 0.9, weight decay
+3e-4). The weights of the last convolution enter the output linearly, \
+so the square error is a quadratic in them, and at the start its
+largest curvature is 119 (twice the largest eigenvalue of the second moment of that layer's \
+inputs; notebook 03 measures it). Momentum 0.9
+bears a rate of 2 (1 + 0.9) / 119 = 0.032 on this layer alone, and less on all together. \
+What takes a first wrong step sees larger
 gradients, and takes a larger one.
 
-**Preset `paper` cuts the norm of the weights' gradient at 0.1** and is otherwise the text: one number, the same for searches and
-trainings, for denoising and super-resolution. A training for x4 as printed does not break, but climbs to 17 times the loss of bicubic and
-is 2.9 dB below it after 100 iterations, where the limited one is 0.2 dB above. Adam at 0.001, to which the authors' change log says they
-went, learns faster while it holds, and does not hold with every seed. The literal setting stays as preset `printed`; `authors` (their
-optimiser: another course of the rate, weight decay, values cut at 5) needs the same limit in its trainings, while its search holds by its
+**Preset `paper` cuts the norm of the weights' gradient at 0.1** and is otherwise the text: \
+one number, the same for searches and
+trainings, for denoising and super-resolution. A training for x4 as printed does not break, \
+but climbs to 17 times the loss of bicubic and
+is 2.9 dB below it after 100 iterations, where the limited one is 0.2 dB above. Adam at 0.001, \
+to which the authors' change log says they
+went, learns faster while it holds, and does not hold with every seed. \
+The literal setting stays as preset `printed`; `authors` (their
+optimiser: another course of the rate, weight decay, values cut at 5) \
+needs the same limit in its trainings, while its search holds by its
 sigmoid. The small presets learn with Adam and are as they were.
 
 """
 HOW = """
-Full size: preset as named, BSDS500 (train and val), seed 0, one CPU thread; trainings of `sample(space, Random(0))`. Searches take weight
-steps alone for 20 epochs of 18 steps and alternate from there; the noise level of each patch is drawn from 30, 50, 70.
+Full size: preset as named, BSDS500 (train and val), seed 0, one CPU thread; \
+trainings of `sample(space, Random(0))`. Searches take weight
+steps alone for 20 epochs of 18 steps and alternate from there; \
+the noise level of each patch is drawn from 30, 50, 70.
 
-    hinas-lab search --preset paper --data BSDS500 --threads 1 --run R     (stopped after 400 weight steps)
-    hinas-lab train --preset paper --data BSDS500 --threads 1 --genotype G --run T     (stopped after 600 iterations)
+    hinas-lab search --preset paper --data BSDS500 --threads 1 --run R     \
+(stopped after 400 weight steps)
+    hinas-lab train --preset paper --data BSDS500 --threads 1 --genotype G --run T     \
+(stopped after 600 iterations)
     python tools/stability.py search --from R --json data/stability/full_size.jsonl
-    python tools/stability.py train --preset printed --data BSDS500 --steps 40 --json data/stability/full_size.jsonl
+    python tools/stability.py train --preset printed --data BSDS500 --steps 40 \
+--json data/stability/full_size.jsonl
 
 """
 
 
 TRIED = """## What was tried
 
-*peak*: the largest pixel loss over that of a net that changes nothing; *holds*: below 3; *peaks*: above, and comes back; *grows*: does not
-come back, with one seed at least. *gain*: of the mean of the last 50 steps over that net, in dB on the training's own patches: who learns,
-not who restores best. Of several seeds the mean, the least and the most. The rate is that of the schedule's beginning throughout, as it is
-for the first thousands of iterations, but where *iterations* is among the changes: there the cosine ends with the trial. BSDS500, CPU, one
+*peak*: the largest pixel loss over that of a net that changes nothing; *holds*: below 3; \
+*peaks*: above, and comes back; *grows*: does not
+come back, with one seed at least. *gain*: of the mean of the last 50 steps over that net, \
+in dB on the training's own patches: who learns,
+not who restores best. Of several seeds the mean, the least and the most. \
+The rate is that of the schedule's beginning throughout, as it is
+for the first thousands of iterations, but where *iterations* is among the changes: \
+there the cosine ends with the trial. BSDS500, CPU, one
 thread.
 
 """
@@ -139,14 +158,16 @@ def at_full_size() -> str:
             )
             continue
         line = (
-            what
-            + f"{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, {row['tail']:.4f} at the end, "
+            f"{what}{row['steps']} steps, pixel loss {row['pixel'][0]:.4f} at first, "
+            f"{row['tail']:.4f} at the end, "
         )
         line += f"never above {row['peak']:.4f}"
         if arch := row.get("arch steps"):
             line += (
-                f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, after which the entropy of alpha is "
-                f"{row['alpha_entropy']:.4f} (1.9459 at the start) and {row['skip_share']:.0%} of the decoded operations are skips"
+                f"; {arch} arch steps, from step {row['steps'] - arch + 1} on, "
+                f"after which the entropy of alpha is {row['alpha_entropy']:.4f} "
+                f"(1.9459 at the start) and {row['skip_share']:.0%} "
+                "of the decoded operations are skips"
             )
         lines.append(line)
     return "\n".join(lines) + "\n"
@@ -154,8 +175,8 @@ def at_full_size() -> str:
 
 def document() -> str:
     out = (
-        HEAD
-        + "![Pixel loss of the first steps at full size, as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
+        f"{HEAD}![Pixel loss of the first steps at full size, "
+        "as printed and with the gradient's norm cut at 0.1](stability.png)\n\n"
     )
     out += at_full_size() + HOW
     out += TRIED
@@ -163,8 +184,10 @@ def document() -> str:
     others = rows("others")
     if others:
         out += (
-            "\n## Other nets\n\nThe chosen setting with other genotypes and widths, peak and gain as above.\n\n"
-            "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, most |\n|---|---|---|---|---|---|\n"
+            "\n## Other nets\n\n"
+            "The chosen setting with other genotypes and widths, peak and gain as above.\n\n"
+            "| | nets | batch, patch | steps | largest peak | gain, dB: least, median, most |\n"
+            "|---|---|---|---|---|---|\n"
         )
         for what, some in groupby(others, key=setting):
             group = list(some)
@@ -174,7 +197,8 @@ def document() -> str:
             peak = max(r["peak"] / r["identity"] for r in group)
             first = group[0]
             out += (
-                f"| {first['kind']}: {what} | {len(group)} | {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
+                f"| {first['kind']}: {what} | {len(group)} "
+                f"| {first['batch']}, {first['patch']} | {first['steps']} | {peak:.2f} | "
                 f"{gains[0]:+.2f}, {gains[len(gains) // 2]:+.2f}, {gains[-1]:+.2f} |\n"
             )
     return out

@@ -39,9 +39,15 @@ def execute(nb: nbformat.NotebookNode, *, cwd: Path, preset: str, seconds_per_ce
         "IPYTHONDIR": str(Path(cwd) / ".ipython"),
     }
     NotebookClient(
-        nb, kernel_name="python3", timeout=seconds_per_cell, resources={"metadata": {"path": str(cwd)}},
-        coalesce_streams=True, record_timing=False, store_widget_state=False, extra_arguments=["--log-level=ERROR"],
-    ).execute(env=env)  # fmt: skip
+        nb,
+        kernel_name="python3",
+        timeout=seconds_per_cell,
+        resources={"metadata": {"path": str(cwd)}},
+        coalesce_streams=True,
+        record_timing=False,
+        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
+    ).execute(env=env)
 
 
 def stamp(nb: nbformat.NotebookNode, preset: str) -> None:

@@ -132,8 +132,13 @@ def test_announced_by_counting(n):
     d = drawn(8, seed=3)
     groups = [[d[i] for i in at] for at in combinations(range(8), n)]
     a = announced(d, n, 0.03)
-    share = lambda test: sum(map(test, groups)) / len(groups)
-    wide = lambda g: stats.t.ppf(0.975, len(g) - 1) * stdev(g) / sqrt(len(g))
+
+    def share(test) -> float:
+        return sum(map(test, groups)) / len(groups)
+
+    def half_width(g) -> float:
+        return stats.t.ppf(0.975, len(g) - 1) * stdev(g) / sqrt(len(g))
+
     assert a.choices == len(groups) and (a.low, a.high) == (
         pytest.approx(min(map(mean, groups))),
         pytest.approx(max(map(mean, groups))),
@@ -142,7 +147,7 @@ def test_announced_by_counting(n):
         lambda g: mean(g) <= -0.03
     )
     assert a.turned == share(lambda g: mean(g) * mean(d) < 0)
-    assert a.resolved == (0 if n == 1 else share(lambda g: abs(mean(g)) > wide(g)))
+    assert a.resolved == (0 if n == 1 else share(lambda g: abs(mean(g)) > half_width(g)))
 
 
 def test_chance_alone():
@@ -260,14 +265,14 @@ def test_factors_and_their_interaction(records):
     record = records["lwas-residual"]
     lines = findings.of_factors(record)
     assert len(lines) == 6 and sum("interaction" in x for x in lines) == 2
-    of = lambda lwas, residual: np.array(
-        [
-            r["psnr"]
-            for r in record["rows"]
-            if (r["task"], r["lwas"], r["residual"]) == ("denoise", lwas, residual)
-        ]
-    )
-    both, none, lwas, residual = of(True, True), of(False, False), of(True, False), of(False, True)
+
+    def psnrs(lwas: bool, residual: bool) -> np.ndarray:
+        cell = ("denoise", lwas, residual)
+        rows = [r for r in record["rows"] if (r["task"], r["lwas"], r["residual"]) == cell]
+        return np.array([r["psnr"] for r in rows])
+
+    both, none = psnrs(True, True), psnrs(False, False)
+    lwas, residual = psnrs(True, False), psnrs(False, True)
     assert (
         f"{((both - residual + lwas - none) / 2).mean():+.3f} dB" in lines[0]
         and "n = 8" in lines[0]
@@ -417,7 +422,8 @@ def test_what_three_seeds_would_have_said():
     a = announced(d, 3, 0.03)
     said = findings.three_seeds_text("x", d, 0.03)
     assert said.startswith(
-        f"x: all 8 seeds say {mean(d):+.3f} dB; with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
+        f"x: all 8 seeds say {mean(d):+.3f} dB; "
+        f"with 3 of them {a.gain:.0%} announce a gain of 0.03 dB or more"
     )
     assert len(findings.table_by_n(d, 0.03)) == 9 and findings.table_by_n([], 0.03) == []
     third = findings.table_by_n(d, 0.03)[3].split()
@@ -565,8 +571,13 @@ def test_one_change_is_a_study(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "Ada", "Emmy", "Kurt", "Sofia"])
 def test_questions_worked_out_another_way(name):
-    text = lambda id: lessons.question(id, name).text
-    signed = lambda id: [float(x) for x in re.findall(r"[-+]\d\.\d+", text(id))]
+
+    def text(id: str) -> str:
+        return lessons.question(id, name).text
+
+    def signed(id: str) -> list[float]:
+        return [float(x) for x in re.findall(r"[-+]\d\.\d+", text(id))]
+
     d = signed("07.a")
     assert solve("07.a", name) == pytest.approx(
         stats.t.ppf(0.975, len(d) - 1) * stdev(d) / sqrt(len(d)), abs=1e-9

@@ -186,12 +186,34 @@ def test_printed_hours():
 # ---------------------------------------------------------------- paths and epochs
 
 
-PATHS = STAND | {"study": "paths", "paths": 12, "paths_widest": 8 / 12, "claims": {}, "shares": {
-    norm: {"n": 3, "hits": hits, "share": hits / 3, "low": 0.1, "high": 0.9, "untrained": 1.0, "p": p, "before": 3, "p_against_paths": 0.5}
-    for norm, hits, p in (("outgoing", 3, 1.0), ("incoming", 1, 1e-9))}, "rows": [
-    {"arm": norm, "seed": s, "before": before, "after": after} for norm, before, ends in (
-        ("outgoing", [0, 0, 0], [[0, 0, 0], [0, 0, 1], [0, 1, 2]]), ("incoming", [1, 2, 2], [[1, 2, 2], [1, 2, 1], [1, 0, 0]]))
-    for s, after in enumerate(ends)]}  # fmt: skip
+PATHS = STAND | {
+    "study": "paths",
+    "paths": 12,
+    "paths_widest": 8 / 12,
+    "claims": {},
+    "shares": {
+        norm: {
+            "n": 3,
+            "hits": hits,
+            "share": hits / 3,
+            "low": 0.1,
+            "high": 0.9,
+            "untrained": 1.0,
+            "p": p,
+            "before": 3,
+            "p_against_paths": 0.5,
+        }
+        for norm, hits, p in (("outgoing", 3, 1.0), ("incoming", 1, 1e-9))
+    },
+    "rows": [
+        {"arm": norm, "seed": s, "before": before, "after": after}
+        for norm, before, ends in (
+            ("outgoing", [0, 0, 0], [[0, 0, 0], [0, 0, 1], [0, 1, 2]]),
+            ("incoming", [1, 2, 2], [[1, 2, 2], [1, 2, 1], [1, 0, 0]]),
+        )
+        for s, after in enumerate(ends)
+    ],
+}
 
 
 def test_paths_are_told_beside_their_base_rates():

@@ -149,7 +149,8 @@ def test_the_ledger_takes_verdicts_from_records(tmp_path, monkeypatch):
             row = next(r for r in rows.values() if said[0] == f"{r[2]}: {r[3]}")
             if "**" in said[2]:
                 assert row[6].startswith(
-                    f"{said[2].strip('*')}, {said[3].replace('(', '(95 % interval ')}, n {said[5].split()[0]};"
+                    f"{said[2].strip('*')}, {said[3].replace('(', '(95 % interval ')}, "
+                    f"n {said[5].split()[0]};"
                 )
                 assert said[6].rstrip(" |") == row[7]
 

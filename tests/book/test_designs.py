@@ -250,6 +250,10 @@ def test_designs_share_their_jobs():
 # One by one
 
 
+def binomial(k: int, n: int, p: float) -> float:
+    return math.comb(n, k) * p**k * (1 - p) ** (n - k)
+
+
 def test_paths_binomial():
     record = drive("paths").record
     assert (
@@ -265,16 +269,14 @@ def test_paths_binomial():
             == (len(mine), hits, hits / len(mine))
             == (12, hits, hits / 12)
         )
-        mass = lambda k, p: math.comb(12, k) * p**k * (1 - p) ** (12 - k)
         for p, base in (
             (told["p"], np.clip(told["untrained"], 1e-9, 1 - 1e-9)),
             (told["p_against_paths"], 8 / 12),
         ):
-            seen = mass(hits, base)  # the two-sided exact test: all outcomes as rare as this one
-            assert p == pytest.approx(
-                sum(mass(k, base) for k in range(13) if mass(k, base) <= seen * (1 + 1e-7)),
-                abs=1e-9,
-            )
+            # the two-sided exact test: all outcomes as rare as this one
+            masses = [binomial(k, 12, base) for k in range(13)]
+            rare = [mass for mass in masses if mass <= masses[hits] * (1 + 1e-7)]
+            assert p == pytest.approx(sum(rare), abs=1e-9)
         low = stats.beta.ppf(0.025, hits, 13 - hits) if hits else 0
         high = stats.beta.ppf(0.975, hits + 1, 12 - hits) if hits < 12 else 1
         assert (told["low"], told["high"]) == pytest.approx((low, high))
@@ -557,11 +559,29 @@ def test_every_net_one_edit_away():
     assert ("R1, a 3x3 convolution replaced" in record["told"]) == bool(convs)
 
 
-@pytest.mark.parametrize("drops, wanted", [
-    ([0.1] * 5, "unresolved"), ([0.1] * 44, "supported"), ([0.01] * 44, "unresolved"), ([-0.1] * 44, "contradicted"),
-    ([0.2] * 24 + [-0.1] * 20, "unresolved"), ([0.2] * 30 + [-0.1] * 14, "unresolved"), ([0.2] * 14 + [-0.1] * 30, "unresolved"),
-    ([0.2] * 38 + [-0.1] * 6, "supported"),
-], ids=["five edits", "all", "too small to matter", "better", "as a coin", "as noise", "as noise, better", "mostly worse"])  # fmt: skip
+@pytest.mark.parametrize(
+    "drops, wanted",
+    [
+        ([0.1] * 5, "unresolved"),
+        ([0.1] * 44, "supported"),
+        ([0.01] * 44, "unresolved"),
+        ([-0.1] * 44, "contradicted"),
+        ([0.2] * 24 + [-0.1] * 20, "unresolved"),
+        ([0.2] * 30 + [-0.1] * 14, "unresolved"),
+        ([0.2] * 14 + [-0.1] * 30, "unresolved"),
+        ([0.2] * 38 + [-0.1] * 6, "supported"),
+    ],
+    ids=[
+        "five edits",
+        "all",
+        "too small to matter",
+        "better",
+        "as a coin",
+        "as noise",
+        "as noise, better",
+        "mostly worse",
+    ],
+)
 def test_verdict_on_a_share(drops, wanted):
     """Thirty of 44 leave a coin behind, but not the noise of a mean of eight trainings."""
     told = perturb.judged_share("local-optimum-r1", share_worse(drops), 8)
@@ -640,8 +660,8 @@ def test_state_of_the_art_measures_and_does_not_mix(monkeypatch, base, searches,
     ) and "printed: HiNAS 26.81, N3Net 26.50" in judgement["note"]
     ours = {(r["level"], r["protocol"]): r["psnr"] for r in record["rows"] if r["method"] == "ours"}
     assert (
-        f"{ours[50, 'whole']:.2f} dB under whole, {ours[50, 'authors-eval']:.2f} dB under authors-eval"
-        in judgement["note"]
+        f"{ours[50, 'whole']:.2f} dB under whole, "
+        f"{ours[50, 'authors-eval']:.2f} dB under authors-eval" in judgement["note"]
     )
     for g in record["gains"]:
         assert (
@@ -668,19 +688,20 @@ def test_loss_weights():
     values = {(job.net.task, job.train.loss.lam, job.train.seed): row for job, row in trained(told)}
     assert {lam for task, lam, _ in values if task == "denoise"} == {0, 0.006, 0.06, 0.6, 6}
     assert {lam for task, lam, _ in values if task == "sr"} == {0, 0.006, 0.6}
-    against = lambda task, lam, metric: [
-        values[task, lam, s][metric] - values[task, 0, s][metric] for s in range(8)
-    ]
+
+    def against_none(task: str, lam: float, metric: str) -> list[float]:
+        return [values[task, lam, s][metric] - values[task, 0, s][metric] for s in range(8)]
+
     for id, task, metric in (
         ("loss-ssim", "denoise", "ssim"),
         ("loss-psnr", "denoise", "psnr"),
         ("loss-sr-ssim", "sr", "ssim"),
     ):
-        holds(told.record["claims"][id], against(task, 0.6, metric), id)
+        holds(told.record["claims"][id], against_none(task, 0.6, metric), id)
     assert len(told.record["against_none"]) == (4 + 2) * 3
     for c in told.record["against_none"]:
         assert c["mean"] == pytest.approx(
-            np.mean(against(c["task"], c["lam"], c["metric"])), abs=2e-5
+            np.mean(against_none(c["task"], c["lam"], c["metric"])), abs=2e-5
         )
 
 

@@ -311,8 +311,8 @@ def test_a_study_stands_beneath_in_columns_of_its_own(record, tmp_path):
         "Published numbers alone" not in text and "21.25" not in published and tables.OTHER in own
     )
     assert (
-        "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 21.000 | 0.5312 ± 0.0047 | 0.2000 | 3,000 to 3,005 |"
-        in own
+        "| lwas on, residual on | 6 | 0 to 5 | 21.250 ± 0.187 | 21.000 | 0.5312 ± 0.0047 "
+        "| 0.2000 | 3,000 to 3,005 |" in own
     )
     assert all(
         word in own
@@ -354,17 +354,20 @@ def test_what_arms_do_not_show(record):
         and not blocks(5)
     )
     assert loss.remarks == (
-        "the SSIM term raises PSNR of a denoiser: unresolved, +0.600 dB (95 % interval +0.600 to +0.600), n 2",
+        "the SSIM term raises PSNR of a denoiser: unresolved, "
+        "+0.600 dB (95 % interval +0.600 to +0.600), n 2",
     )
 
-    share = lambda n, worse: {
-        "n": n,
-        "worse": worse,
-        "low": 0.1,
-        "high": 0.9,
-        "median_drop": 0.05,
-        "mean_drop": 0.05,
-    }
+    def share(n: int, worse: int) -> dict:
+        return {
+            "n": n,
+            "worse": worse,
+            "low": 0.1,
+            "high": 0.9,
+            "median_drop": 0.05,
+            "mean_drop": 0.05,
+        }
+
     rows = (
         [net("found", s, 20.0) for s in range(3)]
         + [net("R1", 0, 20 - d, drop=d) for d in (0.3, -0.1, 0.2)]
@@ -426,7 +429,8 @@ def test_what_arms_do_not_show(record):
 
     record("widths", [net("ws", 0, 20, path=[0])], paths=12, ranks={"equal parameters": [3, 9]})
     assert blocks(3)[0].remarks == (
-        "rank of the found path among all 12, each with the first search's cells, equal parameters: 3, 9",
+        "rank of the found path among all 12, each with the first search's cells, "
+        "equal parameters: 3, 9",
     )
     record(
         "sharing",
@@ -473,7 +477,8 @@ def test_a_damaged_record_is_one_line(record, tmp_path):
     (tmp_path / "studies" / "loss.json").write_text('{"study": "search"}')
     with pytest.raises(
         ValueError,
-        match=r"loss.json: is no record of study loss.*: hinas-lab study loss --json data/studies/loss.json$",
+        match=r"loss.json: is no record of study loss.*: "
+        r"hinas-lab study loss --json data/studies/loss.json$",
     ):
         blocks(4)
     (tmp_path / "studies" / "loss.json").write_text('{"study":')

@@ -210,11 +210,45 @@ def endless():
 
 
 IMPOSSIBLE = [
-    "three", "", "0-", float("nan"), float("inf"), -float("inf"), True, np.True_, 1j, np.complex64(1), b"3", [], (), {}, set(), [[]],
-    [None], [0, "a"], np.array([]), np.arange(6), np.zeros((3, 3)), np.array(["a"]), np.array(np.nan), torch.zeros(2, 2),
-    torch.tensor(float("nan")), object(), object, print, lessons, Awkward(), [Awkward()], endless(), range(10**9), 10**400,
-    np.array([object()]), "9" * 10**6, ..., None,
-]  # fmt: skip
+    "three",
+    "",
+    "0-",
+    float("nan"),
+    float("inf"),
+    -float("inf"),
+    True,
+    np.True_,
+    1j,
+    np.complex64(1),
+    b"3",
+    [],
+    (),
+    {},
+    set(),
+    [[]],
+    [None],
+    [0, "a"],
+    np.array([]),
+    np.arange(6),
+    np.zeros((3, 3)),
+    np.array(["a"]),
+    np.array(np.nan),
+    torch.zeros(2, 2),
+    torch.tensor(float("nan")),
+    object(),
+    object,
+    print,
+    lessons,
+    Awkward(),
+    [Awkward()],
+    endless(),
+    range(10**9),
+    10**400,
+    np.array([object()]),
+    "9" * 10**6,
+    ...,
+    None,
+]
 
 
 @each_question
@@ -317,8 +351,13 @@ def test_an_unknown_id_names_its_neighbours():
 def test_answers_worked_out_another_way():
     """From the text that a student reads, by hand, for several students."""
     for name in NAMES:
-        text = lambda id: lessons.question(id, name).text.split("Answer with")[0]  # noqa: B023
-        numbers = lambda id: [float(x) for x in re.findall(r"-?\d+\.\d+", text(id))]  # noqa: B023
+
+        def text(id: str, name: str = name) -> str:
+            return lessons.question(id, name).text.split("Answer with")[0]
+
+        def numbers(id: str, text=text) -> list[float]:
+            return [float(x) for x in re.findall(r"-?\d+\.\d+", text(id))]
+
         n = int(number_in(text("01.a"), r"has (\d+) nodes"))
         assert solve("01.a", name) == n * (n + 3) // 2
         row = dict(
@@ -370,20 +409,31 @@ def test_answers_worked_out_another_way():
 
 def test_paths_worked_out_another_way():
     """Viterbi, greedy, counts and chance levels by listing everything."""
-    steps = lambda p: list(zip((0, *p), p))
-    legal = lambda layers, widths: [
-        p
-        for p in product(range(widths), repeat=layers)
-        if all(abs(a - b) <= 1 for a, b in steps(p))
-    ]
+
+    def steps(path) -> list[tuple[int, int]]:
+        return list(zip((0, *path), path))
+
+    def legal(layers: int, widths: int) -> list[tuple[int, ...]]:
+        return [
+            p
+            for p in product(range(widths), repeat=layers)
+            if all(abs(a - b) <= 1 for a, b in steps(p))
+        ]
+
+    def weight(path, weights: dict) -> float:
+        return np.prod([weights[l, a, b] for l, (a, b) in enumerate(steps(path))])
+
+    def chance(path, widths: int) -> float:
+        """Of a walk that takes each legal step alike."""
+        return np.prod([1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)])
+
     for name in NAMES:
         weights = {}
         for line in re.findall(r"into layer.*", lessons.question("02.b", name).text):
             l, k = map(int, re.match(r"into layer (\d), from width (\d)", line).groups())
             weights |= {(l, k, int(i)): float(x) for i, x in re.findall(r"to (\d): ([\d.]+)", line)}
-        value = lambda p: np.prod([weights[l, a, b] for l, (a, b) in enumerate(steps(p))])  # noqa: B023
-        assert sum(map(value, legal(3, 3))) == pytest.approx(1)
-        assert solve("02.b", name) == max(legal(3, 3), key=value)
+        assert sum(weight(path, weights) for path in legal(3, 3)) == pytest.approx(1)
+        assert solve("02.b", name) == max(legal(3, 3), key=lambda path: weight(path, weights))
         layers, widths = map(
             int,
             re.search(r"(\d) layers and (\d) widths", lessons.question("02.a", name).text).groups(),
@@ -393,23 +443,22 @@ def test_paths_worked_out_another_way():
             int,
             re.search(r"(\d) layers, (\d) widths", lessons.question("02.e", name).text).groups(),
         )
-        p = lambda path: np.prod(
-            [1 / sum(0 <= a + d < widths for d in (-1, 0, 1)) for a, _ in steps(path)]  # noqa: B023
-        )
         assert solve("02.e", name) == pytest.approx(
-            sum(p(x) for x in legal(layers, widths) if x[-1] == max(x))
+            sum(chance(x, widths) for x in legal(layers, widths) if x[-1] == max(x))
         )
     assert (
         len(legal(3, 3)) == 12 and sum(x[-1] == max(x) for x in legal(3, 3)) == 8
     )  # 8 of 12, 69 %: the paper's supernet
-    p = lambda path: np.prod([1 / sum(0 <= a + d < 3 for d in (-1, 0, 1)) for a, _ in steps(path)])
-    assert sum(p(x) for x in legal(3, 3) if x[-1] == max(x)) == pytest.approx(0.694, abs=1e-3)
+    last_widest = sum(chance(x, 3) for x in legal(3, 3) if x[-1] == max(x))
+    assert last_widest == pytest.approx(0.694, abs=1e-3)
 
 
 def test_costs_counted_in_real_modules():
     from hinas_lab.space.layers import make_op
 
-    count = lambda module: sum(p.numel() for p in module.parameters())
+    def count(module) -> int:
+        return sum(p.numel() for p in module.parameters())
+
     for name in NAMES:
         _, v, answer, _ = variant("01.d", name)
         convs = [
@@ -425,9 +474,14 @@ def test_costs_counted_in_real_modules():
 
 
 def test_no_torch_until_it_is_needed():
-    script = "import sys; from hinas_book import lessons; lessons.check('02.b', (0, 0, 0)); lessons.check_function('ex02', print); "
-    done = subprocess.run([sys.executable, "-c", script + "print('torch' in sys.modules, 'matplotlib' in sys.modules)"], check=True,
-                          capture_output=True, text=True)  # fmt: skip
+    script = (
+        "import sys; from hinas_book import lessons; lessons.check('02.b', (0, 0, 0)); "
+        "lessons.check_function('ex02', print); "
+        "print('torch' in sys.modules, 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
     assert done.stdout.split()[-2:] == ["False", "False"]
 
 
@@ -485,8 +539,14 @@ def where() -> int:
     return sys._getframe(1).f_lineno
 
 
-RIGHT = {"ex01.softmax": my_softmax, "ex01": my_decode_cell, "ex02.path": my_path_probability, "ex02": my_viterbi, "ex03": my_psnr,
-         "ex03.average": my_averaged_psnr}  # fmt: skip
+RIGHT = {
+    "ex01.softmax": my_softmax,
+    "ex01": my_decode_cell,
+    "ex02.path": my_path_probability,
+    "ex02": my_viterbi,
+    "ex03": my_psnr,
+    "ex03.average": my_averaged_psnr,
+}
 WRONG = {
     "sum over the wrong axis": (
         "ex01.softmax",
@@ -620,7 +680,9 @@ def test_an_untouched_exercise_runs(path, tmp_path):
 
 
 def test_a_path_as_text_keeps_its_signs():
-    read = lambda text: questions._read(text, (0, 0, 0), ())
+    def read(text: str):
+        return questions._read(text, (0, 0, 0), ())
+
     assert (
         read("1-2-2") == read("(1, 2, 2)") == read("1 -> 2 -> 2") == read(" [1,2,2]") == (1, 2, 2)
     )

@@ -148,13 +148,14 @@ def test_a_row_is_the_stored_net(ours, small):
     assert trained(ours, ours.denoise).code == 0 and snapshot(Path("runs")) == before
     b = study.budget_of(ours.denoise)
     net = study.load_peer(b.peer, b.scale, "runs/peers/DnCNN-ours-denoise-iterations-lr-0.003")
+
+    def through(x: np.ndarray) -> np.ndarray:
+        return net(torch.from_numpy(x.astype(np.float32))[None, None])[0, 0].numpy()
+
     chosen, psnrs = PROTOCOLS["whole"], []
     for number, image in enumerate(SMALL.values()):
         clean = chosen.clean(image, 1)
         with torch.no_grad():
-            through = lambda x: net(torch.from_numpy(x.astype(np.float32))[None, None])[
-                0, 0
-            ].numpy()
             restored = chosen.apply(through, clean, 50.0, number)
         psnrs.append(chosen.measure(restored, clean, 1)[0])
     assert row["psnr"] == pytest.approx(np.mean(psnrs), abs=1e-3)
@@ -242,12 +243,14 @@ def test_resumed_bit_for_bit(ours, tmp_path):
 
 def test_first_weights_are_of_the_seed_alone():
     p, before = study.peer("FSRCNN", "sr"), torch.get_rng_state()
-    of = lambda seed: torch.cat(
-        [w.flatten() for w in study.first_net(p, 4, seed).state_dict().values()]
-    )
+
+    def weights(seed: int) -> torch.Tensor:
+        net = study.first_net(p, 4, seed)
+        return torch.cat([w.flatten() for w in net.state_dict().values()])
+
     assert (
-        torch.equal(of(0), of(0))
-        and not torch.equal(of(0), of(1))
+        torch.equal(weights(0), weights(0))
+        and not torch.equal(weights(0), weights(1))
         and torch.equal(torch.get_rng_state(), before)
     )
 

@@ -70,10 +70,14 @@ def made(
     """A record as the study writes it: edits drop by ``lean`` dB, random nets' by nothing, plus
     noise."""
     rng = np.random.default_rng(1)
-    size = lambda g: cost.parameters(g, 4, stem=8)
-    row = lambda arm, seed, psnr, g, **more: (
-        {"arm": arm, "seed": seed, "psnr": psnr, "parameters": size(g), "task": "denoise"} | more
-    )
+
+    def size(g) -> int:
+        return cost.parameters(g, 4, stem=8)
+
+    def row(arm, seed, psnr, g, **more) -> dict:
+        measured = {"arm": arm, "seed": seed, "psnr": psnr, "parameters": size(g)}
+        return measured | {"task": "denoise"} | more
+
     null = 26 + noise * rng.standard_normal(8)
     rows = [row("found", s, x, FOUND) for s, x in enumerate(null)]
     for kind, what, g in one_edit_away(FOUND):
@@ -186,8 +190,8 @@ def test_the_record_as_values(leaning):
         "R2": 12,
     }
     assert (
-        scale(told)
-        == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, 90 seconds in all"
+        scale(told) == "preset tiny, builtin photographs, protocol whole, device cpu, 60 jobs, "
+        "90 seconds in all"
     )
 
 
@@ -263,7 +267,8 @@ def test_counting_alone_would_call_luck_a_result():
     judged = judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 8)
     low, high = share_by_luck(40, 8)
     assert judged["verdict"] == "unresolved" and judged["note"].startswith(
-        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; 28 of 40 are worse than "
+        f"noise alone would call {100 * low:.0f} % to {100 * high:.0f} % worse; "
+        "28 of 40 are worse than "
     )
     assert (
         judged_share("local-optimum-r1", share | {"mean_drop": 1.0}, 4000)["verdict"] == "supported"
@@ -455,11 +460,14 @@ def test_no_mark_covers_another():
     rng = np.random.default_rng(3)
     x, y = rng.choice([-600.0, 0, 30, 600], 60), rng.standard_normal(60)
     at = views.apart(x, y, 40, 0.3)
-    covers = lambda a: [
-        (i, j)
-        for i, j in combinations(range(60), 2)
-        if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3
-    ]
+
+    def covers(a) -> list[tuple[int, int]]:
+        return [
+            (i, j)
+            for i, j in combinations(range(60), 2)
+            if abs(a[i] - a[j]) < 40 and abs(y[i] - y[j]) < 0.3
+        ]
+
     assert covers(x) and not covers(at) and (at >= x).all()
     np.testing.assert_array_equal(
         views.apart(np.array([0.0, 50, 0]), np.array([0.0, 0, 1]), 40, 0.3), [0, 50, 0]
@@ -530,7 +538,10 @@ def test_training_edits_at_tiny(leaning, tmp_path, capsys, monkeypatch):
 def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     absent = load_record("perturb")
-    line = "recorded study 'perturb': make it with: hinas-lab study perturb --json data/studies/perturb.json"
+    line = (
+        "recorded study 'perturb': make it with: "
+        "hinas-lab study perturb --json data/studies/perturb.json"
+    )
     assert isinstance(absent, MissingRecord) and repr(absent) == line == str(absent)
     p = read(absent)
     for shown in (

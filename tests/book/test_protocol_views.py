@@ -190,7 +190,8 @@ def test_the_readme_quotes_the_record():
     gaps = {d["protocol"]: d for d in study["differences"]}
     control = protocol("whole + tile=64 + stride=48").name
     said = re.findall(
-        r"\| (?:`([a-z-]+)`|the same crops).*?\| (\d+\.\d+) \| (?:([+-]\d+\.\d+) ± (\d+\.\d+))? ?\|",
+        r"\| (?:`([a-z-]+)`|the same crops).*?\| (\d+\.\d+) \| (?:([+-]\d+\.\d+) ± "
+        r"(\d+\.\d+))? ?\|",
         text,
     )
     assert [s[0] for s in said] == ["whole", "authors-eval", "", "half-size"]

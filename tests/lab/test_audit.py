@@ -119,11 +119,18 @@ def test_any_scale(ask, factor):
     assert match.detail == f"the whole picture, scale {factor:.2f}"
 
 
-@pytest.mark.parametrize("turn, says", [
-    (Image.Transpose.FLIP_LEFT_RIGHT, "mirrored"), (Image.Transpose.FLIP_TOP_BOTTOM, "upside down and mirrored"),
-    (Image.Transpose.ROTATE_180, "upside down"), (Image.Transpose.ROTATE_90, "turned left"), (Image.Transpose.ROTATE_270, "turned right"),
-    (Image.Transpose.TRANSPOSE, "turned right and mirrored"), (Image.Transpose.TRANSVERSE, "turned left and mirrored"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "turn, says",
+    [
+        (Image.Transpose.FLIP_LEFT_RIGHT, "mirrored"),
+        (Image.Transpose.FLIP_TOP_BOTTOM, "upside down and mirrored"),
+        (Image.Transpose.ROTATE_180, "upside down"),
+        (Image.Transpose.ROTATE_90, "turned left"),
+        (Image.Transpose.ROTATE_270, "turned right"),
+        (Image.Transpose.TRANSPOSE, "turned right and mirrored"),
+        (Image.Transpose.TRANSVERSE, "turned left and mirrored"),
+    ],
+)
 def test_turns_and_their_names(ask, turn, says):
     """What is said, done in its order with PIL, gives the test picture."""
     (match,) = ask(photo("coffee.png").transpose(turn))
@@ -260,8 +267,14 @@ def grain(seed):
     return 128 + np.random.default_rng(seed).normal(0, 4, (200, 300))
 
 
-FLAT = {"black": np.zeros((200, 300)), "gray": np.full((200, 300), 128.0), "sky": gradient(200, 300), "other sky": gradient(240, 240).T,
-        "grain": grain(0), "other grain": grain(1)}  # fmt: skip
+FLAT = {
+    "black": np.zeros((200, 300)),
+    "gray": np.full((200, 300), 128.0),
+    "sky": gradient(200, 300),
+    "other sky": gradient(240, 240).T,
+    "grain": grain(0),
+    "other grain": grain(1),
+}
 
 
 def test_pictures_of_nothing_match_nothing(train, tmp_path):
@@ -312,8 +325,13 @@ def test_tiny_images_are_compared_exactly_only(tmp_path):
 def test_unusual_shapes_and_modes(tmp_path):
     """A very long picture, transparency, a palette, 16 bits, 1 bit: read, compared, no crash."""
     image = photo("coffee.png")
-    made = {"long": image.resize((3000, 17)), "alpha": image.convert("RGBA"), "palette": image.quantize(64), "bit": image.convert("1"),
-            "wide": Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)}  # fmt: skip
+    made = {
+        "long": image.resize((3000, 17)),
+        "alpha": image.convert("RGBA"),
+        "palette": image.quantize(64),
+        "bit": image.convert("1"),
+        "wide": Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257),
+    }
     for name, version in made.items():
         version.save(tmp_path / f"{name}.png")
     image.save(tmp_path / "coffee.png")

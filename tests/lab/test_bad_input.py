@@ -59,7 +59,8 @@ COMMANDS = [
     (f"{DENOISE} --task derain", "task = 'derain': must be one of denoise, sr"),
     (
         "evaluate --method wnnm",
-        "method = 'wnnm': neither a run folder nor one of noisy, tv, wavelet, nl_means, bm3d, bicubic",
+        "method = 'wnnm': neither a run folder nor one of noisy, tv, wavelet, nl_means, bm3d, "
+        "bicubic",
     ),
     (
         "evaluate --method {train} --protocol authors2",

@@ -357,9 +357,17 @@ def stop_at(monkeypatch, module, name: str, call: int, error: BaseException):
     [KeyboardInterrupt(), FloatingPointError("the loss became nan")],
     ids=["Ctrl-C", "error"],
 )
-@pytest.mark.parametrize("module, name, call", [
-    (loop, "weight_step", 5), (scoring, "validate", 2), (scoring, "validate", 5), (folder, "load_network", 2), (jobs, "write_json", 4),
-], ids=lambda x: str(getattr(x, "__name__", x)))  # fmt: skip
+@pytest.mark.parametrize(
+    "module, name, call",
+    [
+        (loop, "weight_step", 5),
+        (scoring, "validate", 2),
+        (scoring, "validate", 5),
+        (folder, "load_network", 2),
+        (jobs, "write_json", 4),
+    ],
+    ids=lambda x: str(getattr(x, "__name__", x)),
+)
 def test_a_study_that_was_stopped_continues(
     setting, tmp_path, monkeypatch, undisturbed, module, name, call, error
 ):
@@ -471,7 +479,8 @@ def test_a_worker_with_other_images_is_refused(setting, tmp_path):
     here, job = tmp_path / "here", training(setting, a_genotype())
     with pytest.raises(
         ValueError,
-        match=f"{job.key}: a worker did train-.* instead: its images or its hinas_lab are not those",
+        match=f"{job.key}: a worker did train-.* instead: "
+        "its images or its hinas_lab are not those",
     ):
         study(iter_once([job]), here, Elsewhere(tmp_path / "there", images="f" * 12))
     assert list(here.rglob("*.json")) == []
@@ -530,7 +539,8 @@ WORKERS = """
 import signal, time
 from hinas_lab.analysis.executors import executor
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal: in the background of a shell it is ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  \
+# as in a terminal: in the background of a shell it is ignored
     with executor("process", 1) as pool:
         pool.submit(time.sleep, 0).result()
         pool.submit(time.sleep, 60)
@@ -575,20 +585,30 @@ def here(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
 
 
-@pytest.mark.parametrize("options, fragments", [
-    ("--data BSDS500", ["data = 'BSDS500': not found in", "get it with: hinas-lab data get BSDS500"]),
-    ("--data nowhere", ["data = 'nowhere': neither a known data set"]),
-    ("--data empty", ["data = 'empty': no images in this folder"]),
-    ("--seeds 0", ["seeds = 0: must be at least 1"]),
-    ("--workers 0", ["workers = 0: must be at least 1"]),
-    ("--executor nowhere", ["--executor nowhere: must be process, here, dask, or the address"]),
-    ("--preset huge", ["preset = 'huge': must be one of"]),
-    ("--device cuda:77", ["device = 'cuda:77': not available here"]),
-    ("--run file", ["--run file: is a file; name a folder"]),
-    ("--json absent/x.json", ["--json absent/x.json: its folder does not exist"]),
-    ("--json record.json", ["record.json: holds study loss, not paths; seeds 3, not None; name another file"]),
-    ("--json file", ["file: damaged"]),
-], ids=lambda x: x if isinstance(x, str) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    "options, fragments",
+    [
+        (
+            "--data BSDS500",
+            ["data = 'BSDS500': not found in", "get it with: hinas-lab data get BSDS500"],
+        ),
+        ("--data nowhere", ["data = 'nowhere': neither a known data set"]),
+        ("--data empty", ["data = 'empty': no images in this folder"]),
+        ("--seeds 0", ["seeds = 0: must be at least 1"]),
+        ("--workers 0", ["workers = 0: must be at least 1"]),
+        ("--executor nowhere", ["--executor nowhere: must be process, here, dask, or the address"]),
+        ("--preset huge", ["preset = 'huge': must be one of"]),
+        ("--device cuda:77", ["device = 'cuda:77': not available here"]),
+        ("--run file", ["--run file: is a file; name a folder"]),
+        ("--json absent/x.json", ["--json absent/x.json: its folder does not exist"]),
+        (
+            "--json record.json",
+            ["record.json: holds study loss, not paths; seeds 3, not None; name another file"],
+        ),
+        ("--json file", ["file: damaged"]),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
 def test_bad_input_is_one_line(here, tmp_path, options, fragments):
     before = sorted(Path().rglob("*")), snapshot(tmp_path)
     refused(

@@ -162,11 +162,23 @@ def test_steps_of_every_preset_can_be_recorded(which):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [
-    {"cell_sharing": "on"}, {"cell_sharing": "off"}, {"cell_sharing": "tied"}, {"second_input": "mixed"}, {"lwas": False},
-    {"residual": False}, {"affine": True}, {"beta_norm": "incoming"}, {"fixed_path": (0, 1)}, {"end": "aspp", "sigmoid": True},
-    {"task": "sr", "scale": 2, "upsampling": "bilinear"},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"cell_sharing": "on"},
+        {"cell_sharing": "off"},
+        {"cell_sharing": "tied"},
+        {"second_input": "mixed"},
+        {"lwas": False},
+        {"residual": False},
+        {"affine": True},
+        {"beta_norm": "incoming"},
+        {"fixed_path": (0, 1)},
+        {"end": "aspp", "sigmoid": True},
+        {"task": "sr", "scale": 2, "upsampling": "bilinear"},
+    ],
+    ids=str,
+)
 def test_steps_of_every_space_can_be_recorded(changes):
     """Those with cells of their own a move, and the plain one, also with checkpointing."""
     chosen = small(preset("tiny"))
@@ -199,7 +211,7 @@ def test_the_watch_sees_what_breaks_a_graph():
 
 
 # ---- auto, on, off
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_graphs_are_for_nvidia_gpus():
@@ -325,7 +337,8 @@ def test_where_no_graph_can_be_recorded_the_run_goes_on_and_says_so_once(must, o
         for step in (weight_step, arch_step, weight_step):
             assert step(state).loss == step(eager).loss
     assert caplog.messages == [
-        "hinas-lab: no CUDA graph could be recorded (CUDA error: operation not permitted when stream is capturing); "
+        "hinas-lab: no CUDA graph could be recorded (CUDA error: "
+        "operation not permitted when stream is capturing); "
         "goes on without"
     ]
     assert cuda.stream != "main" and cuda.replays == 0

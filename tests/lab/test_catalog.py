@@ -199,7 +199,8 @@ def test_sets_for_measuring(cache, layout, name):
     for data in (name, base):
         with pytest.raises(
             ValueError,
-            match=f"{Path(data).name}': is for measuring only; train on builtin, BSDS500, DIV2K or a folder",
+            match=f"{Path(data).name}': is for measuring only; "
+            "train on builtin, BSDS500, DIV2K or a folder",
         ):
             named_files(str(data), "train")
 
@@ -243,7 +244,8 @@ def test_bsds500_test_is_not_trained_on(cache):
         ("BSDS500/valid", "BSDS500 has the parts train, val, test"),
         (
             "Set15",
-            "neither a known data set (builtin, BSDS500, DIV2K, Set5, Set14, BSD100, Urban100) nor a folder",
+            "neither a known data set (builtin, BSDS500, DIV2K, Set5, Set14, BSD100, "
+            "Urban100) nor a folder",
         ),
         ("nothing/here", "neither a known data set"),
     ],
@@ -283,8 +285,10 @@ def test_cache_folder(monkeypatch, tmp_path):
 def test_light(tmp_path):
     """Finding and reading load neither torch nor anything of the network."""
     script = (
-        "import sys; from hinas_lab.images.datasets.catalog import read_images; dict(read_images('builtin'));"
-        "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') if m in sys.modules])"
+        "import sys; from hinas_lab.images.datasets.catalog import read_images; "
+        "dict(read_images('builtin'));"
+        "print([m for m in ('torch', 'pooch', 'requests', 'urllib3', 'skimage') "
+        "if m in sys.modules])"
     )
     assert (
         subprocess.run(

@@ -41,7 +41,8 @@ RUN_OPTIONS = (
 OPTIONS = {
     "search": RUN_OPTIONS,
     "train": "--genotype " + RUN_OPTIONS,
-    "evaluate": "--method --dataset --sigma --scale --protocol --limit --json --save --device --threads",
+    "evaluate": "--method --dataset --sigma --scale --protocol --limit --json --save "
+    "--device --threads",
     "restore": "--run --out --tile",
     "data": "",
     "data list": "",
@@ -54,7 +55,8 @@ OPTIONS = {
         f"study {name}": "--preset --seeds --data --run --executor --workers --device --json"
         for name in designs()
     },
-    "study protocol": "--method --dataset --sigma --scale --limit --strides --run --device --threads",
+    "study protocol": "--method --dataset --sigma --scale --limit --strides --run "
+    "--device --threads",
     "study bicubic": "--json",
     "demo": "--run --seed",
     "doctor": "",

@@ -131,8 +131,8 @@ def test_verify(cache):
     write_bsds(cache / "BSDS500", images=2)
     text = done("verify", "BSDS500", code=1)
     assert (
-        f"{cache / 'BSDS500'} (BSDS500): 6 images read\n8 x 8 to 8 x 8 pixels, 0 gray, 6 in colour\n"
-        in text
+        f"{cache / 'BSDS500'} (BSDS500): 6 images read\n8 x 8 to 8 x 8 pixels, 0 gray, "
+        "6 in colour\n" in text
     )
     assert f"changed: train/{IDS['train'][0]}.jpg" in text and "missing: train/" in text
     assert "... and 474 more" in text and len(text.splitlines()) == 2 + 6 + 21

@@ -36,7 +36,10 @@ def every_path(space: SearchSpace, beta) -> dict[tuple[int, ...], float]:
         m: v / sum(u for n, u in e.items() if (n[0], n[end]) == (m[0], m[end]))
         for m, v in e.items()
     }
-    steps = lambda p: zip(range(space.layers), (0, *p), p)
+
+    def steps(p):
+        return zip(range(space.layers), (0, *p), p)
+
     paths = product(range(len(space.width_factors)), repeat=space.layers)
     return {
         p: math.prod(weight[s] for s in steps(p))
@@ -129,7 +132,7 @@ def test_normalised_beta_sums_to_one_over_each_softmax(norm, seed):
 
 
 # ---- operations
-# ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def genotypes(space):

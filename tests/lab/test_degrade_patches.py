@@ -25,7 +25,7 @@ rng = np.random.default_rng(0)
 
 
 # ---- bicubic
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def imresize_line(line: list, out: int, scale: float) -> list:
@@ -204,7 +204,7 @@ def test_sides_are_cut_to_multiples(shape, scale):
 
 
 # ---- noise
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_noise_has_the_level_asked_for_and_is_not_clipped():
@@ -223,7 +223,7 @@ def test_a_noise_field_is_of_its_names_alone():
 
 
 # ---- the split
-# -------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @given(n=st.integers(3, 400), share=st.floats(0.001, 0.5), seed=st.integers(0, 2**40))
@@ -248,7 +248,7 @@ def test_too_few_images_to_split_are_refused(n):
 
 
 # ---- patches
-# ---------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def labelled(n: int, sizes=((40, 31), (24, 24), (27, 45))) -> dict[str, np.ndarray]:
@@ -353,7 +353,10 @@ def test_each_patch_has_a_noise_level_of_the_list():
 
 def test_a_batch_is_of_its_generator_alone():
     patches = Patches({f"{i}": rng.integers(0, 256, (20, 30), dtype=np.uint8) for i in range(3)})
-    batch = lambda *names: torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))
+
+    def batch(*names) -> torch.Tensor:
+        return torch.cat(patches.batch(CHOSEN[:6], 16, (30.0, 50.0), generator(*names)))
+
     torch.manual_seed(0)
     first = batch(0, W, 1, 2)
     torch.manual_seed(1)

@@ -236,9 +236,8 @@ def test_readme_quotes_the_verdicts():
         assert "{mean:+.3f} ({low:+.3f} to {high:+.3f})".format(**said[id]) in table
     worse = said["local-optimum-r1"]
     assert (
-        f"{worse['mean'] * worse['n']:.0f} of {worse['n']} replacements are worse ({worse['low']:.0%} to {worse['high']:.0%})".replace(
-            "%", " %"
-        )
+        f"{worse['mean'] * worse['n']:.0f} of {worse['n']} replacements are worse "
+        f"({worse['low']:.0%} to {worse['high']:.0%})".replace("%", " %")
         in table
     )
     ranks = json.loads((ROOT / "data" / "studies" / "widths.json").read_text())["ranks"][

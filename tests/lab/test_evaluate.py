@@ -232,11 +232,21 @@ def saved(folder: str) -> dict:
     }
 
 
-@pytest.mark.parametrize("more, shapes", [
-    (["--protocol", "whole"], [(97, 64), (49, 80), (64, 67), (70, 90), (24, 31)]),
-    (["--protocol", "whole-rgb"], [(97, 64, 3), (49, 80, 3), (64, 67, 3), (70, 90, 3), (24, 31, 3)]),
-    (["--method", "bicubic", "--scale", 2], [(96, 64, 3), (48, 80, 3), (64, 66, 3), (70, 90, 3), (24, 30, 3)]),
-], ids=["gray", "colour", "x2"])  # fmt: skip
+@pytest.mark.parametrize(
+    "more, shapes",
+    [
+        (["--protocol", "whole"], [(97, 64), (49, 80), (64, 67), (70, 90), (24, 31)]),
+        (
+            ["--protocol", "whole-rgb"],
+            [(97, 64, 3), (49, 80, 3), (64, 67, 3), (70, 90, 3), (24, 31, 3)],
+        ),
+        (
+            ["--method", "bicubic", "--scale", 2],
+            [(96, 64, 3), (48, 80, 3), (64, 66, 3), (70, 90, 3), (24, 30, 3)],
+        ),
+    ],
+    ids=["gray", "colour", "x2"],
+)
 def test_restored_images_are_saved_rounded(pictures, monkeypatch, more, shapes):
     real, restored = engine.measure, []
 
@@ -363,11 +373,20 @@ def other_pixels():
     Image.fromarray(image).save("p/a/cat.png")
 
 
-@pytest.mark.parametrize("change, more", [
-    (other_pixels, []), (lambda: shutil.copy("p/man.png", "p/z.png"), []), (lambda: Path("p/small.bmp").unlink(), []),
-    (lambda: os.utime("p/man.png", ns=(1, 1)), []), (None, ["--sigma", 25]), (None, ["--protocol", "whole + border=4"]),
-    (None, ["--method", "bicubic", "--scale", 2]), (None, ["--dataset", "p/a"]),
-], ids=["pixels", "one more", "one less", "touched", "sigma", "protocol", "method", "dataset"])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, more",
+    [
+        (other_pixels, []),
+        (lambda: shutil.copy("p/man.png", "p/z.png"), []),
+        (lambda: Path("p/small.bmp").unlink(), []),
+        (lambda: os.utime("p/man.png", ns=(1, 1)), []),
+        (None, ["--sigma", 25]),
+        (None, ["--protocol", "whole + border=4"]),
+        (None, ["--method", "bicubic", "--scale", 2]),
+        (None, ["--dataset", "p/a"]),
+    ],
+    ids=["pixels", "one more", "one less", "touched", "sigma", "protocol", "method", "dataset"],
+)
 def test_another_measurement_starts_anew(pictures, measured, change, more):
     measured.stop_after(3)
     assert hinas(*NOISY, "--json", "e.json").code == 130
@@ -618,7 +637,8 @@ os.chdir(sys.argv[1])
 from hinas_lab.cli.main import main
 from hinas_lab.restoration import classical as baselines
 baselines.TUNING_CROP = 24
-for argv in (["noisy"], ["tv", "--limit", "1"], ["bicubic", "--scale", "2", "--save", "out"], ["noisy", "--protocol", "whole-rgb"]):
+for argv in (["noisy"], ["tv", "--limit", "1"], \
+["bicubic", "--scale", "2", "--save", "out"], ["noisy", "--protocol", "whole-rgb"]):
     assert main(["evaluate", "--dataset", "p", "--json", "e.json", "--method", *argv]) == 0
 assert main(["study", "protocol", "--method", "noisy", "--dataset", "p/cup", "--run", "study"]) == 0
 assert "torch" not in sys.modules

@@ -47,7 +47,7 @@ def refusal(call) -> str:
 
 
 # ---- JSON
-# ------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @each_space
@@ -98,8 +98,17 @@ def test_hash_is_of_the_architecture_alone():
 
 NODE = [["skip", 0], ["conv_3x3", 1]]
 CELLS = [[NODE, NODE], [NODE, NODE]]
-GOOD = {"schema": 1, "task": "denoise", "scale": 1, "channels": 1, "nodes": 2, "width_factors": [1.0, 1.5, 2.0],
-        "path": [0, 1], "cells": CELLS, "path_score": None}  # fmt: skip
+GOOD = {
+    "schema": 1,
+    "task": "denoise",
+    "scale": 1,
+    "channels": 1,
+    "nodes": 2,
+    "width_factors": [1.0, 1.5, 2.0],
+    "path": [0, 1],
+    "cells": CELLS,
+    "path_score": None,
+}
 
 
 def cells(*node):
@@ -179,10 +188,35 @@ def test_a_missing_field_is_refused(name):
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", "null", "[]", "3", '"x"', "{}", '{"schema": 1}', b"\xff\xfe\x00",
-                                  "[" * 100_000, "1" * 10_000],
-                         ids=["empty", "cut", "null", "list", "number", "word", "object", "bare", "bytes", "deep",
-                              "digits"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "3",
+        '"x"',
+        "{}",
+        '{"schema": 1}',
+        b"\xff\xfe\x00",
+        "[" * 100_000,
+        "1" * 10_000,
+    ],
+    ids=[
+        "empty",
+        "cut",
+        "null",
+        "list",
+        "number",
+        "word",
+        "object",
+        "bare",
+        "bytes",
+        "deep",
+        "digits",
+    ],
+)
 def test_what_is_not_even_an_object_is_refused(text):
     refusal(lambda: Genotype.from_json(text))
 
@@ -200,9 +234,12 @@ scalars = st.one_of(
     st.just(10**400),
     st.just("skip"),
 )
-containers = lambda inner: (
-    st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
-)
+
+
+def containers(inner):
+    return st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=2), inner, max_size=2)
+
+
 garbage = st.recursive(scalars, containers, max_leaves=8)
 
 
@@ -337,10 +374,17 @@ def test_diff_has_as_many_lines_both_ways(seeds):
     assert len(diff(a, b)) == len(diff(b, a)) and (diff(a, b) == []) == (a == b)
 
 
-@pytest.mark.parametrize("other", [draw(SearchSpace(layers=3, nodes=2)), draw(SearchSpace(layers=2, nodes=3)),
-                                   draw(SearchSpace(task="sr", scale=2,
-                         layers=2, nodes=2)), replace(draw(), channels=3), replace(draw(), width_factors=(1, 2, 3))],
-                         ids=["layers", "nodes", "task", "channels", "width_factors"])  # fmt: skip
+@pytest.mark.parametrize(
+    "other",
+    [
+        draw(SearchSpace(layers=3, nodes=2)),
+        draw(SearchSpace(layers=2, nodes=3)),
+        draw(SearchSpace(task="sr", scale=2, layers=2, nodes=2)),
+        replace(draw(), channels=3),
+        replace(draw(), width_factors=(1, 2, 3)),
+    ],
+    ids=["layers", "nodes", "task", "channels", "width_factors"],
+)
 def test_genotypes_of_different_shapes_cannot_be_compared(other, request):
     with pytest.raises(ValueError, match=request.node.callspec.id):
         diff(draw(), other)

@@ -119,7 +119,8 @@ def test_dot_text_names_operations_with_code_and_colour():
     dot = genotype_graph.draw_genotype(SMALL).dot
     for name in ("conv_3x3", "sep_5x5", "dil_3x3", "skip"):
         colour = style.op_colour(name)
-        chip = f'<td bgcolor="{colour}"><font color="{style.ink_on(colour)}">{OPS[name].code}</font></td>'
+        code = f'<font color="{style.ink_on(colour)}">{OPS[name].code}</font>'
+        chip = f'<td bgcolor="{colour}">{code}</td>'
         assert chip + f"<td>{name.replace('_', ' ')}</td>" in dot
     assert (
         "rankdir=LR" in dot and 'bgcolor="#FFFFFF"' in dot and dot.count("subgraph cluster_") == 3
@@ -248,10 +249,13 @@ def test_without_graphviz_jupyter_shows_the_dot_text(without_graphviz):
 def test_drawing_is_silent_and_never_loads_torch():
     code = (
         "import os, random, sys; from hinas_lab.space.genotype import sample;"
-        "from hinas_lab.config import SearchSpace; from hinas_lab.drawing import genotype_graph as graphs, plots, style;"
-        "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); assert a == g.svg();"
+        "from hinas_lab.config import SearchSpace; "
+        "from hinas_lab.drawing import genotype_graph as graphs, plots, style;"
+        "g = graphs.draw_genotype(sample(SearchSpace(), random.Random(0))); a = g.svg(); "
+        "assert a == g.svg();"
         "assert 'FONTCONFIG_FILE' not in os.environ;"
-        "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') if m in sys.modules])"
+        "print([m for m in ('torch', 'pandas', 'seaborn', 'matplotlib.pyplot') "
+        "if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60

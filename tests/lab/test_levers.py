@@ -242,8 +242,16 @@ def test_precision_study(tmp_path, monkeypatch):
     refused(hinas("study", "precision", "--format", "int8"), "format = 'int8'")
 
 
-@pytest.mark.parametrize("levers", [{}, {"checkpoint": True}, {"precision": "bfloat16"}, {"checkpoint": True, "precision": "bfloat16"}],
-                         ids=lambda d: "+".join(d) or "plain")  # fmt: skip
+@pytest.mark.parametrize(
+    "levers",
+    [
+        {},
+        {"checkpoint": True},
+        {"precision": "bfloat16"},
+        {"checkpoint": True, "precision": "bfloat16"},
+    ],
+    ids=lambda d: "+".join(d) or "plain",
+)
 @each_space
 def test_predicted_bytes_are_those_counted(space, levers):
     config = replace(TINY, **levers)

@@ -458,7 +458,8 @@ def test_what_stays_in_a_notebook_needs_no_kernel():
 def test_no_torch():
     done = python(
         "-c",
-        "import sys, hinas_lab.live.panel; assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules",
+        "import sys, hinas_lab.live.panel; "
+        "assert 'torch' not in sys.modules and 'ipywidgets' not in sys.modules",
     )
     assert done.returncode == 0, done.stderr
 

@@ -81,10 +81,14 @@ def test_identical_images():
     assert pixel == 0 and abs(lssim) < 1e-12 and abs(total) < 1e-12
 
 
-@pytest.mark.parametrize("x, y, wanted", [
-    (np.zeros((10, 40)), np.zeros((10, 40)), "11 x 11"), (np.zeros((12, 12)), np.zeros((12, 13)), "shape"),
-    (np.zeros((12, 12)), np.zeros((12, 12, 1)), "shape"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "x, y, wanted",
+    [
+        (np.zeros((10, 40)), np.zeros((10, 40)), "11 x 11"),
+        (np.zeros((12, 12)), np.zeros((12, 13)), "shape"),
+        (np.zeros((12, 12)), np.zeros((12, 12, 1)), "shape"),
+    ],
+)
 def test_images_that_cannot_be_compared_are_refused(x, y, wanted):
     with pytest.raises(ValueError, match=wanted):
         ssim(x, y)
@@ -182,7 +186,7 @@ def test_the_smallest_image_is_one_window(window, least, padding):
 
 
 # ---- GMSD
-# ------------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def literal_gmsd(image: np.ndarray, truth: np.ndarray) -> float:
@@ -216,9 +220,10 @@ def literal_gmsd(image: np.ndarray, truth: np.ndarray) -> float:
 
 
 GRAY = {name: pair for name, pair in PAIRS.items() if pair[0].ndim == 2} | {
-    "odd": (rng.random((13, 8)), rng.random((13, 8))), "2 x 2": (rng.random((2, 2)), rng.random((2, 2))),
+    "odd": (rng.random((13, 8)), rng.random((13, 8))),
+    "2 x 2": (rng.random((2, 2)), rng.random((2, 2))),
     "two rows": (rng.random((2, 9)), rng.random((2, 9))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("x, y", GRAY.values(), ids=GRAY)
@@ -244,10 +249,15 @@ def test_gmsd_rises_with_noise_and_blur():
     )
 
 
-@pytest.mark.parametrize("x, y, wanted", [
-    (np.zeros((8, 8)), np.zeros((8, 9)), "shape"), (np.zeros((1, 8)), np.zeros((1, 8)), "at least 2 x 2"),
-    (np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), "one plane"), (np.zeros(8), np.zeros(8), "one plane"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "x, y, wanted",
+    [
+        (np.zeros((8, 8)), np.zeros((8, 9)), "shape"),
+        (np.zeros((1, 8)), np.zeros((1, 8)), "at least 2 x 2"),
+        (np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), "one plane"),
+        (np.zeros(8), np.zeros(8), "one plane"),
+    ],
+)
 def test_planes_that_gmsd_cannot_compare_are_refused(x, y, wanted):
     with pytest.raises(ValueError, match=wanted):
         gmsd(x, y)
@@ -260,17 +270,27 @@ def test_gmsd_does_not_hide_a_nan():
 
 
 # ---- Eq. 7
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def made(*shape, seed=0):
     return torch.rand(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("loss", [
-    Loss(), Loss(lam=0), Loss(lam=2.5), Loss(reduction="sum"), Loss(pixel="l1"), Loss(average_terms=True),
-    Loss(pixel="l1", reduction="sum", lam=0), Loss(average_terms=True, lam=0),
-], ids=repr)  # fmt: skip
+@pytest.mark.parametrize(
+    "loss",
+    [
+        Loss(),
+        Loss(lam=0),
+        Loss(lam=2.5),
+        Loss(reduction="sum"),
+        Loss(pixel="l1"),
+        Loss(average_terms=True),
+        Loss(pixel="l1", reduction="sum", lam=0),
+        Loss(average_terms=True, lam=0),
+    ],
+    ids=repr,
+)
 def test_the_loss_is_equation_7(loss):
     truth = made(4, 3, 14, 13)
     output = truth + 0.1 * made(4, 3, 14, 13, seed=1)

@@ -21,8 +21,11 @@ SPACES = {"denoise": DENOISE, "rgb": SearchSpace(channels=3, layers=2, nodes=2),
           "sr x3": preset("paper", "sr", 3).space,
           "one layer": SearchSpace(layers=1, nodes=1)}  # fmt: skip
 each_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
-shapes = pytest.mark.parametrize("shape", [{"end": e, "repeats": r} for e in ("conv", "aspp") for r in (1, 2)],
-                                 ids=lambda s: "-".join(map(str, s.values())))  # fmt: skip
+shapes = pytest.mark.parametrize(
+    "shape",
+    [{"end": e, "repeats": r} for e in ("conv", "aspp") for r in (1, 2)],
+    ids=lambda s: "-".join(map(str, s.values())),
+)
 
 
 def draws(space: SearchSpace, n: int, choices=CHOICES) -> list[Genotype]:
@@ -54,7 +57,8 @@ def test_parameter_span_of_random_denoising_genotypes(end, capsys):
     low, middle, high = found[0], median(found), found[-1]
     with capsys.disabled():
         print(
-            f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, median {middle:.3f} M ",
+            f"\n200 random genotypes, W = 20, end {end}: {low:.3f} to {high:.3f} M, "
+            f"median {middle:.3f} M ",
             end="",
         )
     assert 0.1 < low < 0.207 < 0.45 < high < 0.6 and abs(middle - 0.311) < 0.07

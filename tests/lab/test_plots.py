@@ -35,12 +35,25 @@ def make_records(space=SPACE, epochs=6, warmup=2, validate_from=3, seed=0) -> di
     entropies = np.array([decode.entropy(space, a, b) for a, b in zip(alpha, beta)])
     pixel = 0.1 / np.array(epoch)
     return {
-        "step/kind": np.array(kind, np.uint8), "step/epoch": np.array(epoch), "step/pixel": pixel,
-        "step/lssim": pixel + 1, "step/loss": 2 * pixel + 1, "step/seconds": pixel, "epoch/epoch": rows,
-        "epoch/alpha": alpha, "epoch/beta": beta, "epoch/psnr": psnr, "epoch/ssim": psnr / 100,
-        "epoch/score": psnr / 50, "epoch/alpha_entropy": entropies[:, 0], "epoch/beta_entropy": entropies[:, 1],
-        "epoch/skip_share": rows / 10, "epoch/flips": rows * 0, "epoch/beta_grad": 0 * beta, "epoch/best": best,
-    }  # fmt: skip
+        "step/kind": np.array(kind, np.uint8),
+        "step/epoch": np.array(epoch),
+        "step/pixel": pixel,
+        "step/lssim": pixel + 1,
+        "step/loss": 2 * pixel + 1,
+        "step/seconds": pixel,
+        "epoch/epoch": rows,
+        "epoch/alpha": alpha,
+        "epoch/beta": beta,
+        "epoch/psnr": psnr,
+        "epoch/ssim": psnr / 100,
+        "epoch/score": psnr / 50,
+        "epoch/alpha_entropy": entropies[:, 0],
+        "epoch/beta_entropy": entropies[:, 1],
+        "epoch/skip_share": rows / 10,
+        "epoch/flips": rows * 0,
+        "epoch/beta_grad": 0 * beta,
+        "epoch/best": best,
+    }
 
 
 @pytest.fixture

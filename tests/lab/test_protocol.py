@@ -25,7 +25,7 @@ rng = np.random.default_rng(0)
 
 
 # ---- gray and Y
-# ------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_gray_is_pillows():
@@ -51,10 +51,17 @@ def test_rgb2gray_is_matlabs():
     assert abs(differ).max() == 1 and 0 < abs(differ).mean() < 0.01
 
 
-@pytest.mark.parametrize("rgb, y, swapped", [
-    ((255, 255, 255), 235, 235), ((0, 0, 0), 16, 16), ((200, 200, 200), 16 + 200 * 219 / 255, 16 + 200 * 219 / 255),
-    ((255, 0, 0), 81.481, 40.966), ((0, 255, 0), 144.553, 144.553), ((0, 0, 255), 40.966, 81.481),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "rgb, y, swapped",
+    [
+        ((255, 255, 255), 235, 235),
+        ((0, 0, 0), 16, 16),
+        ((200, 200, 200), 16 + 200 * 219 / 255, 16 + 200 * 219 / 255),
+        ((255, 0, 0), 81.481, 40.966),
+        ((0, 255, 0), 144.553, 144.553),
+        ((0, 0, 255), 40.966, 81.481),
+    ],
+)
 def test_y_of_known_colours(rgb, y, swapped):
     pixel = np.array(rgb, np.uint8).reshape(1, 1, 3)
     assert colour.luma(pixel).item() == pytest.approx(y, abs=1e-9)
@@ -99,11 +106,13 @@ def test_a_gray_file_is_the_plane_or_is_expanded_to_rgb():
     """A gray of 200 is 200, or Y = 16 + 200 * 219 / 255 = 187.8. In gray it is 200 both ways, in
     RGB three times 200."""
     image = np.full((4, 4), 200, np.uint8)
-    level = lambda **how: np.unique(Protocol(**how).clean(image) * 255).tolist()
+
+    def levels(**how) -> list[float]:
+        return np.unique(Protocol(**how).clean(image) * 255).tolist()
+
     for name, expanded in (("L", 200), ("rgb2gray", 200), ("Y", 188), ("RGB", 200)):
-        assert level(colour=name) == pytest.approx([200]) and level(
-            colour=name, gray_files="expanded"
-        ) == pytest.approx([expanded])
+        assert levels(colour=name) == pytest.approx([200])
+        assert levels(colour=name, gray_files="expanded") == pytest.approx([expanded])
     assert [
         Protocol(colour="RGB", gray_files=g).clean(image).shape for g in ("raw", "expanded")
     ] == [(4, 4, 3)] * 2
@@ -291,9 +300,10 @@ def test_noisy_input_as_in_a_file(change, literal):
 def test_output_rounded_clipped_or_left():
     """Half a level goes up; what leaves [0, 1] comes back unless it is told not to."""
     levels = np.add.outer(np.arange(-30, 300), [0, 0.49, 0.5, 0.51])
-    out = lambda change: (
-        protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
-    )
+
+    def out(change: str) -> np.ndarray:
+        return protocol(f"whole + {change}").apply(lambda _: levels / 255, levels, 0, 0) * 255
+
     np.testing.assert_allclose(out("clip_output=False"), levels, atol=1e-9)
     np.testing.assert_allclose(out("seed=0"), levels.clip(0, 255), atol=1e-9)
     wanted = np.add.outer(np.arange(-30, 300), [0, 0, 1, 1]).clip(0, 255)
@@ -396,14 +406,23 @@ def test_eight_bits_survive(level):
 
 
 # ---- names
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 VALUES = {
-    "colour": ("L", "rgb2gray", "Y", "RGB"), "gray_files": ("raw", "expanded"), "clip_input": (False, True), "round_input": (False, True),
-    "overlap": ("mean", "last"), "clip_output": (False, True), "round_output": (False, True), "psnr": ("joint", "channels"),
-    "measured": ("same", "Y", "Y rounded", "Y swapped"), "ssim_window": ("gaussian", "uniform"), "ssim_padding": ("valid", "zero"),
-    "task": ("denoise", "sr"), "noise": ("image", "crop"),
-}  # fmt: skip
+    "colour": ("L", "rgb2gray", "Y", "RGB"),
+    "gray_files": ("raw", "expanded"),
+    "clip_input": (False, True),
+    "round_input": (False, True),
+    "overlap": ("mean", "last"),
+    "clip_output": (False, True),
+    "round_output": (False, True),
+    "psnr": ("joint", "channels"),
+    "measured": ("same", "Y", "Y rounded", "Y swapped"),
+    "ssim_window": ("gaussian", "uniform"),
+    "ssim_padding": ("valid", "zero"),
+    "task": ("denoise", "sr"),
+    "noise": ("image", "crop"),
+}
 
 
 CHANGES = [{name: value} for name, values in VALUES.items() for value in values]
@@ -471,36 +490,70 @@ def test_names_are_looked_up():
             ).name.startswith(base.name)
 
 
-@pytest.mark.parametrize("values, fragment", [
-    ({"task": "derain"}, "task = 'derain': must be one of denoise, sr"),
-    ({"colour": "luma"}, "colour = 'luma': must be one of L, rgb2gray, Y, RGB"),
-    ({"gray_files": "both"}, "gray_files = 'both'"), ({"noise": "pixel"}, "noise = 'pixel'"), ({"overlap": "first"}, "overlap = 'first'"),
-    ({"measured": "y"}, "measured = 'y'"), ({"psnr": "mean"}, "psnr = 'mean'"), ({"ssim_window": "box"}, "ssim_window = 'box'"),
-    ({"ssim_padding": "same"}, "ssim_padding = 'same': must be one of valid, zero"),
-    ({"colour": None}, "colour = None"), ({"clip_input": 1}, "clip_input = 1: must be bool"), ({"tile": True}, "tile = True: must be int"),
-    ({"seed": 1.0}, "seed = 1.0: must be int"), ({"size_factor": "half"}, "size_factor = 'half'"), ({"border": 4}, "must be str"),
-    ({"border": "-1"}, "border = '-1'"), ({"border": ""}, "border"), ({"border": "1.5"}, "border"), ({"border": "²"}, "border"),
-    ({"size_factor": 0}, "size_factor = 0"), ({"size_factor": 1.01}, "size_factor"), ({"size_factor": float("nan")}, "size_factor = nan"),
-    ({"data_range": 0}, "data_range = 0"), ({"seed": -1}, "seed = -1"),
-    ({"tile": 64}, "tile = 64, stride = 0"), ({"stride": 64}, "stride = 64"), ({"tile": 64, "stride": 65}, "stride from 1 to tile"),
-    ({"tile": -1, "stride": -1}, "tile = -1"), ({"noise": "crop"}, "needs tile and stride"),
-    ({"task": "sr", "tile": 64, "stride": 64}, "tiles and size_factor are for denoising"), ({"measured": "Y"}, "needs colour = 'RGB'"),
-    ({"task": "sr", "size_factor": 0.5}, "tiles and size_factor are for denoising"), ({"border": "scale"}, "is for super-resolution"),
-    ({"border": "0"}, "above 0"), ({"border": "04"}, "above 0"),
-    ({"measured": "Y swapped", "colour": "Y"}, "needs colour = 'RGB'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "values, fragment",
+    [
+        ({"task": "derain"}, "task = 'derain': must be one of denoise, sr"),
+        ({"colour": "luma"}, "colour = 'luma': must be one of L, rgb2gray, Y, RGB"),
+        ({"gray_files": "both"}, "gray_files = 'both'"),
+        ({"noise": "pixel"}, "noise = 'pixel'"),
+        ({"overlap": "first"}, "overlap = 'first'"),
+        ({"measured": "y"}, "measured = 'y'"),
+        ({"psnr": "mean"}, "psnr = 'mean'"),
+        ({"ssim_window": "box"}, "ssim_window = 'box'"),
+        ({"ssim_padding": "same"}, "ssim_padding = 'same': must be one of valid, zero"),
+        ({"colour": None}, "colour = None"),
+        ({"clip_input": 1}, "clip_input = 1: must be bool"),
+        ({"tile": True}, "tile = True: must be int"),
+        ({"seed": 1.0}, "seed = 1.0: must be int"),
+        ({"size_factor": "half"}, "size_factor = 'half'"),
+        ({"border": 4}, "must be str"),
+        ({"border": "-1"}, "border = '-1'"),
+        ({"border": ""}, "border"),
+        ({"border": "1.5"}, "border"),
+        ({"border": "²"}, "border"),
+        ({"size_factor": 0}, "size_factor = 0"),
+        ({"size_factor": 1.01}, "size_factor"),
+        ({"size_factor": float("nan")}, "size_factor = nan"),
+        ({"data_range": 0}, "data_range = 0"),
+        ({"seed": -1}, "seed = -1"),
+        ({"tile": 64}, "tile = 64, stride = 0"),
+        ({"stride": 64}, "stride = 64"),
+        ({"tile": 64, "stride": 65}, "stride from 1 to tile"),
+        ({"tile": -1, "stride": -1}, "tile = -1"),
+        ({"noise": "crop"}, "needs tile and stride"),
+        ({"task": "sr", "tile": 64, "stride": 64}, "tiles and size_factor are for denoising"),
+        ({"measured": "Y"}, "needs colour = 'RGB'"),
+        ({"task": "sr", "size_factor": 0.5}, "tiles and size_factor are for denoising"),
+        ({"border": "scale"}, "is for super-resolution"),
+        ({"border": "0"}, "above 0"),
+        ({"border": "04"}, "above 0"),
+        ({"measured": "Y swapped", "colour": "Y"}, "needs colour = 'RGB'"),
+    ],
+)
 def test_values_that_make_no_protocol(values, fragment):
     with pytest.raises(ValueError, match="^protocol: ") as caught:
         Protocol(**values)
     assert fragment in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name, fragment", [
-    ("", "must be one of whole, whole-rgb"), ("bicubic", "protocol = 'bicubic': must be one of"), ("whole+border=4", "'whole+border=4'"),
-    ("whole + ", "must be FIELD=VALUE"), ("whole + sigma=25", "'sigma=25': must be FIELD=VALUE"), ("whole + seed", "seed must be int"),
-    ("whole + seed=x", "seed must be int"), ("whole + clip_input=yes", "clip_input must be bool"), ("whole + border=x", "border = 'x'"),
-    ("whole + size_factor=half", "size_factor must be float"), ("whole + tile=64", "stride = 0"), ("border=4", "protocol = 'border=4'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, fragment",
+    [
+        ("", "must be one of whole, whole-rgb"),
+        ("bicubic", "protocol = 'bicubic': must be one of"),
+        ("whole+border=4", "'whole+border=4'"),
+        ("whole + ", "must be FIELD=VALUE"),
+        ("whole + sigma=25", "'sigma=25': must be FIELD=VALUE"),
+        ("whole + seed", "seed must be int"),
+        ("whole + seed=x", "seed must be int"),
+        ("whole + clip_input=yes", "clip_input must be bool"),
+        ("whole + border=x", "border = 'x'"),
+        ("whole + size_factor=half", "size_factor must be float"),
+        ("whole + tile=64", "stride = 0"),
+        ("border=4", "protocol = 'border=4'"),
+    ],
+)
 def test_names_that_are_none(name, fragment):
     with pytest.raises(ValueError, match="^protocol") as caught:
         protocol(name)
@@ -543,7 +596,7 @@ def test_the_text_says_what_differs():
 
 
 # ---- crops
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 @given(st.data())
@@ -578,7 +631,7 @@ def test_an_image_smaller_than_a_crop_is_refused_with_both_sizes():
 
 
 # ---- noise
-# -----------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def given_to_methods(p: Protocol, level=25.0, number=0, image=GRAY):

@@ -140,7 +140,10 @@ def test_a_running_search_is_read_as_far_as_it_was_saved(short):
 
 SPACE = to_dict(SearchSpace())
 CHANGES = {
-    "a training": ({"kind": "train", "genotype": {}, "residual": True, "train": {}}, "is a training run"),
+    "a training": (
+        {"kind": "train", "genotype": {}, "residual": True, "train": {}},
+        "is a training run",
+    ),
     "a newer format": ({"format": 2}, "not a run of this version"),
     "no kind": ({"kind": ["search"]}, "not a run of this version"),
     "an unknown field": ({"search": to_dict(SearchConfig()) | {"momentum2": 1}}, "momentum2"),
@@ -152,7 +155,7 @@ CHANGES = {
     "not a number": ({"epoch/beta": np.full((4, 7), np.nan)}, "not finite"),
     "epochs out of order": ({"epoch/epoch": np.array([0, 2, 1, 3])}, "not in order"),
     "pictures of another kind": ({"preview/images": np.zeros((4, 2, 9, 9))}, "previews"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", CHANGES)

@@ -257,9 +257,15 @@ def test_super_resolution_gets_no_noise_warning(hinas, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(("sigma", "trained", "means"), [
-    (10, [50], "smoothed away"), (60, [15, 30], "noise will remain"), (40, [50], None), (28, [15, 30, 70], None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sigma", "trained", "means"),
+    [
+        (10, [50], "smoothed away"),
+        (60, [15, 30], "noise will remain"),
+        (40, [50], None),
+        (28, [15, 30, 70], None),
+    ],
+)
 def test_far_from_the_training_noise(hinas, capsys, sigma, trained, means):
     hinas.info["sigmas"] = trained
     store("in.png", noisy(sigma))

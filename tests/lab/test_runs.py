@@ -84,7 +84,8 @@ with np.load(sys.argv[1] + "/records.npz", allow_pickle=False) as stored:
     plain = {name: stored[name] for name in stored.files}
 from hinas_lab.records import read_records
 ours = read_records(sys.argv[1])
-assert plain.keys() == ours.keys() and all(np.array_equal(plain[k], ours[k], equal_nan=True) for k in plain)
+assert plain.keys() == ours.keys() and \
+all(np.array_equal(plain[k], ours[k], equal_nan=True) for k in plain)
 assert "torch" not in sys.modules
 print(*sorted(plain))
 """,

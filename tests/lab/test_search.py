@@ -51,7 +51,10 @@ def snapshot(state) -> dict[str, torch.Tensor]:
 
 def told(record) -> dict:
     """A record without its duration, comparable (nan is nan)."""
-    comparable = lambda v: v.tobytes() if isinstance(v, np.ndarray) else repr(v)
+
+    def comparable(v):
+        return v.tobytes() if isinstance(v, np.ndarray) else repr(v)
+
     return {name: comparable(value) for name, value in asdict(record).items() if name != "seconds"}
 
 
@@ -223,9 +226,15 @@ def test_crops_per_image_lengthen_the_epoch_and_a_batch_that_never_fills_is_refu
 # -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scores, best", [
-    ((0.1, 0.3, 0.2), 2), ((0.3, 0.2, 0.3), 1), ((math.nan, 0.1, math.nan), 2), ((0.1, 0.2, 0.3), 3),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "scores, best",
+    [
+        ((0.1, 0.3, 0.2), 2),
+        ((0.3, 0.2, 0.3), 1),
+        ((math.nan, 0.1, math.nan), 2),
+        ((0.1, 0.2, 0.3), 3),
+    ],
+)
 def test_the_best_scoring_supernet_is_the_result(monkeypatch, scores, best):
     state = new(ONE, validate_from=1, epochs=3, warmup_epochs=0)
     given = iter(scores)
@@ -394,7 +403,10 @@ def test_optimisers_are_as_configured():
 
 def test_gradients_of_the_weights_can_be_clipped():
     state = new(ONE, optimizer="sgd", momentum=0.0, weight_decay=0.0, lr=1.0, grad_clip=1e-3)
-    weights = lambda: torch.cat([p.detach().flatten() for p in state.net.weight_parameters])
+
+    def weights() -> torch.Tensor:
+        return torch.cat([p.detach().flatten() for p in state.net.weight_parameters])
+
     before = weights()
     record = weight_step(state)
     moved = (weights() - before).norm().item()
@@ -536,7 +548,7 @@ def test_alpha_finds_the_planted_operation():
 
 
 # ---- training
-# --------------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 GENOTYPE = new(ONE).decode()
 

@@ -119,7 +119,10 @@ def test_the_trellis_follows_the_config():
 def test_cell_sharing_draws_one_cell_and_one_per_move():
     drawing = search_space.draw_cell_sharing(DENOISE)
     shared, split = drawing.groups
-    boxes = lambda group: [n for n in group.nodes if n.label.startswith("cell ")]
+
+    def boxes(group) -> list:
+        return [n for n in group.nodes if n.label.startswith("cell ")]
+
     assert (len(boxes(shared)), len(boxes(split))) == (1, 3)  # layer 2, width 1 hears three
     assert [e.label for e in shared.edges[:3]] == [f"β({k}→1) · 1×1 conv" for k in (2, 1, 0)]
     assert [(e.tail, e.head) for e in shared.edges[3:]] == [

@@ -23,8 +23,14 @@ from hinas_lab.training.losses import restoration_loss
 from hinas_lab.training.training import Training, train, train_step
 
 STEPS, PATCH = 60, 32
-CASES = [(name, task, kind) for name in PRESETS if name != "printed" for task in ("denoise", "sr") for kind in ("search", "train")
-         if (name, kind) != ("paper/10", "search")]  # fmt: skip
+CASES = [
+    (name, task, kind)
+    for name in PRESETS
+    if name != "printed"
+    for task in ("denoise", "sr")
+    for kind in ("search", "train")
+    if (name, kind) != ("paper/10", "search")
+]
 
 
 @cache
@@ -128,7 +134,7 @@ def test_the_page_is_made_of_its_rows():
 
 
 # ---- what is said
-# ----------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 TINY = preset("tiny")
 
@@ -149,7 +155,8 @@ def test_a_loss_a_thousandfold_for_an_epoch_stops_a_run_and_a_peak_does_not():
         seen.add(loss)
     with pytest.raises(
         FloatingPointError,
-        match="above 40.5 in epoch 3, it began at 0.04: the run diverges; cut .*search.grad_clip=0.1",
+        match="above 40.5 in epoch 3, it began at 0.04: the run diverges; "
+        "cut .*search.grad_clip=0.1",
     ):
         seen.end_epoch("epoch 3")
     quiet = watching()
@@ -173,18 +180,25 @@ def test_what_was_seen_is_in_the_state():
     assert state.tensors()["losses"].isfinite().all()
 
 
-@pytest.mark.parametrize("changes, said", [
-    ({}, "cut the gradient's norm with --set search.grad_clip=0.1, or lower search.lr = 0.003"),
-    ({"grad_clip": 0.1}, "cut the gradient's norm lower with --set search.grad_clip=0.033, or lower search.lr = 0.003"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changes, said",
+    [
+        ({}, "cut the gradient's norm with --set search.grad_clip=0.1, or lower search.lr = 0.003"),
+        (
+            {"grad_clip": 0.1},
+            "cut the gradient's norm lower with --set search.grad_clip=0.033, "
+            "or lower search.lr = 0.003",
+        ),
+    ],
+)
 def test_the_advice_is_of_what_is_set(changes, said):
     with pytest.raises(FloatingPointError) as caught:
         watching(**changes).check(
             [math.inf, 1.0, math.inf], "the weight step of epoch 1, iteration 2"
         )
     assert (
-        str(caught.value)
-        == f"the loss became inf in the weight step of epoch 1, iteration 2; no parameter was changed; {said}"
+        str(caught.value) == "the loss became inf in the weight step of epoch 1, iteration 2; "
+        f"no parameter was changed; {said}"
     )
 
 

@@ -170,7 +170,7 @@ def test_the_literal_cell_is_equation_1_to_3():
 
 
 # ---- known answers
-# ---------------------------------------------------------------------------------------------------
+# --------------------------------------------------------------------------------------------------
 
 
 def test_weights_of_the_papers_super_cells():
@@ -181,16 +181,14 @@ def test_weights_of_the_papers_super_cells():
 
 
 @pytest.mark.parametrize("repeats", [1, 2])
-def test_an_affine_supernet_has_a_scale_and_a_shift_per_channel_of_each_operations_norms_and_no_more(
+def test_an_affine_supernet_has_scale_and_shift_per_channel_of_each_operations_norms_and_no_more(
     repeats,
 ):
     plain, scaled = (
         SuperNet(SearchSpace(**SMALL, affine=a, repeats=repeats)) for a in (False, True)
     )
-    channels = (
-        2 + 3 + 2 + 3 + 4
-        # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
-    )
+    # of the five cells, each with five edges of three convolutions and two times ``repeats`` stages
+    channels = 2 + 3 + 2 + 3 + 4
     assert sum(p.numel() for p in affine(scaled)) == 2 * channels * 5 * (
         3 + 2 * repeats
     ) and not affine(plain)
@@ -267,9 +265,23 @@ def test_weights_are_on_the_simplex(norm):
 # ---- one-hot weights
 # -------------------------------------------------------------------------------------------------
 
-ONE_HOT = {k: SPACES[k] for k in ("gray", "sr x3 rgb", "lwas off", "affine", "sharing off", "sharing tied", "mixed",
-                                  "mixed, sharing off", "aspp", "four layers, four widths", "fixed path",
-                                  "authors sr")}  # fmt: skip
+ONE_HOT = {
+    k: SPACES[k]
+    for k in (
+        "gray",
+        "sr x3 rgb",
+        "lwas off",
+        "affine",
+        "sharing off",
+        "sharing tied",
+        "mixed",
+        "mixed, sharing off",
+        "aspp",
+        "four layers, four widths",
+        "fixed path",
+        "authors sr",
+    )
+}
 
 
 @pytest.mark.parametrize("space", [SearchSpace(**SMALL | s) for s in ONE_HOT.values()], ids=ONE_HOT)
@@ -304,8 +316,22 @@ def settled(space: SearchSpace) -> SuperNet:
     return net.eval()
 
 
-INHERIT = {k: SPACES[k] for k in ("gray", "rgb", "sr x2", "sr x3 rgb", "lwas off", "affine", "incoming", "no residual",
-                                  "repeats 1", "three nodes", "four layers, four widths")}  # fmt: skip
+INHERIT = {
+    k: SPACES[k]
+    for k in (
+        "gray",
+        "rgb",
+        "sr x2",
+        "sr x3 rgb",
+        "lwas off",
+        "affine",
+        "incoming",
+        "no residual",
+        "repeats 1",
+        "three nodes",
+        "four layers, four widths",
+    )
+}
 INHERIT["fixed path"] = DEEP | {"fixed_path": (1, 2, 1)}
 
 
@@ -332,10 +358,16 @@ def test_the_decoded_wiring_can_be_inherited_on_every_other_path_too():
         )
 
 
-@pytest.mark.parametrize("change, wanted", [
-    ({"cell_sharing": "off"}, "cell_sharing"), ({"second_input": "mixed"}, "second_input"), ({"end": "aspp"}, "end"),
-    ({"sigmoid": True}, "sigmoid"), ({"task": "sr", "scale": 2, "upsampling": "bilinear"}, "upsampling"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "change, wanted",
+    [
+        ({"cell_sharing": "off"}, "cell_sharing"),
+        ({"second_input": "mixed"}, "second_input"),
+        ({"end": "aspp"}, "end"),
+        ({"sigmoid": True}, "sigmoid"),
+        ({"task": "sr", "scale": 2, "upsampling": "bilinear"}, "upsampling"),
+    ],
+)
 def test_weights_are_inherited_only_where_the_result_is_equal(change, wanted):
     space = SearchSpace(**SMALL | change)
     net = SuperNet(space)

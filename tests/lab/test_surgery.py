@@ -509,9 +509,12 @@ def test_surgery_reads_files_and_runs(tiny, tmp_path):
 
 def test_surgery_never_loads_torch():
     code = (
-        "import sys, random; from hinas_lab.config import SearchSpace; from hinas_lab.space.genotype import sample;"
-        "from hinas_lab.live.surgery_panel import surgery; p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
-        "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') if m in sys.modules])"
+        "import sys, random; from hinas_lab.config import SearchSpace; "
+        "from hinas_lab.space.genotype import sample;"
+        "from hinas_lab.live.surgery_panel import surgery; "
+        "p = surgery(sample(SearchSpace(), random.Random(0)), width=10);"
+        "p.apply.click(); print([m for m in ('torch', 'pandas', 'matplotlib.pyplot') "
+        "if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

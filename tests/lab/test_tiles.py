@@ -24,8 +24,12 @@ from hinas_lab.space.network import Network
 SIDE = st.integers(1, 40)
 
 
-@given(sizes=st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=3), tile=st.integers(1, 40), halo=st.integers(0, 9),
-       pixels=st.integers(1, 3000))  # fmt: skip
+@given(
+    sizes=st.lists(st.tuples(SIDE, SIDE), min_size=1, max_size=3),
+    tile=st.integers(1, 40),
+    halo=st.integers(0, 9),
+    pixels=st.integers(1, 3000),
+)
 def test_tiles_cover_each_pixel_once_and_calls_hold_one_shape(sizes, tile, halo, pixels):
     images = [torch.zeros(1, *size) for size in sizes]
     tiles = list(cut(images, tile, halo))
@@ -57,14 +61,12 @@ def test_many_tiles_at_once_are_one_after_the_other(task, scale):
         whole = [net(image[None])[0] for image in images]
         for pixels in (1, 2000, 10**6):
             seen = []
-            joined = apply_tiled(
-                lambda x: seen.append(len(x)) or net(x),
-                images,
-                scale,
-                16,
-                net.radius,
-                pixels,  # noqa: B023
-            )
+
+            def counted(x, seen=seen):
+                seen.append(len(x))
+                return net(x)
+
+            joined = apply_tiled(counted, images, scale, 16, net.radius, pixels)
             for mine, theirs in zip(joined, whole, strict=True):
                 torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-12)
             assert (max(seen) > 1) == (pixels > 1)

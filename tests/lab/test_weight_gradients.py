@@ -15,9 +15,13 @@ from hinas_lab.space import weight_gradients as wg
 from hinas_lab.space.supernet import SuperNet
 
 SHAPES = {  # channels, outputs, kernel, dilation, groups: a source of 3 channels and 4 destinations
-    "dense": (3, 12, 3, 1, 1), "dense 5x5, dilated": (3, 12, 5, 2, 1), "pointwise": (12, 12, 1, 1, 1),
-    "depthwise": (12, 12, 5, 1, 12), "grouped": (12, 12, 3, 1, 4), "grouped, unequal": (8, 12, 3, 1, 4),
-}  # fmt: skip
+    "dense": (3, 12, 3, 1, 1),
+    "dense 5x5, dilated": (3, 12, 5, 2, 1),
+    "pointwise": (12, 12, 1, 1, 1),
+    "depthwise": (12, 12, 5, 1, 12),
+    "grouped": (12, 12, 3, 1, 4),
+    "grouped, unequal": (8, 12, 3, 1, 4),
+}
 BY_HAND = [way for way in wg.WAYS if way != "compiled"]
 
 

@@ -33,7 +33,10 @@ def missing() -> str | None:
     except ImportError as error:
         return f"{error.name} is not installed: make test-ui"
     if not browser():
-        return f"no browser ({', '.join(BROWSERS)}) on the PATH; on Debian and Ubuntu: sudo apt install chromium"
+        return (
+            f"no browser ({', '.join(BROWSERS)}) on the PATH; "
+            "on Debian and Ubuntu: sudo apt install chromium"
+        )
     return None
 
 
@@ -55,15 +58,30 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         env = os.environ | {
-            "HINAS_PRESET": preset, "JUPYTER_CONFIG_DIR": str(own / "config"), "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+            "HINAS_PRESET": preset,
+            "JUPYTER_CONFIG_DIR": str(own / "config"),
+            "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
+            "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
             "IPYTHONDIR": str(own / "ipython"),
-        }  # fmt: skip
+        }
         self.log = (folder.parent / "jupyter.log").open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={folder}", f"--port={self.port}",
-             "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}"],
-            env=env, stdout=self.log, stderr=self.log)  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "jupyterlab",
+                "--no-browser",
+                "--allow-root",
+                f"--ServerApp.root_dir={folder}",
+                f"--port={self.port}",
+                "--ServerApp.port_retries=0",
+                f"--IdentityProvider.token={self.token}",
+            ],
+            env=env,
+            stdout=self.log,
+            stderr=self.log,
+        )
         wait(
             lambda: self.answers() or self.process.poll() is not None,
             60,
@@ -163,8 +181,13 @@ class Notebook:
     def _run(self, cell, seconds: float):
         prompt = cell.locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        changed = lambda: prompt.inner_text() != before
-        ended = lambda: changed() and "*" not in prompt.inner_text()
+
+        def changed() -> bool:
+            return prompt.inner_text() != before
+
+        def ended() -> bool:
+            return changed() and "*" not in prompt.inner_text()
+
         for _ in range(5):
             cell.locator(".cm-content").click()
             self.page.keyboard.press("Shift+Enter")
@@ -178,7 +201,8 @@ class Notebook:
             if ended():
                 break
         error = cell.locator(
-            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], .jp-OutputArea-output.jp-mod-error"
+            ".jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr'], "
+            ".jp-OutputArea-output.jp-mod-error"
         )
         assert not error.count(), error.first.inner_text()
         assert not self.broken, self.broken
@@ -198,8 +222,11 @@ class Notebook:
             self.page.wait_for_timeout(100)
             if (now := picture.get_attribute("src")) != seen:
                 seen, since = now, time.monotonic()
-        return picture.evaluate("""async image => btoa(Array.from(new Uint8Array(await (await fetch(image.src)).arrayBuffer()),
-                                                          byte => String.fromCharCode(byte)).join(""))""")
+        return picture.evaluate(
+            "async image => btoa(Array.from("
+            "new Uint8Array(await (await fetch(image.src)).arrayBuffer()), "
+            'byte => String.fromCharCode(byte)).join(""))'
+        )
 
     def shoot(self, name: str, what=None):
         """A screenshot for people to look at: of a cell, or of the window."""

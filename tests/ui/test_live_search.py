@@ -39,7 +39,9 @@ def test_start_pause_step_resume_stop(nb):
             lambda: re.search(pattern, line.inner_text()), seconds, f"the panel to say {pattern}"
         ).string
 
-    place = lambda said: re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]
+    def place(said: str) -> str:
+        return re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]
+
     says("^ready")
     nb.shoot("03-1-ready", cell)
     press("Start")
@@ -51,7 +53,8 @@ def test_start_pause_step_resume_stop(nb):
     press("Pause")
     says("^(pausing|paused)", 5)
     print(
-        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, on a machine with other work"
+        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, "
+        "on a machine with other work"
     )
     before = place(says("^paused"))
     nb.page.wait_for_timeout(3000)  # many steps long
@@ -121,9 +124,11 @@ def test_two_searches_side_by_side(nb):
 def test_operate_on_a_genotype(nb):
     cell = nb.run("surgery(found", 120)
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
-    offered = lambda select: [
-        text.replace("\xa0", " ") for text in select.locator("option").all_inner_texts()
-    ]
+
+    def offered(select) -> list[str]:
+        texts = select.locator("option").all_inner_texts()
+        return [text.replace("\xa0", " ") for text in texts]
+
     wait(lambda: cell.locator("svg").count(), 60, "a drawing")
     nb.shoot("03-10-surgery", cell)
     assert "No changes." in cell.inner_text()
