@@ -87,14 +87,15 @@ def train(
     from hinas_lab.space.genotype import Genotype
     from hinas_lab.training.numerics import use_device
 
-    settings = _settings(preset, seed)
-    if not isinstance(found, Genotype):
-        folder = _folder_of(found)
+    folder = None if isinstance(found, Genotype) else _folder_of(found)
+    if folder is not None:
         found = load_genotype(folder)
-        if folder.is_dir():  # residual learning as in the search
-            header = read_header(folder)
-            residual = header.get("residual", header.get("space", {}).get("residual"))
-            settings = settings._replace(space=replace(settings.space, residual=residual))
+    # a name means the preset of the genotype's own task: they are trained differently
+    settings = _settings(preset, seed, found.task, found.scale)
+    if folder is not None and folder.is_dir():  # residual learning as in the search
+        header = read_header(folder)
+        residual = header.get("residual", header.get("space", {}).get("residual"))
+        settings = settings._replace(space=replace(settings.space, residual=residual))
     return open_training(
         run, found, settings, data=str(data), device=use_device(device), resume=resume
     )
@@ -118,6 +119,8 @@ def load(what: "Run | Network | str | Path", device: str = "cpu") -> "Network":
     from hinas_lab.training.numerics import use_device
 
     if isinstance(what, nn.Module):
+        if not hasattr(what, "trained_for"):
+            raise ValueError(f"{type(what).__name__}: is no net that lab.load gave")
         return what
     folder = _folder_of(what)
     if not folder.exists():
@@ -146,19 +149,16 @@ def restore(
     Returns float32 in [0, 1], scale times as high and wide. ValueError in one line for a file that
     is no picture, or an array of another kind.
     """
-    import numpy as np
 
     from hinas_lab.restoration.photo_file import Photo, check_output, read_photo, write_photo
     from hinas_lab.restoration.restorer import restore_photo
     from hinas_lab.training.numerics import use_device
 
     device, net = use_device(device), load(net)
-    if isinstance(picture, np.ndarray):
-        if picture.dtype == np.uint8:
-            picture = picture.astype(np.float32) / 255
-        photo = Photo(pixels=picture)
-    else:
+    if isinstance(picture, str | Path):
         photo = read_photo(Path(picture))
+    else:
+        photo = Photo(pixels=_pixels(picture))
     # before the work: a wrong ending is told at once
     if out is not None:
         check_output(Path(out), photo, net.scale)
@@ -200,11 +200,14 @@ def evaluate(
     from hinas_lab.images.protocol import default_protocol
     from hinas_lab.images.protocol import protocol as named_protocol
     from hinas_lab.restoration.measure import evaluate as measure_all
+    from hinas_lab.restoration.measure import usual_level
     from hinas_lab.restoration.restorer import restore_array
     from hinas_lab.training.numerics import use_device
 
     device, name = use_device(device), _name_of(net)
     net = load(net)
+    if limit is not None and limit < 1:
+        raise ValueError(f"limit = {limit}: must be at least 1")
     task, sigmas = net.trained_for["task"], net.trained_for["sigmas"]
     chosen = named_protocol(protocol or default_protocol(task, net.channels))
     if chosen.task != task:
@@ -212,8 +215,9 @@ def evaluate(
     if task == "sr":
         level = net.scale
     elif level is None:
-        # of a net for several levels the middle one
-        level = sigmas[len(sigmas) // 2]
+        level = usual_level(sigmas)
+    if not 0 <= level <= 255:
+        raise ValueError(f"level = {level}: must be from 0 to 255")
 
     def restored(image):
         return restore_array(net, image, clip=False, device=device)
@@ -278,12 +282,36 @@ def draw(what) -> "Drawing":
         what = what.space
     if isinstance(what, SearchSpace):
         return draw_network(what)
-    return draw_genotype(what if isinstance(what, Genotype) else load_genotype(_folder_of(what)))
+    if not isinstance(what, Genotype):
+        found = getattr(what, "genotype", None)  # of a Run
+        what = load_genotype(_folder_of(what)) if found is None else found
+    return draw_genotype(what)
 
 
-def _settings(chosen: Preset | str, seed: int | None) -> Preset:
-    settings = preset(chosen) if isinstance(chosen, str) else chosen
-    return settings if seed is None else settings.with_seed(seed)
+def _settings(chosen: Preset | str, seed: int | None, task: str = "", scale: int = 1) -> Preset:
+    """The preset, with another seed; of ``task`` and ``scale`` where a genotype says them."""
+    if isinstance(chosen, str):
+        chosen = preset(chosen, task, scale) if task else preset(chosen)
+    if not isinstance(chosen, Preset):
+        raise ValueError(f"preset = {chosen!r}: must be a name, or what lab.preset(...) gives")
+    if task and (chosen.space.task, chosen.space.scale) != (task, scale):
+        asked = f"{chosen.space.task} x{chosen.space.scale}"
+        raise ValueError(f"preset: is for {asked}, the genotype for {task} x{scale}")
+    return chosen if seed is None else chosen.with_seed(seed)
+
+
+def _pixels(picture) -> "np.ndarray":
+    """An array (H, W) or (H, W, 3) as float32 in [0, 1]; ValueError for anything else."""
+    import numpy as np
+
+    pixels = np.asarray(picture)
+    if pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or pixels.size == 0:
+        raise ValueError(f"picture: {pixels.shape}: must be (H, W) or (H, W, 3), not empty")
+    if pixels.dtype == np.uint8:
+        return pixels.astype(np.float32) / 255
+    if pixels.dtype.kind != "f" or not np.isfinite(pixels).all():
+        raise ValueError(f"picture: {pixels.dtype}: must be uint8, or finite floats in [0, 1]")
+    return pixels.astype(np.float32)
 
 
 def _folder_of(what: "Run | str | Path") -> Path:

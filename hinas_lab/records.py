@@ -2,7 +2,7 @@
 only, no pickle."""
 
 import io
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,14 @@ class Epoch:
 def columns_of(cls) -> dict[str, dict]:
     """The stored fields of a record: name -> ``dtype`` and ``default``."""
     return {f.name: dict(f.metadata) for f in fields(cls) if "dtype" in f.metadata}
+
+
+def rounded(record: Epoch) -> Epoch:
+    """``record`` with every number as its column keeps it."""
+    values = {}
+    for name, spec in columns_of(Epoch).items():
+        values[name] = np.asarray(getattr(record, name), dtype=spec["dtype"])[()]
+    return replace(record, **values)
 
 
 class Records:

@@ -2,7 +2,7 @@
 step restores.
 
 ``plot_x(..., *, ax) -> Axes`` draws on one given Axes, ``figure_x(...) -> Figure`` owns its figure,
-as in ``plots``. A rung is any object with ``name, psnr, ssim, patch`` (see ``studies.ladder``).
+as in ``plots``. A rung is any object with ``name, psnr, ssim, patch`` (see ``ladder``).
 """
 
 from collections.abc import Sequence

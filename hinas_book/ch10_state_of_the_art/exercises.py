@@ -71,7 +71,7 @@ def left(rng):
     "Sort them by seconds, the fastest first: it is on the front.",
     "Go down the list: on the front is what beats every faster one in PSNR.",
     "In code, row by row: `psnr > max(psnr of all faster ones)`; the rows are in "
-    "`hinas_book.paper.published.table(11)`.",
+    "`hinas_book.paper.published.paper_table(11)`.",
 )
 def front(rng):
     place = rng.choice(list(SETS))

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, replace
 from math import nan
 
 from hinas_book.kit.claims import claim, judge
-from hinas_lab.analysis.jobs import PROTOCOLS, Job, SearchJob, TrainJob
+from hinas_lab.analysis.jobs import Job, SearchJob, TrainJob
 from hinas_lab.analysis.statistics import LEAST, equivalent, sign_flip
+from hinas_lab.images.protocol import default_protocol
 from hinas_lab.presets import preset
 from hinas_lab.space.genotype import Genotype
 
@@ -158,7 +159,7 @@ def report(
         "data": setting.data,
         "device": setting.device,
         "seeds": setting.seeds,
-        "protocols": sorted(protocols) or [PROTOCOLS["denoise"]],
+        "protocols": sorted(protocols) or [default_protocol("denoise")],
         "claims": claims or {},
         **results,
         "rows": rows,

@@ -22,12 +22,10 @@ from hinas_lab.config import TASKS, SearchConfig, SearchSpace, TrainConfig, to_d
 from hinas_lab.images.metrics import METRICS, measured_metrics
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.presets import Preset, preset
-from hinas_lab.space.decode import decode, skip_share
+from hinas_lab.space.decode import decoder, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import environment, run_lock, write_json
 
-PROTOCOLS = {task: default_protocol(task) for task in TASKS}
-"what a trained net is measured under, unless said otherwise"
 EPOCH_COLUMNS = ("score", "psnr", "ssim", "skip_share", "alpha_entropy", "beta_entropy")
 "of a search's records, kept in its row"
 SCORES_FILE = "scores.json"
@@ -35,7 +33,7 @@ SCORES_FILE = "scores.json"
 
 @cache
 def content(data: str, channels: int, scale: int) -> str:
-    """``runs.data_hash`` of the training images of a data set, gray (1) or RGB (3 channels)."""
+    """``runs.folder.data_hash`` of the images of a data set, gray (1) or RGB (3 channels)."""
     from hinas_lab.images.datasets.catalog import Images, load_image, named_files
     from hinas_lab.images.patches import Patches
     from hinas_lab.runs.folder import data_hash
@@ -151,6 +149,7 @@ class SearchJob(Job):
         epochs = {}
         for name in EPOCH_COLUMNS:
             epochs[name] = [round(float(x), 5) for x in columns[f"epoch/{name}"]]
+        decode = decoder(self.search.decoder)
         scores, decoded = self._scores(folder), []
         for epoch in self.at:
             then = decode(self.space, alpha[epoch], beta[epoch])
@@ -206,7 +205,7 @@ class TrainJob(Job):
     residual: bool = True
     test: str = "builtin"
     protocol: str = ""
-    "empty: PROTOCOLS"
+    "empty: the default of the task"
     kind = "train"
     seed = property(lambda self: self.train.seed)
 
@@ -237,7 +236,7 @@ class TrainJob(Job):
             "train": to_dict(self.train),
             "residual": self.residual,
             "test": self.test,
-            "protocol": self.protocol or PROTOCOLS[g.task],
+            "protocol": self.protocol or default_protocol(g.task),
         }
 
     def run(self, folder: Path) -> dict:

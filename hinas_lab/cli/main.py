@@ -68,7 +68,15 @@ def command_modules() -> list[ModuleType]:
         if find_spec(package.partition(".")[0]) is None:
             continue
         for file in pkgutil.iter_modules(import_module(package).__path__):
-            module = import_module(f"{package}.{file.name}")
+            name = f"{package}.{file.name}"
+            try:
+                module = import_module(name)
+            except Exception as error:  # one broken command must not take the others with it
+                print(
+                    f"hinas-lab: {name} is left out: {type(error).__name__}: {error}",
+                    file=sys.stderr,
+                )
+                continue
             if hasattr(module, "add"):
                 modules[file.name] = module
     names = [name for name in ORDER if name in modules]

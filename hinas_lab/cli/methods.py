@@ -12,6 +12,7 @@ from hinas_lab.images.datasets.catalog import named_files, read_images
 from hinas_lab.images.protocol import Protocol, Restore
 from hinas_lab.images.tasks import TASKS
 from hinas_lab.restoration.classical import CLASSICAL, METHODS, classical
+from hinas_lab.restoration.measure import usual_level
 
 
 class Method(NamedTuple):
@@ -121,12 +122,10 @@ def level_of(args, method: Method, protocol: Protocol) -> float | int:
 def _sigma_of(args, method: Method) -> float:
     if args.scale is not None:
         raise ValueError(
-            f"--scale {args.scale}: {args.method} is for denoising; "
+            f"--scale {args.scale}: {args.method} is for {TASKS[method.task].title}; "
             "leave --scale out, or choose bicubic or a super-resolution run"
         )
-    sigma = args.sigma
-    if sigma is None:
-        sigma = method.sigmas[0] if len(method.sigmas) == 1 else 50.0
+    sigma = usual_level(method.sigmas) if args.sigma is None else args.sigma
     if not 0 <= sigma <= 255:
         raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
     return sigma

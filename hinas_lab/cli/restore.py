@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     _check_files(source_of, args.out, net.scale)
     for target, source in source_of.items():
         noise = _restore(net, source, target, args.tile)
-        warning = _noise_warning(noise, info["sigmas"])
+        warning = _noise_warning(noise, info["sigmas"] if info["task"] == "denoise" else [])
         if warning:
             print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
     return 0

@@ -6,6 +6,7 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.diagram.value import Edge, Group, Node
+from hinas_lab.images.tasks import TASKS
 from hinas_lab.space.genotype import Cell, Genotype, diff
 
 CellEdge = tuple[int, int, str, str]
@@ -62,7 +63,8 @@ def count_of(n: int, what: str) -> str:
 
 def task_name(net: SearchSpace | Genotype) -> str:
     """``denoising`` or ``super-resolution x4``."""
-    return "denoising" if net.task == "denoise" else f"super-resolution x{net.scale}"
+    title = TASKS[net.task].title
+    return title if net.scale == 1 else f"{title} x{net.scale}"
 
 
 def source_names(nodes: int) -> tuple[str, ...]:

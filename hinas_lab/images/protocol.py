@@ -412,9 +412,16 @@ def add_protocol(
 
 
 def default_protocol(task: str, channels: int = 1) -> str:
-    """The name of the protocol that measures a method of ``task`` where none is named."""
+    """The name of the protocol that measures a method of ``task`` where none is named; ValueError
+    when there is none."""
     rows = reversed(NAMED_PROTOCOLS.items())
-    return next(name for name, row in rows if (task, channels) in row.default_for)
+    for name, row in rows:
+        if (task, channels) in row.default_for:
+            return name
+    raise ValueError(
+        f"task {task!r}, {channels} channels: no protocol is its default; name one with "
+        "--protocol, or add one (add_protocol with default_for)"
+    )
 
 
 def protocol(name: str) -> Protocol:

@@ -134,7 +134,11 @@ def task_named(name: str) -> Task:
 
 def add_task(task: Task):
     """Make ``task`` known by its name. It is measured under a protocol of its own
-    (``protocol.add_protocol`` with ``Protocol(task=NAME)``). ValueError when its name is taken."""
+    (``protocol.add_protocol`` with ``Protocol(task=NAME)``). ValueError when its name is taken, or
+    it is not of one size with levels."""
     if task.name in TASKS:
         raise ValueError(f"task {task.name!r} is there already")
+    if task.scales != (1,) or not task.has_levels:
+        # protocols and the command line know super-resolution alone by its scale
+        raise ValueError(f"task {task.name!r}: must keep the size and have levels")
     TASKS[task.name] = task

@@ -249,7 +249,7 @@ class Player:
         seconds = sum(steps) / len(steps) if steps else math.nan
         phase = "alternating"
         if state is None:  # finished
-            epoch = epochs
+            epoch = max(records.epochs["epoch"], default=epochs)  # a stop rule may have ended it
             iteration = iterations = max(records.steps["iteration"], default=0)
             ahead = {}
         else:

@@ -12,7 +12,7 @@ from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.live.board.state import Moment
 from hinas_lab.records import read_records
 from hinas_lab.runs.header import load_genotype, read_header
-from hinas_lab.space.decode import decode
+from hinas_lab.space.decode import decoder
 from hinas_lab.space.genotype import Genotype
 
 LARGEST = 128
@@ -149,6 +149,7 @@ def moment(recording: Recording, epoch: int) -> Moment:
             f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}"
         )
     columns, space = recording.records, recording.space
+    decode = decoder(recording.search.decoder)
     # Steps are in the order of their epochs.
     steps = int(np.searchsorted(columns["step/epoch"], epoch, side="right"))
     records = {}

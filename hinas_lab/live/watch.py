@@ -15,7 +15,7 @@ from hinas_lab.live.board.board import Board, Moment
 from hinas_lab.live.player import ENDS, Player
 from hinas_lab.live.widgets import in_kernel
 from hinas_lab.records import Epoch, Records, kept_row
-from hinas_lab.space.decode import decode, entropy, skip_share
+from hinas_lab.space.decode import decoder, entropy, skip_share
 
 
 class Watch:
@@ -24,6 +24,7 @@ class Watch:
     def __init__(self, run, fps: float, share: float):
         self.player = Player(run)
         self.space = from_dict(SearchSpace, run.header["space"])
+        self.decode = decoder(run.header["search"].get("decoder", "viterbi"))
         self.fps, self.share = fps, share
         # A finished run has no state left.
         patches = getattr(run.state, "patches", None)
@@ -123,7 +124,9 @@ class Watch:
             title = "before the first step"
         past = None
         if before >= 0:
-            past = decode(self.space, records["epoch/alpha"][before], records["epoch/beta"][before])
+            past = self.decode(
+                self.space, records["epoch/alpha"][before], records["epoch/beta"][before]
+            )
         previews = run.records.previews
         # Not every epoch has one: the last that was made by then.
         latest = max((epoch for epoch in previews if epoch <= shown), default=None)
@@ -131,7 +134,7 @@ class Watch:
             records=records,
             alpha=alpha,
             beta=beta,
-            genotype=decode(self.space, alpha, beta),
+            genotype=self.decode(self.space, alpha, beta),
             before=past,
             preview=previews.get(latest),
             title=title,
@@ -139,7 +142,7 @@ class Watch:
 
     def _first_records(self, alpha: np.ndarray, beta: np.ndarray) -> dict[str, np.ndarray]:
         """The records with epoch 0 alone, as the search will record it."""
-        genotype = decode(self.space, alpha, beta)
+        genotype = self.decode(self.space, alpha, beta)
         alpha_entropy, beta_entropy = entropy(self.space, alpha, beta)
         first = Epoch(
             epoch=0,

@@ -2,7 +2,7 @@
 function."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -162,3 +162,11 @@ def measure_under(
                 image = images[name]
             # crops have noise of their own, or would fill the memory
             yield measure(method, restore if p.tile else once, name, image, number, level, p)
+
+
+def usual_level(sigmas: Sequence[float]) -> float:
+    """The noise level at which a method is measured where none is named: 50 if it was trained for
+    it or for none in particular, else the middle one of those that it was trained for."""
+    if not sigmas or 50.0 in sigmas:
+        return 50.0
+    return sorted(sigmas)[len(sigmas) // 2]

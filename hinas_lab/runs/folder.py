@@ -93,6 +93,8 @@ class Run:
     @property
     def genotype(self) -> Genotype:
         """What a search found, or what is trained. ValueError while a search is not finished."""
+        if self.header["kind"] == "train":
+            return Genotype.from_json(json.dumps(self.header["genotype"]))
         return load_genotype(self.folder)
 
     def _on_disk(self) -> tuple:
@@ -191,7 +193,7 @@ def open_search(
     graphs: str = "auto",
 ) -> Run:
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
-    ``graphs.WHEN``. ValueError when the folder holds something else."""
+    ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
     space = preset.space
     patches = _patches(data, space.task, space.channels, space.scale, device)
     header = {
@@ -224,7 +226,7 @@ def open_training(
     graphs: str = "auto",
 ) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
-    graphs, ``graphs.WHEN``. ValueError when the folder holds something else."""
+    graphs, ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
     patches = _patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,

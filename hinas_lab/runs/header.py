@@ -72,7 +72,8 @@ def _genotype_file(run: Path) -> Path:
     path = run / "genotype.json"
     if not path.exists():
         raise ValueError(
-            f"{run}: this run is not finished, it has no genotype yet; continue it with --resume"
+            f"{run}: this run is not finished, it has no genotype yet; "
+            "continue it with --resume, or run.finish()"
         )
     return path
 

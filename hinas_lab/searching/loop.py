@@ -19,7 +19,7 @@ from torch import Tensor
 
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
-from hinas_lab.records import Epoch, Records, Step
+from hinas_lab.records import Epoch, Records, Step, rounded
 from hinas_lab.searching.methods import method
 from hinas_lab.searching.scoring import calibrate, validate
 from hinas_lab.searching.stop import stop_rule
@@ -309,7 +309,8 @@ def _epoch(state: Search, start: float) -> Epoch:
         preview=_preview(state) if preview_due(state.epoch, c.epochs) else None,
         **scores,
     )
-    state.history.add(replace(record, preview=None))
+    # as a file keeps them: a rule sees the same numbers when the search is continued
+    state.history.add(rounded(replace(record, preview=None)))
     return record
 
 

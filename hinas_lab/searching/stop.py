@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from hinas_lab.config import SearchConfig
 
 StopRule = Callable[[Mapping[str, Sequence], SearchConfig], bool]
-"""(the columns of all epochs so far, by the names of ``records.Epoch``, the last one newest; the
-search's config) -> shall it end here?"""
+"""(the columns of all epochs so far, by the names of ``records.Epoch`` but genotype and preview,
+the last one newest; the search's config) -> shall it end here?"""
 
 
 def epochs(columns: Mapping[str, Sequence], config: SearchConfig) -> bool:

@@ -48,7 +48,7 @@ class Training:
     """The mutable state of a training: network, optimiser, position.
 
     ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None;
-    with its first weights. ``graphs``: ``graphs.WHEN``."""
+    with its first weights. ``graphs``: ``cuda_graphs.WHEN``."""
 
     def __init__(
         self,

@@ -9,11 +9,13 @@ import pkgutil
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 import hinas_lab as lab
 from hinas_lab.images.datasets.catalog import load_images
@@ -100,6 +102,9 @@ def test_no_room_takes_the_place_of_a_call(photos):
     assert again.shape == restored.shape and 0 <= again.min() and again.max() <= 1
 
 
+FOUND = lab.Genotype.from_json((ROOT / "data" / "nets" / "net" / "genotype.json").read_text())
+
+
 def test_wrong_arguments_get_one_clear_line(photos):
     for call, fragment in (
         (lambda: lab.search("nowhere", preset="tiny"), "nowhere"),
@@ -110,11 +115,31 @@ def test_wrong_arguments_get_one_clear_line(photos):
         (lambda: lab.train(3), "int: must be a run"),
         (lambda: lab.evaluate("net-50", "photos", protocol="sr-standard"), "the net for denoise"),
         (lambda: lab.restore("net-50", "no.png"), "no.png"),
+        (lambda: lab.restore("net-50", np.zeros(5), "out.png"), "must be (H, W) or (H, W, 3)"),
+        (lambda: lab.restore("net-50", np.full((20, 20), np.nan)), "finite floats"),
+        (lambda: lab.restore("net-50", [[1, 2], [3, 4]]), "must be uint8, or finite"),
+        (lambda: lab.evaluate("net-50", "photos", limit=-1), "limit = -1"),
+        (lambda: lab.evaluate("net-50", "photos", level=-5), "level = -5: must be from 0 to 255"),
+        (lambda: lab.evaluate(nn.Identity(), "photos"), "is no net that lab.load gave"),
+        (lambda: lab.search("photos", preset=None), "preset = None: must be a name"),
+        (lambda: lab.train(FOUND, preset=lab.preset("tiny", "sr", 2)), "the genotype for denoise"),
     ):
         with pytest.raises((ValueError, OSError)) as error:
             call()
         assert fragment in str(error.value) and "\n" not in str(error.value)
     assert not Path("runs").exists(), "nothing is left half made"
+
+
+def test_a_name_is_the_preset_of_the_genotypes_task(photos):
+    """At ``paper`` super-resolution is trained otherwise than denoising."""
+    sr = replace(FOUND, task="sr", scale=4, channels=1)
+    large = np.random.default_rng(0).integers(0, 256, (260, 260), dtype=np.uint8)
+    Path("large").mkdir()
+    Image.fromarray(large).save("large/a.png")
+    training = lab.train(sr, "large", preset="paper", run="runs/sr", device="cpu")
+    wanted = lab.preset("paper", "sr", 4).train
+    assert training.header["train"]["iterations"] == wanted.iterations == 600_000
+    assert training.genotype == sr and lab.draw(training).dot, "before it is finished"
 
 
 def ten_lines(text: str) -> str:

@@ -5,6 +5,7 @@ user adds in a few lines are searched, trained, measured and drawn like those of
 import io
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import hinas_lab as lab
 from hinas_lab.cli.main import main
 from hinas_lab.images.protocol import NAMED_PROTOCOLS, Protocol, add_protocol
 from hinas_lab.images.tasks import TASKS, Task, add_task
+from hinas_lab.live.recordings import moment, read_recording
 from hinas_lab.records import read_records
 from hinas_lab.searching.methods import METHODS, Method
 from hinas_lab.searching.stop import STOP_RULES
@@ -164,8 +166,6 @@ def test_a_search_method():
     )
     # a search that was stopped goes on with the same paths
     settings = lab.preset("tiny")
-    from dataclasses import replace
-
     settings = settings._replace(search=replace(settings.search, method="uniform"))
     stopped = lab.search(preset=settings, run="runs/u", device="cpu")
     for _ in zip(range(9), stopped.steps()):
@@ -196,8 +196,6 @@ def test_a_stop_rule():
 def test_a_decoder():
     def narrow(space, alpha, beta):
         """The paper's operations on the narrowest path."""
-        from dataclasses import replace
-
         return replace(decode(space, alpha, beta), path=(0,) * space.layers, path_score=None)
 
     DECODERS["narrow"] = narrow
@@ -212,3 +210,62 @@ def test_an_unknown_row_gets_one_line_and_no_folder(field, capsys):
     error = capsys.readouterr().err
     assert f"{field} = 'no-such': must be one of" in error and len(error.splitlines()) == 1
     assert not Path("runs").exists()
+
+
+def test_a_decoder_is_the_one_that_is_shown():
+    """Panel and replay read alpha and beta as the search does."""
+
+    def narrow(space, alpha, beta):
+        return replace(decode(space, alpha, beta), path=(0,) * space.layers, path_score=None)
+
+    DECODERS["narrow"] = narrow
+    settings = lab.preset("tiny")
+    settings = settings._replace(search=replace(settings.search, decoder="narrow"))
+    run = lab.search(preset=settings, run="runs/d", device="cpu")
+    shown = lab.panel(run)
+    assert shown.moment().genotype.path == run.genotype.path == (0, 0)
+    recording = read_recording("runs/d")
+    assert moment(recording, recording.last).genotype.path == (0, 0)
+
+
+def test_a_rule_sees_the_same_numbers_after_a_stop():
+    seen = []
+
+    def note(columns, config):
+        seen.append([float(value) for value in columns["score"]])
+        return False
+
+    STOP_RULES["note"] = note
+    settings = lab.preset("tiny")
+    search = replace(settings.search, stop="note", validate_from=1)
+    settings = settings._replace(search=search)
+    whole = lab.search(preset=settings, run="runs/a", device="cpu").finish()
+    once, seen = seen[-1], []
+    stopped = lab.search(preset=settings, run="runs/b", device="cpu")
+    for record in stopped.steps():
+        if getattr(record, "kind", "") == "" and record.epoch == 2:
+            break
+    lab.search(preset=settings, run="runs/b", device="cpu").finish()
+    np.testing.assert_array_equal(seen[-1], once)
+    assert whole.finished
+
+
+def test_a_task_says_what_it_lacks(capsys):
+    add_task(Jpeg())
+    searched("--task", "jpeg", "--sigma", 10, 20)
+    argv = ["train", "--genotype", "runs/s", "--preset", "tiny", "--run", "runs/n"]
+    hinas(*argv, "--device", "cpu", "--sigma", 10, 20)
+    assert "genotype for JPEG artefacts" in lab.draw("runs/s").title
+    capsys.readouterr()
+    assert main(["evaluate", "--method", "runs/n", "--dataset", "builtin", "--limit", "1"]) == 2
+    assert "no protocol is its default" in capsys.readouterr().err
+    add_protocol("jpeg", Protocol(task="jpeg"), why="whole pictures", default_for=(("jpeg", 1),))
+    hinas("evaluate", "--method", "runs/n", "--dataset", "builtin", "--limit", 1)
+    assert "quality 20" in capsys.readouterr().out, "a level that it was trained for"
+    Image.fromarray(np.full((24, 24), 90, np.uint8)).save("flat.png")
+    hinas("restore", "flat.png", "--run", "runs/n", "--out", "out.png")
+    assert "noise level" not in capsys.readouterr().err
+    bigger = Jpeg()
+    bigger.name, bigger.scales = "bigger", (2,)
+    with pytest.raises(ValueError, match="must keep the size"):
+        add_task(bigger)

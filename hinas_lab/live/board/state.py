@@ -16,7 +16,7 @@ class Moment:
     """One moment of a search, also inside an epoch."""
 
     records: Mapping[str, np.ndarray]
-    "columns as ``engine.records.read_records`` gives them, up to now"
+    "columns as ``records.read_records`` gives them, up to now"
     alpha: np.ndarray
     "logits now, (L, E, K), or tied (E, K)"
     beta: np.ndarray
