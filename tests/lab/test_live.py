@@ -299,8 +299,8 @@ def test_memory_stays_flat_over_10000_updates(quick, monkeypatch):
     keeps nothing, is left out."""
     run = FakeRun(epochs=5000)
     genotype = decode(SPACE, *run.architecture())
-    for user in (watch, fake_search):
-        monkeypatch.setattr(user, "decode", lambda *args: genotype)
+    monkeypatch.setattr(fake_search, "decode", lambda *args: genotype)
+    monkeypatch.setattr(watch, "decoder", lambda name: lambda *args: genotype)
     run.records.add(next(FakeRun().steps()))
     run.records.add = lambda record: None
     monkeypatch.setattr(watch, "memory_now", lambda device: "")
