@@ -26,7 +26,7 @@ from hinas_lab.cli.common import add_run_options, resolve, task_options, use_mac
 from hinas_lab.images.patches import Patches
 from hinas_lab.presets import Preset
 from hinas_lab.records import KINDS, read_records
-from hinas_lab.runs.folder import _patches
+from hinas_lab.runs.folder import training_patches
 from hinas_lab.runs.header import read_header, read_json
 from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
@@ -117,7 +117,9 @@ def tried(args: argparse.Namespace) -> dict:
             args.set.append(f"{args.kind}.{name}={getattr(args, name)}")
     chosen = resolve(args, args.task, args.scale, ("space", args.kind))
     device = use_machine(args)
-    patches = _patches(args.data, chosen.space.channels, chosen.space.scale, device)
+    patches = training_patches(
+        args.data, chosen.space.task, chosen.space.channels, chosen.space.scale, device
+    )
     config = getattr(chosen, args.kind)
     row = {
         name: getattr(args, name)

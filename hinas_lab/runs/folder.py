@@ -195,7 +195,7 @@ def open_search(
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
     ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
     space = preset.space
-    patches = _patches(data, space.task, space.channels, space.scale, device)
+    patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
         "kind": "search",
@@ -227,7 +227,7 @@ def open_training(
 ) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
     graphs, ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
-    patches = _patches(data, genotype.task, genotype.channels, genotype.scale, device)
+    patches = training_patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
         "kind": "train",
@@ -262,7 +262,7 @@ def open_peer(
     first weights. Of ``preset`` the task, scale and channels of the space, and the training count.
     ValueError when the folder holds something else."""
     space, config = preset.space, preset.train
-    patches = _patches(data, space.task, space.channels, space.scale, device)
+    patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
         "kind": "peer",
@@ -284,7 +284,8 @@ def open_peer(
     )
 
 
-def _patches(data: str, task: str, channels: int, scale: int, device: str) -> Patches:
+def training_patches(data: str, task: str, channels: int, scale: int, device: str) -> Patches:
+    """The training images of a data set or a folder, as patches of ``task`` on ``device``."""
     images = Images(named_files(data), lambda path: load_image(path, channels))
     return Patches(images, scale=scale, device=device, task=task)
 
