@@ -22,7 +22,7 @@ def nb(notebook):
 
 
 def test_the_pictures_of_the_toys_are_there(nb):
-    for text in ("toy = Share()", "from hinas_book.ch03_search.figures"):
+    for text in ("toy = Share()", "axis = np.linspace"):
         assert nb.cell(text).locator("img").count() == 1
     assert "autodiff through 200 weight steps  -2.0000" in nb.cell("torch.autograd").inner_text()
 
@@ -86,7 +86,7 @@ def test_start_pause_step_resume_stop(nb):
 
 
 def test_drag_the_replay(nb):
-    cell = nb.run("replay(recorded_run(broken))", 60)
+    cell = nb.run("lab.replay(broken)", 60)
     picture, at = cell.locator("img").first, cell.locator(".widget-readout").first
     wait(lambda: at.inner_text() == "0" and picture.is_visible(), 30, "the start of the recording")
     nb.shoot("03-6-replay", cell)
@@ -122,7 +122,7 @@ def test_two_searches_side_by_side(nb):
 
 
 def test_operate_on_a_genotype(nb):
-    cell = nb.run("surgery(found", 120)
+    cell = nb.run("score=shared_scorer(found)", 120)
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
 
     def offered(select) -> list[str]:
