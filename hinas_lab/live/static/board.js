@@ -547,7 +547,7 @@ function titleOf(film, moment, time) {
   let where = `epoch ${epoch} of ${head.epochs}`;
   if (moment.t === 0) where = "before the first step";
   else if (epoch <= head.warmup) where += ", warm-up";
-  if (time !== "now") where += moment.best === epoch ? ", the best on V so far" : "";
+  if (time !== "now") where += moment.best && moment.best === epoch ? ", the best on V so far" : "";
   return `${name}: ${where}`;
 }
 
@@ -790,7 +790,9 @@ export class Desk {
   theme() {
     let dark = matchMedia("(prefers-color-scheme: dark)").matches;
     for (let element = this.root.parentElement; element; element = element.parentElement) {
-      const [r, g, b, a = 1] = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
+      // no colour at all: not on the page yet
+      const colour = getComputedStyle(element).backgroundColor.match(/[\d.]+/g) ?? [0, 0, 0, 0];
+      const [r, g, b, a = 1] = colour.map(Number);
       if (a > 0.5) {
         dark = 0.3 * r + 0.59 * g + 0.11 * b < 128;
         break;
