@@ -145,10 +145,9 @@ def _before_after(runs: Runs) -> str:
             continue
         images = recording.records["preview/images"]
         for n, by in enumerate(("soft supernet", "decoded wiring")):
-            pair = _picture(
-                images[-1, n], f"a patch of V, restored by the {by}, epoch {epochs[-1]}"
-            )
-            pair += _picture(images[0, n], f"the same patch, epoch {epochs[0]}", "before")
+            alt = f"a patch of V, restored by the {by}, epoch"
+            pair = _picture(images[-1, n], "after", f"{alt} {epochs[-1]}")
+            pair += _picture(images[0, n], "before", f"{alt} {epochs[0]}")
             label = f"wipe, {by}: epoch {epochs[0]} at the left, epoch {epochs[-1]} at the right"
             figures.append(
                 f'<figure class="before-after"><div class="pair">{pair}</div>'
