@@ -216,7 +216,7 @@ class Where(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         if isinstance(out, torch.Tensor):
             self.tensors.add(out.device.type)
-            if "convolution" in function.__name__:
+            if "conv" in function.__name__:
                 self.convolutions.add(out.device.type)
         return out
 
