@@ -128,6 +128,7 @@ def test_toys_take_arrays_and_refuse_unknown_rules():
 
 # questions
 
+CHAPTERS = [f"{n:02}" for n in range(1, 12)]
 NAMES = ["", "Ada", "Emmy", "Kurt", "Sofia", "李", "\udcff"]
 each_question = pytest.mark.parametrize("id", QUESTIONS)
 
@@ -143,7 +144,7 @@ def number_in(text: str, pattern: str) -> float:
 
 def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
+    for notebook in CHAPTERS:
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
         assert len(ids) >= 3 and ids == [
             f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]
@@ -168,6 +169,15 @@ def test_a_question_for_everyone(id):
 
 
 @each_question
+def test_its_notebook_asks_it(id):
+    """In a cell that waits for an answer, with the student's name."""
+    (path,) = (Path(__file__).parents[2] / "notebooks").glob(f"{id[:2]}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert sources.count(f'check("{id}", ..., student=student)') == 1
+
+
+@each_question
 def test_everybody_has_numbers_of_their_own(id):
     texts = {lessons.question(id, f"student {i}").text for i in range(40)}
     assert len(texts) >= 2
@@ -181,9 +191,13 @@ def test_everybody_has_numbers_of_their_own(id):
 
 def test_the_teachers_page_names_questions_that_exist(capsys):
     text = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text("utf-8")
+    # "01.a to 01.f" are six of them
+    ranges = re.findall(r"\b([01]\d)\.([a-z]) to \1\.([a-z])\b", text)
     named = set(re.findall(r"\b[01]\d\.[a-z]\b", text))
-    assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
+    for notebook, first, last in ranges:
+        named |= {f"{notebook}.{chr(x)}" for x in range(ord(first), ord(last) + 1)}
+    assert named == QUESTIONS.keys(), named ^ QUESTIONS.keys()
+    for notebook in CHAPTERS:
         assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
     (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
     exec(command, {})
