@@ -51,7 +51,7 @@ KEY_NUMBERS = {
         r"affine +1\.68 +75% +38% +0\.836",
     ),
     "04_genotypes": (
-        "alpha: 8 of 70 weights are kept",
+        r"softmax\(alpha\): 8 of 70 weights are kept",
         "supernet: 15,722 parameters",
         "sharpness inf +as it is [0-9.]+ dB",
     ),

@@ -1,6 +1,7 @@
 """The toys against automatic differentiation; questions and exercises against right, wrong and
 impossible answers."""
 
+import random
 import re
 import subprocess
 import sys
@@ -15,11 +16,14 @@ import torch
 from torch import nn
 
 from hinas_book import lessons
+from hinas_book.ch03_search.changed_once import single_changes
 from hinas_book.ch03_search.toys import RULES, Chase, Share, descend, gradient, one_step
 from hinas_book.lessons import questions
 from hinas_book.lessons.exercises import EXERCISES
 from hinas_book.lessons.questions import QUESTIONS, asks, solve, variant
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import psnr
+from hinas_lab.space.genotype import neighbours, sample
 
 POINTS = [(0.0, -1.0, 0.1), (0.7, 0.3, 0.5), (-2.0, 1.0, 0.01), (1.0, 1.0, 0.9), (3.0, -0.5, 1.0)]
 toys = pytest.mark.parametrize("toy", [Chase(), Share(), Share(decay=0.25)], ids=str)
@@ -704,3 +708,18 @@ def test_a_path_as_text_keeps_its_signs():
     for wrong in ("0.5, 1, 2", "none", ""):
         with pytest.raises(ValueError):
             read(wrong)
+
+
+def test_single_changes_are_sorted_by_what_they_cost():
+    """The worst first, each in words and against the genotype itself."""
+    g = sample(SearchSpace(layers=2, nodes=2, width=4), random.Random(0))
+
+    def skips(genotype) -> dict[str, float]:
+        every = [op for cell in genotype.cells for node in cell for op, _ in node]
+        return {"score": float(every.count("skip"))}
+
+    changes = single_changes(g, skips)
+    assert len(changes) == len(list(neighbours(g)))
+    differences = [difference for _, difference in changes]
+    assert differences == sorted(differences) and set(differences) <= {-1, 0, 1}
+    assert "-> skip" in changes[-1][0] and differences[-1] == 1
