@@ -19,6 +19,13 @@ MOST_CODE_LINES = 120
 MOST_BYTES = 1_500_000
 
 KEY_NUMBERS = {
+    "00b_pictures_and_words": (
+        r"sigma 25 +MSE 0\.0096 +20\.19 dB",
+        r"sigma 50 +MSE 0\.0383 +14\.17 dB",
+        r"brighter +24\.00 dB",
+        r"blurred +24\.00 dB",
+        "dense 2304 weights, separable 400: 17%",
+    ),
     "01_search_space": (
         r"largest difference (0e\+00|\de-(0[6-9]|1\d))",
         r"affine=True .* std 0\.100 .* std 0\.100 .* (0e\+00|\de-0[6-9])",

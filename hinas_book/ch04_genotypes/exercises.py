@@ -13,7 +13,6 @@ from hinas_lab.space.decode import decode_cell, softmax
 from hinas_lab.space.genotype import Genotype, neighbours, sample
 from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
-
 SOURCES = ("h(l-1)", "h(l-2)", "node 0")
 "what the second node of a cell hears"
 
