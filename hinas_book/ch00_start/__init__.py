@@ -9,6 +9,7 @@ __getattr__, __dir__ = lazy(
         "hinas_book.ch00_start.figures": (
             "figure_alpha figure_beta figure_fields figure_inputs figure_pictures figure_separable"
         ),
+        "hinas_book.kit.own_photo": "own_photo",
         "hinas_book.kit.stored_nets": "searched trained",
         "hinas_book.lessons": "check",
         "hinas_lab.drawing.genotype_graph": "draw_genotype",
