@@ -10,9 +10,9 @@ text's colour, and carry their LaTeX as a label."""
 
 import argparse
 import ast
+import json
 import re
 import shutil
-from base64 import b64decode
 from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
@@ -63,6 +63,8 @@ def formula(latex: str) -> str:
     # sized by hand in the notebook; matplotlib sizes them by what they hold
     text = re.sub(r"\\[bB]ig+\s*\(", r"\\left(", text)
     text = re.sub(r"\\[bB]ig+\s*\)", r"\\right)", text)
+    # braces: else the star is set as a product, with room around it
+    text = text.replace("^*", "^{*}")
     font, drawing = FontProperties(size=SIZE, math_fontfamily="stix"), TextToPath()
     drawing.FONT_SCALE = SIZE
     width, height, depth = drawing.get_text_width_height_descent(f"${text}$", font, ismath=True)
@@ -141,7 +143,7 @@ def notebook_page(source: Path) -> Page:
             continue
         names = replayed(cell.source)
         if names:
-            cell.outputs = [_board(names, cell.outputs)]
+            cell.outputs = [_board(names, cell)]
         for output in cell.outputs:
             text = output.get("data", {}).get("text/markdown")
             if text:
@@ -175,29 +177,34 @@ def replayed(source: str) -> list[str]:
     return [name for name in names if name and (RUNS / str(name) / "records.npz").exists()]
 
 
-def _board(names: list[str], outputs: list) -> nbformat.NotebookNode:
+def _board(names: list[str], cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """A board; without JavaScript the stored picture."""
     still = ""
-    for output in outputs:
-        png = output.get("data", {}).get("image/png")
-        if png and b64decode(png):
+    for output in cell.outputs:
+        png = output.get("data", {}).get("image/png", "").strip()
+        if png:
             alt = f"the end of {' | '.join(names)}"
-            still = f'<img alt="{alt}" src="data:image/png;base64,{png.strip()}">'
+            still = f'<img alt="{alt}" src="data:image/png;base64,{png}">'
     html = page.board(names, still)
+    if "panel(" in cell.source:
+        said = f"This page plays the recorded search {names[0]}; a running notebook searches here."
+        html += f'<p class="quiet">{said}</p>'
     return nbformat.v4.new_output("display_data", data={"text/html": html})
 
 
 def document_page(source: Path) -> Page:
     """A Markdown file of docs/."""
     text = (ROOT / source).read_text()
-    return Page(source, *_opening(text), markdown2html(prose(text)))
+    html = f'<div class="rendered_html">{markdown2html(prose(text))}</div>'
+    return Page(source, *_opening(text), html)
 
 
 def _opening(markdown: str) -> tuple[str, str]:
     """A title without its mark, and the first paragraph that says something."""
     title, *paragraphs = re.split(r"\n\s*\n", markdown.strip())
-    lead = next((text for text in paragraphs if not text.startswith(("[![", "|", "#", "!["))), "")
-    return title.removeprefix("# ").strip(), lead
+    no_lead = ("[![", "![", "|", "#", "Made by")
+    lead = next((text for text in paragraphs if not text.startswith(no_lead)), "")
+    return title.removeprefix("# ").strip(), lead.removeprefix("**Question.** ")
 
 
 def index_page(pages: list[Page]) -> Page:
@@ -225,8 +232,8 @@ def index_page(pages: list[Page]) -> Page:
 def written(one: Page, html: str, before: Page | None, after: Page | None) -> str:
     """The whole HTML of a page; before, after: its neighbours."""
     up = "../" * (len(one.target.parts) - 1)
-    names = dict.fromkeys(re.findall(r"&quot;([\w-]+)&quot;", "".join(_boards(html))))
-    head = page.linked(f"{up}static", ["site.css", *(f"{name}.js" for name in names)])
+    films = [f"{name}.js" for name in played(html)]
+    head = page.linked(f"{up}static", ["site.css", *films])
     nav = f'<a href="{up}index.html">hinas_lab</a>'
     near = ""
     for other, text in ((before, "◂ {}"), (after, "{} ▸")):
@@ -236,8 +243,12 @@ def written(one: Page, html: str, before: Page | None, after: Page | None) -> st
     return page.page(one.title, html + footer, head, nav)
 
 
-def _boards(html: str) -> list[str]:
-    return re.findall(r'data-films="([^"]*)"', html)
+def played(html: str) -> list[str]:
+    """The recorded searches of the boards of a page."""
+    names = {}
+    for found in re.finditer(r"""data-films=(["'])(.*?)\1""", html):
+        names |= dict.fromkeys(json.loads(unescape(found[2])))
+    return list(names)
 
 
 # ---------------------------------------------------------------- the site
@@ -265,8 +276,7 @@ def write_site(out: Path) -> int:
         target = out / one.target
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(written(one, html, before, after), encoding="utf-8")
-        for name in _boards(html):
-            wanted |= set(re.findall(r"&quot;([\w-]+)&quot;", name))
+        wanted |= set(played(html))
     for name in sorted(wanted):
         script = page.film_script(name, film_of(read_recording(RUNS / name)))
         (static / f"{name}.js").write_text(script, encoding="utf-8")

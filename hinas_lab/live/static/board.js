@@ -316,7 +316,7 @@ function genotype(film, moment, { width, em }) {
     });
     y += 0.5 * em;
   });
-  const title = `genotype${changes ? `, + ${changes} new since the epoch before` : ""}`;
+  const title = `genotype${changes ? `, + ${changes} since the last epoch` : ""}`;
   svg = say(0.2 * em, 1.1 * em, title, { class: "title" }) + svg;
   const spoken = moment.shown.cells.map((cell, l) => `layer ${l}: ${cell.flat().map(([k, j]) => `${ops[k].label} of ${sourceName(j)}`).join(", ")}`);
   return { svg, height: y + 0.3 * em, label: `${title}. ${spoken.join("; ")}` };
