@@ -33,6 +33,8 @@ ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "data" / "runs"
 CODE_OR_FORMULA = re.compile(r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
 BADGE = re.compile(r"\[!\[([^\]]+)\]\([^)]+\)\]")
+UNSAID = "picture drawn by the cell above"
+"alt text of a stored picture that has none"
 SIZE = 100
 "units of an em in the drawing of a formula"
 
@@ -145,9 +147,11 @@ def notebook_page(source: Path) -> Page:
         if names:
             cell.outputs = [_board(names, cell)]
         for output in cell.outputs:
-            text = output.get("data", {}).get("text/markdown")
-            if text:
-                output.data["text/markdown"] = prose(text)
+            data = output.get("data", {})
+            if "text/markdown" in data:
+                data["text/markdown"] = prose(data["text/markdown"])
+            if "image/png" in data:
+                output.metadata.setdefault("image/png", {}).setdefault("alt", UNSAID)
     exporter = HTMLExporter(
         template_name="basic",
         exclude_input_prompt=True,
@@ -155,8 +159,7 @@ def notebook_page(source: Path) -> Page:
         exclude_anchor_links=True,
     )
     body, _ = exporter.from_notebook_node(nb)
-    unsaid = "No description has been provided for this image"
-    return Page(source, title, lead, body.replace(unsaid, "picture drawn by the cell above"))
+    return Page(source, title, lead, body)
 
 
 def replayed(source: str) -> list[str]:
@@ -211,9 +214,9 @@ def index_page(pages: list[Page]) -> Page:
     """What there is, and one search that plays."""
     parts = [
         "<h1>hinas_lab</h1>",
-        "<p class='lead'>Differentiable search of small networks that restore pictures: the "
+        '<p class="lead">Differentiable search of small networks that restore pictures: the '
         "notebooks with their outputs, to be read; searches that were recorded play in the page. "
-        f"<a href='https://github.com/{REPOSITORY}'>Code, and how to run it</a>.</p>",
+        f'<a href="https://github.com/{REPOSITORY}">Code, and how to run it</a>.</p>',
         page.board(["classroom"], "<p>The replay needs JavaScript; the pages do not.</p>"),
     ]
     kinds = {"notebooks": "Notebooks", "notebooks/exercises": "Exercises", "docs": "Documents"}
@@ -224,7 +227,7 @@ def index_page(pages: list[Page]) -> Page:
                 lead = markdown2html(prose(one.lead))
                 # a card is one link
                 lead = re.sub(r"</?a\b[^>]*>", "", lead)
-                cards.append(f'<li><a href="{one.target}">{escape(one.title)}</a>{lead}</li>')
+                cards.append(f'<li><a href="{one.source}">{escape(one.title)}</a>{lead}</li>')
         parts.append(f"<h2>{heading}</h2><ul class='cards'>{''.join(cards)}</ul>")
     return Page(Path("index.md"), "hinas_lab", "", "\n".join(parts))
 

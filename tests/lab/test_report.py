@@ -1,13 +1,12 @@
 """``hinas-lab runs report``: a file that stands alone, what it says, what it refuses."""
 
 import json
-import re
 import shlex
 import shutil
 
 import numpy as np
 import pytest
-from helpers import hinas, refused
+from helpers import addresses, hinas, refused
 
 from hinas_book.kit.recorded import RUNS
 from hinas_lab.cli.common import resolve
@@ -18,14 +17,6 @@ from hinas_lab.live.recordings import read_recording
 from hinas_lab.runs.header import read_header
 
 NAMES = sorted(path.parent.name for path in RUNS.glob("*/records.npz"))
-
-
-def addresses(html: str) -> list[str]:
-    """What a browser would ask somebody for: src, href, srcset, url() and @import."""
-    found = re.findall(r"""(?:src|href|srcset)\s*=\s*["']?([^"'\s>]+)""", html)
-    found += re.findall(r"""url\(\s*["']?([^"')]+)""", html)
-    found += re.findall(r"""@import\s+["']?([^"';]+)""", html)
-    return [address for address in found if not address.startswith(("data:", "#"))]
 
 
 def test_what_counts_as_an_address():
