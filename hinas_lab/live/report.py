@@ -100,7 +100,9 @@ def _films(runs: Runs, room: int) -> str | None:
 def _body(title: str, runs: Runs) -> str:
     instead = "<p>The board of this search needs JavaScript; the rest of the page does not.</p>"
     again = "<p>With the same versions, device and number of threads it gives the same bits.</p>"
-    commands = "\n".join(map(facts.command, runs.values()))
+    commands = ""
+    for recording in runs.values():
+        commands += f'<pre class="wrapped"><code>{escape(facts.command(recording))}</code></pre>'
     sections = {
         "What came out": _table(runs, facts.results),
         "Before and after": _before_after(runs),
@@ -109,7 +111,7 @@ def _body(title: str, runs: Runs) -> str:
         "How it was measured": _protocols(runs),
         "Settings": _settings(runs),
         "Where it ran": _table(runs, facts.environment),
-        "Make it again": f"<pre tabindex='0'><code>{escape(commands)}</code></pre>{again}",
+        "Make it again": commands + again,
     }
     parts = [f"<h1>{escape(title)}</h1>"]
     for heading, html in sections.items():
