@@ -17,6 +17,7 @@ __getattr__, __dir__ = lazy(
         "hinas_lab.runs.folder": "load_genotype load_network",
         "hinas_lab.space.genotype": "legal_paths",
         "hinas_lab.space.ops": "CHOICES OPS",
+        "hinas_lab.training.numerics": "use_device",
     },
 )
 "what its notebook takes from the laboratory and the book"

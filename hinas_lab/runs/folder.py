@@ -33,6 +33,7 @@ from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import environment, run_lock, write_atomic, write_json
+from hinas_lab.training.numerics import use_device
 from hinas_lab.training.training import Training, build_network, train
 
 FILES = (
@@ -195,6 +196,7 @@ def open_search(
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
     ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
     space = preset.space
+    device = use_device(device)
     patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
@@ -227,6 +229,7 @@ def open_training(
 ) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
     graphs, ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
+    device = use_device(device)
     patches = training_patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
@@ -262,6 +265,7 @@ def open_peer(
     first weights. Of ``preset`` the task, scale and channels of the space, and the training count.
     ValueError when the folder holds something else."""
     space, config = preset.space, preset.train
+    device = use_device(device)
     patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
@@ -444,7 +448,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
         "parameters": sum(p.numel() for p in net.parameters()),
         "data": header["data"],
     }
-    return fold(net).to(device), info
+    return fold(net).to(use_device(device)), info
 
 
 def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, SearchConfig, dict]:
@@ -454,7 +458,7 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
         raise ValueError(f"{folder}: is a training run; a search run is needed")
     net = SuperNet(from_dict(SearchSpace, header["space"]))
     load_weights(net, Path(folder) / "best.safetensors")
-    return net.to(device).eval(), from_dict(SearchConfig, header["search"]), header
+    return net.to(use_device(device)).eval(), from_dict(SearchConfig, header["search"]), header
 
 
 def load_weights(net: torch.nn.Module, path: Path):
