@@ -7,10 +7,12 @@ __getattr__, __dir__ = lazy(
     {
         "hinas_book.ch03_search.curvature": "curvature_at_the_start largest_rate",
         "hinas_book.ch03_search.figures": "figure_bilevel",
+        "hinas_book.ch03_search.noise": "training_noise",
         "hinas_book.ch03_search.toys": "Chase descend gradient RULES Share",
         "hinas_book.kit.recorded": "recorded_run",
         "hinas_book.kit.stored_nets": "searched",
         "hinas_book.lessons": "check",
+        "hinas_lab.analysis.net_trainer": "NetTrainer",
         "hinas_lab.analysis.supernet_scorer": "shared_scorer",
         "hinas_lab.drawing.style": "theme",
         "hinas_lab.live.surgery_panel": "surgery",

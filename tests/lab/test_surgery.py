@@ -12,8 +12,9 @@ from helpers import tiny_runs
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing.diagram import render
-from hinas_lab.live.surgery import Place, Surgery, table
+from hinas_lab.live.surgery import Place, Surgery
 from hinas_lab.live.surgery_panel import surgery
+from hinas_lab.live.surgery_view import table
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample
 from hinas_lab.space.ops import CHOICES
@@ -85,7 +86,7 @@ def test_conv_to_skip_removes_exactly_its_weights(layer, c):
         )
     )
     assert (
-        s.changes == [f"layer {layer}, node 0: conv_3x3 from 0 -> skip from 0"]
+        s.changes == [f"layer {layer}, node 0: conv_3x3 from h(l-1) -> skip from h(l-1)"]
         and s.original is SMALL
     )
 
@@ -142,7 +143,7 @@ def test_every_valid_change_of_one_thing_can_be_made_and_no_other():
         (lambda s: s.set_operation(2, 0, 0, "skip"), "layer = 2: must be 0 to 1"),
         (lambda s: s.set_operation(0, -1, 0, "skip"), "node = -1: must be 0 to 1"),
         (lambda s: s.set_operation(0, 0, 2, "skip"), "edge = 2: must be 0 to 1"),
-        (lambda s: s.set_source(0, 0, 0, 1), "both edges come from source 1; they must differ"),
+        (lambda s: s.set_source(0, 0, 0, 1), "both edges come from h(l-2); they must differ"),
         (
             lambda s: s.set_source(0, 0, 0, 2),
             "source 2 is a forward edge or does not exist; must be 0 to 1",
@@ -334,7 +335,7 @@ def test_the_panel_edits_undoes_and_scores():
         and "+1.0000" in panel.numbers.value
         and "1 change" in panel.picture.value
     )
-    assert "layer 0, node 0: conv_3x3 from 0 -&gt; skip from 0" in panel.numbers.value
+    assert "layer 0, node 0: conv_3x3 from h(l-1) -&gt; skip from h(l-1)" in panel.numbers.value
     panel.apply.click()  # twice
     assert c.edits == 1 and "Nothing changes" in panel.status.value
     panel.undo.click()
@@ -362,7 +363,7 @@ def test_the_panel_follows_an_edge_to_its_new_number():
     assert panel.place.value == Place(0, 1, 1) and panel.option.value == (
         "source",
         2,
-    )  # skip, now behind dil 3x3 of source 1
+    )  # skip, now behind dil 3x3 of h(l-2)
     assert panel.controller.genotype.cells[0][1] == (("dil_3x3", 1), ("skip", 2))
     panel.apply.click()
     assert panel.controller.edits == 2 and "Nothing changes" in panel.status.value
@@ -418,7 +419,7 @@ def test_the_panel_saves(tmp_path, monkeypatch):
 def test_any_buttons_in_any_order_leave_a_valid_genotype(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "hinas_lab.live.surgery_panel.picture", lambda c: c.drawing().title
+        "hinas_lab.live.surgery_panel.drawn", lambda c: c.drawing().title
     )  # an SVG takes its time
     panel, rng = surgery(SMALL, width=W), random.Random(3)
     for _ in range(150):
