@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from hinas_lab.presets import Preset, preset
 
@@ -46,14 +47,43 @@ def search(
     device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
 
-    Returns the opened ``Run``. ValueError in one line for a wrong setting, or a folder that holds
-    another search or something else.
+    Returns the opened ``Run``. Asked again while its panel plays it, the same one; where another
+    process plays it, one that can be looked at. ValueError in one line for a wrong setting, or a
+    folder that holds another search or something else.
     """
-    from hinas_lab.runs.folder import open_search
+    from hinas_lab.runs.folder import look_at, open_search
+    from hinas_lab.storage import Held
     from hinas_lab.training.numerics import use_device
 
     settings = _settings(preset, seed)
-    return open_search(run, settings, data=str(data), device=use_device(device), resume=resume)
+    name = str(Path(run).resolve())
+    opened = _OPEN.get(name) if resume else None
+    if opened is not None and _is_playing(opened, settings, str(data)):
+        return opened
+    device = use_device(device)
+    try:
+        opened = open_search(run, settings, data=str(data), device=device, resume=resume)
+    except Held as error:
+        return look_at(run, str(error))
+    _OPEN[name] = opened
+    return opened
+
+
+_OPEN: "WeakValueDictionary[str, Run]" = WeakValueDictionary()
+"what ``search`` opened here, by its folder"
+
+
+def _is_playing(run: "Run", settings: Preset, data: str) -> bool:
+    """Whether a panel plays or shows this very search."""
+    from hinas_lab.config import to_dict
+
+    panel = vars(run).get("_panel")
+    if panel is None or panel.player.search is not run:
+        return False
+    if panel.player.state in ("stopped", "failed"):
+        return False
+    asked = to_dict(settings.space), to_dict(settings.search), data
+    return asked == (run.header["space"], run.header["search"], run.header["data"])
 
 
 def train(
