@@ -10,7 +10,7 @@ from hinas_book.lessons.questions import asks
 from hinas_lab.config import SearchSpace
 from hinas_lab.space.cost import node_channels, parameters
 from hinas_lab.space.decode import decode_cell, softmax
-from hinas_lab.space.genotype import Genotype, neighbours, sample
+from hinas_lab.space.genotype import Genotype, neighbours, sample, source_names
 from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
 
@@ -31,6 +31,7 @@ def small(rng: random.Random):
 )
 def dropped(rng):
     space = SearchSpace(layers=1, nodes=2)
+    named = [f"{j}: {name}" for j, name in enumerate(source_names(1))]
     while True:
         rows = [alpha_row(rng, -1, 2) for _ in range(3)]
         p = softmax(np.array(rows))
@@ -45,7 +46,7 @@ def dropped(rng):
         if right not in (by_alpha, by_all) and second - lowest > 0.03:
             break
     return (
-        {"rows": alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})},
+        {"rows": alpha_table(**dict(zip(named, rows)))},
         right,
         (
             by_alpha,
@@ -87,7 +88,7 @@ def edited(rng):
 
 
 def with_first(g: Genotype, op: str) -> Genotype:
-    """``g`` with ``op`` of source 0 as the first edge of its second cell."""
+    """``g`` with ``op`` of h(l-1) as the first edge of its second cell."""
     first_cell, ((_, edge), node) = g.cells
     return replace(g, cells=(first_cell, (((op, 0), edge), node)))
 
