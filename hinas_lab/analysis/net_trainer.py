@@ -26,6 +26,7 @@ class NetTrainer:
 
     def __init__(self, settings: Preset, *, data: str = "builtin", device: str = "auto"):
         self.settings, self.data, self.device = settings, data, use_device(device)
+        self.protocol = default_protocol(settings.space.task, settings.space.channels)
         self.words = (
             f"preset {settings.name}, {settings.train.iterations} iterations, mean of the test "
             f"photographs of {data}"
@@ -57,5 +58,4 @@ class NetTrainer:
 
         has_levels = TASKS[space.task].has_levels
         level = usual_level(config.sigmas) if has_levels else space.scale
-        protocol = default_protocol(space.task, space.channels)
-        return measure(restore, level, self.data, protocol)["psnr"]
+        return measure(restore, level, self.data, self.protocol)["psnr"]

@@ -1,25 +1,27 @@
 """The widgets around a ``Surgery``: a place, what it becomes, Apply, Undo, Train, Save; beside them
 the drawing and a restored patch."""
 
+import atexit
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from html import escape
 from pathlib import Path
 
 from hinas_lab.live.kept import Kept, live_style
 from hinas_lab.live.loop import hand_over
 from hinas_lab.live.player import one_line
 from hinas_lab.live.surgery import Place, Surgery
-from hinas_lab.live.surgery_view import drawn, page, patches, table, told
+from hinas_lab.live.surgery_view import drawn, page, paragraph, patches, table, told
 from hinas_lab.live.widgets import want_widgets
 from hinas_lab.runs.header import load_genotype
 from hinas_lab.space.genotype import Genotype
 
 EVERY = 0.2
 "seconds between two looks at the progress of a training"
+EXIT_SECONDS = 5.0
+"a process that ends waits for a training to stop at most so long"
 
 
 class Stopped(Exception):
@@ -34,9 +36,9 @@ class SurgeryPanel:
         from ipywidgets import HTML, Button, Checkbox, Dropdown, FloatProgress, HBox, Text, VBox
 
         self.controller = controller
-        wide, narrow, fitting = {"width": "100%"}, {"width": "6em"}, {"width": "auto"}
-        self.place = Dropdown(description="place", layout=wide)
-        self.option = Dropdown(description="becomes", layout=wide)
+        narrow, fitting = {"width": "6em"}, {"width": "auto"}
+        self.place = Dropdown(description="place", layout=fitting)
+        self.option = Dropdown(description="becomes", layout=fitting)
         self.file = Text("edited.json", description="file", layout={"width": "18em"})
         self.overwrite = Checkbox(False, description="overwrite", indent=False, layout=fitting)
         self.apply = Button(description="Apply", layout=narrow)
@@ -88,7 +90,7 @@ class SurgeryPanel:
             self._say(str(error))
 
     def _say(self, text: str):
-        self.status.value = f"<p>{escape(text)}</p>"
+        self.status.value = paragraph(text) if text else ""
 
     def _apply(self) -> str:
         place, before = self.place.value, self.controller.genotype
@@ -116,27 +118,42 @@ class SurgeryPanel:
 
     def _start(self, button):
         """Train what is shown now, in a thread: the reader may edit on."""
+        # a second click that was under way when the button went grey
+        if self.train.disabled:
+            return
         self._stop.clear()
         self._training(True)
-        self._say("training the edited net, and the found one if that was not done ...")
-        genotype = self.controller.genotype
-        self.thread = threading.Thread(target=self._train, args=(genotype,), daemon=True)
+        c = self.controller
+        names = ["this net"] if c.changes else []
+        if c.trained(c.original) is None:
+            names.append("the found net")
+        self._say(f"training {' and '.join(names)} ...")
+        self.thread = threading.Thread(
+            target=self._train, args=(c.genotype, c.changes), daemon=True
+        )
+        # torch aborts a process that ends while it computes
+        atexit.register(self._halt)
         self.thread.start()
+
+    def _halt(self):
+        self._stop.set()
+        self.thread.join(EXIT_SECONDS)
 
     def _training(self, is_on: bool):
         self.train.disabled, self.stop.disabled = is_on, not is_on
         self.progress.value = 0.0
 
-    def _train(self, genotype: Genotype):
+    def _train(self, genotype: Genotype, changes: list[str]):
         """In the thread: what it has to say goes to the kernel's loop."""
         try:
             self.controller.train(genotype, self._tell)
-            said = "trained"
+            said = f"trained: {'; '.join(changes) or 'the found net'}"
         except Stopped:
             said = "training stopped"
         except Exception as error:
             # Whatever training met, out of memory or a loss of nan: the panel stands.
             said = f"no training: {one_line(error)}"
+        atexit.unregister(self._halt)
         hand_over(partial(self._end, said))
 
     def _tell(self, share: float):

@@ -19,6 +19,10 @@ WORDS = {
     "trained": "trained alone, PSNR (dB)",
 }
 "of scores, in a table"
+WIDEST = 500
+"pixels a drawing takes at most: above the fold of a laptop there is room for the patches, too"
+TIGHT = "line-height: 1.4; margin: 0.4em 0"
+"of paragraphs: ipywidgets gives a line of text the height of a button"
 REACH = 2.2
 "half the width of the picture of a difference, in noises"
 
@@ -28,7 +32,7 @@ def page(surgery: Surgery) -> str:
     notebook leave SVG out."""
     numbers, problem = table(surgery)
     patch, no_patch = patches(surgery)
-    problems = "".join(f"<p>{escape(p)}</p>" for p in (problem, no_patch) if p)
+    problems = "".join(paragraph(p) for p in (problem, no_patch) if p)
     return f"{numbers}{told(surgery)}{problems}{_still_drawing(surgery)}{patch}"
 
 
@@ -46,11 +50,14 @@ def table(surgery: Surgery, scored: bool = True) -> tuple[str, str]:
         numbers = _number(before), _number(after), _number(after - before, "+")
         lines.append(_row("td", WORDS.get(what, what), *numbers))
     changes = "; ".join(surgery.changes) or "No changes."
-    html = (
-        f'<table style="border-collapse: collapse; line-height: 1.3">{"".join(lines)}</table>'
-        f"<p>A valid genotype. {escape(changes)}</p>"
-    )
-    return html, problem
+    look = "border-collapse: collapse; line-height: 1.3"
+    numbers = f'<table style="{look}">{"".join(lines)}</table>'
+    return numbers + paragraph(f"A valid genotype. {changes}"), problem
+
+
+def paragraph(text: str) -> str:
+    """Plain text as HTML."""
+    return f'<p style="{TIGHT}">{escape(text)}</p>'
 
 
 def _number(x: float, sign: str = "") -> str:
@@ -69,7 +76,7 @@ def drawn(surgery: Surgery) -> str:
     """The drawing; where nothing can render it, why not, and its DOT text."""
     drawing = surgery.drawing()
     try:
-        return f"<div>{drawing.svg()}</div>"
+        return f'<div style="max-width: {WIDEST}px">{drawing.svg()}</div>'
     except ValueError as error:
         return f"<p>{escape(str(error))}</p><pre>{escape(drawing.dot)}</pre>"
 
@@ -77,7 +84,8 @@ def drawn(surgery: Surgery) -> str:
 def _still_drawing(surgery: Surgery) -> str:
     drawing = surgery.drawing()
     try:
-        return _image("svg+xml", drawing.svg().encode(), drawing.alt, "max-width: 100%")
+        look = f"width: {WIDEST}px; max-width: 100%"
+        return _image("svg+xml", drawing.svg().encode(), drawing.alt, look)
     except ValueError:
         return drawn(surgery)
 
@@ -99,9 +107,10 @@ def patches(surgery: Surgery) -> tuple[str, str]:
         shown["edited wiring"] = after[2]
     figures = ""
     for name, pixels in shown.items():
-        words = f"{name}, {psnr(pixels, clean):.2f} dB"
+        decibel = f"{psnr(pixels, clean):.2f} dB"
         look = "width: 100%; image-rendering: pixelated"
-        image = _image("png", _png(pixels), words, look)
+        image = _image("png", _png(pixels), f"{name}, {decibel}", look)
+        words = f"<figcaption>{name}<br>{decibel}</figcaption>"
         figures += f'<figure style="margin: 0; flex: 0 1 32%">{image}{words}</figure>'
     return f'<div style="display: flex; gap: 2%; line-height: 1.3">{figures}</div>', ""
 
@@ -133,7 +142,7 @@ def told(surgery: Surgery) -> str:
         verdict += f" The band: ± {surgery.noise.db:.2f} dB, {surgery.noise.words}."
         band = _band(difference, surgery.noise.db)
     words = f"Trained alone ({surgery.trainer.words}) the edited net lies {difference:+.2f} dB from"
-    return f"{band}<p>{escape(f'{words} the found one. {verdict}')}</p>"
+    return band + paragraph(f"{words} the found one. {verdict}")
 
 
 def _verdict(difference: float, noise: float) -> str:
