@@ -12,8 +12,8 @@ from hinas_lab.live.player import one_line
 from hinas_lab.live.surgery import Surgery
 
 WORDS = {
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
+    "psnr": "PSNR (dB), shared weights",
+    "ssim": "SSIM, shared weights",
     "score": "shared-weight score",
     "raw": "the same, batch norm not recomputed",
     "trained": "trained alone, PSNR (dB)",

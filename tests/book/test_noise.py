@@ -34,7 +34,10 @@ def test_the_notebook_trains_as_the_record_did():
     """Another preset or other photographs have another noise."""
     record = load_record("perturb")
     cells = json.loads(NOTEBOOK.read_text())["cells"]
-    [source] = ["".join(c["source"]) for c in cells if "NetTrainer(" in "".join(c["source"])]
+    sources = ["".join(cell["source"]) for cell in cells]
+    [source] = [text for text in sources if "NetTrainer(" in text]
     assert f'lab.preset("{record["preset"]}")' in source
     trainer = NetTrainer(preset(record["preset"]), device="cpu")
     assert trainer.data == record["data"] and trainer.protocol in record["protocols"]
+    assert any("about 20 seconds each" in text for text in sources)
+    assert 10 < np.median([row["train_seconds"] for row in record["rows"]]) < 30
