@@ -1,4 +1,4 @@
-"""alpha beside what masking costs. Numbers in, artists out, as in ``plots``."""
+"""p, the softmax of alpha, beside what masking costs. Numbers in, artists out, as in ``plots``."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,15 +23,15 @@ def plot_drops(
     return plot_operations(space, drop, largest, ax=ax, vmax=vmax or float(drop.max()))
 
 
-def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
-    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without
-    it. Axes-level.
+def plot_masks(p: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
+    """Each operation of each edge as its letter code: its p, and what PSNR loses without it.
+    Axes-level.
 
-    alpha on the simplex and drop in dB, (..., K).
+    p, the softmax of alpha, and drop in dB, (..., K).
     """
     for k, name in enumerate(OP_NAMES):
         ax.scatter(
-            alpha[..., k],
+            p[..., k],
             drop[..., k],
             marker=f"$\\mathrm{{{OPS[name].code}}}$",
             # a marker fills its square; "id" is narrow and would come out larger
@@ -43,23 +43,24 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.axvline(1 / len(OP_NAMES), color=style.FAINT, lw=0.8, ls="--")
     ax.set(
-        xlabel="alpha, as a share of its edge (dashed: undecided)",
+        xlabel="softmax(α), the share of its edge (dashed: undecided)",
         ylabel="PSNR lost on V without it, dB",
     )
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
-def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
-    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex,
-    drop in dB, (L, E, K)."""
+def figure_masks(space: SearchSpace, p: np.ndarray, drop: np.ndarray) -> Figure:
+    """One search: a column per layer, p, the softmax of alpha, above, drops below. Figure-level.
+
+    p, and drop in dB: (L, E, K)."""
     size = (3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(2, space.layers, squeeze=False, sharex=True, sharey=True)
     # one scale for all layers, so that their colours compare
     for l, (above, below) in enumerate(axes.T):
-        plot_alpha(space, alpha[l], ax=above, vmax=float(alpha.max()))
-        above.set_title(f"alpha, layer {l}")
+        plot_alpha(space, p[l], ax=above, vmax=float(p.max()))
+        above.set_title(f"softmax(α), layer {l}")
         plot_drops(space, drop[l], ax=below, vmax=float(drop.max()))
         below.set_title(f"dB lost without, layer {l}")
     for row, label in zip(axes, ("share of the edge", "dB")):

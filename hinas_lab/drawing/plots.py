@@ -276,8 +276,8 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
     undecided = f"ln {operations}: undecided"
     ax.axhline(top, color=style.FAINT, linewidth=0.8, linestyle="--", label=undecided)
     for key, label, colour, marker in (
-        ("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),
-        ("beta_entropy", "β entropy (nats)", style.BETA, "s"),
+        ("alpha_entropy", "entropy of softmax(α), nats", style.ALPHA, "o"),
+        ("beta_entropy", "entropy of softmax(β), nats", style.BETA, "s"),
         ("skip_share", "skip share", style.SKIP, "^"),
     ):
         curve = {"color": colour, "linewidth": 1.5, "marker": marker, "markersize": 3}
@@ -355,12 +355,12 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
         for l, ax in enumerate(line):
             plot_alpha(space, state[l], ax=ax, vmax=vmax)
             layer = f"layer {l}" if maps == space.layers else "all layers"
-            ax.set_title(f"α, {layer}, {name}")
+            ax.set_title(f"softmax(α), {layer}, {name}")
             ax.label_outer()
     upper.colorbar(axes[0, 0].images[0], ax=axes, label="probability", fraction=0.03, pad=0.01)
     trellis, left, right = lower.subplots(1, 3, width_ratios=(1.5, 1, 1))
     plot_beta(space, records["epoch/beta"][row], ax=trellis)
-    trellis.set_title(f"β, {when}: {trellis.get_title()}")
+    trellis.set_title(f"softmax(β), {when}: {trellis.get_title()}")
     plot_entropy(records, ax=left)
     plot_scores(records, ax=right)
     return figure

@@ -215,16 +215,21 @@ class SearchPanel(Watch):
 
     def result(self, timeout: float | None = None):
         """See ``Player.result``. The board goes on meanwhile, though this cell keeps the kernel
-        busy."""
+        busy; the picture that stays is there when it returns."""
         end = math.inf if timeout is None else time.monotonic() + timeout
         while True:
             self._drain()
             left = end - time.monotonic()
             try:
-                return self.player.result(min(0.1, max(0.0, left)))
+                result = self.player.result(min(0.1, max(0.0, left)))
+                break
             except TimeoutError:
                 if left <= 0.1:
                     raise
+        if self._timer:
+            self._timer.join()
+        self._drain()
+        return result
 
     # ---------------------------------------------------------------- what is pressed
 
@@ -303,6 +308,7 @@ class SearchPanel(Watch):
         return "\n".join(filter(None, [self.line(), self.player.note]))
 
     def _ipython_display_(self):
+        self._drain()
         self.kept._ipython_display_()
 
 

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from hinas_lab.storage import Held
+
 KINDS = ("weight", "arch", "epoch")
 "what a search can be stepped by"
 ENDS = ("stopped", "finished", "failed")
@@ -292,9 +294,12 @@ class Player:
 
 
 def one_line(error: BaseException) -> str:
-    """``FloatingPointError: the loss became nan ...``, at most 200 characters."""
+    """``FloatingPointError: the loss became nan ...``, at most 200 characters; what was held by
+    somebody else speaks for itself."""
     text = " ".join(str(error).split())
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, Held):
+        line = text
     return line if len(line) <= 200 else line[:199] + "…"
 
 

@@ -24,7 +24,14 @@ def figure_moment(space: SearchSpace, moment: Moment, dpi: int = DPI, title: str
     with style.theme():
         figure = Figure(figsize=SIZE, dpi=dpi, layout="constrained")
         FigureCanvasAgg(figure)
-        figure.suptitle(title or moment.title, x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+        figure.suptitle(
+            title or moment.title,
+            x=0.01,
+            ha="left",
+            fontsize=12.5,
+            fontweight="bold",
+            parse_math=False,
+        )
         upper, lower = figure.subfigures(2, 1, hspace=0.03)
         _architecture(upper, space, moment)
         _history(lower, space, moment)

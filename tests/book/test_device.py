@@ -156,6 +156,10 @@ def scored(device: str):
     return ch03.shared_scorer(SUPERNET, device=device)(GENOTYPE)
 
 
+def edit_trained(device: str):
+    return ch03.NetTrainer(TINY, device=device)(GENOTYPE, lambda share: None)
+
+
 def array_restored(device: str):
     return ch05.restore_array(lab.load(NET), PICTURE, device=device)
 
@@ -169,6 +173,7 @@ def calls(folder: Path) -> dict[str, object]:
     found, run = SimpleNamespace(found=GENOTYPE), str(folder / "run")
     return {
         "Ladder": climbed,
+        "NetTrainer": edit_trained,
         "Setting": partial(studied, folder),
         "compare": compared,
         "curvature_at_the_start": partial(ch03.curvature_at_the_start, TINY),
@@ -216,7 +221,7 @@ class Where(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         if isinstance(out, torch.Tensor):
             self.tensors.add(out.device.type)
-            if "convolution" in function.__name__:
+            if "conv" in function.__name__:
                 self.convolutions.add(out.device.type)
         return out
 
@@ -225,8 +230,11 @@ class Where(TorchDispatchMode):
 def test_the_device_is_where_it_computes(name, tmp_path, monkeypatch):
     """As if torch's ``meta`` were a device: a call ends where numbers are read, which it has
     not."""
+    for number in COMPUTING:
+        computing(number)  # loads what loads late
+    real = use_device  # this module's own name is among those that change
     for module in list(sys.modules.values()):
-        if getattr(module, "__dict__", {}).get("use_device") is use_device:
+        if getattr(module, "__dict__", {}).get("use_device") is real:
             monkeypatch.setattr(module, "use_device", str)
     with Where() as where, suppress(NotImplementedError, RuntimeError):
         calls(tmp_path)[name](device="meta")

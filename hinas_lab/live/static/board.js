@@ -4,7 +4,7 @@
 // a pane whose SVG did not change is left alone.
 
 // cividis in nine steps: dark to bright, safe for colour-blind readers
-const HEAT = ["#00224e", "#183c6c", "#434e6c", "#61656f", "#7d7c78", "#9b9476", "#bcae6c", "#dfc957", "#fee838"];
+const HEAT = ["#00224e", "#1a386f", "#434e6c", "#61656f", "#7d7c78", "#9b9476", "#bcae6c", "#dec958", "#fee838"];
 const SPEEDS = [0.5, 1, 2, 4, 8]; // epochs a second
 const CALM = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches ?? false;
 const LINES = 600; // points of a curve: more than there are pixels shows nothing
