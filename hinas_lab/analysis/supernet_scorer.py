@@ -63,9 +63,8 @@ class SharedWeights:
         return shown[:, 0] if len(clean) == 1 else np.moveaxis(shown, 1, -1)
 
 
-def shared_scorer(run: str | Path, device: str = "cpu") -> SharedWeights:
-    """``SharedWeights``, on a ``device`` that may be ``auto``."""
-    return SharedWeights(run, device)
+shared_scorer = SharedWeights
+"as a function of a run, for those who only score"
 
 
 def first_scorer(
