@@ -90,7 +90,7 @@ def edited(rng):
 
 
 def with_first(g: Genotype, op: str) -> Genotype:
-    """``g`` with ``op`` of source 0 as the first edge of its second cell."""
+    """``g`` with ``op`` of h(l-1) as the first edge of its second cell."""
     first_cell, ((_, edge), node) = g.cells
     return replace(g, cells=(first_cell, (((op, 0), edge), node)))
 

@@ -7,7 +7,7 @@ from hinas_book.lessons.questions import asks, text_table
 from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import ssim
 from hinas_lab.space.cost import receptive_radius
-from hinas_lab.space.genotype import sample
+from hinas_lab.space.genotype import sample, source_names
 from hinas_lab.space.ops import CHOICES, OPS
 
 
@@ -81,12 +81,9 @@ def noisy(rng):
     "The longest path counts. In code: `hinas_lab.space.cost.receptive_radius(genotype)`.",
 )
 def radius(rng):
-    from hinas_lab.drawing.genotype_graph import source_names  # loads the drawings
-
-    names = source_names(2)
     choices = tuple(op for op in CHOICES if OPS[op].kernel < 5 or OPS[op].kind == "sep")
     g = sample(SearchSpace(layers=1, nodes=2), rng, choices=choices)
-    lines = []
+    lines, names = [], source_names(g.nodes)
     for i, node in enumerate(g.cells[0]):
         terms = "  +  ".join(f"{op} of {names[source]}" for op, source in node)
         lines.append(f"node {i}:  {terms}")

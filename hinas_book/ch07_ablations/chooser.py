@@ -11,6 +11,8 @@ from hinas_book.ch07_ablations.chosen_n import Choice, announced, choices
 from hinas_book.kit.intervals import plot_intervals
 from hinas_lab.analysis.statistics import LEAST
 from hinas_lab.drawing import style
+from hinas_lab.live.kept import Kept, live_style
+from hinas_lab.live.sliders import sharp, sharp_image
 from hinas_lab.live.widgets import want_widgets
 
 
@@ -108,7 +110,8 @@ def figure_still(differences: Sequence[float], ns: Sequence[int], size: float = 
 
 
 def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
-    """An ipywidgets box: which contrast, how many seeds, which possible study; and its picture.
+    """Widgets: which contrast, how many seeds, which possible study; and its picture, the last of
+    which is what a saved notebook shows.
 
     ``contrasts``: name -> per-seed differences in dB. With HINAS_LIVE=0, or without ipywidgets, one
     picture for one, three and all seeds of the first contrast. ValueError for no contrast.
@@ -119,13 +122,13 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
     if not want_widgets():
         with style.theme():
             return figure_still(first, sorted({1, min(3, len(first)), len(first)}), size)
-    from ipywidgets import Dropdown, Image, IntSlider, VBox
+    from ipywidgets import Dropdown, IntSlider, VBox
 
     wide = {"width": "60%"}
     which = Dropdown(options=list(contrasts), description="contrast")
     seeds = IntSlider(value=1, min=1, max=len(first), description="seeds", layout=wide)
     study = IntSlider(value=1, min=1, max=len(first), description="study", layout=wide)
-    picture = Image(format="png", layout={"max_width": "100%"})
+    image = sharp_image()
     pictures = {}  # drawing takes longer than a slider's step
 
     def resize(_=None):
@@ -141,11 +144,14 @@ def choose_n(contrasts: Mapping[str, Sequence[float]], size: float = 0.03):
         if key not in pictures:
             with style.theme():
                 figure = figure_choices(contrasts[which.value], seeds.value, study.value - 1, size)
-                pictures[key] = style.png(figure)
-        picture.value = pictures[key]
+                pictures[key] = sharp(figure)
+        pictures[key].show(image)
+        words = f"{which.value}, {seeds.value} seeds, study {study.value}"
+        kept.keep(pictures[key].png, words, pictures[key].width)
 
+    kept = Kept(VBox([which, seeds, study, image, live_style()]), b"", "")
     which.observe(resize, names="value")
     seeds.observe(resize, names="value")
     study.observe(draw, names="value")
     resize()  # the first picture
-    return VBox([which, seeds, study, picture])
+    return kept

@@ -11,6 +11,7 @@ from hinas_book.kit.missing import unless_missing
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.genotype_graph import draw_difference
 from hinas_lab.drawing.style import png, theme
+from hinas_lab.live.kept import Kept, bundle, live_style
 from hinas_lab.live.widgets import want_widgets
 
 
@@ -50,18 +51,18 @@ class TwoEdits:
             layer += 1
         return replace(whole, groups=(whole.groups[1 + layer],))  # the path comes first
 
-    def _repr_mimebundle_(self, **kwargs) -> dict:
-        # what stays when the kernel, and with it the widgets, is gone
-        still = {
-            "text/html": self.html(*self.pair),
-            "text/plain": two_edits_text(self.perturbed, *self.pair),
-        }
-        if not want_widgets():
-            return still
-        return self.widgets()._repr_mimebundle_(**kwargs) | still
+    def _ipython_display_(self):
+        from IPython.display import display
 
-    def widgets(self):
-        """An ipywidgets box: two lists of all edits above the page of the pair that is chosen."""
+        if want_widgets():
+            display(self.widgets())
+            return
+        data, metadata = bundle(self.html(*self.pair), two_edits_text(self.perturbed, *self.pair))
+        display(data, metadata=metadata, raw=True)
+
+    def widgets(self) -> Kept:
+        """Two lists of all edits above the page of the pair that is chosen; the last one is kept
+        in a saved notebook."""
         from ipywidgets import HTML, Dropdown, VBox
 
         names = [(f"{e.kind}  {e.what}", number) for number, e in enumerate(self.perturbed.edits)]
@@ -70,13 +71,20 @@ class TwoEdits:
             width = {"width": "40em"}
             lists.append(Dropdown(options=names, value=number, description=text, layout=width))
         page = HTML(self.html(*self.pair))
+        kept = Kept(
+            VBox([*lists, page, live_style()]),
+            page.value,
+            two_edits_text(self.perturbed, *self.pair),
+        )
 
         def show(_):
-            page.value = self.html(lists[0].value, lists[1].value)
+            pair = lists[0].value, lists[1].value
+            page.value = self.html(*pair)
+            kept.keep(page.value, two_edits_text(self.perturbed, *pair))
 
         for dropdown in lists:
             dropdown.observe(show, names="value")
-        return VBox([*lists, page])
+        return kept
 
 
 @unless_missing

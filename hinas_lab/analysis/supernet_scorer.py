@@ -3,39 +3,68 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches, split
+from hinas_lab.restoration.measure import usual_level
 from hinas_lab.runs.folder import data_hash, load_supernet
 from hinas_lab.searching.loop import Search
-from hinas_lab.searching.scoring import shared_weight_score
+from hinas_lab.searching.scoring import calibrate, shared_weight_score
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.training.numerics import use_device
 
 Scorer = Callable[[Genotype], dict[str, float]]
+SIDE = 128
+"pixels of the side of the patch that is shown"
 
 
-def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
-    """A function of a genotype that scores it on the run's V images with the run's weights.
+class SharedWeights:
+    """A finished search as a judge of genotypes: its weights, on its V images.
 
-    It gives ``score``, ``psnr`` (dB) and ``ssim`` with batch norm recomputed, and ``raw``, the
-    score without that (``searching.scoring.shared_weight_score``). Equal genotypes score equally.
-    ValueError when ``run`` is no finished search, or its images have changed; the scorer raises it
-    for a genotype that does not fit.
+    Called with a genotype it gives ``score``, ``psnr`` (dB) and ``ssim`` with batch norm
+    recomputed, and ``raw``, the score without that (``searching.scoring.shared_weight_score``).
+    Equal genotypes score equally. ValueError when ``run`` is no finished search, or its images have
+    changed; and for a genotype that does not fit.
     """
-    device = use_device(device)
-    net, config, header = load_supernet(run, device)
-    patches = Patches(
-        load_images(header["data"], net.space.channels), scale=net.space.scale, device=device
-    )
-    if data_hash(patches) != header["data_hash"]:
-        raise ValueError(
-            f"{run}: the images of {header['data']!r} are no longer those of the search; "
-            "its V images are not known"
-        )
-    # the search's own split: V must hold no image that the weights were trained on
-    sets = split(len(patches), config.val_fraction, config.seed)
-    return lambda genotype: shared_weight_score(net, genotype, patches, sets.w, sets.v, config)
+
+    def __init__(self, run: str | Path, device: str = "cpu"):
+        device = use_device(device)
+        self.net, self.config, header = load_supernet(run, device)
+        space = self.net.space
+        images = load_images(header["data"], space.channels)
+        self.patches = Patches(images, scale=space.scale, device=device, task=space.task)
+        if data_hash(self.patches) != header["data_hash"]:
+            raise ValueError(
+                f"{run}: the images of {header['data']!r} are no longer those of the search; "
+                "its V images are not known"
+            )
+        # the search's own split: V must hold no image that the weights were trained on
+        self.split = split(len(self.patches), self.config.val_fraction, self.config.seed)
+
+    def __call__(self, genotype: Genotype) -> dict[str, float]:
+        sets = self.split
+        return shared_weight_score(self.net, genotype, self.patches, sets.w, sets.v, self.config)
+
+    def patch(self, genotype: Genotype) -> np.ndarray:
+        """The centre of the first V image, clean, degraded and restored with batch norm recomputed:
+        (3, H, W), or (3, H, W, 3) in colour, in [0, 1], H = W = 128 at most."""
+        scale, weights = self.patches.scale, self.net.restrict(genotype)
+        level = usual_level(self.config.sigmas) if self.patches.task.has_levels else 0.0
+        degraded, clean = self.patches.pair(self.split.v[0], level, self.config.seed, SIDE // scale)
+        with calibrate(self.net, self.patches, self.split.w, self.config, weights) as net:
+            with torch.no_grad():
+                restored = net(degraded[None], weights)[0]
+        # each pixel as large as the square that super-resolution makes of it
+        large = degraded.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
+        shown = torch.stack([clean, large, restored]).clamp(0, 1).cpu().numpy()
+        return shown[:, 0] if len(clean) == 1 else np.moveaxis(shown, 1, -1)
+
+
+shared_scorer = SharedWeights
+"as a function of a run, for those who only score"
 
 
 def first_scorer(

@@ -7,7 +7,7 @@ from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.diagram.value import Edge, Group, Node
 from hinas_lab.images.tasks import TASKS
-from hinas_lab.space.genotype import Cell, Genotype, diff
+from hinas_lab.space.genotype import Cell, Genotype, diff, source_names
 
 CellEdge = tuple[int, int, str, str]
 "(source, node, operation, mark) of an edge in a cell; sources as in ``SearchSpace.edges``"
@@ -65,11 +65,6 @@ def task_name(net: SearchSpace | Genotype) -> str:
     """``denoising`` or ``super-resolution x4``."""
     title = TASKS[net.task].title
     return title if net.scale == 1 else f"{title} x{net.scale}"
-
-
-def source_names(nodes: int) -> tuple[str, ...]:
-    """Of the sources in a cell of so many nodes, in their order."""
-    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(nodes)))
 
 
 def _channels(genotype: Genotype, layer: int) -> str:

@@ -8,9 +8,9 @@ from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.diagram.value import Edge, Group, Node
-from hinas_lab.drawing.genotype_graph import count_of, path_name, source_names, task_name
+from hinas_lab.drawing.genotype_graph import count_of, path_name, task_name
 from hinas_lab.space.cost import ASPP_RATES
-from hinas_lab.space.genotype import Genotype, legal_paths
+from hinas_lab.space.genotype import Genotype, legal_paths, source_names
 from hinas_lab.space.ops import OPS
 
 SUPERNET_RATE = 16

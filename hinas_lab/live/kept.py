@@ -39,20 +39,21 @@ class Kept:
     """A widget that shows itself in a cell together with a still.
 
     ``widget`` holds ``live_style()``, or is an anywidget with ``LIVE_CSS`` and an element of class
-    ``hinas-live``. ``still`` is a PNG (bytes) or HTML (str); ``alt`` says it in words.
+    ``hinas-live``. ``still`` is a PNG (bytes) or HTML (str); ``alt`` says it in words. ``width`` in
+    CSS pixels: of a PNG that has more pixels than it shall take room.
     """
 
-    def __init__(self, widget, still: bytes | str, alt: str):
+    def __init__(self, widget, still: bytes | str, alt: str, width: int | None = None):
         self.widget = widget
-        self._bundle = bundle(still, alt)
+        self._bundle = bundle(still, alt, width)
         self._id = uuid.uuid4().hex
         self._is_shown = False
 
-    def keep(self, still: bytes | str, alt: str):
+    def keep(self, still: bytes | str, alt: str, width: int | None = None):
         """Another still, in every cell that shows this one. From a thread: ``loop.hand_over``."""
         from IPython.display import update_display
 
-        self._bundle = bundle(still, alt)
+        self._bundle = bundle(still, alt, width)
         if self._is_shown:
             data, metadata = self._bundle
             update_display(data, metadata=metadata, raw=True, display_id=self._id)
@@ -69,12 +70,13 @@ class Kept:
         self._is_shown = True
 
 
-def bundle(still: bytes | str, alt: str) -> tuple[dict, dict]:
+def bundle(still: bytes | str, alt: str, width: int | None = None) -> tuple[dict, dict]:
     """A still as Jupyter stores it: data and metadata."""
     if isinstance(still, str):
         return {"text/plain": alt, "text/html": still}, {}
     data = {"text/plain": alt, "image/png": base64.b64encode(still).decode()}
-    return data, {"image/png": {"alt": alt}}
+    shown = {"alt": alt} | ({"width": width} if width else {})
+    return data, {"image/png": shown}
 
 
 def _view(widget) -> dict:

@@ -3,28 +3,46 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from html import escape
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
+
+import numpy as np
 
 from hinas_lab.config import is_a
 from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
-from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype, source_names
+from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype
 from hinas_lab.space import cost
-from hinas_lab.space.genotype import Genotype, diff
+from hinas_lab.space.genotype import Genotype, diff, source_names
 from hinas_lab.space.ops import CHOICES
 from hinas_lab.storage import write_atomic
 
 Score = Callable[[Genotype], dict[str, float]]
-WORDS = {
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
-    "score": "shared-weight score",
-    "raw": "the same, batch norm not recomputed",
-}
-"of scores, in a table"
+Patch = Callable[[Genotype], np.ndarray]
+"""a genotype -> one patch clean, degraded and restored by it: (3, H, W) or (3, H, W, 3) in
+[0, 1]"""
+Tell = Callable[[float], None]
+"told the share that is done, 0 to 1; what it raises ends the work"
+
+
+class Trainer(Protocol):
+    """Trains the net of a genotype and measures it (``analysis.net_trainer.NetTrainer``)."""
+
+    words: str
+    "what is trained and on what it is measured"
+
+    def __call__(self, genotype: Genotype, tell: Tell) -> float:
+        """The trained net's PSNR in dB."""
+
+
+class Noise(NamedTuple):
+    """How far a net lies from itself, trained again."""
+
+    db: float
+    "at most so far apart, in dB, lie two trainings of one net in 95 of 100 cases"
+    words: str
+    "from what that is known"
 
 
 @dataclass(frozen=True)
@@ -51,8 +69,9 @@ class Surgery:
 
     ``width`` is the base width W that parameters and MACs are counted for, ``size`` (height, width)
     of the network's input in pixels; ``shape`` as for ``cost.convolutions`` (stem, end, repeats).
-    ``score`` gives a genotype's numbers by name (``analysis.supernet_scorer``); it is asked once
-    per genotype.
+    ``score`` gives a genotype's numbers by name, ``patch`` what it restores
+    (``analysis.supernet_scorer``), ``trainer`` what its net reaches with weights of its own, and
+    ``noise`` what of that is chance; each is asked once per genotype.
     """
 
     def __init__(
@@ -61,15 +80,21 @@ class Surgery:
         *,
         width: int,
         score: Score | None = None,
+        patch: Patch | None = None,
+        trainer: Trainer | None = None,
+        noise: Noise | None = None,
         size: tuple[int, int] = (64, 64),
         **shape,
     ):
         # A width that gives no whole number of channels is refused at once.
         cost.parameters(genotype, width, **shape)
         self.original = self.genotype = genotype
-        self.width, self.size, self.shape, self._score = width, size, shape, score
+        self.width, self.size, self.shape = width, size, shape
+        self._score, self._patch, self.trainer, self.noise = score, patch, trainer, noise
         self._before: list[Genotype] = []
         self._scores: dict[str, dict[str, float]] = {}
+        self._patches: dict[str, np.ndarray] = {}
+        self._trained: dict[str, float] = {}
 
     @property
     def places(self) -> list[Place]:
@@ -100,7 +125,7 @@ class Surgery:
         for op in dict.fromkeys((*CHOICES, *self.genotype.operations)):
             asked[f"operation {style.op_label(op)}"] = ("operation", op)
         for source, name in enumerate(source_names(place.node)):
-            asked[f"source {name}"] = ("source", source)
+            asked[f"comes from {name}"] = ("source", source)
         return asked
 
     def edit(self, place: Place, what: str, value: str | int) -> Genotype:
@@ -160,9 +185,31 @@ class Surgery:
             self._scores[genotype.hash] = dict(self._score(genotype))
         return self._scores[genotype.hash]
 
+    def patch(self, genotype: Genotype) -> np.ndarray | None:
+        """What ``patch`` gives of a genotype; None without one."""
+        if self._patch is None:
+            return None
+        if genotype.hash not in self._patches:
+            self._patches[genotype.hash] = self._patch(genotype)
+        return self._patches[genotype.hash]
+
+    def trained(self, genotype: Genotype) -> float | None:
+        """The PSNR (dB) of its net trained alone; None while it is not trained."""
+        return self._trained.get(genotype.hash)
+
+    def train(self, genotype: Genotype, tell: Tell):
+        """Train the nets of the original and of ``genotype``, each if that was not done before."""
+        wanted = {g.hash: g for g in (self.original, genotype) if self.trained(g) is None}
+        for done, (name, net) in enumerate(wanted.items()):
+
+            def tell_of_all(share: float, done: int = done):
+                tell((done + share) / len(wanted))
+
+            self._trained[name] = self.trainer(net, tell_of_all)
+
     def rows(self, scored: bool = True) -> list[EdgeRow]:
-        """Parameters, MACs for one input of ``size``, receptive radius (pixels) and, if ``scored``,
-        the scores, before and after."""
+        """Parameters, MACs for one input of ``size``, receptive radius (pixels), what training
+        gave and, if ``scored``, the scores, before and after."""
         pair = self.original, self.genotype
         height, width = self.size
         # How far a pixel sees does not depend on the stem's channels.
@@ -178,6 +225,9 @@ class Surgery:
         if scored:
             before, after = map(self.scores, pair)
             rows += [EdgeRow(name, before[name], after[name]) for name in before]
+        trained = [self.trained(g) for g in pair]
+        if None not in trained:
+            rows.append(EdgeRow("trained", *trained))
         return rows
 
     def drawing(self) -> Drawing:
@@ -208,8 +258,9 @@ class Surgery:
         return path
 
     def _repr_html_(self) -> str:
-        numbers, problem = table(self)
-        return f"{numbers}<p>{escape(problem)}</p>{picture(self)}"
+        from hinas_lab.live.surgery_view import page
+
+        return page(self)
 
     def _width(self, index: int) -> str:
         return f"{index} ({self.genotype.width_factors[index]:g}·W)"
@@ -244,46 +295,3 @@ class Surgery:
             self._before.append(self.genotype)
             self.genotype = new
         return new
-
-
-def table(controller: Surgery, scored: bool = True) -> tuple[str, str]:
-    """The numbers and the changes in words as HTML, and in one line why there is no score."""
-    problem = ""
-    try:
-        rows = controller.rows(scored)
-    except Exception as error:
-        # Whatever the scorer met: the edit and its cost stand.
-        rows = controller.rows(scored=False)
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        problem = f"no score: {reason}"
-    lines = [_html_row("th", "", "before", "after", "difference")]
-    for what, before, after in rows:
-        numbers = _number(before), _number(after), _number(after - before, "+")
-        lines.append(_html_row("td", WORDS.get(what, what), *numbers))
-    changes = "; ".join(controller.changes) or "No changes."
-    html = (
-        '<table style="border-collapse: separate; border-spacing: 1em 0">'
-        f"{''.join(lines)}</table><p>A valid genotype. {escape(changes)}</p>"
-    )
-    return html, problem
-
-
-def _number(x: float, sign: str = "") -> str:
-    return f"{x:{sign},}" if is_a(int, x) else f"{x:{sign}.4f}"
-
-
-def _html_row(tag: str, name: str, *numbers: str) -> str:
-    look = "padding: 0 1em; text-align:"
-    cells = f'<{tag} style="{look} left">{escape(name)}</{tag}>'
-    for number in numbers:
-        cells += f'<{tag} style="{look} right">{escape(number)}</{tag}>'
-    return f"<tr>{cells}</tr>"
-
-
-def picture(controller: Surgery) -> str:
-    """The drawing as HTML; where nothing can render it, why not, and its DOT text."""
-    drawing = controller.drawing()
-    try:
-        return f"<div>{drawing.svg()}</div>"
-    except ValueError as error:
-        return f"<p>{escape(str(error))}</p><pre>{escape(drawing.dot)}</pre>"

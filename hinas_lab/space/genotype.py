@@ -187,7 +187,8 @@ def _check_node(node: tuple[Edge, ...], i: int, where: str):
                 f"must be 0 to {i + 1}"
             )
     if node[0][1] == node[1][1]:
-        raise ValueError(f"{where}: both edges come from source {node[0][1]}; they must differ")
+        both = source_names(i)[node[0][1]]
+        raise ValueError(f"{where}: both edges come from {both}; they must differ")
 
 
 def sample(
@@ -293,9 +294,15 @@ def _with_edge(genotype: Genotype, l: int, i: int, e: int, edge: Edge) -> Genoty
     return replace(genotype, cells=cells, path_score=None)
 
 
+def source_names(nodes: int) -> tuple[str, ...]:
+    """Of the sources in a cell of so many nodes, in their order."""
+    return ("h(l-1)", "h(l-2)", *(f"node {i}" for i in range(nodes)))
+
+
 def diff(a: Genotype, b: Genotype) -> list[str]:
     """What differs, in words, one line per edge or width. Raises ValueError when the two have
     different shapes."""
+    names = source_names(a.nodes)
     for name in SHAPE:
         if getattr(a, name) != getattr(b, name):
             raise ValueError(
@@ -311,7 +318,6 @@ def diff(a: Genotype, b: Genotype) -> list[str]:
             gone = [edge for edge in before if edge not in after]
             new = [edge for edge in after if edge not in before]
             for (op, source), (new_op, new_source) in zip(gone, new):
-                lines.append(
-                    f"layer {l}, node {i}: {op} from {source} -> {new_op} from {new_source}"
-                )
+                was, now = f"{op} from {names[source]}", f"{new_op} from {names[new_source]}"
+                lines.append(f"layer {l}, node {i}: {was} -> {now}")
     return lines

@@ -514,7 +514,7 @@ def test_choices_as_a_picture():
 def test_the_reader_chooses(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "1")
     contrasts = {"one": drawn(8), "other": drawn(6, 1)}
-    which, seeds, chosen, picture = chooser.choose_n(contrasts).children
+    which, seeds, chosen, picture, _ = chooser.choose_n(contrasts).widget.children
     assert (seeds.max, chosen.max, chosen.value) == (8, 8, 8) and bytes(picture.value).startswith(
         b"\x89PNG"
     )

@@ -407,15 +407,15 @@ def test_figures_fit(field):
 def test_a_dropdown_of_pictures(field, monkeypatch):
     ipywidgets = pytest.importorskip("ipywidgets")
     monkeypatch.delenv("HINAS_LIVE", raising=False)
-    chooser, picture = slider(views.figures_predictors(field), "predictor", dropdown=True).children
+    figures = views.figures_predictors(field)
+    chooser, picture, _ = slider(figures, "predictor", dropdown=True).widget.children
     assert isinstance(chooser, ipywidgets.Dropdown)
     before = picture.value
     chooser.value = "MACs"
     assert picture.value != before
-    chooser, again = slider(views.figures_predictors(field), "predictor", start="MACs").children
+    chooser, again, _ = slider(figures, "predictor", start="MACs").widget.children
     assert chooser.value == "MACs" and again.value == picture.value
     monkeypatch.setenv("HINAS_LIVE", "0")
-    figures = views.figures_predictors(field)
     assert slider(figures, "predictor", start="MACs") is figures["MACs"]
 
 

@@ -156,6 +156,10 @@ def scored(device: str):
     return ch03.shared_scorer(SUPERNET, device=device)(GENOTYPE)
 
 
+def edit_trained(device: str):
+    return ch03.NetTrainer(TINY, device=device)(GENOTYPE, lambda share: None)
+
+
 def array_restored(device: str):
     return ch05.restore_array(lab.load(NET), PICTURE, device=device)
 
@@ -169,6 +173,7 @@ def calls(folder: Path) -> dict[str, object]:
     found, run = SimpleNamespace(found=GENOTYPE), str(folder / "run")
     return {
         "Ladder": climbed,
+        "NetTrainer": edit_trained,
         "Setting": partial(studied, folder),
         "compare": compared,
         "curvature_at_the_start": partial(ch03.curvature_at_the_start, TINY),

@@ -5,6 +5,7 @@ import json
 import random
 from itertools import combinations, product
 
+import IPython.display
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
@@ -498,7 +499,10 @@ def test_parameters_and_judges(leaning):
 
 def test_a_still_pair_without_widgets(leaning, monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
-    shown = two_edits(leaning, 1, 2)._repr_mimebundle_()
+    outputs = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, **how: outputs.append(data))
+    two_edits(leaning, 1, 2)._ipython_display_()
+    [shown] = outputs
     assert set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("<svg") == 2
     assert shown["text/plain"] == words.two_edits_text(leaning, 1, 2)
     with pytest.raises(ValueError, match="edit 99"):
@@ -507,7 +511,7 @@ def test_a_still_pair_without_widgets(leaning, monkeypatch):
 
 def test_picking_another_edit_shows_it(leaning):
     pytest.importorskip("ipywidgets")
-    first, second, page = two_edits(leaning, 0, 1).widgets().children
+    first, second, page, _ = two_edits(leaning, 0, 1).widgets().widget.children
     assert len(first.options) == 44 and first.options[5][0].endswith(leaning.edits[5].what)
     before = page.value
     second.value = 43

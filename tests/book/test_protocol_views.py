@@ -120,7 +120,7 @@ def test_slider_shows_the_picture_that_is_chosen(monkeypatch):
         return drawn
 
     box = slider({"a": figure("a"), "b": figure("b")}, "letter")
-    chooser, picture = box.children
+    chooser, picture, _ = box.widget.children
     first = bytes(picture.value)
     assert chooser.options == ("a", "b") and first.startswith(b"\x89PNG")
     chooser.value = "b"

@@ -289,7 +289,7 @@ GENOTYPES = {
     ),
     "source a word": (edges(["skip", "0"], ["skip", 1]), "[operation, source]"),
     "source negative": (edges(["skip", -1], ["skip", 1]), "source -1"),
-    "same source": (edges(["skip", 0], ["conv_3x3", 0]), "both edges come from source 0"),
+    "same source": (edges(["skip", 0], ["conv_3x3", 0]), "both edges come from h(l-1)"),
     "three edges": (
         edges(["skip", 0], ["skip", 1], ["skip", 0]),
         "layer 0, node 0 has 3 edges, must have 2",

@@ -1,14 +1,18 @@
 """A widget with its still, as Jupyter is told of it; and what is handed to the kernel's loop."""
 
+import io
 import sys
 from base64 import b64decode
 from types import SimpleNamespace
 
 import IPython.display
 import pytest
+from matplotlib.figure import Figure
+from PIL import Image
 
 from hinas_lab.live.kept import Kept, live_style
 from hinas_lab.live.loop import hand_over
+from hinas_lab.live.sliders import slider
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -62,6 +66,19 @@ def test_a_widget_that_gives_metadata_too(shown):
     widget = SimpleNamespace(_repr_mimebundle_=lambda: ({VIEW: {"model_id": "x"}}, {}))
     Kept(widget, b"png", "")._ipython_display_()
     assert shown.display[0][0][VIEW] == {"model_id": "x"}
+
+
+def test_a_slider_keeps_the_picture_that_was_chosen_last_sharp_at_its_own_size(shown):
+    figures = {key: Figure(figsize=(2, 1)) for key in "ab"}
+    figures["b"].text(0, 0.5, "b")
+    kept = slider(figures, "letter")
+    kept._ipython_display_()
+    chooser, image, _ = kept.widget.children
+    chooser.value = "b"
+    [(data, metadata, _)] = shown.update
+    assert b64decode(data["image/png"]) == image.value and image.width == "220"
+    assert metadata["image/png"] == {"alt": "letter b", "width": 220}
+    assert Image.open(io.BytesIO(image.value)).width == 440
 
 
 def test_outside_of_a_kernel_a_callback_is_called_at_once():

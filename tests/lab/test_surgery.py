@@ -3,17 +3,22 @@ a browser."""
 
 import json
 import random
+import re
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from helpers import tiny_runs
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing.diagram import render
-from hinas_lab.live.surgery import Place, Surgery, table
-from hinas_lab.live.surgery_panel import surgery
+from hinas_lab.live.surgery import Noise, Place, Surgery
+from hinas_lab.live.surgery_panel import Stopped, surgery
+from hinas_lab.live.surgery_view import table
+from hinas_lab.presets import preset
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, diff, legal_paths, make, neighbours, sample
 from hinas_lab.space.ops import CHOICES
@@ -85,7 +90,7 @@ def test_conv_to_skip_removes_exactly_its_weights(layer, c):
         )
     )
     assert (
-        s.changes == [f"layer {layer}, node 0: conv_3x3 from 0 -> skip from 0"]
+        s.changes == [f"layer {layer}, node 0: conv_3x3 from h(l-1) -> skip from h(l-1)"]
         and s.original is SMALL
     )
 
@@ -142,7 +147,7 @@ def test_every_valid_change_of_one_thing_can_be_made_and_no_other():
         (lambda s: s.set_operation(2, 0, 0, "skip"), "layer = 2: must be 0 to 1"),
         (lambda s: s.set_operation(0, -1, 0, "skip"), "node = -1: must be 0 to 1"),
         (lambda s: s.set_operation(0, 0, 2, "skip"), "edge = 2: must be 0 to 1"),
-        (lambda s: s.set_source(0, 0, 0, 1), "both edges come from source 1; they must differ"),
+        (lambda s: s.set_source(0, 0, 0, 1), "both edges come from h(l-2); they must differ"),
         (
             lambda s: s.set_source(0, 0, 0, 2),
             "source 2 is a forward edge or does not exist; must be 0 to 1",
@@ -310,6 +315,11 @@ def test_the_scorer_of_a_run_gives_the_scores_of_its_supernet(tiny, tmp_path):
 # ---------------------------------------------------------------- widgets
 
 
+def said(panel) -> str:
+    """The status, as a reader sees it."""
+    return re.sub("<[^>]*>", "", panel.status.value)
+
+
 def choose(panel, place, *option):
     panel.place.value = place
     panel.option.value = option
@@ -334,7 +344,7 @@ def test_the_panel_edits_undoes_and_scores():
         and "+1.0000" in panel.numbers.value
         and "1 change" in panel.picture.value
     )
-    assert "layer 0, node 0: conv_3x3 from 0 -&gt; skip from 0" in panel.numbers.value
+    assert "layer 0, node 0: conv_3x3 from h(l-1) -&gt; skip from h(l-1)" in panel.numbers.value
     panel.apply.click()  # twice
     assert c.edits == 1 and "Nothing changes" in panel.status.value
     panel.undo.click()
@@ -362,7 +372,7 @@ def test_the_panel_follows_an_edge_to_its_new_number():
     assert panel.place.value == Place(0, 1, 1) and panel.option.value == (
         "source",
         2,
-    )  # skip, now behind dil 3x3 of source 1
+    )  # skip, now behind dil 3x3 of h(l-2)
     assert panel.controller.genotype.cells[0][1] == (("dil_3x3", 1), ("skip", 2))
     panel.apply.click()
     assert panel.controller.edits == 2 and "Nothing changes" in panel.status.value
@@ -382,10 +392,7 @@ def test_the_panel_says_why_not_and_goes_on():
     panel.apply.click()
     choose(panel, Place(1), "width", 2)
     panel.apply.click()
-    assert (
-        panel.controller.genotype.path == (1, 2)
-        and panel.status.value == "<p>layer 1, width: 2 (2·W)</p>"
-    )
+    assert panel.controller.genotype.path == (1, 2) and said(panel) == "layer 1, width: 2 (2·W)"
 
 
 def test_the_panel_saves(tmp_path, monkeypatch):
@@ -393,7 +400,7 @@ def test_the_panel_saves(tmp_path, monkeypatch):
     panel = surgery(SMALL, width=W)
     panel.save.click()
     panel.save.click()
-    assert panel.status.value == "<p>Saved as edited.json.</p>"
+    assert said(panel) == "Saved as edited.json."
     choose(panel, Place(0, 0, 0), "operation", "skip")
     panel.apply.click()
     panel.save.click()
@@ -418,7 +425,7 @@ def test_the_panel_saves(tmp_path, monkeypatch):
 def test_any_buttons_in_any_order_leave_a_valid_genotype(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "hinas_lab.live.surgery_panel.picture", lambda c: c.drawing().title
+        "hinas_lab.live.surgery_panel.drawn", lambda c: c.drawing().title
     )  # an SVG takes its time
     panel, rng = surgery(SMALL, width=W), random.Random(3)
     for _ in range(150):
@@ -444,7 +451,7 @@ def test_a_scorer_that_fails_costs_only_the_score():
 
     panel = surgery(SMALL, width=W, score=fail)
     assert (
-        panel.status.value == "<p>no score: out of memory</p>"
+        said(panel) == "no score: RuntimeError: out of memory and more"
         and "parameters" in panel.numbers.value
     )
     choose(panel, Place(0, 0, 0), "operation", "skip")
@@ -454,16 +461,20 @@ def test_a_scorer_that_fails_costs_only_the_score():
         and "-920" in panel.numbers.value
         and "no score" in panel.status.value
     )
-    assert "no score: out of memory" in panel.controller._repr_html_()
+    assert "no score: RuntimeError: out of memory" in panel.controller._repr_html_()
 
 
 def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
     panel = surgery(SMALL, width=W)
     choose(panel, Place(0, 0, 0), "operation", "skip")
     panel.apply.click()
-    shown = panel._repr_mimebundle_()
-    assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(shown)
-    assert "<svg" in shown["text/html"] and "-920" in shown["text/html"]
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **named: shown.append(data))
+    panel._ipython_display_()
+    widget, still, _ = shown
+    assert "application/vnd.jupyter.widget-view+json" in widget
+    assert "image/svg+xml" in still["text/html"] and "-920" in still["text/html"]
+    assert still["text/plain"] == "Surgery. " + panel.controller.changes[0]
     for absent in (
         lambda m: m.setenv("HINAS_LIVE", "0"),
         lambda m: m.setitem(sys.modules, "ipywidgets", None),
@@ -473,9 +484,167 @@ def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
             plain = surgery(SMALL, width=W)
             assert (
                 isinstance(plain, Surgery)
-                and "<svg" in plain._repr_html_()
+                and "image/svg+xml" in plain._repr_html_()
                 and "No changes." in plain._repr_html_()
             )
+
+
+# ---------------------------------------------------------------- training
+
+
+class Fake:
+    """A trainer that gives each net its number of skips in dB, one step of four at a time."""
+
+    words = "four steps"
+
+    def __init__(self):
+        self.asked, self.go = [], threading.Semaphore(0)
+
+    def __call__(self, genotype, tell):
+        self.asked.append(genotype)
+        for step in range(1, 5):
+            assert self.go.acquire(timeout=20)
+            tell(step / 4)
+        return float(genotype.operations.count("skip"))
+
+
+def training(steps=8, noise=None):
+    """A panel with one edit, conv 3x3 -> skip, whose training may take so many steps."""
+    panel = surgery(SMALL, width=W, trainer=Fake(), noise=noise)
+    choose(panel, Place(0, 0, 0), "operation", "skip")
+    panel.apply.click()
+    panel.controller.trainer.go.release(steps)
+    return panel
+
+
+def test_training_an_edit_trains_the_found_net_once():
+    panel = training(steps=16)
+    c = panel.controller
+    assert panel.stop.disabled and not panel.told.value
+    panel.train.click()
+    panel.thread.join(20)
+    edited = c.genotype
+    assert c.trainer.asked == [SMALL, edited] and c.trained(edited) == c.trained(SMALL) + 1
+    assert said(panel) == "trained: " + c.changes[0].replace(">", "&gt;")
+    assert "+1.00 dB from the found one" in panel.told.value and "not known" in panel.told.value
+    assert "trained alone" in panel.numbers.value
+    assert (panel.train.disabled, panel.stop.disabled) == (False, True)
+    choose(panel, Place(0, 0, 1), "operation", "skip")
+    panel.apply.click()
+    assert not panel.told.value and "trained alone" not in panel.numbers.value
+    panel.train.click()
+    panel.thread.join(20)
+    assert c.trainer.asked[2:] == [c.genotype] and "+2.00 dB" in panel.told.value
+    panel.undo.click()
+    assert "+1.00 dB" in panel.told.value, "what was trained is remembered"
+
+
+@pytest.mark.parametrize(
+    "db, words", [(2.0, "inside the band"), (0.5, "outside the band: the edited net is better")]
+)
+def test_the_noise_of_a_training_is_the_band(db, words):
+    panel = training(noise=Noise(db, "from nowhere"))
+    panel.train.click()
+    panel.thread.join(20)
+    assert words in panel.told.value and f"± {db:.2f} dB, from nowhere" in panel.told.value
+    assert f"band from {-db:.2f} to {db:.2f} dB" in panel.told.value
+    assert words in panel.controller._repr_html_()
+
+
+def test_while_it_trains_the_reader_edits_on_and_can_stop():
+    panel = training(steps=5)
+    c = panel.controller
+    panel.train.click()
+    panel.train.click()  # twice before the button is grey
+    assert panel.train.disabled and not panel.stop.disabled
+    assert "this net and the found net" in said(panel)
+    choose(panel, Place(0, 0, 1), "operation", "skip")
+    panel.apply.click()
+    assert c.edits == 2 and not panel.told.value
+    panel.stop.click()
+    c.trainer.go.release()
+    panel.thread.join(20)
+    assert said(panel) == "training stopped" and len(c.trainer.asked) <= 2
+    assert panel.progress.value == 0 and not panel.train.disabled and c.trained(c.genotype) is None
+
+
+def test_a_training_that_fails_costs_only_itself():
+    panel = training()
+    panel.controller.trainer = lambda genotype, tell: 1 / 0
+    panel.train.click()
+    panel.thread.join(20)
+    assert said(panel) == "no training: ZeroDivisionError: division by zero"
+    panel.undo.click()
+    assert panel.controller.genotype is SMALL and not panel.train.disabled
+
+
+def test_without_a_trainer_there_is_no_button():
+    panel = surgery(SMALL, width=W)
+    shown = panel.box.children[1].children[0].children
+    assert panel.train not in [widget for row in shown for widget in getattr(row, "children", ())]
+
+
+def test_a_process_ends_while_it_trains():
+    code = (
+        "import random, sys, time; from hinas_lab.config import SearchSpace; "
+        "from hinas_lab.analysis.net_trainer import NetTrainer; import hinas_lab as lab;"
+        "from hinas_lab.space.genotype import sample;"
+        "from hinas_lab.live.surgery_panel import surgery; s = lab.preset('study');"
+        "p = surgery(sample(s.space, random.Random(0)), width=8, trainer=NetTrainer(s));"
+        "p.train.click(); time.sleep(3)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_trained_net_is_a_matter_of_its_seed():
+    from hinas_lab.analysis.net_trainer import NetTrainer
+
+    tiny = preset("tiny")
+    genotype, shares = sample(tiny.space, random.Random(0)), []
+    first = NetTrainer(tiny, device="cpu")(genotype, shares.append)
+    assert shares == [(i + 1) / tiny.train.iterations for i in range(tiny.train.iterations)]
+    assert first == NetTrainer(tiny, device="cpu")(genotype, lambda share: None)
+    assert first != NetTrainer(tiny.with_seed(1), device="cpu")(genotype, lambda share: None)
+
+    def stop(share):
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        NetTrainer(tiny, device="cpu")(genotype, stop)
+    with pytest.raises(ValueError, match="a net for sr: preset tiny trains for denoise"):
+        NetTrainer(tiny)(sample(preset("tiny", "sr").space, random.Random(0)), stop)
+
+
+def test_a_patch_is_restored_by_the_wiring_that_is_asked_for(tiny):
+    from hinas_lab.analysis.supernet_scorer import shared_scorer
+
+    judge = shared_scorer(tiny.search)
+    one, other = (sample(judge.net.space, random.Random(seed)) for seed in (0, 1))
+    clean, degraded, restored = judge.patch(one)
+    assert clean.shape == degraded.shape == restored.shape and 0 <= restored.min()
+    again = judge.patch(other)
+    assert (again[:2] == (clean, degraded)).all() and (again[2] != restored).any()
+    assert judge(one) == shared_scorer(tiny.search)(one), "the weights are as they were"
+
+
+def test_the_panel_shows_the_patch_of_both_wirings():
+    flat = {SMALL.hash: 0.5}
+
+    def patch(genotype):
+        return np.stack(
+            [np.full((8, 8), v) for v in (0.5, 0.1, flat.get(genotype.hash, 0.4) - 0.1)]
+        )
+
+    panel = surgery(SMALL, width=W, patch=patch)
+    assert "found wiring<br>20.00 dB" in panel.patch.value and "edited" not in panel.patch.value
+    choose(panel, Place(0, 0, 0), "operation", "skip")
+    panel.apply.click()
+    assert "edited wiring<br>13.98 dB" in panel.patch.value
+    assert panel.patch.value in panel.controller._repr_html_()
+
+
+# ---------------------------------------------------------------- without this and that
 
 
 def test_without_graphviz_the_panel_shows_the_dot_text(monkeypatch):
