@@ -74,13 +74,11 @@ _OPEN: "WeakValueDictionary[str, Run]" = WeakValueDictionary()
 
 
 def _is_playing(run: "Run", settings: Preset, data: str) -> bool:
-    """Whether a panel plays or shows this very search."""
+    """Whether a panel plays or shows this search, or the one that was opened from it."""
     from hinas_lab.config import to_dict
 
     panel = vars(run).get("_panel")
-    if panel is None or panel.player.search is not run:
-        return False
-    if panel.player.state in ("stopped", "failed"):
+    if panel is None or panel.player.state in ("stopped", "failed"):
         return False
     asked = to_dict(settings.space), to_dict(settings.search), data
     return asked == (run.header["space"], run.header["search"], run.header["data"])

@@ -141,6 +141,9 @@ def test_new_search(nb, board, server):
     nb.shoot("03-8-new", board.cell)
     board.press("Step epoch")
     board.place("^paused.*epoch 2/3", 120)
+    nb.run(PANEL)
+    wait(board.is_there, 20, "the board")
+    assert "live-2" in board.title(), "the same panel, with the search that it plays"
     board.press("Stop")
     board.says("^stopped")
 
@@ -223,7 +226,7 @@ def test_two_searches_side_by_side(nb):
 
 
 def test_operate_on_a_genotype(nb):
-    cell = nb.run("score=", 120)
+    cell = nb.run("judge.patch", 120)
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
 
     def offered(select) -> list[str]:
@@ -248,8 +251,8 @@ def test_operate_on_a_genotype(nb):
     )
     assert re.search(r"shared-weight score\s+[\d.]+\s+[\d.]+\s+[+-]", cell.inner_text())
     nb.shoot("03-15-edited", cell)
-    cell.get_by_role("button", name="Undo", exact=True).click()
-    wait(lambda: "No changes." in cell.inner_text(), 60, "the undoing")
+    cell.get_by_role("button", name="Train this net").click()
+    wait(lambda: "training this net and the found net" in cell.inner_text(), 10, "the training")
 
 
 def test_answer_an_exercise(nb):
@@ -260,3 +263,14 @@ def test_answer_an_exercise(nb):
         nb.write(cell, f'check("03.a", {answer}, student="{STUDENT}")')
         wait(lambda said=said: f"03.a: {said}." in cell.inner_text(), 20, said)
     nb.shoot("03-16-answered", cell)
+
+
+def test_only_training_tells(nb):
+    """Both nets train while the exercise is answered; then there are both numbers, and how far two
+    trainings of one net lie apart."""
+    cell = nb.cell("judge.patch")
+    wait(lambda: "trained: " in cell.inner_text(), 240, "the training to end")
+    nb.shoot("03-17-trained", cell)
+    assert re.search(r"trained.*\d+\.\d+", cell.inner_text())
+    cell.get_by_role("button", name="Undo", exact=True).click()
+    wait(lambda: "No changes." in cell.inner_text(), 60, "the undoing")
