@@ -284,6 +284,6 @@ def picture(controller: Surgery) -> str:
     """The drawing as HTML; where nothing can render it, why not, and its DOT text."""
     drawing = controller.drawing()
     try:
-        return f"<div>{drawing.svg()}</div>"
+        return f"<div>{drawing.html()}</div>"
     except ValueError as error:
         return f"<p>{escape(str(error))}</p><pre>{escape(drawing.dot)}</pre>"

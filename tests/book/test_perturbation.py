@@ -499,7 +499,9 @@ def test_parameters_and_judges(leaning):
 def test_a_still_pair_without_widgets(leaning, monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
     shown = two_edits(leaning, 1, 2)._repr_mimebundle_()
-    assert set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("<svg") == 2
+    assert (
+        set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("image/svg+xml") == 2
+    )
     assert shown["text/plain"] == words.two_edits_text(leaning, 1, 2)
     with pytest.raises(ValueError, match="edit 99"):
         two_edits(leaning, 1, 99)

@@ -463,7 +463,7 @@ def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
     panel.apply.click()
     shown = panel._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "text/html"} <= set(shown)
-    assert "<svg" in shown["text/html"] and "-920" in shown["text/html"]
+    assert "image/svg+xml" in shown["text/html"] and "-920" in shown["text/html"]
     for absent in (
         lambda m: m.setenv("HINAS_LIVE", "0"),
         lambda m: m.setitem(sys.modules, "ipywidgets", None),
@@ -473,7 +473,7 @@ def test_what_stays_in_the_cell_needs_no_widgets(monkeypatch):
             plain = surgery(SMALL, width=W)
             assert (
                 isinstance(plain, Surgery)
-                and "<svg" in plain._repr_html_()
+                and "image/svg+xml" in plain._repr_html_()
                 and "No changes." in plain._repr_html_()
             )
 
