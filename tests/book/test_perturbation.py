@@ -415,7 +415,9 @@ def test_two_draws_are_drawn():
         "the two worst of 8: 99%",
     ]
     assert ax.lines[0].get_ydata()[50] == pytest.approx(0.25) and ax.get_title() == "q = 60%"
-    assert list(views.figures_two_draws((0.5, 0.6))) == ["50%", "60%"]
+    drawn = views.figures_two_draws((0.5, 0.6))
+    assert list(drawn) == ["50%", "60%"]
+    assert {figure.get_figwidth() for figure in drawn.values()} == {10}  # a slider's page
 
 
 def test_drops_band_and_marks(leaning):
