@@ -22,7 +22,7 @@ def add(commands):
     )
     parser.add_argument("--preset", default="paper", help=f"{', '.join(PRESETS)} (default: paper)")
     task_options(parser)
-    add_set_option(parser, "search.batch=24")
+    add_set_option(parser, ("space", "search", "train"))
     parser.add_argument(
         "--fit",
         type=float,
@@ -46,7 +46,7 @@ def run(args) -> int:
     if not 0 < args.fit < 1e6:
         raise ValueError(f"fit = {args.fit}: must be above 0, in 10^9 bytes")
     check_json(args.json)
-    chosen = resolve(args, args.task, args.scale, ("space", "search"))
+    chosen = resolve(args, args.task, args.scale)
     rows = _print_levers(chosen, args.fit)
     as_configured, sharing_off = rows[0], rows[-1]
     _print_sharing(chosen, sharing_off["kept"] / as_configured["kept"])
