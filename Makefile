@@ -49,7 +49,7 @@ demo: $(VENV)/.ok       ## search, decode, train, measure and restore on the bui
 test: $(VENV)/.ok       ## the fast tests (no network, no browser)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not notebook and not ui and not slow" $(ARGS)
 
-test-slow: $(VENV)/.ok   ## every preset's own nets on one batch: do they learn, or diverge? (a few minutes)
+test-slow: $(VENV)/.ok   ## the slow tests: every preset's own nets on one batch, kills, clusters, benchmarks (6 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(ARGS)
 
 test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at preset tiny

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from hinas_lab.presets import Preset, preset
 
@@ -43,17 +44,46 @@ def search(
     ``lab.preset(name, "sr", 4)``, or one that you changed.
     run: the folder that holds everything; a search that is there already is continued.
     seed: another one than the preset's; the same seed, device and thread count give the same bits.
-    device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
+    device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
 
-    Returns the opened ``Run``. ValueError in one line for a wrong setting, or a folder that holds
-    another search or something else.
+    Returns the opened ``Run``. Asked again while its panel plays it, the same one; where another
+    process plays it, one that can be looked at. ValueError in one line for a wrong setting, or a
+    folder that holds another search or something else.
     """
-    from hinas_lab.runs.folder import open_search
+    from hinas_lab.runs.folder import look_at, open_search
+    from hinas_lab.storage import Held
     from hinas_lab.training.numerics import use_device
 
     settings = _settings(preset, seed)
-    return open_search(run, settings, data=str(data), device=use_device(device), resume=resume)
+    name = str(Path(run).resolve())
+    opened = _OPEN.get(name) if resume else None
+    if opened is not None and _is_playing(opened, settings, str(data)):
+        return opened
+    device = use_device(device)
+    try:
+        opened = open_search(run, settings, data=str(data), device=device, resume=resume)
+    except Held as error:
+        return look_at(run, str(error))
+    _OPEN[name] = opened
+    return opened
+
+
+_OPEN: "WeakValueDictionary[str, Run]" = WeakValueDictionary()
+"what ``search`` opened here, by its folder"
+
+
+def _is_playing(run: "Run", settings: Preset, data: str) -> bool:
+    """Whether a panel plays or shows this very search."""
+    from hinas_lab.config import to_dict
+
+    panel = vars(run).get("_panel")
+    if panel is None or panel.player.search is not run:
+        return False
+    if panel.player.state in ("stopped", "failed"):
+        return False
+    asked = to_dict(settings.space), to_dict(settings.search), data
+    return asked == (run.header["space"], run.header["search"], run.header["data"])
 
 
 def train(
@@ -76,7 +106,7 @@ def train(
     preset: a name, or a preset that you changed; its part ``train`` counts.
     run: the folder that holds everything; a training that is there already is continued.
     seed: another one than the preset's; the same seed, device and thread count give the same bits.
-    device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
+    device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
 
     Returns the opened ``Run``. ValueError in one line for a wrong setting, an unfinished search,
@@ -106,7 +136,7 @@ def load(what: "Run | Network | str | Path", device: str = "cpu") -> "Network":
 
     what: a finished training (the ``Run``, or its folder) or the name of a stored net
     (``data/nets``: net-50, net-all-sigmas, net-x4, ...). A net is returned as it is.
-    device: where it shall be: cpu, cuda, mps, or auto (a GPU where there is one).
+    device: where it shall be: cpu, cuda, mps, or auto (an NVIDIA GPU where there is one).
 
     The net carries ``channels``, ``scale`` and ``radius`` (how many pixels to each side an output
     pixel depends on), and ``trained_for``: task, scale, channels, sigmas, preset, seed, parameters
@@ -144,7 +174,7 @@ def restore(
     or (H, W, 3), float in [0, 1] or uint8. A gray net takes colour channel by channel.
     out: write the result there, too (.png, .jpg, .tif, .webp); EXIF and transparency are kept.
     tile: restore in tiles of that side, in pixels: less memory, the same values.
-    device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
+    device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
 
     Returns float32 in [0, 1], scale times as high and wide. ValueError in one line for a file that
     is no picture, or an array of another kind.
@@ -186,7 +216,7 @@ def evaluate(
     protocol: ``whole``, ``sr-standard``, ... or with changes, ``whole + border=4``; default: the
     task's own. Rows are comparable only where it is the same.
     limit: the first so many pictures.
-    device: auto (a GPU where there is one), cpu, cuda, cuda:1, mps.
+    device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
 
     Returns a DataFrame, a row a picture: image, method, protocol, sigma or scale, psnr (dB), ssim,
     seconds; the mean is ``frame[["psnr", "ssim"]].mean()``. ValueError when the net and the

@@ -38,10 +38,14 @@ def write_atomic(path: Path, data: bytes):
         ) from None
 
 
+class Held(ValueError):
+    """A run that another thread or process is playing."""
+
+
 @contextmanager
 def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
     """Inside, the run in ``folder`` is the caller's alone, among all threads and processes.
-    ValueError when it is another's.
+    Held when it is another's.
 
     The system's lock on the file ``name``, which is never replaced: it ends with the process,
     however that dies. A file system without locks lets everybody in."""
@@ -59,7 +63,7 @@ def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
         except OSError as error:
             # any other error: the file system has no locks
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-                raise ValueError(
+                raise Held(
                     f"{folder}: this run is running already, in another panel, notebook or "
                     "command; stop it there, or show its panel again"
                 ) from None

@@ -49,6 +49,8 @@ class FakeRun:
             np.zeros(len(space.moves), np.float32),
         )
 
+    elsewhere = ""
+
     @property
     def finished(self) -> bool:
         return self.state is None

@@ -4,21 +4,34 @@ kernel."""
 import ast
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import nbformat
 import pytest
 
 import hinas_lab
+from hinas_lab.cli.main import build_parser, main
+from hinas_lab.runs.header import read_header
 
 ROOT = Path(__file__).parent.parent
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 TOOL = runpy.run_path(str(ROOT / "tools" / "store_notebooks.py"))
 
+SLOW_TO_TRY = "08_perturbations"
+"its exercise trains two nets at preset study"
+FIVE = "05_train_and_restore.ipynb"
 MOST_CODE_LINES = 120
 MOST_BYTES = 1_500_000
 
 KEY_NUMBERS = {
+    "00b_pictures_and_words": (
+        r"sigma 25 +MSE 0\.0096 +20\.19 dB",
+        r"sigma 50 +MSE 0\.0383 +14\.17 dB",
+        r"brighter +24\.00 dB",
+        r"blurred +24\.00 dB",
+        "dense 2304 weights, separable 400: 17%",
+    ),
     "01_search_space": (
         r"largest difference (0e\+00|\de-(0[6-9]|1\d))",
         r"affine=True .* std 0\.100 .* std 0\.100 .* (0e\+00|\de-0[6-9])",
@@ -51,7 +64,7 @@ KEY_NUMBERS = {
         r"affine +1\.68 +75% +38% +0\.836",
     ),
     "04_genotypes": (
-        "alpha: 8 of 70 weights are kept",
+        r"softmax\(alpha\): 8 of 70 weights are kept",
         "supernet: 15,722 parameters",
         "sharpness inf +as it is [0-9.]+ dB",
     ),
@@ -123,6 +136,52 @@ def test_the_reading_order_has_a_start():
     assert [path.name for path in PATHS][:1] == ["00_start_here.ipynb"]
 
 
+def prose(path: Path) -> str:
+    """The texts of its markdown cells."""
+    cells = nbformat.read(path, as_version=4).cells
+    return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def to_try(path: Path) -> list[str]:
+    """The Python that its last exercises tell the reader to run: blocks, and calls in the text."""
+    _, title, text = prose(path).partition("## Try")
+    if not title:
+        _, _, text = prose(path).partition("Write it yourself")
+    snippets = re.findall(r"```python\n(.*?)```", text, re.S)
+    for code in re.findall(r"`([^`\n]+)`", text):
+        try:
+            line = ast.parse(code).body[0]
+        except SyntaxError:  # a command, a path, "-x"
+            continue
+        if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call):
+            snippets.append(code)
+    return snippets
+
+
+@each_notebook
+def test_commands_in_the_text_are_whole(path, monkeypatch):
+    """What is typed into a terminal parses, and reads what is in the repository."""
+    monkeypatch.chdir(ROOT)
+    text = prose(path)
+    commands = re.findall(r"`(hinas-lab [^`]+)`", text)
+    commands += re.findall(r"^ {4}(hinas-lab .*)$", text, re.M)
+    for command in commands:
+        words = shlex.split(command)[1:]
+        build_parser().parse_args(words)
+        for word in words:
+            assert not word.startswith("data/") or Path(word).exists(), command
+
+
+def test_what_05_asks_to_train(tmp_path, monkeypatch):
+    """The command of its first exercise, at preset tiny."""
+    (command,) = re.findall(r"`hinas-lab (train [^`]+)`", prose(ROOT / "notebooks" / FIVE))
+    words = shlex.split(command)
+    words[words.index("--run") + 1] = str(tmp_path / "run")
+    monkeypatch.chdir(ROOT)
+    assert main([*words, "--preset", "tiny"]) == 0
+    assert read_header(tmp_path / "run")["train"]["loss"]["lam"] == 0.02
+
+
 @each_notebook
 def test_format(path):
     nb = nbformat.read(path, as_version=4)
@@ -169,6 +228,9 @@ def test_runs(path, tmp_path, monkeypatch):
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     nb = nbformat.read(path, as_version=4)
+    if path.stem != SLOW_TO_TRY:
+        # its exercises, with the names that the cells above have made
+        nb.cells += map(nbformat.v4.new_code_cell, to_try(path))
     TOOL["execute"](nb, cwd=tmp_path, preset="tiny", seconds_per_cell=120)
     assert all(
         cell.execution_count

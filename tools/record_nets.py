@@ -52,14 +52,15 @@ def main(names: list[str]) -> int:
         return campaign(Path(names[1] if len(names) > 1 else "runs/campaign"))
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
+        here = {"folder": folder, "device": "cpu"}
         for search, task in SEARCHES.items():
             settings = with_seed(preset("classroom", task), 0)
-            run = searched(search, settings, folder=folder)
+            run = searched(search, settings, **here)
             keep(run, search)
             genotype = load_genotype(run)
             for name in NETS:
                 if name.endswith("-sr") == search.endswith("-sr") and (not names or name in names):
-                    keep(trained(name, genotype, settings, folder=folder), name)
+                    keep(trained(name, genotype, settings, **here), name)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""alpha beside what masking costs. Numbers in, artists out, as in ``plots``."""
+"""p, the softmax of alpha, beside what masking costs. Numbers in, artists out, as in ``plots``."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -27,16 +27,16 @@ def plot_drops(
     return plot_operations(space, drop, largest, ax=ax, vmax=vmax or float(drop.max()))
 
 
-def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
-    """Each operation of each edge as its letter code: its weight alpha, and what PSNR loses without
-    it. Axes-level.
+def plot_masks(p: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
+    """Each operation of each edge as its letter code: its p, and what PSNR loses without it.
+    Axes-level.
 
-    alpha on the simplex and drop in dB, (..., K). Both axes are logarithmic: most operations have
-    a small share and a small drop, and would lie on one heap.
+    p, the softmax of alpha, and drop in dB, (..., K). Both axes are logarithmic: most operations
+    have a small share and a small drop, and would lie on one heap.
     """
     for k, name in enumerate(OP_NAMES):
         ax.scatter(
-            alpha[..., k],
+            p[..., k],
             drop[..., k],
             marker=f"$\\mathrm{{{OPS[name].code}}}$",
             # a marker fills its square; "id" is narrow and would come out larger
@@ -57,23 +57,24 @@ def plot_masks(alpha: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
     ax.minorticks_off()
     ax.margins(y=0.08)
     ax.set(
-        xlabel="alpha, as a share of its edge (dashed: undecided)",
+        xlabel="softmax(α), the share of its edge (dashed: undecided)",
         ylabel="PSNR lost on V without it, dB",
     )
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return ax
 
 
-def figure_masks(space: SearchSpace, alpha: np.ndarray, drop: np.ndarray) -> Figure:
-    """One search: a column per layer, alpha above, drops below. Figure-level. alpha on the simplex,
-    drop in dB, (L, E, K)."""
+def figure_masks(space: SearchSpace, p: np.ndarray, drop: np.ndarray) -> Figure:
+    """One search: a column per layer, p, the softmax of alpha, above, drops below. Figure-level.
+
+    p, and drop in dB: (L, E, K)."""
     size = (3.4 * space.layers + 1, 1.6 + 0.5 * len(space.edges))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(2, space.layers, squeeze=False, sharex=True, sharey=True)
     # one scale for all layers, so that their colours compare
     for l, (above, below) in enumerate(axes.T):
-        plot_alpha(space, alpha[l], ax=above, vmax=float(alpha.max()))
-        above.set_title(f"alpha, layer {l}")
+        plot_alpha(space, p[l], ax=above, vmax=float(p.max()))
+        above.set_title(f"softmax(α), layer {l}")
         plot_drops(space, drop[l], ax=below, vmax=float(drop.max()))
         below.set_title(f"dB lost without, layer {l}")
     for row, label in zip(axes, ("share of the edge", "dB")):

@@ -22,6 +22,7 @@ from hinas_lab.runs.folder import load_supernet
 from hinas_lab.searching.scoring import calibrate, validate
 from hinas_lab.space.ops import NONE
 from hinas_lab.space.supernet import Mixture, SuperNet
+from hinas_lab.training.numerics import use_device
 
 PATCHES = 32
 """that batch norm is calibrated on: an eighth of what a genotype's score takes, as masks are many
@@ -71,20 +72,24 @@ def drops(
         yield before - psnr(replace(whole, alpha=masked(whole.alpha, *place, renormalise)))
 
 
-def mask_all(run: str | Path, **how) -> tuple[np.ndarray, np.ndarray]:
-    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search; ``how``
-    as in ``drops``."""
-    net, config, header = load_supernet(run)
-    patches = Patches(load_images(header["data"], net.space.channels), scale=net.space.scale)
+def mask_all(run: str | Path, device: str = "cpu", **how) -> tuple[np.ndarray, np.ndarray]:
+    """alpha (L, E, K) on the simplex and ``drops`` in the same shape, of a finished search,
+    measured on ``device``; ``how`` as in ``drops``."""
+    device = use_device(device)
+    net, config, header = load_supernet(run, device)
+    images = load_images(header["data"], net.space.channels)
+    patches = Patches(images, scale=net.space.scale, device=device)
     # as the forward pass uses them, per layer even where all layers share one alpha
-    alpha = net.weights().alpha.detach().numpy()
+    alpha = net.weights().alpha.detach().cpu().numpy()
     return alpha, np.reshape(list(drops(net, patches, config, **how)), alpha.shape)
 
 
-def searched_masks(run: str | Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def searched_masks(
+    run: str | Path, device: str = "auto"
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """``mask_all`` of one finished search in the shape of ``recorded_masks``; only the way
-    ``rest``."""
-    alpha, drop = mask_all(run)
+    ``rest``. ``device``: auto is an NVIDIA GPU where there is one."""
+    alpha, drop = mask_all(run, device)
     return alpha[None], {"rest": drop[None]}
 
 

@@ -5,6 +5,7 @@ from hinas_lab.lazy import lazy
 __getattr__, __dir__ = lazy(
     globals(),
     {
+        "hinas_book.ch03_search.changed_once": "single_changes",
         "hinas_book.ch03_search.curvature": "curvature_at_the_start largest_rate",
         "hinas_book.ch03_search.figures": "figure_bilevel",
         "hinas_book.ch03_search.toys": "Chase descend gradient RULES Share",
@@ -15,6 +16,7 @@ __getattr__, __dir__ = lazy(
         "hinas_lab.drawing.style": "theme",
         "hinas_lab.live.surgery_panel": "surgery",
         "hinas_lab.records": "read_records",
+        "hinas_lab.runs.folder": "load_genotype",
     },
 )
 "what its notebook takes from the laboratory and the book"

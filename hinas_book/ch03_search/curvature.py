@@ -12,6 +12,7 @@ from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.patches import Patches
 from hinas_lab.presets import Preset
 from hinas_lab.space.genotype import sample
+from hinas_lab.training.numerics import use_device
 from hinas_lab.training.training import Training
 
 
@@ -29,7 +30,8 @@ def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
     hook = last.register_forward_pre_hook(lambda module, args: inputs.append(args[0]))
     with hook, torch.no_grad():
         net.train()(degraded)
-    (x,) = inputs
+    # in float64, which Apple's GPUs do not have
+    x = inputs[0].cpu()
     # each column is what one output pixel sees: (B, C K K, H W) -> (B H W, C K K)
     windows = F.unfold(x, last.kernel_size, padding=last.padding)
     windows = windows.transpose(1, 2).flatten(0, 1).double()
@@ -38,15 +40,18 @@ def last_layer_curvature(net: nn.Module, degraded: Tensor) -> float:
     return 2 / last.out_channels * torch.linalg.eigvalsh(second_moment)[-1].item()
 
 
-def curvature_at_the_start(settings: Preset) -> float:
+def curvature_at_the_start(settings: Preset, device: str = "auto") -> float:
     """``last_layer_curvature`` of a random net of the preset, with its first weights, on six
-    patches of its training."""
+    patches of its training. ``device``: where the net is run; auto is an NVIDIA GPU where there is
+    one."""
     space = settings.space
-    patches = Patches(load_images("builtin", space.channels), scale=space.scale)
+    images, device = load_images("builtin", space.channels), use_device(device)
+    patches = Patches(images, scale=space.scale, device=device)
     # a few: the window of each of their pixels is held in float64
     config = replace(settings.train, batch=6, patch=40)
     state = Training(sample(space, random.Random(0)), config, patches, space.residual)
-    degraded, _ = patches.make(state.batches(0), config.patch)
+    drawn = [tensor.to(device) for tensor in state.batches(0)]
+    degraded, _ = patches.make(drawn, config.patch)
     return last_layer_curvature(state.net, degraded)
 
 

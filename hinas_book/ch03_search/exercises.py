@@ -124,7 +124,7 @@ def sets(rng):
 
 @asks(
     "03.e",
-    "One edge has these alphas:{row}What is the entropy of its weights, in nats?",
+    "One edge has these alphas:{row}What is the entropy of p, their softmax, in nats?",
     "Softmax first; then minus the sum of p ln p.",
     "The natural logarithm, and all seven operations.",
     "In code: `p = softmax(np.array(row)); -(p * np.log(p)).sum()`.",
@@ -145,7 +145,7 @@ def row_entropy(rng):
     "03.f",
     "At the start all alphas of an edge are nearly equal. Suppose {n} operations competed instead "
     "of {now}. What would the entropy of an edge be then, in nats?",
-    "All weights are 1/{n}.",
+    "All p are 1/{n}.",
     "Minus the sum of {n} times (1/{n}) ln(1/{n}).",
     "The logarithm of the number of operations; with {now} operations it is ln {now} = 1.95.",
     within=0.005,
@@ -170,9 +170,9 @@ def _entropy(row: list[float]) -> float:
 @asks(
     "03.g",
     "Two alphas of an edge are {a} and {b}; the other five are far below. One more step adds "
-    "{step} to the first. By how much does its weight grow?",
-    "Only two operations count: the weight is exp(first) / (exp(first) + exp(second)).",
-    "Compute the weight before and after the step, and subtract.",
+    "{step} to the first. By how much does its p (softmax) grow?",
+    "Only two operations count: p is exp(first) / (exp(first) + exp(second)).",
+    "Compute p before and after the step, and subtract.",
     "In code: `softmax(np.array([a + step, b]))[0] - softmax(np.array([a, b]))[0]`.",
     within=0.005,
 )
@@ -186,7 +186,7 @@ def saturation(rng):
     return (
         {"a": a, "b": b, "step": step},
         after - before,
-        (after, "That is the weight after the step; by how much did it grow?"),
+        (after, "That is p after the step; by how much did it grow?"),
     )
 
 

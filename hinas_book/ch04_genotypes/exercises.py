@@ -13,6 +13,9 @@ from hinas_lab.space.decode import decode_cell, softmax
 from hinas_lab.space.genotype import Genotype, neighbours, sample
 from hinas_lab.space.ops import CHOICES, NONE, OP_NAMES, OPS
 
+SOURCES = ("h(l-1)", "h(l-2)", "node 0")
+"what the second node of a cell hears"
+
 
 def small(rng: random.Random):
     """A random genotype of a space of two layers with two nodes (the ``classroom`` preset's
@@ -22,12 +25,13 @@ def small(rng: random.Random):
 
 @asks(
     "04.a",
-    "A node hears three sources. The alphas of its edges:{rows}It keeps two edges. Which source "
-    "(0, 1 or 2) is dropped?",
+    "A node hears the two inputs of its cell and one node. The alphas of its edges:{rows}It keeps "
+    "two edges. Which source is dropped?",
     "Per edge the softmax first, then the largest weight of an operation that may be kept.",
     "`none` takes its part of the softmax but is never kept: an edge with a strong `none` is weak.",
     "In code: `decode_cell(space, softmax(alpha))` of `hinas_lab.space.decode`, with "
     "`SearchSpace(layers=1, nodes=2)`.",
+    options=SOURCES,
 )
 def dropped(rng):
     space = SearchSpace(layers=1, nodes=2)
@@ -45,14 +49,13 @@ def dropped(rng):
         if right not in (by_alpha, by_all) and second - lowest > 0.03:
             break
     return (
-        {"rows": alpha_table(**{f"source {j}": row for j, row in enumerate(rows)})},
-        right,
+        {"rows": alpha_table(**dict(zip(SOURCES, rows)))},
+        SOURCES[right],
         (
-            by_alpha,
-            "Compare softmax weights, not alphas: an alpha counts against the other six of its "
-            "edge.",
+            SOURCES[by_alpha],
+            "Compare probabilities, not alphas: an alpha counts against the other six of its edge.",
         ),
-        (by_all, "You counted `none` as an operation that may be kept."),
+        (SOURCES[by_all], "You counted `none` as an operation that may be kept."),
     )
 
 
@@ -133,7 +136,7 @@ def lost(rng):
 
 @asks(
     "04.e",
-    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the weight of {op} "
+    "All alphas of an edge are multiplied by {t} (sharpening):{row}What is the p (softmax) of {op} "
     "then?",
     "Multiply first, then softmax.",
     "The larger the factor, the closer to one-hot: the largest alpha takes everything.",
@@ -149,6 +152,6 @@ def sharpened(rng):
     return (
         {"row": alpha_table(alpha=row), "t": t, "op": OP_NAMES[k]},
         float(softmax(t * np.array(row))[k]),
-        (before, "That is the weight before sharpening."),
-        (before * t, "Multiply the alphas, not the weight."),
+        (before, "That is its p before sharpening."),
+        (before * t, "Multiply the alphas, not p."),
     )

@@ -35,7 +35,7 @@ def figure_sharpness(space: SearchSpace, alpha: np.ndarray, raw, anew, clean: np
     figure = Figure(figsize=(12, 3.1), layout="constrained")
     axes = figure.subplots(1, layers + 3, width_ratios=[1.25] * layers + [1] * 3)
     for l, ax in enumerate(axes[:layers]):
-        plot_weights(space, alpha[l], ax=ax).set_title(f"{raw.name}\nweights of layer {l}")
+        plot_weights(space, alpha[l], ax=ax).set_title(f"{raw.name}\nsoftmax(s·α), layer {l}")
         ax.label_outer()
     for ax, rung, state in zip(axes[layers:], (raw, anew), (RAW, ANEW)):
         title = f"{state.removeprefix('batch norm ')}\nmean {rung.psnr:.2f} dB"

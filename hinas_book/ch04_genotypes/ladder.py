@@ -20,6 +20,7 @@ from hinas_lab.space.decode import decode, normalise_beta, per_layer, softmax
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 from hinas_lab.space.supernet import Mixture, SuperNet
+from hinas_lab.training.numerics import use_device
 
 SHARPNESS = (1, 2, 4, 8, 16, math.inf)
 """1: as searched; infinite: on every edge its most probable operation alone (`none` included), from
@@ -69,6 +70,7 @@ class Ladder:
     protocol ``whole``, with noise of ``sigma`` (0-255 scale).
 
     ``folder``: a search run for denoising. ``image``: the photograph whose patch is shown.
+    ``device``: where the nets are run; auto is an NVIDIA GPU where there is one.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Ladder:
         image: str = "chelsea",
         square: int = SQUARE,
         data: str = "builtin",
+        device: str = "auto",
     ):
-        self.net, self.config, header = load_supernet(folder)
+        self.device = use_device(device)
+        self.net, self.config, header = load_supernet(folder, self.device)
         space = self.net.space
         if space.task != "denoise":
             raise ValueError(f"{folder}: is a search for {space.task}; the ladder is for denoising")
@@ -91,7 +95,8 @@ class Ladder:
             name: centred(picture, square) for name, picture in read_images(data, "test").items()
         }
         # batch norm is recalibrated on what the search calibrated it on
-        self.patches = Patches(load_images(header["data"], space.channels))
+        images = load_images(header["data"], space.channels)
+        self.patches = Patches(images, device=self.device)
         self.w = split(len(self.patches), self.config.val_fraction, self.config.seed).w
         self.genotype: Genotype = decode(space, *numbers(self.net))
 
@@ -111,7 +116,9 @@ class Ladder:
     def trained(self, name: str, net: Network) -> Rung:
         """A net with weights of its own."""
         # not clipped: the protocol decides
-        return self.rung(name, lambda image: restore_array(net, image, clip=False))
+        return self.rung(
+            name, lambda image: restore_array(net, image, clip=False, device=self.device)
+        )
 
     def shared(self, name: str, weights: Mixture) -> tuple[Rung, Rung]:
         """The supernet under ``weights`` (``net.restrict(genotype)``: the decoded wiring), with the
@@ -136,6 +143,7 @@ def through(net: SuperNet, weights: Mixture) -> Callable[[np.ndarray], np.ndarra
 
     @torch.inference_mode()
     def restore(image: np.ndarray) -> np.ndarray:
-        return net.eval()(torch.from_numpy(image)[None, None], weights)[0, 0].numpy()
+        x = torch.from_numpy(image)[None, None].to(net.alpha.device)
+        return net.eval()(x, weights)[0, 0].cpu().numpy()
 
     return restore

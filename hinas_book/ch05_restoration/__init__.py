@@ -5,6 +5,7 @@ from hinas_lab.lazy import lazy
 __getattr__, __dir__ = lazy(
     globals(),
     {
+        "hinas_book.kit.own_photo": "own_photo",
         "hinas_book.kit.stored_nets": "searched trained",
         "hinas_book.lessons": "check",
         "hinas_lab.drawing.comparison": "figure_rows measurement_table",

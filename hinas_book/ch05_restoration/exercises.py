@@ -75,18 +75,21 @@ def noisy(rng):
     "A network has one cell of two nodes (start and end part: two 3 x 3 convolutions "
     "each):{cell}How many pixels to each side does an output pixel depend on (the receptive "
     "radius)?",
-    "Source 0 has seen two 3 x 3 convolutions already, source 1 one; the end part adds two.",
+    "h(l-1) has seen two 3 x 3 convolutions already, h(l-2) one; the end part adds two.",
     "An operation of kernel k and dilation d reaches (k - 1)/2 times d pixels, a separable one "
     "twice that; add along a path.",
     "The longest path counts. In code: `hinas_lab.space.cost.receptive_radius(genotype)`.",
 )
 def radius(rng):
+    from hinas_lab.drawing.genotype_graph import source_names  # loads the drawings
+
+    names = source_names(2)
     choices = tuple(op for op in CHOICES if OPS[op].kernel < 5 or OPS[op].kind == "sep")
     g = sample(SearchSpace(layers=1, nodes=2), rng, choices=choices)
     lines = []
     for i, node in enumerate(g.cells[0]):
-        terms = "  +  ".join(f"{op} of source {source}" for op, source in node)
-        lines.append(f"node {i} (source {i + 2}):  {terms}")
+        terms = "  +  ".join(f"{op} of {names[source]}" for op, source in node)
+        lines.append(f"node {i}:  {terms}")
     # start and end part included
     r = receptive_radius(g)
     return (

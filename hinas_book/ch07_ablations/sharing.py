@@ -50,14 +50,16 @@ def _saved(job: SearchJob) -> dict:
     space, config = job.space, job.search
     # in turn, on one thread: searches that ran beside different neighbours tell nothing of time
     with one_thread():
-        cost = {row.sharing: asdict(row) for row in measured(space, config)}
+        rows = measured(space, config, device="cpu")
+    cost = {row.sharing: asdict(row) for row in rows}
     # how many patches does Eq. 5 (the first prediction) keep in the memory that Eq. 6 needs at the
     # preset's batch?
     batch, memory = config.batch, cost["off"]["kept"]
     while next(predicted(space, replace(config, batch=batch + 1))).kept <= memory:
         batch += 1
     with one_thread():
-        full = {row.sharing: row.seconds for row in measured(space, replace(config, batch=batch))}
+        rows = measured(space, replace(config, batch=batch), device="cpu")
+    full = {row.sharing: row.seconds for row in rows}
     return {
         "cost": cost,
         "cost_device": "cpu",

@@ -243,20 +243,24 @@ def edits_numbered(p: Perturbed, numbers: Sequence[int]) -> list[Edit]:
 
 
 @unless_missing
-def train_edits(p: Perturbed, numbers: Sequence[int], base: str, folder: str) -> list[float]:
+def train_edits(
+    p: Perturbed, numbers: Sequence[int], base: str, folder: str, device: str = "auto"
+) -> list[float]:
     """PSNR in dB on the test photographs of the found net and of the edits ``numbers``.
 
-    Trained at preset ``base``, seed 0, one thread, each printed when it is there. Finished
-    trainings below ``folder`` are read. ValueError for a number that is no edit.
+    Trained at preset ``base``, seed 0, one thread, on ``device`` (auto: an NVIDIA GPU where there
+    is one), each printed when it is there. Finished trainings below ``folder`` are read. ValueError
+    for a number that is no edit, and a device that is not there.
     """
     from hinas_book.kit.design import Setting
     from hinas_lab.analysis.jobs import run_job
+    from hinas_lab.training.numerics import use_device
 
     nets = [("the found net", p.found)]
     nets += [(edit.what, edit.genotype) for edit in edits_numbered(p, numbers)]
-    psnrs = []
+    setting, psnrs = Setting(base=base, device=use_device(device)), []
     for what, genotype in nets:
-        job = Setting(base=base).train(genotype.to_json(), 0)
+        job = setting.train(genotype.to_json(), 0)
         psnrs.append(run_job(job, folder)["psnr"])
         drop = psnrs[0] - psnrs[-1]
         print(f"preset {base}: {psnrs[-1]:.3f} dB, {drop:+.3f} dB dropped: {what}")

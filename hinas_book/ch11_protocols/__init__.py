@@ -18,6 +18,7 @@ __getattr__, __dir__ = lazy(
         "hinas_book.ch11_protocols.figures": "figure_crops figure_differences plot_sweep",
         "hinas_book.ch11_protocols.protocols": "Difference SINGLE STRIDES",
         "hinas_book.kit.recorded": "recorded",
+        "hinas_book.lessons": "check",
         "hinas_lab.drawing.style": "theme",
         "hinas_lab.images.datasets.catalog": "read_images",
         "hinas_lab.images.protocol": "protocol PROTOCOLS",

@@ -25,6 +25,13 @@ class Setting:
     "None: as registered in data/claims.csv"
     data: str = "builtin"
     device: str = "cpu"
+    "auto becomes the one that is there, by its name: a job's key holds it"
+
+    def __post_init__(self):
+        if self.device == "auto":
+            from hinas_lab.training.numerics import use_device  # loads torch
+
+            object.__setattr__(self, "device", use_device(self.device))
 
     def count(self, registered: int) -> int:
         """How many seeds to run: those asked for, else those ``registered``."""

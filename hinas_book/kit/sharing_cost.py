@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from hinas_lab.analysis.timing import interleaved
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.space.supernet import SuperNet
+from hinas_lab.training.numerics import use_device
 from hinas_lab.training.step_memory import kept_bytes, search_step, supernet_loss
 
 SHARING = {"on": "Eq. 5", "tied": "Eq. 6, same weights", "off": "Eq. 6, own weights"}
@@ -40,10 +41,14 @@ def bytes_kept(net: SuperNet, config: SearchConfig) -> int:
     return kept_bytes(lambda: supernet_loss(net, config), list(net.parameters()))
 
 
-def measured(space: SearchSpace, config: SearchConfig, repeats: int = 5) -> list[SharingCost]:
+def measured(
+    space: SearchSpace, config: SearchConfig, repeats: int = 5, device: str = "auto"
+) -> list[SharingCost]:
     """Eq. 5 and Eq. 6 on this machine: bytes counted while they are kept, and the shortest of
-    ``repeats`` passes, taken in turn."""
-    nets = {sharing: SuperNet(replace(space, cell_sharing=sharing)) for sharing in SHARING}
+    ``repeats`` passes, taken in turn. ``device``: auto is an NVIDIA GPU where there is one."""
+    device, nets = use_device(device), {}
+    for sharing in SHARING:
+        nets[sharing] = SuperNet(replace(space, cell_sharing=sharing)).to(device)
     passes = {sharing: partial(forward_and_backward, net, config) for sharing, net in nets.items()}
     # the shortest counts: a slow first pass needs no warm-up
     seconds = interleaved(passes, repeats, warmup=0)

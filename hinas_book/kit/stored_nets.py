@@ -65,12 +65,14 @@ def searched(
     *,
     live: bool = False,
     folder: str | Path = "runs",
+    device: str = "auto",
     record: Path | None = None,
 ) -> Path:
     """The folder of the finished search ``name`` at ``settings``.
 
     One below ``record`` (default: data/nets, else data/runs) if it is there and the same; else, or
-    with ``live``, the search is run, or continued, in ``folder/name``, with a line now and then.
+    with ``live``, the search is run, or continued, in ``folder/name`` on ``device`` (auto: an
+    NVIDIA GPU where there is one), with a line now and then.
     """
     # with weights where they are kept, else the record alone
     record = record or (FOLDER if (FOLDER / name).exists() else RUNS)
@@ -80,7 +82,7 @@ def searched(
         search = from_dict(SearchConfig, header["search"])
         if (space, search) == (settings.space, settings.search):
             return record / name
-    run = open_search(Path(folder) / name, settings, resume=True)
+    run = open_search(Path(folder) / name, settings, device=device, resume=True)
     return _finish(run, settings.search.epochs)
 
 
@@ -91,6 +93,7 @@ def trained(
     *,
     live: bool = False,
     folder: str | Path = "runs",
+    device: str = "auto",
     record: Path = FOLDER,
 ) -> Path:
     """The same for the training ``name`` of ``genotype``; NETS says what it changes."""
@@ -104,7 +107,7 @@ def trained(
         ):
             return record / name
     settings = settings._replace(train=train)
-    run = open_training(Path(folder) / name, genotype, settings, resume=True)
+    run = open_training(Path(folder) / name, genotype, settings, device=device, resume=True)
     return _finish(run, train.iterations)
 
 

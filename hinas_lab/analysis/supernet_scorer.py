@@ -10,6 +10,7 @@ from hinas_lab.runs.folder import data_hash, load_supernet
 from hinas_lab.searching.loop import Search
 from hinas_lab.searching.scoring import shared_weight_score
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.training.numerics import use_device
 
 Scorer = Callable[[Genotype], dict[str, float]]
 
@@ -22,6 +23,7 @@ def shared_scorer(run: str | Path, device: str = "cpu") -> Scorer:
     ValueError when ``run`` is no finished search, or its images have changed; the scorer raises it
     for a genotype that does not fit.
     """
+    device = use_device(device)
     net, config, header = load_supernet(run, device)
     patches = Patches(
         load_images(header["data"], net.space.channels), scale=net.space.scale, device=device
@@ -41,7 +43,8 @@ def first_scorer(
 ) -> Scorer:
     """The same of the supernet that a search of ``config`` on the images ``data`` begins with: its
     first weights and that search's V."""
-    patches = Patches(load_images(data, space.channels), scale=space.scale, device=device)
+    images, device = load_images(data, space.channels), use_device(device)
+    patches = Patches(images, scale=space.scale, device=device)
     state = Search(space, config, patches)
     return lambda genotype: shared_weight_score(
         state.net, genotype, state.patches, state.split.w, state.split.v, config

@@ -6,9 +6,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-NEAR = (0.6, 1.6)
-"noise of so many times a trained sigma is what the net was trained for"
-
 
 def add(commands):
     parser = commands.add_parser(
@@ -44,6 +41,7 @@ def add(commands):
 
 
 def run(args: argparse.Namespace) -> int:
+    from hinas_lab.restoration.photo_file import noise_warning
     from hinas_lab.runs.folder import load_network
 
     if args.tile is not None and args.tile < 1:
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     _check_files(source_of, args.out, net.scale)
     for target, source in source_of.items():
         noise = _restore(net, source, target, args.tile)
-        warning = _noise_warning(noise, info["sigmas"] if info["task"] == "denoise" else [])
+        warning = noise_warning(noise, info["sigmas"] if info["task"] == "denoise" else [])
         if warning:
             print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
     return 0
@@ -124,17 +122,3 @@ def _check_files(source_of: dict[Path, Path], out: Path, scale: int):
         if new:
             out.rmdir()
         raise
-
-
-def _noise_warning(noise: float, sigmas: list[float]) -> str | None:
-    """What to expect where ``noise`` is near no noise level of the training, on the 0-255 scale;
-    None where it is near one, or the net was trained for none."""
-    low, high = NEAR
-    if not sigmas or any(low * sigma <= noise <= high * sigma for sigma in sigmas):
-        return None
-    nearest = min(sigmas, key=lambda sigma: abs(sigma - noise))
-    meaning = "fine detail will be smoothed away" if noise < nearest else "noise will remain"
-    return (
-        f"estimated noise {noise:.1f} is far from sigma {nearest:g}, "
-        f"for which the net was trained: {meaning}"
-    )

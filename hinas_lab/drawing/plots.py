@@ -98,9 +98,8 @@ def zoom_box(image: np.ndarray) -> Box:
 def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: float = 1.0) -> Axes:
     """Heat map of one layer's operations. Axes-level.
 
-    alpha_layer: (E, K), logits or probabilities; vmax: the probability of the brightest colour. The
-    edges that the decoder keeps are framed, the operation it takes carries its letter code. White
-    lines part the nodes.
+    alpha_layer: (E, K), logits or probabilities; vmax: the probability of the brightest colour.
+    What the decoder keeps is framed and carries its letter code. White lines part the nodes.
     """
     p = probabilities(alpha_layer)
     kept = winners(space, p)
@@ -108,11 +107,9 @@ def plot_alpha(space: SearchSpace, alpha_layer: np.ndarray, *, ax: Axes, vmax: f
     for e, (_, node) in enumerate(space.edges):
         if e and node != space.edges[e - 1][1]:
             ax.axhline(e - 0.5, color=style.PAPER, linewidth=2.5)
-    inset = 0.06  # a frame stays off its neighbour's
-    wide, tall = len(space.ops) - inset, 1 - 2 * inset
-    for e, _ in kept:
-        corner = (-0.5 + inset / 2, e - 0.5 + inset)
-        frame = Rectangle(corner, wide, tall, fill=False, edgecolor=style.FRAME, linewidth=1.8)
+    for e, k in kept:
+        corner = (k - 0.47, e - 0.45)  # a frame stays off its neighbour's
+        frame = Rectangle(corner, 0.94, 0.9, fill=False, edgecolor=style.FRAME, linewidth=1.8)
         ax.add_patch(frame)
     return ax
 
@@ -280,14 +277,55 @@ def plot_entropy(records: Records, *, ax: Axes) -> Axes:
     undecided = f"ln {operations}: undecided"
     ax.axhline(top, color=style.FAINT, linewidth=0.8, linestyle="--", label=undecided)
     for key, label, colour, marker in (
-        ("alpha_entropy", "α entropy (nats)", style.ALPHA, "o"),
-        ("beta_entropy", "β entropy (nats)", style.BETA, "s"),
+        ("alpha_entropy", "entropy of softmax(α), nats", style.ALPHA, "o"),
+        ("beta_entropy", "entropy of softmax(β), nats", style.BETA, "s"),
         ("skip_share", "skip share", style.SKIP, "^"),
     ):
         curve = {"color": colour, "linewidth": 1.5, "marker": marker, "markersize": 3}
         ax.plot(records["epoch/epoch"], records[f"epoch/{key}"], label=label, **curve)
     ax.set(ylabel="nats; share", ylim=(0, top * 1.06), title="entropy and skip share")
     _legend(ax)
+    return ax
+
+
+def plot_losses(records: Records, *, ax: Axes) -> Axes:
+    """Every step's loss as a thin line, the mean of each epoch bold: weight steps on Train W,
+    architecture steps on Train A. Axes-level, logarithmic."""
+    _epoch_axis(records, ax)
+    epoch, kind = records["step/epoch"], records["step/kind"]
+    loss = np.asarray(records["step/loss"], dtype=np.float64)
+    is_arch = kind == 1
+    # an arch step comes half an iteration before its weight step
+    iteration = records["step/iteration"] - 0.5 * is_arch
+    times = epoch - 1 + iteration / max(1, records["step/iteration"].max(initial=1))
+    for chosen, colour, label in (
+        (~is_arch, style.WEIGHT, "weight steps"),
+        (is_arch, style.ARCH, "arch steps"),
+    ):
+        ax.plot(times[chosen], loss[chosen], color=colour, linewidth=0.6, alpha=0.35)
+        counts = np.bincount(epoch[chosen])
+        ends = np.flatnonzero(counts)
+        means = np.bincount(epoch[chosen], loss[chosen])[ends] / counts[ends]
+        ax.plot(ends - 0.5, means, color=colour, linewidth=1.6, label=label)
+    ax.set(yscale="log", ylabel="loss", title="losses")
+    _legend(ax)
+    return ax
+
+
+def plot_chosen_edge(
+    space: SearchSpace, records: Records, layer: int, edge: int, *, ax: Axes
+) -> Axes:
+    """The probabilities of one edge's operations over the epochs, their codes at the right ends.
+    Axes-level."""
+    _epoch_axis(records, ax)
+    alpha = records["epoch/alpha"]
+    alpha = alpha.reshape(len(alpha), -1, *alpha.shape[-2:])[:, layer, edge]
+    p = softmax(alpha.astype(np.float64))
+    for k, name in enumerate(space.ops):
+        ax.plot(records["epoch/epoch"], p[:, k], color=style.op_colour(name), label=OPS[name].code)
+    where = f"layer {layer}" if space.lwas else "all layers"
+    ax.set(ylim=(0, None), title=f"softmax(α) of {edge_labels(space)[edge]}, {where}")
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=1)
     return ax
 
 
@@ -318,12 +356,12 @@ def figure_search(space: SearchSpace, records: Records) -> Figure:
         for l, ax in enumerate(line):
             plot_alpha(space, state[l], ax=ax, vmax=vmax)
             layer = f"layer {l}" if maps == space.layers else "all layers"
-            ax.set_title(f"α, {layer}, {name}")
+            ax.set_title(f"softmax(α), {layer}, {name}")
             ax.label_outer()
     upper.colorbar(axes[0, 0].images[0], ax=axes, label="probability", fraction=0.03, pad=0.01)
     trellis, left, right = lower.subplots(1, 3, width_ratios=(1.5, 1, 1))
     plot_beta(space, records["epoch/beta"][row], ax=trellis)
-    trellis.set_title(f"β, {when}: {trellis.get_title()}")
+    trellis.set_title(f"softmax(β), {when}: {trellis.get_title()}")
     plot_entropy(records, ax=left)
     plot_scores(records, ax=right)
     return figure

@@ -50,7 +50,7 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     )
     terms = []
     for k, op in enumerate(space.ops):
-        label = f"α{k} · ".translate(SUBSCRIPTS)
+        label = f"p{k} · ".translate(SUBSCRIPTS)
         terms.append(Edge("source", "sum", op, label=label))
     terms.append(Edge("sum", "target"))
 
@@ -63,11 +63,11 @@ def draw_supercell(space: SearchSpace, edge: tuple[int, int] = (0, 0)) -> Drawin
     alt = (
         f"Super-cell: {count}: {operations}. {'; '.join(hears)}. The output joins the nodes. "
         f"On the edge from {source} to {target}, and so on every edge, the operations are summed, "
-        "each times its alpha."
+        "each times its p, the softmax of alpha."
     )
     in_full = (
-        f"in full, the edge from {source} to {target}: operations summed with α = softmax over "
-        f"the {len(space.ops)}"
+        f"in full, the edge from {source} to {target}: operations summed with "
+        f"p = softmax(α) over the {len(space.ops)}"
     )
     groups = (
         Group("all edges", tuple(nodes), tuple(arrows)),
@@ -152,11 +152,11 @@ def draw_cell_sharing(
         # The start part's output is as wide as a cell's of the base width W.
         size = space.nodes * (space.node_channels(k) if l else space.width)
         inputs.append(Node(f"from {k}", f"{part}, width {k}\noutput {size}", "input"))
-        to_the_sum.append(Edge(f"from {k}", "sum", label=f"β({k}→{i}) · 1×1 conv"))
+        to_the_sum.append(Edge(f"from {k}", "sum", label=f"q({k}→{i}) · 1×1 conv"))
         name = "the same cell" if tied else f"cell for {k}→{i}"
         own_cells.append(Node(f"cell {k}", f"{name}\n{channels} per node"))
         to_own_cells.append(Edge(f"from {k}", f"cell {k}", label="1×1 conv"))
-        from_own_cells.append(Edge(f"cell {k}", "sum", label=f"β({k}→{i})"))
+        from_own_cells.append(Edge(f"cell {k}", "sum", label=f"q({k}→{i})"))
     cell = Node("cell", f"cell of width {i}\n{channels} per node")
     plus = Node("sum", "+", "sum")
     output = Node("output", f"output\n{space.nodes * channels}", "output")
@@ -178,12 +178,13 @@ def draw_cell_sharing(
     widths = " and ".join(f"width {k}" for k in sources)
     alt = (
         f"Cell of layer {l}, width {i}. Sharing (Eq. 5): the outputs of {part}, {widths}, each "
-        "through a 1x1 convolution and times its beta, are summed; the sum goes through one cell. "
+        "through a 1x1 convolution and times its q, the softmax of beta, are summed; the sum goes "
+        "through one cell. "
         "Not sharing (Eq. 6): each of them goes through a 1x1 convolution and "
         f"{'the same' if tied else 'its own'} cell ({runs}); the cells' outputs are summed, each "
-        f"times its beta. Every cell's second input, {second}, is not drawn."
+        f"times its q. Every cell's second input, {second}, is not drawn."
     )
-    title = f"cell of layer {l}, width {i} (its second input, {second}, is not drawn)"
+    title = f"cell of layer {l}, width {i}; q = softmax(β) (second input, {second}, not drawn)"
     groups = (
         Group(f"cell sharing: sum first, one cell (Eq. 5){note if is_shared else ''}", *shared),
         Group(f"no cell sharing: {runs}, then the sum (Eq. 6){'' if is_shared else note}", *split),

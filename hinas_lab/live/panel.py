@@ -3,43 +3,71 @@ Without widgets the same call plays in the foreground, with a line of progress. 
 cell is a picture that needs no kernel.
 """
 
+import dataclasses
+import json
+import math
 import threading
 import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 
-from hinas_lab.live.board.board import Moment
+from hinas_lab.config import SearchConfig, from_dict
+from hinas_lab.live.film import Camera
+from hinas_lab.live.loop import hand_over
 from hinas_lab.live.player import ENDS, Player, one_line
-from hinas_lab.live.watch import Watch, still
-from hinas_lab.live.widgets import edge_options, in_kernel, layer_options, want_widgets
+from hinas_lab.live.watch import Watch
+from hinas_lab.live.widgets import in_kernel, want_widgets
 
 BUTTONS = {
-    "Start": ("start", "Play the search; ends a pause too"),
-    "Pause": ("pause", "Wait after the running step"),
-    "Resume": ("resume", "Go on after a pause"),
-    "Step weight": ("weight", "Go on to the next step of the weights (Train W), then pause"),
+    "Start": ("start", ("ready", "stopped", "failed"), "Play the search, or go on with it"),
+    "Pause": ("pause", ("running",), "Wait after the running step"),
+    "Resume": ("resume", ("pausing", "paused"), "Go on after a pause"),
+    "Step weight": (
+        "weight",
+        ("ready", "running", "pausing", "paused"),
+        "Go on to the next step of the weights (Train W), then pause",
+    ),
     "Step arch": (
         "arch",
-        "Go on to the next step of alpha and beta (Train A), then pause; "
-        "in the warm-up that is far",
+        ("ready", "running", "pausing", "paused"),
+        "Go on to the next step of alpha and beta (Train A), then pause; in the warm-up that is "
+        "far",
     ),
-    "Step epoch": ("epoch", "Go on to the end of this epoch, then pause"),
-    "Stop": ("stop", "End after the running step and save; the run can be continued"),
+    "Step epoch": (
+        "epoch",
+        ("ready", "running", "pausing", "paused"),
+        "Go on to the end of this epoch, then pause",
+    ),
+    "Stop": (
+        "stop",
+        ("ready", "running", "pausing", "paused"),
+        "End after the running step and save; Start goes on",
+    ),
+    "Look again": ("look", ("elsewhere",), "Ask whether the other one has ended; take over then"),
 }
-"description -> (the player's method, or what to step by; the tooltip)"
+"name -> (the player's method, or what to step by; the states in which it does something; a tip)"
+LONGEST_WAIT = 0.5
+"seconds between two pieces at most, while steps take less"
+STILL_AFTER = 2.0
+"seconds of a pause after which the picture that stays is drawn again"
 
 
 def panel(
     run,
     *,
-    fps: float = 5.0,
-    share: float = 0.05,
+    fps: float = 10.0,
+    share: float = 0.02,
     live: bool | None = None,
 ) -> Watch:
     """Watch and play a search. Show the returned object as a cell's last value; ``.result()`` waits
     for the end.
 
     run: as ``runs.folder.open_search`` gives it; asked again with the same run, the same panel is
-    returned. Pictures take at most ``share`` of the search's time and are at most ``fps`` a second.
+    returned. The board is told at most ``fps`` times a second, and less often where that would
+    take more than ``share`` of the search's time (but every half second).
     live: with buttons, in a thread; or False, in the foreground: this call then plays to the end,
     and raises what the search raises. None: as HINAS_LIVE says (0: False, else True); without it
     live in a notebook, but not at preset tiny. Without ipywidgets never live.
@@ -53,142 +81,258 @@ def panel(
 
 
 class SearchPanel(Watch):
-    """A search with buttons: it plays in a thread. Widgets are written from there and from presses,
-    each behind a lock held for a frame."""
+    """A search with buttons: it plays in a thread, and what is told of it is handed to the kernel's
+    own loop, never sent from that thread."""
 
     def open(self):
-        import ipywidgets as w
+        from hinas_lab.live.board import Board
+        from hinas_lab.live.kept import Kept
 
-        self._handles = []
-        "pairs of displays, picture and words, that wait for what stays in their cell"
-        self._is_over = False
-        self._last_look = -1.0
-        self._cost = 0.0
-        "seconds that the last picture took"
+        self.board = Board()
+        self.board.on_msg(self._on_message)
+        self._waiting: deque[Callable[[], None]] = deque()
+        "what is still to be sent, oldest first"
+        self._sending = threading.Lock()
         self._trouble = ""
-        self._writing = threading.Lock()
-        buttons = []
-        for name, (what, tooltip) in BUTTONS.items():
-            button = w.Button(description=name, tooltip=tooltip, layout={"width": "auto"})
-            button.on_click(partial(self._on_click, what))
-            buttons.append(button)
-        self.layer = w.Dropdown(
-            options=layer_options(self.space),
-            description="curve of",
-            tooltip="The layer whose alpha is drawn as curves",
-        )
-        self.edge = w.Dropdown(
-            options=edge_options(self.space),
-            description="edge",
-            tooltip="The edge whose alpha is drawn as curves",
-        )
-        for chooser in (self.layer, self.edge):
-            chooser.observe(self._on_choice, names="value")
-        total = max(1, self.player.progress.total)
-        self.bar = w.IntProgress(min=0, max=total, tooltip="Records so far")
-        self.text, self.error = w.Label(), w.Label(style={"text_color": "#B00020"})
-        # a tooltip on an image is an error in the browser
-        self.image = w.Image(format="png", layout={"max_width": "100%"})
-        rows = []
-        for row in (buttons, [self.bar, self.text], [self.layer, self.edge]):
-            rows.append(w.HBox(row, layout={"flex_flow": "row wrap"}))
-        self.box = w.VBox([*rows, self.image, self.error])
-        self.look()
-        self.write()
-        self._is_over = self.player.state in ENDS
-        # Last: from now on the search may call.
-        self.player.subscribe(self.after)
+        self._fields: list[dict] = []
+        self._timer: threading.Timer | None = None
+        self._look = threading.Lock()
+        "held while a piece is made: by the search's thread, or by a press"
+        self.kept = Kept(self.board, f"<p>{self.line()}</p>", self.line())
+        self._take(self.player)
 
-    def _on_click(self, what: str, button):
-        self.press(what)
-
-    def _on_choice(self, change):
-        self.choose(self.layer.value, self.edge.value)
-
-    def press(self, what: str):
-        """A button: acknowledged at once, in the text."""
-        player = self.player
-        note = getattr(player, what)() if hasattr(player, what) else player.step(what)
-        self.write(note)
-        # Stopped before it was started: there is no thread that would tell.
+    def _take(self, player: Player):
+        """Show this player's search from now on."""
+        self.player = player
+        run = player.search
+        run._panel = self
+        self._camera = Camera(run.header, run.folder.name, self.device)
+        # pieces of another search are not joined to this one
+        self._camera.head["key"] = uuid.uuid4().hex
+        self._told = (0, 0)
+        self._now = None
+        self._last = -math.inf
+        self._pause = 1 / self.fps
+        self._fields = fields_of(run.header["search"])
+        self.board.status = self.status()
+        self.board.films = [self._film()]
         if player.state in ENDS:
-            self.end()
+            self._keep()
+        # Last: from now on the search may call.
+        player.subscribe(self.after)
 
-    def choose(self, layer: int, edge: int):
-        """Draw the curves of this edge, now."""
-        with self._drawing:
-            self.board.choose(layer, edge)
-            self.draw(self._moment)
+    # ---------------------------------------------------------------- what is told
+
+    def status(self, note: str = "") -> dict:
+        """What the board shows around the search: buttons (name, title, enabled), line, note, done
+        and total records, fields of a new search."""
+        player = self.player
+        buttons = []
+        for name, (_, states, title) in BUTTONS.items():
+            # only where another process plays this search is there something to look for
+            if ("elsewhere" in states) == (player.state == "elsewhere"):
+                buttons.append({"name": name, "title": title, "enabled": player.state in states})
+        return {
+            "buttons": buttons,
+            "line": self.line(),
+            "note": note or self._trouble or player.note,
+            "done": player.progress.done,
+            "total": player.progress.total,
+            "fields": self._fields,
+        }
+
+    def _film(self) -> dict:
+        """The whole search so far."""
+        with self._look:
+            film = self._camera.piece(self.player.search.records, (0, 0), self._iterations())
+            self._told = tuple(len(film[name]) for name in ("steps", "epochs"))
+        first = None
+        if not film["epochs"]:
+            records = self._first_records(*self.player.search.architecture())
+            columns = {key.partition("/")[2]: column for key, column in records.items()}
+            first = self._camera.epoch(columns, 0)
+        return {"head": self._camera.head, "first": first, "now": self._now, **film}
+
+    def _iterations(self) -> int:
+        return max(1, self.player.progress.iterations)
+
+    def _piece(self) -> dict:
+        """What was recorded since the last piece, and alpha and beta now."""
+        with self._look:
+            progress, run = self.player.progress, self.player.search
+            piece = self._camera.piece(run.records, self._told, self._iterations())
+            steps, epochs = self._told
+            self._told = steps + len(piece["steps"]), epochs + len(piece["epochs"])
+            self._now = None
+            # right after an epoch the last row is now
+            if progress.iteration or getattr(run.state, "halfway", False):
+                half = 0.5 * bool(getattr(run.state, "halfway", False))
+                place = progress.epoch - 1 + (progress.iteration + half) / self._iterations()
+                self._now = {"t": place, **self._camera.architecture(*run.architecture())}
+            return piece | {"now": self._now}
 
     def after(self, player: Player):
         """After a record, a pause, the end. In the thread that plays, between steps."""
+        if player is not self.player:
+            return  # another search has taken its place
+        start = time.perf_counter()
+        is_over = player.state in ENDS
+        if is_over or player.state == "paused":
+            self._post(self._told_message())
+            self._keep_later(0 if is_over else STILL_AFTER)
+        # while pieces wait for a busy kernel there is no use in more of them
+        elif start - self._last >= self._pause and not self._waiting:
+            self._post(self._told_message())
+            self._last = time.perf_counter()
+            cost = self._last - start
+            self.spent += cost
+            self._pause = min(LONGEST_WAIT, max(1 / self.fps, cost / self.share))
+
+    def _told_message(self) -> Callable[[], None]:
         try:
-            if player.state in ENDS:
-                self.end()
-            elif player.state == "paused":
-                # A picture now costs the search nothing.
-                self.look()
-                self.write()
-            elif time.perf_counter() - self._last_look >= 1 / self.fps:
-                self._look_if_affordable(player.progress.worked)
+            message = {"piece": self._piece(), "key": self._camera.head["key"]}
         except Exception as error:
-            self._trouble = f"the picture stopped ({one_line(error)}); the search goes on"
-            self.write()
+            self._trouble = f"the board stopped ({one_line(error)}); the search goes on"
             raise
+        return partial(self._send, message, self.status())
 
-    def _look_if_affordable(self, worked: float):
-        """A picture, if it will cost what the last one did and the sum stays within the share of
-        ``worked`` seconds; in any case the words."""
-        start = self._last_look = time.perf_counter()
-        is_affordable = self.spent + self._cost <= self.share * worked
-        if is_affordable:
-            self.look()
-        self.write()
-        seconds = time.perf_counter() - start
-        self.spent += seconds
-        if is_affordable:
-            self._cost = seconds
+    def _send(self, message: dict, status: dict):
+        start = time.perf_counter()
+        self.board.send(message)
+        self.board.status = status
+        self.frames += 1
+        self.spent += time.perf_counter() - start
 
-    def draw(self, moment: Moment):
+    def _post(self, send: Callable[[], None]):
+        self._waiting.append(send)
+        hand_over(self._drain)
+
+    def _drain(self):
+        """Send all that waits, in its order. In the kernel's loop, or in a cell that waits."""
+        with self._sending:
+            while self._waiting:
+                self._waiting.popleft()()
+
+    def result(self, timeout: float | None = None):
+        """See ``Player.result``. The board goes on meanwhile, though this cell keeps the kernel
+        busy; the picture that stays is there when it returns."""
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            self._drain()
+            left = end - time.monotonic()
+            try:
+                result = self.player.result(min(0.1, max(0.0, left)))
+                break
+            except TimeoutError:
+                if left <= 0.1:
+                    raise
+        if self._timer:
+            self._timer.join()
+        self._drain()
+        return result
+
+    # ---------------------------------------------------------------- what is pressed
+
+    def _on_message(self, widget, message: Mapping, buffers):
+        what = message.get("press")
+        if what == "film":
+            film = self._film()
+            self._post(partial(self.board.send, {"film": film}))
+        elif what == "new":
+            self.new_search(message["more"])
+        else:
+            self.press(what)
+
+    def press(self, name: str):
+        """A button, by its name: acknowledged at once, in the text."""
+        self._keep_later(None)
+        what, player = BUTTONS[name][0], self.player
+        if what == "look" or (what == "start" and player.state in ("stopped", "failed")):
+            self._open(player.search.folder, {})
+            if what == "start" and self.player.state == "ready":
+                self.player.start()
+            self._tell()
+            return
+        note = getattr(player, what)() if hasattr(player, what) else player.step(what)
+        self._tell(note)
+        # Stopped before it was started: there is no thread that would tell.
+        if player.state in ENDS:
+            self._keep_later(0)
+
+    def new_search(self, asked: Mapping[str, str]):
+        """Another search beside this one: the settings of this one with ``asked`` (field -> text)
+        changed, in a folder of its own. This one stays in its folder; it is stopped first."""
+        if self.player.state not in (*ENDS, "elsewhere", "ready"):
+            self._tell("this search still runs: press Stop first, then open a new one")
+            return
+        known = {field["name"]: field["value"] for field in self._fields}
+        changes = {name: text for name, text in asked.items() if text != known.get(name)}
+        self._open(next_folder(self.player.search.folder), changes)
+        self._tell()
+
+    def _open(self, folder: Path, changes: Mapping[str, str]):
+        """A search like this one in ``folder``, in this panel; or one line that says why not."""
+        from hinas_lab.runs.folder import open_like
+
+        try:
+            run = open_like(self.player.search, folder, changes)
+        except (ValueError, OSError) as error:
+            self._trouble = str(error)
+            return
+        self._trouble = ""
+        self._take(Player(run))
+
+    def _tell(self, note: str = ""):
+        status = self.status(note)
+        self._post(lambda: setattr(self.board, "status", status))
+
+    # ---------------------------------------------------------------- what stays
+
+    def _keep_later(self, seconds: float | None):
+        """Draw the picture that stays in so many seconds, in a thread; None: not now."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if seconds is not None:
+            self._timer = threading.Timer(seconds, self._keep)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _keep(self):
         with self._drawing:
-            super().draw(moment)
-            self._moment = moment
-            self.image.value = self.png
-
-    def write(self, note: str = ""):
-        """The line, the bar and what there is to say."""
-        progress = self.player.progress
-        with self._writing:
-            self.text.value = self.line()
-            self.bar.max = max(1, progress.total)
-            self.bar.value = progress.done
-            self.error.value = note or self._trouble or self.player.note
-
-    def end(self):
-        """The last picture, in place of the buttons."""
-        with self._drawing:
-            if self._is_over:
-                return
-            self._is_over = True
             self.look()
-            self.write()
-            data, metadata = still(self.png, self.line())
-            for picture, words in self._handles:
-                picture.update(data, metadata=metadata, raw=True)
-                words.update({"text/plain": self._words()}, raw=True)
+            still, words = self.png, self._words()
+        self._post(partial(self.kept.keep, still, words))
 
     def _words(self) -> str:
         return "\n".join(filter(None, [self.line(), self.player.note]))
 
     def _ipython_display_(self):
-        from IPython.display import display
+        self._drain()
+        self.kept._ipython_display_()
 
-        with self._drawing:
-            if self._is_over:
-                super()._ipython_display_()
-                display({"text/plain": self._words()}, raw=True)
-                return
-            picture = display(self.box, display_id=True)
-            # stays empty until the end
-            words = display({"text/plain": ""}, raw=True, display_id=True)
-            self._handles.append((picture, words))
+
+def next_folder(folder: Path) -> Path:
+    """``runs/live`` -> ``runs/live-2``, or the first number that is free."""
+    stem, _, number = folder.name.rpartition("-")
+    base = stem if stem and number.isdigit() else folder.name
+    n = 2
+    while (folder.parent / f"{base}-{n}").exists():
+        n += 1
+    return folder.parent / f"{base}-{n}"
+
+
+def fields_of(search: Mapping) -> list[dict]:
+    """What a new search may change: the single values of a search's settings, as text, the seed
+    first."""
+    config = from_dict(SearchConfig, search)
+    described = sorted(dataclasses.fields(config), key=lambda field: field.name != "seed")
+    shown = []
+    for field in described:
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value) or isinstance(value, tuple):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        among = field.metadata.get("limits", {}).get("among")
+        shown.append({"name": field.name, "value": text, "among": among and list(among)})
+    return shown

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from hinas_lab.storage import Held
+
 KINDS = ("weight", "arch", "epoch")
 "what a search can be stepped by"
 ENDS = ("stopped", "finished", "failed")
@@ -29,6 +31,7 @@ _WHY = {
     "finished": "it is finished",
     "stopped": "it was stopped; open the run again to continue it",
     "failed": "it failed; open the run again to continue from the last save",
+    "elsewhere": "it is played in another process; what is shown was saved there",
 }
 "what a press that does nothing answers"
 
@@ -76,6 +79,8 @@ class Player:
         # Guards state and until; never held while a step computes or a picture is drawn.
         self._now = threading.Condition()
         self._state = "finished" if run.finished else "ready"
+        if run.elsewhere:
+            self._state = "elsewhere"
         self._until = ""
         "pause after the next record of this kind, weight, arch or epoch; step: of any kind"
         self._ended = threading.Event()
@@ -84,7 +89,7 @@ class Player:
         self._seconds: dict[str, float] = {}
         "per kind of record, the last ones weighing most"
         self._worked = 0.0
-        self.note = ""
+        self.note = run.elsewhere
         "what happened by itself, in one line: why it failed, or that a display was dropped"
         self.progress = self._measure()
         if run.finished:
@@ -93,7 +98,8 @@ class Player:
 
     @property
     def state(self) -> str:
-        """ready, running, pausing, paused, stopping; at the end stopped, finished or failed."""
+        """ready, running, pausing, paused, stopping; at the end stopped, finished or failed; of a
+        run that somebody else plays: elsewhere."""
         return self._state
 
     def subscribe(self, callback: Callable[["Player"], None]):
@@ -173,6 +179,8 @@ class Player:
         Raises what the search raised; TimeoutError after ``timeout`` seconds. Ctrl-C ends the
         waiting, not the search.
         """
+        if self._state == "elsewhere":
+            raise ValueError(self.note)
         if not self._ended.is_set():
             if threading.current_thread() is self._worker:
                 raise RuntimeError(
@@ -286,9 +294,12 @@ class Player:
 
 
 def one_line(error: BaseException) -> str:
-    """``FloatingPointError: the loss became nan ...``, at most 200 characters."""
+    """``FloatingPointError: the loss became nan ...``, at most 200 characters; what was held by
+    somebody else speaks for itself."""
     text = " ".join(str(error).split())
     line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if isinstance(error, Held):
+        line = text
     return line if len(line) <= 200 else line[:199] + "…"
 
 

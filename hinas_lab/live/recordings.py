@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from hinas_lab.config import SearchConfig, SearchSpace, from_dict
-from hinas_lab.live.board.state import Moment
+from hinas_lab.live.moment import Moment
 from hinas_lab.records import read_records
 from hinas_lab.runs.header import load_genotype, read_header
 from hinas_lab.space.decode import decoder
@@ -24,6 +24,8 @@ class Recording:
     """A search run's folder, finished or not, as far as it was saved."""
 
     folder: Path
+    header: Mapping
+    "the run's ``config.json``"
     preset: str
     space: SearchSpace
     search: SearchConfig
@@ -74,6 +76,7 @@ def read_recording(folder: str | Path) -> Recording:
     _check_previews(path, records, space)
     return Recording(
         folder=folder,
+        header=header,
         preset=str(header["preset"]),
         space=space,
         search=search,

@@ -1,7 +1,6 @@
 """A search to watch without buttons: it plays in the foreground, tells its progress in one line and
 leaves a picture. Without widgets."""
 
-import base64
 import math
 import sys
 import threading
@@ -11,8 +10,10 @@ from collections.abc import Callable
 import numpy as np
 
 from hinas_lab.config import SearchSpace, from_dict
-from hinas_lab.live.board.board import Board, Moment
+from hinas_lab.live.kept import bundle
+from hinas_lab.live.moment import Moment
 from hinas_lab.live.player import ENDS, Player
+from hinas_lab.live.still import figure_moment, pixels, png_of
 from hinas_lab.live.widgets import in_kernel
 from hinas_lab.records import Epoch, Records, kept_row
 from hinas_lab.space.decode import decoder, entropy, skip_share
@@ -23,31 +24,33 @@ class Watch:
 
     def __init__(self, run, fps: float, share: float):
         self.player = Player(run)
-        self.space = from_dict(SearchSpace, run.header["space"])
-        self.decode = decoder(run.header["search"].get("decoder", "viterbi"))
         self.fps, self.share = fps, share
-        # A finished run has no state left.
-        patches = getattr(run.state, "patches", None)
-        self.device = str(getattr(patches, "device", "cpu"))
         self.png = b""
-        "the last picture"
+        "the picture that stays"
         self.spent = 0.0
-        "seconds of drawing while the search could have run"
+        "seconds that telling took while the search could have run"
         self.frames = 0
-        "pictures drawn"
-        self._board: Board | None = None
-        # A press that draws holds it while it draws: reentrant.
-        self._drawing = threading.RLock()
+        "how often it was told"
+        # two threads may want the picture
+        self._drawing = threading.Lock()
+
+    @property
+    def space(self) -> SearchSpace:
+        return from_dict(SearchSpace, self.player.search.header["space"])
+
+    @property
+    def decode(self):
+        return decoder(self.player.search.header["search"].get("decoder", "viterbi"))
+
+    @property
+    def device(self) -> str:
+        """Where the search runs; "" when it is over."""
+        patches = getattr(self.player.search.state, "patches", None)
+        return str(getattr(patches, "device", ""))
 
     def result(self, timeout: float | None = None):
         """See ``Player.result``."""
         return self.player.result(timeout)
-
-    @property
-    def board(self) -> Board:
-        if self._board is None:
-            self._board = Board(self.space, self.player.progress.epochs)
-        return self._board
 
     def open(self):
         """Play to the end behind a progress line; then draw."""
@@ -162,17 +165,14 @@ class Watch:
         return records.arrays()
 
     def look(self):
-        """Draw the search now. Asked between steps."""
-        self.draw(self.moment())
-
-    def draw(self, moment: Moment):
-        with self._drawing:
-            self.png = self.board.png(moment)
-            self.frames += 1
+        """Draw the picture that stays. Asked between steps."""
+        self.png = png_of(pixels(figure_moment(self.space, self.moment())))
 
     def line(self) -> str:
         """State, phase, place, speed, time left, device, memory."""
         p, state = self.player.progress, self.player.state
+        if state == "elsewhere":
+            return f"running in another process · {p.done} records are saved"
         is_over = state in ENDS
         parts = [
             state,
@@ -188,14 +188,8 @@ class Watch:
     def _ipython_display_(self):
         from IPython.display import display
 
-        data, metadata = still(self.png, self.line())
+        data, metadata = bundle(self.png, self.line())
         display(data, metadata=metadata, raw=True)
-
-
-def still(png: bytes, alt: str) -> tuple[dict, dict]:
-    """A picture as Jupyter stores it: data and metadata."""
-    data = {"text/plain": alt, "image/png": base64.b64encode(png).decode()}
-    return data, {"image/png": {"alt": alt}}
 
 
 def clock(seconds: float) -> str:

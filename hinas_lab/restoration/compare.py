@@ -11,6 +11,7 @@ from hinas_lab.restoration.classical import METHODS, classical
 from hinas_lab.restoration.measure import Measurement, evaluate, mean
 from hinas_lab.restoration.restorer import restore_array
 from hinas_lab.space.network import Network
+from hinas_lab.training.numerics import use_device
 
 COMPARED = ("noisy", *METHODS, "ours")
 
@@ -22,6 +23,7 @@ def compare(
 
     The classical denoisers are tuned on training photographs for ``sigma`` (0-255 scale).
     """
+    device = use_device(device)
     images = read_images(data, "test")
 
     def ours(image: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hinas_lab.storage import write_atomic
 
+NEAR = (0.6, 1.6)
+"noise of so many times a trained sigma is what a net was trained for"
 READS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 GRAY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA", "RGBX", "YCbCr")
 MAX_PIXELS = 178_956_970
@@ -283,3 +285,17 @@ def estimate_noise(pixels: np.ndarray) -> float:
         return 0.0
     # 0.6745: median of |x| at sigma 1; 6: root of the sum of squares of the mask, [1 -2 1] twice
     return float(np.median(np.abs(residual))) / 0.6745 / 6 * 255
+
+
+def noise_warning(noise: float, sigmas: list[float]) -> str | None:
+    """What to expect where ``noise`` is near no noise level of the training, on the 0-255 scale;
+    None where it is near one, or the net was trained for none."""
+    low, high = NEAR
+    if not sigmas or any(low * sigma <= noise <= high * sigma for sigma in sigmas):
+        return None
+    nearest = min(sigmas, key=lambda sigma: abs(sigma - noise))
+    meaning = "fine detail will be smoothed away" if noise < nearest else "noise will remain"
+    return (
+        f"estimated noise {noise:.1f} is far from sigma {nearest:g}, "
+        f"for which the net was trained: {meaning}"
+    )

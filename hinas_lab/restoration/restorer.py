@@ -10,6 +10,7 @@ from torch import nn
 
 from hinas_lab.images.tiles import Tile, apply_tiled, pixels_at_once
 from hinas_lab.restoration.photo_file import Photo
+from hinas_lab.training.numerics import use_device
 
 WHOLE = 512 * 512
 "pixels: images up to this size pass the net in one piece unless a tile is named"
@@ -39,7 +40,8 @@ def restore_array(
     image ends, so every tile gives what the whole image gives. None: whole if small, else tiles
     whose memory does not grow with the image. ``progress`` wraps the list of calls, as ``tqdm``
     does: a tile each on a CPU, several on a GPU. The net is moved to ``device`` and keeps its
-    training modes. Raises ValueError for other arrays, empty ones and a tile below 1.
+    training modes. Raises ValueError for other arrays, empty ones, a tile below 1 and a device
+    that is not there.
     """
     if (
         image.ndim not in (2, 3)
@@ -55,6 +57,7 @@ def restore_array(
     height, width = image.shape[:2]
     if tile is None:
         tile = max(height, width) if height * width <= WHOLE else max(128, PADDED - 2 * net.radius)
+    device = use_device(device)
     pixels = torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32))
     planes = pixels.reshape(height, width, -1).permute(2, 0, 1)
     if net.channels == 1:

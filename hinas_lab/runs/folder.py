@@ -11,7 +11,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -32,7 +32,8 @@ from hinas_lab.searching.loop import Search, search
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.storage import environment, run_lock, write_atomic, write_json
+from hinas_lab.storage import Held, environment, run_lock, write_atomic, write_json
+from hinas_lab.training.numerics import use_device
 from hinas_lab.training.training import Training, build_network, train
 
 FILES = (
@@ -60,11 +61,13 @@ class Run:
     ):
         self.folder, self.header = folder, header
         self.state, self.records = state, records
+        self.elsewhere = ""
+        "why it can only be looked at: somebody else is playing it"
         self._known = self._on_disk()
 
     @property
     def finished(self) -> bool:
-        return self.state is None
+        return self.state is None and not self.elsewhere
 
     def steps(self, save_seconds: float = SAVE_SECONDS) -> Iterator[Step | Epoch]:
         """The records still to come. The state is saved every ``save_seconds``, at the end, and
@@ -73,6 +76,8 @@ class Run:
         Ctrl-C is taken after the running step: the state is saved, then KeyboardInterrupt is
         raised. A second one stops at once. ValueError when another thread or process is running
         this folder."""
+        if self.elsewhere:
+            raise Held(self.elsewhere)
         if self.state is not None:
             with run_lock(self.folder):
                 if self._on_disk() != self._known:
@@ -195,6 +200,7 @@ def open_search(
     """A search run in ``folder``, new or (``resume``) continued. ``graphs``: CUDA graphs,
     ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
     space = preset.space
+    device = use_device(device)
     patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
@@ -215,6 +221,38 @@ def open_search(
     )
 
 
+def look_at(folder: str | Path, why: str) -> Run:
+    """A run that somebody else is playing, as far as it is saved: it can be looked at, ``steps``
+    raises ``why``. ValueError when nothing was saved yet."""
+    folder = Path(folder)
+    records = Records.from_arrays(read_records(folder))
+    run = Run(folder, read_header(folder), None, records)
+    run.elsewhere = why
+    return run
+
+
+def open_like(run: Run, folder: Path, changes: Mapping[str, str]) -> Run:
+    """A search with the settings of ``run`` in another folder, or (its own) continued.
+
+    changes: field of the search -> another value, as text. ValueError names a wrong one.
+    """
+    header = run.header
+    space, config = from_dict(SearchSpace, header["space"]), header["search"]
+    for name, text in changes.items():
+        try:
+            value = json.loads(text)
+        except json.JSONDecodeError:  # a word, without quotes
+            value = text
+        config = config | {name: value}
+    name = header["preset"]
+    # another seed is the same preset
+    if set(changes) - {"seed"}:
+        name = name.rstrip("*") + "*"
+    preset = Preset(name, space, from_dict(SearchConfig, config), TrainConfig())
+    device = read_json(run.folder / "env.json").get("device", "cpu")
+    return open_search(folder, preset, data=header["data"], device=device, resume=True)
+
+
 def open_training(
     folder: str | Path,
     genotype: Genotype,
@@ -227,6 +265,7 @@ def open_training(
 ) -> Run:
     """A training run of ``genotype`` in ``folder``, new or (``resume``) continued. ``graphs``: CUDA
     graphs, ``cuda_graphs.WHEN``. ValueError when the folder holds something else."""
+    device = use_device(device)
     patches = training_patches(data, genotype.task, genotype.channels, genotype.scale, device)
     header = {
         "format": FORMAT,
@@ -262,6 +301,7 @@ def open_peer(
     first weights. Of ``preset`` the task, scale and channels of the space, and the training count.
     ValueError when the folder holds something else."""
     space, config = preset.space, preset.train
+    device = use_device(device)
     patches = training_patches(data, space.task, space.channels, space.scale, device)
     header = {
         "format": FORMAT,
@@ -444,7 +484,7 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
         "parameters": sum(p.numel() for p in net.parameters()),
         "data": header["data"],
     }
-    return fold(net).to(device), info
+    return fold(net).to(use_device(device)), info
 
 
 def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, SearchConfig, dict]:
@@ -454,7 +494,7 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
         raise ValueError(f"{folder}: is a training run; a search run is needed")
     net = SuperNet(from_dict(SearchSpace, header["space"]))
     load_weights(net, Path(folder) / "best.safetensors")
-    return net.to(device).eval(), from_dict(SearchConfig, header["search"]), header
+    return net.to(use_device(device)).eval(), from_dict(SearchConfig, header["search"]), header
 
 
 def load_weights(net: torch.nn.Module, path: Path):

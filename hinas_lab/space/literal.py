@@ -23,9 +23,9 @@ class MixedOp(nn.Module):
         for name in ops:
             self.ops[name] = make_op(name, channels, affine, repeats)
 
-    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """x (B, C, H, W), alpha (K,) on the simplex."""
-        return sum(a * op(x) for a, op in zip(alpha, self.ops.values()))
+    def forward(self, x: Tensor, p: Tensor) -> Tensor:
+        """x (B, C, H, W), p (K,): the softmax of the edge's alpha."""
+        return sum(weight * op(x) for weight, op in zip(p, self.ops.values()))
 
 
 class LiteralCell(nn.Module):

@@ -82,9 +82,14 @@ def check_precision(name: str, device: str | torch.device):
         raise ValueError(f"precision = 'bfloat16': {gpu} only emulates it; use float16 or float32")
 
 
-def use_device(name: str) -> str:
-    """The device as torch names it; ``auto`` is a GPU where there is one. Sets what makes the same
-    seed give the same bits. ValueError when it is not there."""
+INSTEAD = 'try --device cpu, in Python device="cpu"'
+
+
+def use_device(name: str | torch.device) -> str:
+    """The device as torch names it; ``auto`` is a CUDA GPU where there is one, else the CPU. Sets
+    what makes the same seed give the same bits. ValueError in one line when it is not there, or is
+    Apple's (``mps``) and does not compute what the CPU does."""
+    name = str(name)
     # its fastest algorithms add in another order each time
     torch.backends.cudnn.deterministic = True
     use_tf32(False)
@@ -93,6 +98,9 @@ def use_device(name: str) -> str:
     try:
         torch.zeros(1, device=name).item()
     except (RuntimeError, AssertionError, NotImplementedError, ImportError):
-        message = f"device = {name!r}: not available here; try --device cpu"
-        raise ValueError(message) from None
+        raise ValueError(f"device = {name!r}: not available here; {INSTEAD}") from None
+    if torch.device(name).type == "mps":
+        from hinas_lab.training.first_step import check_first_step
+
+        check_first_step(name)
     return name

@@ -88,7 +88,8 @@ def training_step(genotype: Genotype, config: TrainConfig) -> Footprint:
 
 def supernet_loss(net: SuperNet, config: SearchConfig) -> Tensor:
     """The loss of one batch of noise, with alpha and beta in the graph."""
-    degraded, clean = batch(net.space.channels, net.space.scale, config)
+    noise = batch(net.space.channels, net.space.scale, config)
+    degraded, clean = (x.to(net.alpha.device) for x in noise)
     return loss_of(lambda x: net(x, checkpoint=config.checkpoint), degraded, clean, config)[0]
 
 

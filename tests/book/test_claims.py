@@ -10,7 +10,7 @@ from scipy import stats
 from hinas_book.kit import recorded
 from hinas_book.kit.claims import NOT_TESTED, PATH, claim, claims, judge
 from hinas_book.kit.design import Setting, judge_claim, report
-from hinas_book.kit.verdicts import verdict_table
+from hinas_book.kit.verdicts import format_contrast, verdict_table
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.images.protocol import Protocol
 from hinas_lab.storage import write_json
@@ -64,6 +64,12 @@ def test_a_file_edited_by_hand(tmp_path, old, new, told):
     path.write_text(PATH.read_text().replace(old, new, 1))
     with pytest.raises(ValueError, match=told):
         claims(path)
+
+
+def test_a_number_reads_the_same_from_a_record_and_worked_out_anew():
+    anew = {"mean": -0.01493875, "low": -0.05085339851697081, "high": 0.020975898516970806}
+    kept = {name: round(value, 5) for name, value in anew.items()}
+    assert format_contrast(kept, "ssim") == format_contrast(anew, "ssim")
 
 
 ROOT = Path(__file__).parents[2]

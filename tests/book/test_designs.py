@@ -38,7 +38,7 @@ DRIVEN = [name for name in designs() if name != "state-of-the-art"]
 
 @pytest.fixture(autouse=True)
 def no_pictures_and_no_supernets(monkeypatch):
-    def predicted(space, config):
+    def predicted(space, config, **device):
         for way, bytes_a_patch in (("on", 1000), ("tied", 2500), ("off", 2500)):
             seconds = config.batch * {"on": 0.5, "tied": 1.4, "off": 1.5}[way]
             yield sharing_cost.SharingCost(

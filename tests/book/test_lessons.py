@@ -1,6 +1,7 @@
 """The toys against automatic differentiation; questions and exercises against right, wrong and
 impossible answers."""
 
+import random
 import re
 import subprocess
 import sys
@@ -15,11 +16,14 @@ import torch
 from torch import nn
 
 from hinas_book import lessons
+from hinas_book.ch03_search.changed_once import single_changes
 from hinas_book.ch03_search.toys import RULES, Chase, Share, descend, gradient, one_step
 from hinas_book.lessons import questions
 from hinas_book.lessons.exercises import EXERCISES
 from hinas_book.lessons.questions import QUESTIONS, asks, solve, variant
+from hinas_lab.config import SearchSpace
 from hinas_lab.images.metrics import psnr
+from hinas_lab.space.genotype import neighbours, sample
 
 POINTS = [(0.0, -1.0, 0.1), (0.7, 0.3, 0.5), (-2.0, 1.0, 0.01), (1.0, 1.0, 0.9), (3.0, -0.5, 1.0)]
 toys = pytest.mark.parametrize("toy", [Chase(), Share(), Share(decay=0.25)], ids=str)
@@ -128,6 +132,7 @@ def test_toys_take_arrays_and_refuse_unknown_rules():
 
 # questions
 
+CHAPTERS = [f"{n:02}" for n in range(1, 12)]
 NAMES = ["", "Ada", "Emmy", "Kurt", "Sofia", "李", "\udcff"]
 each_question = pytest.mark.parametrize("id", QUESTIONS)
 
@@ -143,7 +148,7 @@ def number_in(text: str, pattern: str) -> float:
 
 def test_every_notebook_has_its_questions():
     assert list(QUESTIONS) == sorted(QUESTIONS)
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
+    for notebook in CHAPTERS:
         ids = [id for id in QUESTIONS if id.startswith(notebook)]
         assert len(ids) >= 3 and ids == [
             f"{notebook}.{letter}" for letter in "abcdefgh"[: len(ids)]
@@ -168,6 +173,15 @@ def test_a_question_for_everyone(id):
 
 
 @each_question
+def test_its_notebook_asks_it(id):
+    """In a cell that waits for an answer, with the student's name."""
+    (path,) = (Path(__file__).parents[2] / "notebooks").glob(f"{id[:2]}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert sources.count(f'check("{id}", ..., student=student)') == 1
+
+
+@each_question
 def test_everybody_has_numbers_of_their_own(id):
     texts = {lessons.question(id, f"student {i}").text for i in range(40)}
     assert len(texts) >= 2
@@ -181,9 +195,13 @@ def test_everybody_has_numbers_of_their_own(id):
 
 def test_the_teachers_page_names_questions_that_exist(capsys):
     text = (Path(__file__).parents[2] / "docs" / "teaching.md").read_text("utf-8")
+    # "01.a to 01.f" are six of them
+    ranges = re.findall(r"\b([01]\d)\.([a-z]) to \1\.([a-z])\b", text)
     named = set(re.findall(r"\b[01]\d\.[a-z]\b", text))
-    assert named <= QUESTIONS.keys(), named - QUESTIONS.keys()
-    for notebook in ("01", "02", "03", "04", "05", "06", "07", "08", "09", "10"):
+    for notebook, first, last in ranges:
+        named |= {f"{notebook}.{chr(x)}" for x in range(ord(first), ord(last) + 1)}
+    assert named == QUESTIONS.keys(), named ^ QUESTIONS.keys()
+    for notebook in CHAPTERS:
         assert f"{notebook}.a to {max(id for id in QUESTIONS if id.startswith(notebook))}" in text
     (command,) = re.findall(r'python -c "(.*QUESTIONS.*)"', text)
     exec(command, {})
@@ -690,3 +708,18 @@ def test_a_path_as_text_keeps_its_signs():
     for wrong in ("0.5, 1, 2", "none", ""):
         with pytest.raises(ValueError):
             read(wrong)
+
+
+def test_single_changes_are_sorted_by_what_they_cost():
+    """The worst first, each in words and against the genotype itself."""
+    g = sample(SearchSpace(layers=2, nodes=2, width=4), random.Random(0))
+
+    def skips(genotype) -> dict[str, float]:
+        every = [op for cell in genotype.cells for node in cell for op, _ in node]
+        return {"score": float(every.count("skip"))}
+
+    changes = single_changes(g, skips)
+    assert len(changes) == len(list(neighbours(g)))
+    differences = [difference for _, difference in changes]
+    assert differences == sorted(differences) and set(differences) <= {-1, 0, 1}
+    assert "-> skip" in changes[-1][0] and differences[-1] == 1

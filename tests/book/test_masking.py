@@ -183,8 +183,8 @@ def test_the_most_missed_operation_is_named():
         figure = figure_masks(space, rng.random((2, *drop.shape)), np.stack([drop, drop / 2]))
         figure.draw_without_rendering()
     assert [ax.get_title() for ax in figure.axes[:4]] == [
-        "alpha, layer 0",
-        "alpha, layer 1",
+        "softmax(α), layer 0",
+        "softmax(α), layer 1",
         "dB lost without, layer 0",
         "dB lost without, layer 1",
     ]

@@ -393,6 +393,7 @@ t.study(t.design(t.Setting(base="tiny", data=sys.argv[1])), sys.argv[2])
 """
 
 
+@pytest.mark.slow
 def test_a_study_that_was_killed_continues(setting, tmp_path, undisturbed):
     """In the second of two trainings."""
     done = subprocess.run(
@@ -516,6 +517,7 @@ def test_an_executor_that_gives_up(tmp_path):
         study(once(Note(number=1)), tmp_path, Closed())
 
 
+@pytest.mark.slow
 def test_an_executor_that_dies(tmp_path):
     """A worker process that ends in a job: one line, finished rows kept, the same study then
     finishes."""

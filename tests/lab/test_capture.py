@@ -372,6 +372,7 @@ def out_of_memory(*_):
     raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
+@pytest.mark.slow
 def test_the_largest_batch_that_fits_is_named(monkeypatch):
     """As predicted, with 15 % to spare; a training of a genotype likewise, another method's without
     a number."""

@@ -50,6 +50,7 @@ def cluster():
         yield client
 
 
+@pytest.mark.slow
 def test_a_worker_is_killed_in_mid_study(cluster, tmp_path):
     setting = Setting(base="tiny", data=str(write_photos(tmp_path / "photos")))
     undisturbed = study(design(setting), tmp_path / "undisturbed")["rows"]
@@ -114,6 +115,7 @@ def test_no_scheduler(monkeypatch, tmp_path, address):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_closed(tmp_path):
     """By somebody, in mid-study: one line; and it ends with the command."""
     with executors.executor("dask", 1) as pool:

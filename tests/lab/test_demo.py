@@ -70,6 +70,7 @@ def test_demo_writes_what_it_names(demo):
     assert load_genotype(demo) == load_genotype(demo / "search")
 
 
+@pytest.mark.slow
 def test_demo_again_only_measures(demo, capsys):
     """A finished demo is not searched or trained again."""
     before = {
@@ -82,6 +83,7 @@ def test_demo_again_only_measures(demo, capsys):
     assert "entropy of alpha" in out and "percentile" in out and "protocol whole" in out
 
 
+@pytest.mark.slow
 def test_demo_fits_a_terminal(demo, capsys):
     main(["demo", "--preset", "tiny", "--run", str(demo), "--device", "cpu"])
     long = [

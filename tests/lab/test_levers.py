@@ -190,6 +190,7 @@ def test_graphs_give_the_numbers_of_eager_steps(levers):
         assert_close(ends[1][1][name], value, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_readings_of_a_device():
     """What a GPU is asked, asked of the CPU at preset tiny: every reading is there, none failed."""
     told = {r.what: r for r in gpu.readings("cpu", quick=True, levers={"float32": {}})}
@@ -225,6 +226,7 @@ def test_how_far_two_searches_are_apart():
     assert distances(paths, "bfloat16") == {"format": [0.0, 0.0], "seed": [distance(a, b)]}
 
 
+@pytest.mark.slow
 def test_precision_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ask = ("study", "precision", "--preset", "tiny", "--seeds", 2, "--run", "study")
@@ -288,6 +290,7 @@ def test_what_is_kept_once_counts_once_and_parameters_do_not():
     assert step_memory.kept_bytes(lambda: (w.exp() * x).sum(), [w]) == 8000
 
 
+@pytest.mark.slow
 def test_the_largest_batch_fits_and_one_more_does_not():
     def bytes_of(batch: int) -> int:
         return step_memory.search_step(SMALL, replace(TINY, batch=batch)).total
@@ -324,6 +327,7 @@ def test_folded_net_equals_the_trained_one(end):
         )
 
 
+@pytest.mark.slow
 def test_memory_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = hinas("memory", "--preset", "tiny", "--measure", "--json", "m.json")
@@ -340,6 +344,7 @@ def test_memory_command(tmp_path, monkeypatch):
     refused(hinas("memory", "--set", "search.batch=0", "--preset", "tiny"), "batch = 0")
 
 
+@pytest.mark.slow
 def test_limits_command(tmp_path, monkeypatch):
     """Growth as it must be: what is kept and the work are linear in batch and pixels; the picture
     is there."""
@@ -394,6 +399,7 @@ def test_calls_are_timed_in_turn():
     assert len(threads) == 7 and set(threads) == {torch.get_num_threads()}
 
 
+@pytest.mark.slow
 def test_bench_command(tmp_path, monkeypatch):
     """Every row is there, of both kinds, and says how it was measured; no test says how fast."""
     monkeypatch.chdir(tmp_path)

@@ -193,11 +193,11 @@ def test_plot_entropy(ax):
     records = make_records()
     plots.plot_entropy(records, ax=ax)
     curves = {line.get_label(): line.get_ydata() for line in ax.lines}
-    assert curves["α entropy (nats)"] is not None and np.allclose(
+    assert curves["entropy of softmax(α), nats"] is not None and np.allclose(
         curves["skip share"], np.arange(7) / 10
     )
     assert np.allclose(curves["ln 7: undecided"], np.log(7))
-    assert np.allclose(curves["β entropy (nats)"], records["epoch/beta_entropy"])
+    assert np.allclose(curves["entropy of softmax(β), nats"], records["epoch/beta_entropy"])
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_figure_search_shows_before_and_after(space):
         figure.draw_without_rendering()
     maps = [ax for ax in figure.axes if ax.images and ax.get_title()]
     layers = ["layer 0", "layer 1"] if space.lwas else ["all layers"]
-    wanted = [f"α, {l}, {e}" for e in ("epoch 0", "epoch 5 (best)") for l in layers]
+    wanted = [f"softmax(α), {l}, {e}" for e in ("epoch 0", "epoch 5 (best)") for l in layers]
     assert [ax.get_title() for ax in maps] == wanted
     assert len({ax.images[0].get_clim() for ax in maps}) == 1
     assert np.allclose(
@@ -218,7 +218,7 @@ def test_figure_search_shows_before_and_after(space):
         decode.softmax(records["epoch/alpha"][5].reshape(-1, 5, 7)[-1]),
     )
     titles = [ax.get_title() for ax in figure.axes if not ax.images]
-    assert any(t.startswith("β, epoch 5 (best): width path") for t in titles)
+    assert any(t.startswith("softmax(β), epoch 5 (best): width path") for t in titles)
     assert {"entropy and skip share", "validation of the supernet"} <= set(titles)
 
 

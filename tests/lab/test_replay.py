@@ -202,101 +202,44 @@ def test_a_huge_recording_is_refused_before_it_is_unpacked(run, tmp_path, monkey
         read_recording(folder)
 
 
-# ---------------------------------------------------------------- the panel
-
-
-def widget(panel, kind, n=0):
-    """The n-th widget of a class inside the panel."""
-    import ipywidgets
-
-    def inside(w):
-        yield w
-        for child in getattr(w, "children", ()):
-            yield from inside(child)
-
-    return [w for w in inside(panel) if type(w) is getattr(ipywidgets, kind)][n]
+# ---------------------------------------------------------------- the board
 
 
 def size(png: bytes) -> tuple[int, int]:
     return Image.open(io.BytesIO(png)).size
 
 
-def test_the_slider_draws_the_epoch_it_stands_at(run):
-    pytest.importorskip("ipywidgets")
-    panel = replay(run)
-    slider, picture, play = (widget(panel, kind) for kind in ("IntSlider", "Image", "Play"))
-    assert (slider.min, slider.max, slider.value) == (0, 3, 0) == (
-        play.min,
-        play.max,
-        play.value,
-    ) and play.interval == 500
-    frames = []
-    for epoch in (0, 1, 2, 3):
-        slider.value = epoch
-        frames.append(picture.value)
-        assert size(picture.value) == (1200, 750)
-    assert len(set(frames)) == 4
-    slider.value = 1
-    assert picture.value == frames[1]  # a frame is its epoch's, whatever was shown before
+def shown(*folders) -> tuple[list[dict], dict]:
+    """The films of a replay and the data of the picture that stays beside it."""
+    kept = replay(*folders)
+    assert kept.widget.start == 0 and kept.widget.status == {}
+    return kept.widget.films, kept._bundle[0]
 
 
-def test_the_button_jumps_to_the_best_epoch(run):
-    pytest.importorskip("ipywidgets")
-    panel = replay(run)
-    best, slider = read_recording(run).best, widget(panel, "IntSlider")
-    button = widget(panel, "Button")
-    assert button.description == f"best epoch {best}" and not button.disabled
-    button.click()
-    assert slider.value == best
+def test_a_replay_is_a_film_and_a_picture(run):
+    (film,), still = shown(run)
+    r = read_recording(run)
+    assert film["head"]["name"] == "real" and len(film["epochs"]) == r.last + 1
+    assert film["epochs"][-1]["best"] == r.best
+    assert size(base64.b64decode(still["image/png"])) == (1200, 750)
+    assert still["text/plain"] == "the end of real (tiny, seed 0)"
 
 
-def test_layer_and_edge_are_chosen_from_the_space(run):
-    pytest.importorskip("ipywidgets")
-    panel = replay(run)
-    speed, edge, layer = (widget(panel, "Dropdown", n) for n in range(3))
-    assert [label for label, _ in edge.options] == ["h-1→0", "h-2→0", "h-1→1", "h-2→1", "0→1"]
-    assert [label for label, _ in layer.options] == ["layer 0", "layer 1"]
-    assert [ms for _, ms in speed.options] == [2000, 1000, 500, 250]
-    widget(panel, "IntSlider").value = 3
-    before = widget(panel, "Image").value
-    edge.value = 4
-    assert widget(panel, "Image").value != before
-
-
-def test_two_runs_share_the_slider_and_the_shorter_one_waits(run, short):
-    pytest.importorskip("ipywidgets")
-    panel = replay(short, run)
-    slider, one, two = widget(panel, "IntSlider"), widget(panel, "Image"), widget(panel, "Image", 1)
-    assert slider.max == 3
-    slider.value = 2
-    frames = one.value, two.value
-    slider.value = 3
-    assert one.value == frames[0] and two.value != frames[1]
-    assert [widget(panel, "Button", n).description for n in (0, 1)][
-        1
-    ] == f"real: best epoch {read_recording(run).best}"
-    widget(panel, "Dropdown", 1).value = 8  # an edge that the second search does not have
-    assert one.value != frames[0] and "short" in widget(panel, "HTML").value
+def test_two_runs_are_two_films(run, short):
+    films, still = shown(short, run)
+    assert [film["head"]["name"] for film in films] == ["short", "real"]
+    assert [len(film["epochs"]) for film in films] == [3, 4]
+    assert films[0]["head"]["tied"] and not films[1]["head"]["tied"]
+    assert size(base64.b64decode(still["image/png"])) == (1200, 1500)
 
 
 def test_a_run_may_have_any_name(run, tmp_path):
-    pytest.importorskip("ipywidgets")
     folder = tmp_path / "a $\\frac$ <b>"
     folder.mkdir()
     for name in ("config.json", "records.npz"):
         (folder / name).write_bytes((run / name).read_bytes())
-    panel = replay(folder, run)
-    assert (
-        size(widget(panel, "Image").value) == (1200, 750)
-        and "&lt;b&gt;" in widget(panel, "HTML").value
-    )
-
-
-def test_a_stored_notebook_keeps_a_picture(run):
-    pytest.importorskip("ipywidgets")
-    bundle = replay(run)._repr_mimebundle_()
-    assert size(base64.b64decode(bundle["image/png"])) == (1200, 750)
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    films, _ = shown(folder, run)
+    assert films[0]["head"]["name"] == "a $\\frac$ <b>"
 
 
 @pytest.mark.parametrize("missing", [False, True], ids=["HINAS_LIVE=0", "no ipywidgets"])
@@ -307,7 +250,7 @@ def test_without_widgets_the_last_picture_is_a_figure(run, short, monkeypatch, m
         monkeypatch.setenv("HINAS_LIVE", "0")
     figure = replay(run)
     assert isinstance(figure, Figure)
-    assert any(t.get_text() == "epoch 3 of 3, alternating" for ax in figure.axes for t in ax.texts)
+    assert figure.get_suptitle() == "epoch 3 of 3, alternating"
     both = replay(run, short)
     assert isinstance(both, Figure) and both.axes[0].images[0].get_array().shape == (
         1500,

@@ -298,6 +298,7 @@ def kills(tiny, tmp_path_factory):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS, ids=lambda m: "-".join(map(str, m)))
 def test_killed_around_a_file(kills, moment):
     """The next process ends with what an undisturbed one gives, and clears what the dead one

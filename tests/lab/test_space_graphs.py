@@ -60,7 +60,7 @@ def test_a_supercell_has_all_operations_on_every_edge(nodes, edges):
 def test_one_edge_in_full_has_each_operation_in_the_order_of_alpha():
     drawing = search_space.draw_supercell(DENOISE, edge=(3, 2))
     full = drawing.groups[1]
-    assert [e.op for e in full.edges[:-1]] == list(OP_NAMES) and full.edges[5].text == "α₅ · skip"
+    assert [e.op for e in full.edges[:-1]] == list(OP_NAMES) and full.edges[5].text == "p₅ · skip"
     assert full.title.startswith("in full, the edge from node 1 to node 2")
     for edge in ((4, 2), (0, 4), (-1, 0)):
         with pytest.raises(ValueError, match="must be .source, node."):
@@ -124,13 +124,13 @@ def test_cell_sharing_draws_one_cell_and_one_per_move():
         return [n for n in group.nodes if n.label.startswith("cell ")]
 
     assert (len(boxes(shared)), len(boxes(split))) == (1, 3)  # layer 2, width 1 hears three
-    assert [e.label for e in shared.edges[:3]] == [f"β({k}→1) · 1×1 conv" for k in (2, 1, 0)]
+    assert [e.label for e in shared.edges[:3]] == [f"q({k}→1) · 1×1 conv" for k in (2, 1, 0)]
     assert [(e.tail, e.head) for e in shared.edges[3:]] == [
         ("5 sum", "5 cell"),
         ("5 cell", "5 output"),
     ]
     assert [e.label for e in split.edges if e.head == "6 sum"] == [
-        f"β({k}→1)" for k in (2, 1, 0)
+        f"q({k}→1)" for k in (2, 1, 0)
     ]  # beta behind the cells
     assert shared.title.endswith("as in this space") and not split.title.endswith(
         "as in this space"

@@ -73,6 +73,7 @@ def test_gradients_can_be_differentiated_again(shape):
         assert_close(ours, theirs, rtol=1e-10, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_bench_of_all_ways(tmp_path, monkeypatch):
     """At preset tiny on the CPU: every convolution in every way by hand, then steps of all; no
     failure."""

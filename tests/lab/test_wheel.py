@@ -64,6 +64,7 @@ assert len(list(claims())) > 5 and recorded("bicubic")["rows"] and paper_table(1
     assert out.startswith("digraph") and (tmp_path / "restored.png").exists()
 
 
+@pytest.mark.slow
 def test_the_demo_runs_outside_the_checkout(installed, tmp_path):
     out = run(installed, tmp_path, "-m", "hinas_lab", "demo", "--preset", "tiny")
     assert "dB" in out and (tmp_path / "runs" / "demo").is_dir()

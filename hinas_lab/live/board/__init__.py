@@ -1,1 +1,0 @@
-"""The board: a search in one picture that is drawn often."""
