@@ -241,3 +241,5 @@ def test_runs(path, tmp_path, monkeypatch):
     assert not [
         pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)
     ], said
+    left = {place.name for place in tmp_path.iterdir()} - {".ipython", "runs"}
+    assert not left, "a notebook writes only below runs/, which git ignores"

@@ -142,7 +142,8 @@ class Notebook:
         self.code = [
             i
             for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells)
-            if cell.cell_type == "code"
+            # a folded cell has nothing to click on, and does nothing outside Colab
+            if cell.cell_type == "code" and "jupyter" not in cell.metadata
         ]
         page.goto(server.address(name))
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
