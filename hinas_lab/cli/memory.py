@@ -83,7 +83,8 @@ def _print_levers(chosen: Preset, fit: float) -> list[dict]:
     for name, (space, config) in _levers(chosen).items():
         rows.append(_print_lever(name, space, config, int(fit * 1e9)))
     print("kept: what backward reads; again: the largest cell, a second time")
-    print("state: parameters, gradients, optimiser\n")
+    print("state: parameters, gradients, optimiser")
+    print("bfloat16: NVIDIA GPUs of capability 8.0 or more; a T4: float16, as small\n")
     return rows
 
 

@@ -159,6 +159,19 @@ def test_outside_colab(tmp_path, monkeypatch, capsys):
     assert torch.__version__ in said and ("no GPU" in said) != torch.cuda.is_available()
 
 
+@pytest.mark.parametrize(
+    ("gpu", "capability", "short"),
+    [("Tesla T4", (7, 5), "float16"), ("NVIDIA L4", (8, 9), "bfloat16")],
+)
+def test_hello_names_the_short_format_of_the_gpu(gpu, capability, short, monkeypatch, capsys):
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    colab.hello()
+    assert capsys.readouterr().out.endswith(f"{gpu}, short format {short}\n")
+
+
 def code_cells(path):
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
