@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks docs class house
+.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks site docs class house
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -63,6 +63,9 @@ lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 
 notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_PRESET, default classroom)
 	$(BIN)/python tools/store_notebooks.py $(NOTEBOOKS)
+
+site: $(VENV)/.lab      ## site/: the notebooks as pages, recorded searches replaying inside, to be opened or published (docs/publishing.md)
+	$(BIN)/python tools/site.py $(ARGS)
 
 docs: $(VENV)/.ok       ## the documents that are made from code and data (docs/: protocols.md, ledger.md, stability.md, search.gif, field.png)
 	$(BIN)/python tools/protocol_table.py

@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,11 @@ def fill_disk(monkeypatch, name: str):
     for module in (folder, storage):
         monkeypatch.setattr(module, "write_atomic", noting_write)
     monkeypatch.setattr(os, "fsync", full)
+
+
+def addresses(html: str) -> list[str]:
+    """What a browser would ask somebody for: src, href, srcset, url() and @import."""
+    found = re.findall(r"""(?:src|href|srcset)\s*=\s*["']?([^"'\s>]+)""", html)
+    found += re.findall(r"""url\(\s*["']?([^"')]+)""", html)
+    found += re.findall(r"""@import\s+["']?([^"';]+)""", html)
+    return [address for address in found if not address.startswith(("data:", "#"))]

@@ -1,4 +1,5 @@
-"""``hinas-lab runs``: which runs there are, what each is, how two differ, one as a file."""
+"""``hinas-lab runs``: which runs there are, what each is, how two differ, one as a file, some as a
+page."""
 
 from pathlib import Path
 
@@ -7,7 +8,7 @@ ROW = "{:<29} {:<7}{:<11} seed {:<3}{}"
 
 
 def add(commands):
-    parser = commands.add_parser("runs", help="list, show, compare or pack run folders")
+    parser = commands.add_parser("runs", help="list, show, compare, pack or report run folders")
     actions = parser.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=type(parser)
     )
@@ -29,11 +30,19 @@ def add(commands):
     packing.add_argument(
         "--out", type=Path, default=Path("."), metavar="DIR", help="folder (default: here)"
     )
+    reporting = actions.add_parser(
+        "report", help="one HTML file that opens offline: a search replayed, or several compared"
+    )
+    reporting.add_argument(
+        "runs", nargs="+", metavar="RUN", help="a run's folder, or the name of a recorded run"
+    )
+    reporting.add_argument("--out", type=Path, required=True, metavar="FILE", help="FILE.html")
+    reporting.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
     parser.set_defaults(run_command=run)
 
 
 def run(args) -> int:
-    actions = {"list": _list, "show": _show, "diff": _diff, "pack": _pack}
+    actions = {"list": _list, "show": _show, "diff": _diff, "pack": _pack, "report": _report}
     return actions[args.action](args)
 
 
@@ -142,6 +151,14 @@ def _pack(args) -> int:
         )
     write_atomic(target, zip_run(args.run))
     print(f"wrote {target}")
+    return 0
+
+
+def _report(args) -> int:
+    from hinas_lab.live.report import write_report
+
+    path = write_report(args.runs, args.out, overwrite=args.overwrite)
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.2f} MB; open it in a browser")
     return 0
 
 

@@ -205,7 +205,9 @@ class Player:
                     kind = getattr(record, "kind", "epoch")
                     self._count(kind, time.perf_counter() - since)
                     self._tell()
-                    if not self._goes_on(kind):
+                    # The record of epoch 0, before the first step, is not the end of an epoch.
+                    is_first = kind == "epoch" and record.epoch == 0
+                    if not self._goes_on("first" if is_first else kind):
                         break
                     since = time.perf_counter()
             end = "finished" if self.search.finished else "stopped"

@@ -161,6 +161,15 @@ def test_pause_stands_still_and_steps_land_on_their_kind():
     assert player.state == "stopped" and player.search.saves == 1 and not player.search.finished
 
 
+def test_a_step_of_an_epoch_from_the_start_is_a_whole_epoch():
+    """Not the record of epoch 0, which is there before the first step."""
+    player = Player(FakeRun(epochs=3))
+    assert player.step("epoch") == ""
+    until(lambda: player.state == "paused")
+    assert list(player.search.records.epochs["epoch"]) == [0, 1]
+    player.stop()
+
+
 STEPS = {name: "running" for name in PRESSES if name.startswith("step")}
 WAITING = STEPS | {"start": "running", "resume": "running", "stop": "stopping"}
 ACTS = {  # state -> what a press that does something makes of it at once

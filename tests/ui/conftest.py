@@ -30,7 +30,9 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def chromium(server):
+def chromium():
+    if why := missing():
+        pytest.skip(f"BROWSER TEST SKIPPED: {why}")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -52,3 +54,33 @@ def notebook(server, chromium):
     yield opened
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def offline(chromium):
+    """``offline(path, width, scheme)``: a file in a page that reaches no network. Afterwards:
+    nothing else was asked for, and no error was heard."""
+    contexts, wrong = [], []
+
+    def opened(path: Path, width: int = 1400, scheme: str = "light"):
+        view = {"width": width, "height": 1000}
+        context = chromium.new_context(viewport=view, color_scheme=scheme, offline=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.on("requestfailed", lambda request: wrong.append(request.url))
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path:
+    """The folder for screenshots, which somebody looks at."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    return PICTURES

@@ -1,8 +1,9 @@
-"""A JupyterLab as a reader has it: a server of its own, a browser, and a notebook whose cells,
-buttons and sliders can be used."""
+"""A JupyterLab, or a Notebook 7, as a reader has it: a server of its own, a browser, and a notebook
+whose cells, buttons and sliders can be used."""
 
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -22,7 +23,9 @@ SETTINGS = {
         "windowingMode": "none"
     },  # cells that are scrolled away stay in the page
 }
-IDLE = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
+APPS = {"jupyterlab": "lab/tree", "notebook": "notebooks"}
+"an application's Python module -> the path of an open notebook"
+THEMES = "@jupyterlab/apputils-extension:themes"
 
 
 def missing() -> str | None:
@@ -45,10 +48,11 @@ def browser() -> str | None:
 
 
 class Server:
-    """JupyterLab on ``folder``, on a free port, with settings of its own."""
+    """JupyterLab or Notebook 7 on ``folder``, on a free port, with settings of its own. ``first``: a
+    folder of packages that its kernels take before those of the environment."""
 
-    def __init__(self, folder: Path, preset: str):
-        self.folder, self.token = folder, secrets.token_hex(16)
+    def __init__(self, folder: Path, preset: str, app: str = "jupyterlab", first: str = ""):
+        self.folder, self.app, self.token = folder, app, secrets.token_hex(16)
         own = folder.parent / "jupyter"
         for name, values in SETTINGS.items():
             path = own / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
@@ -64,13 +68,14 @@ class Server:
             "JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"),
             "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
             "IPYTHONDIR": str(own / "ipython"),
+            "PYTHONPATH": os.pathsep.join([*filter(None, [first, os.environ.get("PYTHONPATH")])]),
         }
         self.log = (folder.parent / "jupyter.log").open("wb")
         self.process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
-                "jupyterlab",
+                app,
                 "--no-browser",
                 "--allow-root",
                 f"--ServerApp.root_dir={folder}",
@@ -85,23 +90,44 @@ class Server:
         wait(
             lambda: self.answers() or self.process.poll() is not None,
             60,
-            f"JupyterLab to start: {self.log.name}",
+            f"{app} to start: {self.log.name}",
         )
         assert self.process.poll() is None, Path(self.log.name).read_text()
 
     def answers(self) -> bool:
         try:
-            return (
-                urllib.request.urlopen(
-                    f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=2
-                ).status
-                == 200
-            )
+            return bool(self.ask("api/status"))
         except OSError:
             return False
 
+    def ask(self, path: str, method: str = "GET", **body):
+        """The server's own interface: what it answers, as Python values."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/{path}",
+            method=method,
+            data=json.dumps(body).encode() if body else None,
+            headers={"Authorization": f"token {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.loads(answer.read() or "null")
+
+    def is_idle(self, name: str) -> bool:
+        """Whether the kernel of the notebook ``name`` is there and has nothing to do."""
+        sessions = [one for one in self.ask("api/sessions") if one["path"] == name]
+        return bool(sessions) and sessions[0]["kernel"]["execution_state"] == "idle"
+
+    def end_kernels(self):
+        for kernel in self.ask("api/kernels"):
+            self.ask(f"api/kernels/{kernel['id']}", "DELETE")
+
+    def use_theme(self, name: str):
+        """For pages that are opened, or loaded again, from now on."""
+        raw = json.dumps({"theme": name})
+        self.ask(f"lab/api/settings/{THEMES}", "PUT", raw=raw)
+
     def address(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.port}/lab/tree/{name}?reset&token={self.token}"
+        reset = "reset&" if self.app == "jupyterlab" else ""
+        return f"http://127.0.0.1:{self.port}/{APPS[self.app]}/{name}?{reset}token={self.token}"
 
     def stop(self):
         self.process.terminate()  # it ends its kernels
@@ -127,29 +153,51 @@ class Notebook:
     """An open notebook. Cells are named by a piece of their source."""
 
     def __init__(self, page, server: Server, name: str, pictures: Path):
-        self.page, self.pictures = page, pictures
+        self.page, self.server, self.name, self.pictures = page, server, name, pictures
         self.broken: list[str] = []
         "what the page said about widgets that it could not draw"
-        page.on(
-            "console",
-            lambda said: (
-                self.broken.append(said.text) if "Could not create a view" in said.text else None
-            ),
-        )
-        self.sources = [
-            cell.source for cell in nbformat.read(server.folder / name, as_version=4).cells
-        ]
+        page.on("console", self._note)
+        cells = nbformat.read(server.folder / name, as_version=4).cells
+        self.sources = [cell.source for cell in cells]
+        # a folded cell has nothing to click on, and does nothing outside Colab
         self.code = [
             i
-            for i, cell in enumerate(nbformat.read(server.folder / name, as_version=4).cells)
-            # a folded cell has nothing to click on, and does nothing outside Colab
+            for i, cell in enumerate(cells)
             if cell.cell_type == "code" and "jupyter" not in cell.metadata
         ]
         page.goto(server.address(name))
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.wait_for_selector(IDLE, timeout=60_000)
-        page.wait_for_timeout(2500)  # the page says idle a little before it listens
-        page.keyboard.press("Control+b")  # the file browser goes: more room
+        self._wait_until_ready()
+        if server.app == "jupyterlab":
+            page.keyboard.press("Control+b")  # the file browser goes: more room
+
+    def _note(self, said):
+        if "Could not create a view" in said.text or "Error loading widget" in said.text:
+            self.broken.append(said.text)
+
+    def _wait_until_ready(self):
+        self.page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
+        wait(lambda: self.server.is_idle(self.name), 60, f"the kernel of {self.name}")
+        self.page.wait_for_timeout(2500)  # the kernel is idle a little before the page listens
+
+    def reload(self):
+        """The page as after F5."""
+        self.page.on("dialog", lambda dialog: dialog.accept())  # unsaved changes are no matter
+        self.page.reload()
+        self._wait_until_ready()
+
+    def save(self):
+        """Save, and wait until the file holds what was run."""
+        path = self.server.folder / self.name
+        before = path.stat().st_mtime_ns
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("Control+s")
+        wait(lambda: path.stat().st_mtime_ns > before, 20, "the notebook to be saved")
+
+    def choose(self, *names: str):
+        """An entry of the menu bar: ``choose("Run", "Run All Cells")``."""
+        self.page.locator(".lm-MenuBar-item", has_text=names[0]).first.click()
+        for name in names[1:]:
+            self.page.locator(".lm-Menu-item", has_text=re.compile(f"^{name}")).first.click()
 
     def cell(self, text: str):
         """The code cell whose source holds ``text``."""
@@ -210,24 +258,10 @@ class Notebook:
 
     def idle_for(self, seconds: float) -> bool:
         """Whether the kernel has nothing to do, and still not after so many seconds."""
-        if not self.page.locator(IDLE).count():
+        if not self.server.is_idle(self.name):
             return False
         self.page.wait_for_timeout(1000 * seconds)
-        return bool(self.page.locator(IDLE).count())
-
-    def settled(self, picture, still: float = 1.5) -> str:
-        """The bytes of an image of the page (base64), once it has not changed for ``still``
-        seconds."""
-        seen, since = picture.get_attribute("src"), time.monotonic()
-        while time.monotonic() - since < still:
-            self.page.wait_for_timeout(100)
-            if (now := picture.get_attribute("src")) != seen:
-                seen, since = now, time.monotonic()
-        return picture.evaluate(
-            "async image => btoa(Array.from("
-            "new Uint8Array(await (await fetch(image.src)).arrayBuffer()), "
-            'byte => String.fromCharCode(byte)).join(""))'
-        )
+        return self.server.is_idle(self.name)
 
     def shoot(self, name: str, what=None):
         """A screenshot for people to look at: of a cell, or of the window."""

@@ -1,24 +1,32 @@
-"""Notebook 03 as its reader uses it: start, pause, step, resume, stop; drag the replay; operate on
-a genotype; answer."""
+"""Notebook 03 as its reader uses it: start, look, pause, step, choose an edge, run the cell again,
+load the page again, stop, open another search, restart the kernel, come back without one; drag the
+replay; operate on a genotype; answer."""
 
 import re
 import time
 
 import pytest
-from laboratory import wait
+from board_view import BoardView
+from laboratory import Notebook, wait
 
 from hinas_book.lessons import questions
 
 pytestmark = pytest.mark.ui
+NAME, PANEL = "03_live_search.ipynb", "lab.panel(search)"
 STUDENT = "Ada"
 
 
 @pytest.fixture(scope="module")
 def nb(notebook):
     """Notebook 03 with its cells run as far as the panel."""
-    opened = notebook("03_live_search.ipynb")
-    opened.run_to("panel(search)", 120)
+    opened = notebook(NAME)
+    opened.run_to(PANEL, 120)
     return opened
+
+
+@pytest.fixture
+def board(nb):
+    return BoardView(nb, nb.cell(PANEL))
 
 
 def test_the_pictures_of_the_toys_are_there(nb):
@@ -30,102 +38,192 @@ def test_the_pictures_of_the_toys_are_there(nb):
     )
 
 
-def test_start_pause_step_resume_stop(nb):
-    cell = nb.cell("panel(search)")
-    line = cell.locator(".widget-label", has_text=" · ").first
-
-    def press(name: str):
-        cell.get_by_role("button", name=name, exact=True).click()
-
-    def says(pattern: str, seconds: float = 60) -> str:
-        return wait(
-            lambda: re.search(pattern, line.inner_text()), seconds, f"the panel to say {pattern}"
-        ).string
-
-    def place(said: str) -> str:
-        return re.search(r"epoch \d+/16, iteration \d+/\d+", said)[0]
-
-    says("^ready")
-    nb.shoot("03-1-ready", cell)
-    press("Start")
-    says("^running.*epoch 1/16, iteration [1-9]")
-    wait(lambda: cell.locator("img").is_visible(), 30, "the first picture")
-    nb.shoot("03-2-running", cell)
+def test_start_and_pause(nb, board):
+    board.says("^ready.* cpu ")
+    assert {"Start", "Step weight", "Stop"} <= set(board.enabled())
+    assert not {"Pause", "Resume"} & set(board.enabled())
+    nb.shoot("03-1-ready", board.cell)
+    board.press("Start")
+    board.says("^running.*epoch 1/16, iteration [1-9]")
+    wait(lambda: "Start" not in board.enabled() and "Pause" in board.enabled(), 5, "the buttons")
+    first = board.drawn("losses")
+    wait(lambda: board.drawn("losses") != first, 20, "losses that move")
+    nb.shoot("03-2-running", board.cell)
 
     pressed = time.monotonic()
-    press("Pause")
-    says("^(pausing|paused)", 5)
-    print(
-        f"pause acknowledged and seen after {time.monotonic() - pressed:.2f} s, "
-        "on a machine with other work"
-    )
-    before = place(says("^paused"))
+    board.press("Pause")
+    board.says("^(pausing|paused)", 5)
+    print(f"pause seen after {time.monotonic() - pressed:.2f} s, on a machine with other work")
+    before = board.place("^paused")
+    drawn = board.drawn("losses")
     nb.page.wait_for_timeout(3000)  # many steps long
-    assert place(says("^paused")) == before, "the counter stands still"
-    nb.shoot("03-3-paused", cell)
+    assert board.place("^paused") == before, "the counter stands still"
+    assert board.drawn("losses") == drawn
 
-    press("Step weight")
-    wait(lambda: place(says("^paused")) != before, 30, "one step")
-    one, two = (
-        int(re.search(r"iteration (\d+)", text)[1]) for text in (before, place(says("^paused")))
-    )
-    assert two == one + 1
-    picture = cell.locator("img").get_attribute("src")
-    press("Step epoch")
-    says("^paused.*epoch 2/16, iteration 0/", 120)
-    wait(lambda: cell.locator("img").get_attribute("src") != picture, 10, "the picture to follow")
-    nb.shoot("03-4-epoch", cell)
 
-    press("Resume")
-    says("^running.*epoch 2/16, iteration [1-9]")
-    press("Stop")
-    wait(
-        lambda: cell.locator("img").count() == 1 and not cell.locator(".widget-button").count(),
-        60,
-        "a picture in place of the buttons",
-    )
-    assert "stopped" in cell.inner_text()
-    nb.shoot("03-5-stopped", cell)
+def test_steps(nb, board):
+    before = board.place("^paused")
+    board.press("Step weight")
+    wait(lambda: board.place("^paused") != before, 30, "one step")
+    assert board.place("^paused") == (before[0], before[1] + 1)
+    board.press("Step epoch")
+    wait(lambda: board.place("^paused", 120) == (2, 0), 120, "the end of the epoch")
+    wait(lambda: "epoch 1 of 16" in board.title(), 10, "the epoch in the title")
+    drawn = board.drawn("maps")
+    # the warm-up is two epochs long; one more step of alpha and beta moves the maps
+    board.press("Step arch")
+    wait(lambda: board.drawn("maps") != drawn, 120, "alpha to move")
+    board.place("^paused", 120)
+    nb.shoot("03-3-stepped", board.cell)
+
+
+def test_a_value_under_the_pointer(nb, board):
+    board.cells_of_map().nth(8).hover()
+    assert re.search(r"layer 0, h\(l-2\) → node 0, sep 3x3: 0\.\d+", board.tip())
+    nb.shoot("03-4-hover", board.cell)
+    losses = board.pane("losses").bounding_box()
+    nb.page.mouse.move(losses["x"] + 0.3 * losses["width"], losses["y"] + 0.5 * losses["height"])
+    assert re.search(r"\d", board.tip()) and "loss" in board.tip()
+
+
+def test_choose_an_edge_by_click_and_by_keys(nb, board):
+    drawn = board.drawn("curves")
+    board.cells_of_map().nth(7 * 3).click()  # the fourth edge: h(l-2) → node 1
+    wait(lambda: board.chosen() == ("h(l-2) → node 1", "layer 0"), 5, "the edge to be chosen")
+    assert board.drawn("curves") != drawn
+    board.pane("maps").focus()
+    nb.page.keyboard.press("ArrowDown")
+    nb.page.keyboard.press("ArrowRight")
+    wait(lambda: board.chosen() == ("node 0 → node 1", "layer 1"), 5, "the next edge and layer")
+    nb.shoot("03-5-edge", board.cell)
+
+
+def test_the_cell_again_shows_the_same_panel(nb, board):
+    board.press("Resume")
+    board.says("^running")
+    epoch = board.place()[0]
+    nb.run(PANEL)
+    wait(board.is_there, 20, "the board")
+    assert board.place("^running")[0] >= epoch
+    assert board.cell.locator(".hinas").count() == 1
+
+
+def test_the_page_again_shows_the_same_panel(nb, board):
+    nb.save()
+    nb.reload()
+    wait(board.is_there, 60, "the board")
+    before = board.place("^(running|finished)")
+    wait(lambda: board.place() > before or "finished" in board.line(), 60, "the search to go on")
+    nb.shoot("03-6-reloaded", board.cell)
+
+
+def test_stop(nb, board):
+    board.press("Stop")
+    board.says("^stopped")
+    wait(lambda: board.enabled() == ["Start"], 10, "the buttons of a stopped search")
+    assert board.is_there()
+    nb.shoot("03-7-stopped", board.cell)
+
+
+def test_new_search(nb, board, server):
+    board.root.locator("summary", has_text="New search").click()
+    form = board.root.locator("form")
+    form.locator("[name=seed]").fill("7")
+    form.locator("[name=epochs]").fill("three")
+    form.get_by_role("button", name="Open it").click()
+    wait(lambda: "epochs" in board.root.locator(".note").inner_text(), 10, "what is wrong")
+    form.locator("[name=epochs]").fill("3")
+    form.get_by_role("button", name="Open it").click()
+    board.says("^ready.*epoch 1/3")
+    assert "live-2" in board.title() and "seed 7" in board.title()
+    runs = server.folder / "runs"
+    assert (runs / "live" / "records.npz").exists() and (runs / "live-2").is_dir()
+    nb.shoot("03-8-new", board.cell)
+    board.press("Step epoch")
+    board.place("^paused.*epoch 2/3", 120)
+    board.press("Stop")
+    board.says("^stopped")
+
+
+def test_a_restart_of_the_kernel(nb, board, server):
+    """The picture stays; the cells, run again, find the first search in its folder."""
+    cell = nb.cell(PANEL)
+    wait(lambda: "stopped" in (cell.locator("img").get_attribute("alt") or ""), 20, "the still")
+    nb.save()
+    nb.page.keyboard.press("Escape")
+    nb.page.keyboard.press("0")
+    nb.page.keyboard.press("0")
+    nb.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    wait(lambda: cell.locator("img").is_visible(), 30, "the still")
+    assert not board.root.is_visible()
+    nb.shoot("03-9-restarted", cell)
+    wait(lambda: server.is_idle(NAME), 30, "the new kernel")
+    nb.run("%matplotlib inline", 60)
+    nb.run(PANEL, 60)
+    wait(board.is_there, 30, "the board")
+    board.says("^(stopped|ready).*/16")
+    assert "seed 0" in board.title()
+
+
+def test_reopened_without_a_kernel(nb, server, chromium):
+    nb.save()
+    server.end_kernels()
+    page = chromium.new_page(viewport={"width": 1024, "height": 900})
+    again = Notebook(page, server, NAME, nb.pictures)
+    cell = again.cell(PANEL)
+    wait(lambda: cell.locator("img").is_visible(), 30, "the still")
+    assert "model not found" not in cell.inner_text()
+    cell.scroll_into_view_if_needed()
+    again.shoot("03-10-reopened")
+    page.close()
+    nb.reload()
+    nb.run("%matplotlib inline", 60)
 
 
 def test_drag_the_replay(nb):
-    cell = nb.run("lab.replay(broken)", 60)
-    picture, at = cell.locator("img").first, cell.locator(".widget-readout").first
-    wait(lambda: at.inner_text() == "0" and picture.is_visible(), 30, "the start of the recording")
-    nb.shoot("03-6-replay", cell)
-    start = nb.settled(picture)
-    handle, rail = (
-        cell.locator(".noUi-handle").first,
-        cell.locator(".noUi-base").first.bounding_box(),
-    )
-    spot = handle.bounding_box()
-    nb.page.mouse.move(spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    board = BoardView(nb, nb.run("lab.replay(broken)", 60))
+    wait(board.is_there, 30, "the board")
+    assert board.time() == "0"
+    nb.shoot("03-11-replay", board.cell)
+    start = board.drawn("maps")
+    slider = board.root.locator(".slider")
+    rail = slider.bounding_box()
+    middle = rail["y"] + rail["height"] / 2
+    nb.page.mouse.move(rail["x"] + 8, middle)
     nb.page.mouse.down()
-    nb.page.mouse.move(rail["x"] + rail["width"] / 4, spot["y"] + spot["height"] / 2, steps=8)
+    nb.page.mouse.move(rail["x"] + rail["width"] / 4, middle, steps=8)
     nb.page.mouse.up()
-    assert at.inner_text() == "4"
-    fourth = nb.settled(picture)
-    nb.shoot("03-7-dragged", cell)
-    cell.get_by_role("button", name=re.compile("best epoch")).click()
-    wait(lambda: at.inner_text() == "15", 10, "the best epoch")
-    best = nb.settled(picture)
-    nb.shoot("03-8-best", cell)
-    assert len({start, fourth, best}) == 3
-    handle.focus()
-    for _ in range(15):
-        nb.page.keyboard.press("ArrowLeft")
-    wait(lambda: at.inner_text() == "0", 10, "the start again")
-    assert nb.settled(picture) == start, "a picture belongs to its epoch"
+    assert board.time() == "4" and "epoch 4 of 16" in board.title()
+    fourth = board.drawn("maps")
+    board.root.get_by_role("button", name=re.compile("best epoch")).click()
+    assert board.time() == "15"
+    assert len({start, fourth, board.drawn("maps")}) == 3
+    nb.shoot("03-12-best", board.cell)
+    slider.focus()
+    nb.page.keyboard.press("Home")
+    assert board.time() == "0" and board.drawn("maps") == start, "a picture belongs to its epoch"
+    board.root.get_by_role("button", name="play").click()
+    wait(lambda: int(board.time()) >= 2, 10, "the replay to play")
 
 
 def test_two_searches_side_by_side(nb):
-    cell = nb.run("a-equals-w", 60)
-    wait(lambda: cell.locator("img").count() == 2, 30, "two pictures")
-    nb.shoot("03-9-two", cell)
+    nb.page.set_viewport_size({"width": 1500, "height": 1100})
+    board = BoardView(nb, nb.run("a-equals-w", 60))
+    sections = board.root.locator(".board")
+    wait(lambda: sections.count() == 2, 30, "two boards")
+    left, right = (sections.nth(i).bounding_box() for i in range(2))
+    assert abs(left["y"] - right["y"]) < 2 and right["x"] > left["x"] + left["width"] - 2
+    assert not board.is_too_wide()
+    board.root.locator(".slider").focus()
+    nb.page.keyboard.press("ArrowRight")
+    titles = sections.locator("h3").all_inner_texts()
+    assert all("epoch 1 of 16" in title for title in titles)
+    nb.shoot("03-13-two", board.cell)
+    nb.page.set_viewport_size({"width": 1300, "height": 1700})
 
 
 def test_operate_on_a_genotype(nb):
-    cell = nb.run("score=shared_scorer(found)", 120)
+    cell = nb.run("score=", 120)
     place, becomes = (cell.locator("select").nth(i) for i in (0, 1))
 
     def offered(select) -> list[str]:
@@ -133,7 +231,7 @@ def test_operate_on_a_genotype(nb):
         return [text.replace("\xa0", " ") for text in texts]
 
     wait(lambda: cell.locator("svg").count(), 60, "a drawing")
-    nb.shoot("03-10-surgery", cell)
+    nb.shoot("03-14-surgery", cell)
     assert "No changes." in cell.inner_text()
     place.select_option(
         index=next(
@@ -149,7 +247,7 @@ def test_operate_on_a_genotype(nb):
         "the edit",
     )
     assert re.search(r"shared-weight score\s+[\d.]+\s+[\d.]+\s+[+-]", cell.inner_text())
-    nb.shoot("03-11-edited", cell)
+    nb.shoot("03-15-edited", cell)
     cell.get_by_role("button", name="Undo", exact=True).click()
     wait(lambda: "No changes." in cell.inner_text(), 60, "the undoing")
 
@@ -161,4 +259,4 @@ def test_answer_an_exercise(nb):
     for answer, said in ((right + 1, "not yet"), (right, "right")):
         nb.write(cell, f'check("03.a", {answer}, student="{STUDENT}")')
         wait(lambda said=said: f"03.a: {said}." in cell.inner_text(), 20, said)
-    nb.shoot("03-12-answered", cell)
+    nb.shoot("03-16-answered", cell)

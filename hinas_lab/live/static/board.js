@@ -164,11 +164,11 @@ function axes(film, moment, place, { title, low, high, ticks, log = false }) {
   return { x, y, time, box, height, behind };
 }
 
-function endLabels(frame, em, labels) {
+function endLabels(frame, em, labels, kind = "") {
   const known = labels.filter(({ y }) => Number.isFinite(y));
   const places = spread(known.map(({ y }) => y), 1.05 * em, frame.box.top, frame.box.bottom);
   return known
-    .map(({ x, name, colour }, n) => say(x + 0.35 * em, places[n] + 0.35 * em, name, { class: "label op", style: `fill:${colour}` }))
+    .map(({ x, name, colour }, n) => say(x + 0.35 * em, places[n] + 0.35 * em, name, { class: `label ${kind}`, style: `fill:${colour}` }))
     .join("");
 }
 
@@ -316,7 +316,7 @@ function genotype(film, moment, { width, em }) {
     });
     y += 0.5 * em;
   });
-  const title = `genotype${changes ? `, + ${changes} new since the epoch before` : ""}`;
+  const title = `genotype${changes ? `, + ${changes} since the last epoch` : ""}`;
   svg = say(0.2 * em, 1.1 * em, title, { class: "title" }) + svg;
   const spoken = moment.shown.cells.map((cell, l) => `layer ${l}: ${cell.flat().map(([k, j]) => `${ops[k].label} of ${sourceName(j)}`).join(", ")}`);
   return { svg, height: y + 0.3 * em, label: `${title}. ${spoken.join("; ")}` };
@@ -342,7 +342,7 @@ function curves(film, moment, place) {
     const [x, y] = drawn.at(-1);
     return { x, y, name: op.code, colour: op.colour };
   });
-  svg += endLabels(frame, em, labels);
+  svg += endLabels(frame, em, labels, "op");
   const lookup = (px) => {
     const row = nearest(moment, frame.time(px));
     const values = ops.map((op, k) => [weight(film, row, layer, edge, k), op.label]).sort((a, b) => b[0] - a[0]);

@@ -7,7 +7,7 @@ import sys
 
 import nbformat
 import pytest
-from laboratory import IDLE, Notebook, wait
+from laboratory import Notebook, wait
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from PIL.ImageColor import getrgb
@@ -89,7 +89,7 @@ def test_a_restart_of_the_kernel_brings_the_still(nb, server):
     wait(lambda: still(cell).is_visible(), 30, "the still")
     assert not cell.locator(".noUi-handle").is_visible()
     nb.shoot("kept-2-restarted", cell)
-    nb.page.wait_for_selector(IDLE)
+    wait(lambda: server.is_idle(NAME), 30, "the new kernel")
 
 
 def test_a_saved_notebook_shows_the_still(nb, server, chromium):
