@@ -18,7 +18,7 @@ from hinas_lab.lazy import lazy
 
 __version__ = "0.2.0"
 
-# The one place that knows where the repository lives (badges, Colab line, citation).
+# The one place that knows where the repository lives (Colab links and cell, citation).
 REPOSITORY = "hinas-lab/hinas_lab"
 
 _FACE = {

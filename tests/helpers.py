@@ -132,10 +132,10 @@ def open_run(*argv) -> Run:
     """The run that the command line ``argv`` works on, before its first step."""
     args = build_parser().parse_args([str(a) for a in argv])
     if args.command == "search":
-        chosen = resolve(args, args.task, args.scale, ("space", "search"))
+        chosen = resolve(args, args.task, args.scale)
         return open_search(args.run, chosen, data=args.data, resume=args.resume)
     genotype = load_genotype(args.genotype)
-    chosen = resolve(args, genotype.task, None, ("train",))
+    chosen = resolve(args, genotype.task, None)
     return open_training(args.run, genotype, chosen, data=args.data, resume=args.resume)
 
 

@@ -1,6 +1,7 @@
 """The zip for a class: what is in it, that it works where it is unpacked, and what is refused."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -76,10 +77,11 @@ def test_what_is_in_it(packed):
         commands[0] == "python3 -m venv .venv"
         and commands[2].endswith("-m jupyterlab notebooks/")
         and "[lab]" in commands[1]
+        and commands[1].endswith("-c constraints/cpu.txt")
     )
     assert "--no-index --find-links" in commands[3]
     assert "notebooks/00_start_here.ipynb" in start and "docs/teaching.md" in start
-    assert {"notebooks/00_start_here.ipynb", "docs/teaching.md"} <= inside
+    assert {"notebooks/00_start_here.ipynb", "docs/teaching.md", "constraints/cpu.txt"} <= inside
 
 
 def test_it_works_where_it_is_unpacked(packed, tmp_path):
@@ -140,6 +142,60 @@ def test_only_what_git_tracks_as_it_is_now(checkout, tmp_path):
     (checkout / "a.txt").unlink()
     with pytest.raises(ValueError, match="git tracks no files here"):
         tool.pack(checkout)
+
+
+def notebook(*cells: tuple[str, str, str], **metadata) -> str:
+    """A notebook's file of (id, source, output)."""
+    made = []
+    for id, source, output in cells:
+        made.append(
+            {
+                "cell_type": "code",
+                "execution_count": 1,
+                "id": id,
+                "metadata": {"execution": {"when": output}},
+                "outputs": [{"name": "stdout", "output_type": "stream", "text": [output]}],
+                "source": [source],
+            }
+        )
+    return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+def test_notebooks_come_without_what_was_run_here(checkout, tmp_path):
+    for name in ("run", "as_is", "new"):
+        (checkout / f"{name}.ipynb").write_text(notebook(("a", "1", "stored"), ("b", "2", "old")))
+    git(checkout, "add", "run.ipynb", "as_is.ipynb")
+    git(checkout, "commit", "-q", "-m", "notebooks")
+    git(checkout, "add", "new.ipynb")
+    ran = notebook(("a", "1", "TEACHER"), ("b", "changed", "TEACHER"), widgets={"x": "TEACHER"})
+    (checkout / "run.ipynb").write_text(ran)
+    packed = inside(tool.pack(checkout), tmp_path)
+    assert packed["as_is.ipynb"] == (checkout / "as_is.ipynb").read_bytes()
+    assert b"TEACHER" not in packed["run.ipynb"]
+    same, changed = json.loads(packed["run.ipynb"])["cells"]
+    assert same["outputs"][0]["text"] == ["stored"] and same["execution_count"] == 1
+    assert changed["source"] == ["changed"]
+    assert changed["outputs"] == [] and changed["execution_count"] is None
+    assert not any(cell["outputs"] for cell in json.loads(packed["new.ipynb"])["cells"])
+    assert (checkout / "run.ipynb").read_text() == ran, "the teacher's own file is left alone"
+
+    (checkout / "new.ipynb").write_text("{")
+    with pytest.raises(ValueError, match="^new.ipynb: is not a notebook: .*; mend it first$"):
+        tool.pack(checkout)
+
+
+def test_what_gitignore_names_stays_out(checkout, tmp_path):
+    (checkout / ".gitignore").write_text("/runs/\n/build/\n")
+    for folder in ("runs", "build", "data/runs"):
+        (checkout / folder).mkdir(parents=True)
+        (checkout / folder / "x.txt").write_text("x")
+    git(checkout, "add", "-f", ".")
+    assert inside(tool.pack(checkout), tmp_path).keys() == {
+        ".gitignore",
+        "START.txt",
+        "a.txt",
+        "data/runs/x.txt",
+    }
 
 
 def test_links_and_folders_without_git_are_refused(checkout, tmp_path):

@@ -21,7 +21,7 @@ TOOL = runpy.run_path(str(ROOT / "tools" / "store_notebooks.py"))
 SLOW_TO_TRY = "08_perturbations"
 "its exercise trains two nets at preset study"
 FIVE = "05_train_and_restore.ipynb"
-MOST_CODE_LINES = 120
+MOST_CODE_LINES = 115
 MOST_BYTES = 1_500_000
 
 KEY_NUMBERS = {
@@ -193,8 +193,9 @@ def test_format(path):
 
 @each_notebook
 def test_thin(path):
-    """Logic lives in the package: no definitions, few lines."""
-    cells = code_cells(path)
+    """Logic lives in the package: no definitions, few lines. The cell for Colab, folded and the
+    same everywhere, is not counted."""
+    cells = [cell for cell in code_cells(path) if "cellView" not in cell.metadata]
     lines = [line.strip() for cell in cells for line in cell.source.splitlines()]
     assert len([line for line in lines if line and not line.startswith("#")]) <= MOST_CODE_LINES
     definitions = [
@@ -241,3 +242,5 @@ def test_runs(path, tmp_path, monkeypatch):
     assert not [
         pattern for pattern in KEY_NUMBERS.get(path.stem, ()) if not re.search(pattern, said)
     ], said
+    left = {place.name for place in tmp_path.iterdir()} - {".ipython", "runs"}
+    assert not left, "a notebook writes only below runs/, which git ignores"

@@ -125,12 +125,19 @@ def test_one_address():
         if path.startswith("notebooks/") and path.endswith(".ipynb"):
             links = re.findall(r"colab\.research\.google\.com/github/([^)\s\"\\]+)", text)
             assert set(links) <= {f"{address}/blob/main/{path}"}, (
-                f"{path}: its Colab badge opens another notebook"
+                f"{path}: its Colab link opens another notebook"
             )
     for path in ("README.md", "CITATION.cff"):
         assert f"github.com/{address}" in (ROOT / path).read_text(), (
             f"{path} does not name the repository"
         )
+
+
+def test_no_picture_comes_from_the_network():
+    """Offline a badge would be a broken picture."""
+    far = re.compile(r"!\[[^\]]*\]\(https?:|<img[^>]+src=\\?[\"']https?:")
+    pages = {path: text for path, text in texts().items() if path.endswith((".md", ".ipynb"))}
+    assert len(pages) > 16 and not [path for path, text in pages.items() if far.search(text)]
 
 
 def test_no_large_file():

@@ -5,13 +5,15 @@ studies, documents.
     python tools/pack_class.py --wheels     also fetches into dist/wheels all that pip must install,
                                             for this platform
 
-The zip holds what git tracks, as it is in the working tree, and START.txt. Equal files give equal
-bytes: fixed dates, sorted names, stored without compression (notebooks and records are mostly
-compressed pictures and numbers). Wheels stay outside: they are larger by far (measured: 0.4 GB with
-a CPU torch; some GB with CUDA) and fit one platform and Python only."""
+The zip holds what git tracks, as it is in the working tree, and START.txt. Of a notebook only the
+cells are the working tree's: its outputs are the committed ones, never what was run here. Equal
+files give equal bytes: fixed dates, sorted names, stored without compression (notebooks and records
+are mostly compressed pictures and numbers). Wheels stay outside: they are larger by far (measured:
+0.4 GB with a CPU torch; some GB with CUDA) and fit one platform and Python only."""
 
 import argparse
 import io
+import json
 import os
 import subprocess
 import sys
@@ -30,11 +32,15 @@ You need Python 3.11 or newer. Three commands in this folder (on Windows: \
 .venv\\Scripts\\python in place of .venv/bin/python):
 
     python3 -m venv .venv
-    .venv/bin/python -m pip install -e ".[lab]"
+    .venv/bin/python -m pip install -e ".[lab]" -c constraints/cpu.txt
     .venv/bin/python -m jupyterlab notebooks/
 
-The second one needs a network, once. In a room without network use the folder `wheels` from your \
-teacher, put beside this folder, instead:
+The second one needs a network, once. With an NVIDIA GPU leave out `-c constraints/cpu.txt`. \
+Without one, stop pip where it fetches packages of nvidia (gigabytes): install torch alone \
+first, with the command that PyTorch's own site gives for CPU, then run the second one again.
+
+In a room without network use the folder `wheels` from your teacher, put beside this folder, \
+instead:
 
     .venv/bin/python -m pip install --no-index --find-links ../wheels -e ".[lab]"
 
@@ -53,7 +59,7 @@ def git(root: Path, *arguments: str) -> str:
             ["git", "-c", "safe.directory=*", *arguments],
             cwd=root,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
     except FileNotFoundError:
@@ -64,15 +70,50 @@ def git(root: Path, *arguments: str) -> str:
 
 
 def tracked(root: Path) -> list[Path]:
-    """The tracked files that are there, sorted. ValueError for one that is a link or leads outside
-    of ``root``."""
-    paths = sorted(root / name for name in git(root, "ls-files", "-z").split("\0") if name)
+    """The tracked files that are there, sorted, but none that .gitignore names (a run that was
+    added by force). ValueError for one that is a link or leads outside of ``root``."""
+    names = set(git(root, "ls-files", "-z").split("\0"))
+    ignored = git(root, "ls-files", "-z", "-c", "-i", "--exclude-per-directory=.gitignore")
+    paths = sorted(root / name for name in names - {*ignored.split("\0")} if name)
     for path in paths:
         if path.is_symlink() or not path.resolve().is_relative_to(root.resolve()):
             raise ValueError(
                 f"{path.relative_to(root)}: is a link; a zip holds only files of its own"
             )
     return [path for path in paths if path.is_file()]
+
+
+def without_own_outputs(root: Path, path: Path) -> bytes:
+    """The notebook ``path`` with its cells as they are, and what was run here taken out: a cell
+    that is as committed has the committed outputs, another one none.
+
+    ValueError for a file that is no notebook.
+    """
+    name = path.relative_to(root).as_posix()
+    try:
+        notebook, committed = json.loads(path.read_bytes()), {"cells": []}
+        if git(root, "ls-tree", "--name-only", "HEAD", name):
+            committed = json.loads(git(root, "show", f"HEAD:{name}"))
+        if notebook == committed:
+            return path.read_bytes()
+        stored = {(cell.get("id"), *cell["source"]): cell for cell in committed["cells"]}
+        for cell in notebook["cells"]:
+            cell["metadata"].pop("execution", None)  # when it ran
+            if cell["cell_type"] == "code":
+                own = stored.get((cell.get("id"), *cell["source"]), {})
+                cell["outputs"] = own.get("outputs", [])
+                cell["execution_count"] = own.get("execution_count")
+        notebook["metadata"].pop("widgets", None)  # their state, which outputs point to
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{name}: is not a notebook: {error}; mend it first") from None
+    return (json.dumps(notebook, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def content(root: Path, path: Path) -> bytes:
+    """What the zip holds of a tracked file."""
+    if path.suffix == ".ipynb":
+        return without_own_outputs(root, path)
+    return path.read_bytes()
 
 
 def pack(root: Path) -> bytes:
@@ -84,19 +125,19 @@ def pack(root: Path) -> bytes:
         ", with local changes" if changed else ""
     )
     files = {
-        path.relative_to(root).as_posix(): (path.read_bytes(), os.access(path, os.X_OK))
+        path.relative_to(root).as_posix(): (content(root, path), os.access(path, os.X_OK))
         for path in paths
     }
     files["START.txt"] = START.format(version=__version__, commit=commit).encode(), False
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
-        for name, (content, executable) in sorted(files.items()):
+        for name, (packed, executable) in sorted(files.items()):
             entry = zipfile.ZipInfo(f"{NAME}/{name}", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = (
                 3,
                 (0o100755 if executable else 0o100644) << 16,
             )
-            archive.writestr(entry, content)
+            archive.writestr(entry, packed)
     return data.getvalue()
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from hinas_book.ch07_ablations.figures import plot_paths
 from hinas_book.ch09_against_random.figures import plot_field
 from hinas_book.ch09_against_random.findings import read
+from hinas_book.kit.labels import place_labels
 from hinas_book.kit.recorded import recorded
 from hinas_lab.drawing.style import INK, PALE, png, theme
 from hinas_lab.storage import write_atomic
@@ -63,6 +64,7 @@ def figure() -> Figure:
         fontsize=8.5,
         color=INK,
     )
+    place_labels(left)
     return drawn
 
 

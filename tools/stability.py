@@ -42,7 +42,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kind", choices=("search", "train"))
     task_options(parser)
-    add_run_options(parser)
+    add_run_options(parser, ("space", "search", "train"))
     for action in parser._actions:
         action.required = action.required and action.dest != "run"
     parser.add_argument(
@@ -115,7 +115,8 @@ def tried(args: argparse.Namespace) -> dict:
     for name in ("batch", "patch"):
         if getattr(args, name) is not None:
             args.set.append(f"{args.kind}.{name}={getattr(args, name)}")
-    chosen = resolve(args, args.task, args.scale, ("space", args.kind))
+    args.parts = ("space", args.kind)
+    chosen = resolve(args, args.task, args.scale)
     device = use_machine(args)
     patches = training_patches(
         args.data, chosen.space.task, chosen.space.channels, chosen.space.scale, device

@@ -36,12 +36,15 @@ def run(args) -> int:
     from hinas_lab.presets import preset
     from hinas_lab.runs.folder import load_genotype, open_search, with_seed
     from hinas_lab.space.genotype import diff
+    from hinas_lab.training.numerics import check_precision
 
     if args.seeds < 2:
         raise ValueError(f"seeds = {args.seeds}: must be at least 2")
     if args.format not in ("bfloat16", "float16"):
         raise ValueError(f"format = {args.format!r}: must be bfloat16 or float16")
     device = use_machine(args)
+    # before the searches in float32, which may take hours
+    check_precision(args.format, device)
     folder = Path(args.run or f"runs/study-precision-{args.preset}")
     paths = {}
     genotypes = {}

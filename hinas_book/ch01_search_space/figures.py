@@ -3,11 +3,15 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, StrMethodFormatter, SymmetricalLogLocator
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
 from hinas_lab.drawing.plots import plot_alpha, plot_operations
 from hinas_lab.space.ops import NONE, OP_NAMES, OPS
+
+SMALL_DROP = 0.02
+"dB; drops below it share a linear scale, larger ones a logarithmic one"
 
 
 def plot_drops(
@@ -27,7 +31,8 @@ def plot_masks(p: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
     """Each operation of each edge as its letter code: its p, and what PSNR loses without it.
     Axes-level.
 
-    p, the softmax of alpha, and drop in dB, (..., K).
+    p, the softmax of alpha, and drop in dB, (..., K). Both axes are logarithmic: most operations
+    have a small share and a small drop, and would lie on one heap.
     """
     for k, name in enumerate(OP_NAMES):
         ax.scatter(
@@ -35,13 +40,22 @@ def plot_masks(p: np.ndarray, drop: np.ndarray, *, ax: Axes) -> Axes:
             drop[..., k],
             marker=f"$\\mathrm{{{OPS[name].code}}}$",
             # a marker fills its square; "id" is narrow and would come out larger
-            s=50 if name == "skip" else 90,
+            s=30 if name == "skip" else 55,
             linewidths=0.2,
             color=style.op_colour(name),
             label=style.op_label(name),
         )
     ax.axhline(0, color=style.INK, lw=0.8)
     ax.axvline(1 / len(OP_NAMES), color=style.FAINT, lw=0.8, ls="--")
+    ax.set_xscale("log")
+    ax.set_yscale("symlog", linthresh=SMALL_DROP)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    steps = SymmetricalLogLocator(base=10, linthresh=SMALL_DROP, subs=(1, 2, 5))
+    ax.yaxis.set_major_locator(steps)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.minorticks_off()
+    ax.margins(y=0.08)
     ax.set(
         xlabel="softmax(α), the share of its edge (dashed: undecided)",
         ylabel="PSNR lost on V without it, dB",

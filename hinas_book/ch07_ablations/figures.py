@@ -17,6 +17,7 @@ from matplotlib.ticker import PercentFormatter
 from hinas_book.ch07_ablations.chosen_n import by_chance, plan, tost_interval
 from hinas_book.ch07_ablations.findings import METRICS, TASKS, by_arm, effects, outlier_seed
 from hinas_book.kit.intervals import plot_forest, plot_intervals
+from hinas_book.kit.labels import place_labels
 from hinas_book.kit.recorded import frame_of
 from hinas_book.kit.verdicts import UNITS
 from hinas_book.paper.printed_tests import CONTRASTS, RUNS, Printed
@@ -310,6 +311,8 @@ def figure_widths(record: dict) -> Figure:
     table.legend(loc="best")
     plot_arms(by_arm(record["rows"], arms=["ws", "ws, cells again", "w40", "wm"]), ax=arms)
     arms.set_title("the same nets, by seed", loc="left")
+    for ax in (raw, equal):
+        place_labels(ax)
     return figure
 
 

@@ -30,8 +30,8 @@ class TwoEdits:
         page = "".join(f"<p>{escape(line)}</p>" for line in words)
         page += '<div style="display: flex; flex-wrap: wrap; gap: 1em">'
         for number in (first, second):
-            svg = self.drawing(number).svg()
-            page += f'<div style="max-width: 48%; min-width: 24em">{svg}</div>'
+            drawn = self.drawing(number).html()
+            page += f'<div style="max-width: 48%; min-width: 24em">{drawn}</div>'
         with theme():
             picture = png(figure_drops(self.perturbed, (first, second)), dpi=90)
         return (

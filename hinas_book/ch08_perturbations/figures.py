@@ -60,7 +60,7 @@ def figures_two_draws(qs: Sequence[float]) -> dict[str, Figure]:
     """``plot_two_draws`` for each of ``qs``, by its name."""
     figures = {}
     for q in qs:
-        figures[f"{q:.0%}"] = Figure(figsize=(8, 3.2), layout="constrained")
+        figures[f"{q:.0%}"] = Figure(figsize=(10, 3.6), layout="constrained")
         plot_two_draws(q, ax=figures[f"{q:.0%}"].subplots())
     return figures
 

@@ -48,7 +48,7 @@ def figures_best_of(field: RandomBaseline, ks: Sequence[int]) -> dict[str, Figur
     figures = {}
     for k in sorted({*ks, equal_cost(field)}):
         if k <= len(field.random):
-            figures[str(k)] = Figure(figsize=(9, 3.8), layout="constrained")
+            figures[str(k)] = Figure(figsize=(10, 4), layout="constrained")
             plot_best_of(field, k, ax=figures[str(k)].subplots())
     return figures
 
@@ -58,7 +58,7 @@ def figures_predictors(field: RandomBaseline) -> dict[str, Figure]:
     """``plot_predictor`` for each, by its name."""
     figures = {}
     for name in field.predictors:
-        figures[name] = Figure(figsize=(6.5, 3.4), layout="constrained")
+        figures[name] = Figure(figsize=(10, 4.2), layout="constrained")
         plot_predictor(field, name, ax=figures[name].subplots())
     return figures
 
@@ -241,7 +241,7 @@ def figure_epochs(record: dict) -> Figure:
     """
     arrays = checkpoints(record)
     epochs = arrays["epoch"]
-    figure = Figure(figsize=(8.8, 5.4), layout="constrained")
+    figure = Figure(figsize=(10, 5.8), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True)
     for ax, (key, title) in zip(axes.flat, PANELS.items()):
         searches = arrays[key][:, :-1]

@@ -6,9 +6,11 @@ Published seconds are of one GTX 1080 Ti and never share an axis with ours.
 from collections.abc import Mapping, Sequence
 from math import isnan
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hinas_book.kit.labels import place_labels
 from hinas_book.paper.published import paper_table
 from hinas_lab.drawing import style
 
@@ -75,6 +77,8 @@ def figure_tradeoff() -> Figure:
             points = published_points(number, f"{metric}_{place}")
             plot_tradeoff(points, ax=ax, across="published seconds, GTX 1080 Ti", up=unit)
             ax.set_title(f"Table {number}: {title}", loc="left")
+    for ax in figure.axes:
+        place_labels(ax)
     return figure
 
 
@@ -110,7 +114,8 @@ def figure_scores(
 ) -> Figure:
     """Method -> (PSNR in dB, SSIM): do both say the same? Figure-level.
 
-    HiNAS is filled and named, the others are named where ``named`` has them.
+    HiNAS is filled and named, the others are named where ``named`` has them; a line is fitted to
+    the others (least squares).
     """
     figure = Figure(figsize=(8, 4), layout="constrained")
     ax = figure.subplots()
@@ -122,6 +127,12 @@ def figure_scores(
             _name(ax, name, point, (-6, 4), ha="right")
         elif name in named:
             _name(ax, name, point, (6, -8))
+    others = np.array([point for name, point in points.items() if "HiNAS" not in name])
+    ends = np.array(ax.get_xlim())
+    slope, height = np.polyfit(*others.T, 1)
+    line = {"color": style.FAINT, "lw": 1, "ls": "--", "label": "line through the others"}
+    ax.plot(ends, height + slope * ends, zorder=1, **line)
+    ax.legend(loc="lower right")
     ax.set(xlabel=f"PSNR in dB{what}", ylabel=f"SSIM{what}")
     ax.margins(0.12)
     return figure

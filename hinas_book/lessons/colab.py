@@ -13,12 +13,20 @@ DRIVE = Path("/content/drive/MyDrive/hinas_lab")
 
 
 def hello() -> None:
-    """One line: the versions, and the GPU by name."""
-    import torch  # takes seconds: only a notebook that says hello waits for it
+    """One line: the versions, the GPU by name, and the short format that it computes fast."""
+    # these take seconds: only a notebook that says hello waits for them
+    import torch
+
+    from hinas_lab.training.numerics import check_precision
 
     gpu = "no GPU (preset classroom needs none)"
     if torch.cuda.is_available():
-        gpu = torch.cuda.get_device_name()
+        gpu = torch.cuda.get_device_name("cuda")
+        try:
+            check_precision("bfloat16", "cuda")
+            gpu += ", short format bfloat16"
+        except ValueError:  # a T4
+            gpu += ", short format float16"
     print(f"hinas_lab {hinas_lab.__version__}, torch {torch.__version__}, {gpu}")
 
 

@@ -7,9 +7,16 @@ from dataclasses import replace
 from hinas_lab.config import TASKS, field_names
 from hinas_lab.presets import PRESETS, Preset, preset
 
+EXAMPLES = {
+    "space": "space.lwas=false",
+    "search": "search.arch_lr=0.01",
+    "train": "train.loss.lam=0",
+}
+"part of a preset -> one of its fields, for the help"
 
-def add_run_options(parser: argparse.ArgumentParser):
-    """The options of ``search`` and ``train``."""
+
+def add_run_options(parser: argparse.ArgumentParser, parts: tuple[str, ...]):
+    """The options of ``search`` and ``train``; ``parts`` as for ``add_set_option``."""
     parser.add_argument(
         "--preset", default="classroom", help=f"{', '.join(PRESETS)} (default: classroom)"
     )
@@ -22,7 +29,7 @@ def add_run_options(parser: argparse.ArgumentParser):
     parser.add_argument(
         "--sigma", type=float, nargs="+", metavar="S", help="noise levels on the 0-255 scale"
     )
-    add_set_option(parser, "space.lwas=false, search.arch_lr=0.01, train.loss.lam=0")
+    add_set_option(parser, parts)
     parser.add_argument("--run", required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue the run if it is there")
     parser.add_argument(
@@ -33,8 +40,11 @@ def add_run_options(parser: argparse.ArgumentParser):
     add_machine_options(parser)
 
 
-def add_set_option(parser: argparse.ArgumentParser, examples: str):
-    """Changes of single fields, as ``resolve`` reads them."""
+def add_set_option(parser: argparse.ArgumentParser, parts: tuple[str, ...]):
+    """Changes of single fields, as ``resolve`` reads them. ``parts``: those of a preset that the
+    command uses (space, search, train); fields of the others would be ignored, so ``resolve``
+    refuses them."""
+    examples = ", ".join(EXAMPLES[part] for part in parts)
     parser.add_argument(
         "--set",
         action="append",
@@ -42,6 +52,7 @@ def add_set_option(parser: argparse.ArgumentParser, examples: str):
         metavar="FIELD=VALUE",
         help=f"change one field, e.g. {examples}",
     )
+    parser.set_defaults(parts=parts)
 
 
 def add_machine_options(parser: argparse.ArgumentParser, seed: bool = True):
@@ -62,10 +73,8 @@ def task_options(parser: argparse.ArgumentParser):
     parser.add_argument("--scale", type=int, help="upscaling factor of sr: 2, 3 or 4")
 
 
-def resolve(
-    args: argparse.Namespace, task: str, scale: int | None, parts: tuple[str, ...]
-) -> Preset:
-    """The preset with the command line's changes to ``parts`` (space, search, train); ValueError
+def resolve(args: argparse.Namespace, task: str, scale: int | None) -> Preset:
+    """The preset with the command line's changes to the parts that its command uses; ValueError
     names what is wrong."""
     from hinas_lab.runs.folder import with_seed
 
@@ -78,7 +87,7 @@ def resolve(
             search=replace(chosen.search, sigmas=sigmas), train=replace(chosen.train, sigmas=sigmas)
         )
     for change in args.set:
-        chosen = _change(chosen, change, parts)
+        chosen = _change(chosen, change, args.parts)
     return chosen
 
 

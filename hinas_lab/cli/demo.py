@@ -217,9 +217,10 @@ def _write_figures(folder: Path, space, search, rows):
             scores[row.method] = (row.psnr, row.ssim)
     images["clean"] = load_images("builtin", 1, "test")["chelsea"] / 255
     with theme():
+        beside = figure_restoration(images, scores=scores, zoom=EYE, columns=len(images))
         figures = {
             "search.png": figure_search(space, search.records.arrays()),
-            "before_after.png": figure_restoration(images, scores=scores, zoom=EYE),
+            "before_after.png": beside,
         }
         for name, figure in figures.items():
             write_atomic(folder / name, png(figure))

@@ -22,7 +22,7 @@ def add(commands):
     )
     parser.add_argument("--preset", default="paper", help=f"{', '.join(PRESETS)} (default: paper)")
     task_options(parser)
-    add_set_option(parser, "search.batch=24")
+    add_set_option(parser, ("space", "search", "train"))
     parser.add_argument(
         "--fit",
         type=float,
@@ -46,7 +46,7 @@ def run(args) -> int:
     if not 0 < args.fit < 1e6:
         raise ValueError(f"fit = {args.fit}: must be above 0, in 10^9 bytes")
     check_json(args.json)
-    chosen = resolve(args, args.task, args.scale, ("space", "search"))
+    chosen = resolve(args, args.task, args.scale)
     rows = _print_levers(chosen, args.fit)
     as_configured, sharing_off = rows[0], rows[-1]
     _print_sharing(chosen, sharing_off["kept"] / as_configured["kept"])
@@ -83,7 +83,8 @@ def _print_levers(chosen: Preset, fit: float) -> list[dict]:
     for name, (space, config) in _levers(chosen).items():
         rows.append(_print_lever(name, space, config, int(fit * 1e9)))
     print("kept: what backward reads; again: the largest cell, a second time")
-    print("state: parameters, gradients, optimiser\n")
+    print("state: parameters, gradients, optimiser")
+    print("bfloat16: NVIDIA GPUs of capability 8.0 or more; a T4: float16, as small\n")
     return rows
 
 

@@ -10,14 +10,14 @@ def add(commands):
         "search", help="search an architecture: writes genotype.json and the supernet"
     )
     task_options(parser)
-    add_run_options(parser)
+    add_run_options(parser, ("space", "search"))
     parser.set_defaults(run_command=run)
 
 
 def run(args) -> int:
     from hinas_lab.runs.folder import load_genotype, open_search
 
-    chosen = resolve(args, args.task, args.scale, ("space", "search"))
+    chosen = resolve(args, args.task, args.scale)
     search = open_search(
         args.run,
         chosen,

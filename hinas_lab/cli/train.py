@@ -17,7 +17,7 @@ def add(commands):
     )
     parser.add_argument("--task", help="must agree with the genotype, when given")
     parser.add_argument("--scale", type=int, help="must agree with the genotype, when given")
-    add_run_options(parser)
+    add_run_options(parser, ("train",))
     parser.set_defaults(run_command=run)
 
 
@@ -26,7 +26,7 @@ def run(args) -> int:
 
     genotype = load_genotype(args.genotype)
     _check_agreement(args, genotype)
-    chosen = resolve(args, genotype.task, genotype.scale, ("train",))
+    chosen = resolve(args, genotype.task, genotype.scale)
     training = open_training(
         args.run,
         genotype,

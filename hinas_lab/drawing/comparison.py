@@ -40,8 +40,7 @@ def figure_rows(
     """What each method made of the photograph ``image``, with its PSNR and SSIM above; then the
     pictures ``more``, clean among them.
 
-    ``options`` as for ``plots.figure_restoration``; all methods and pictures stand in one line
-    unless ``columns`` says otherwise.
+    ``options`` as for ``plots.figure_restoration``.
     """
     pictures, scores = {}, {}
     for method, own in rows.items():
@@ -49,4 +48,4 @@ def figure_rows(
         pictures[method] = shown.restored
         scores[method] = (shown.psnr, shown.ssim)
     pictures |= more or {}
-    return figure_restoration(pictures, scores=scores, **{"columns": len(pictures)} | options)
+    return figure_restoration(pictures, scores=scores, **options)

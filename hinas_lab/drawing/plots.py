@@ -7,6 +7,7 @@ E edges, K operations, M width moves.
 """
 
 from collections.abc import Iterable, Mapping
+from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -411,7 +412,8 @@ def figure_restoration(
     zoom: Box | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """The images side by side, each with the same square magnified. Figure-level.
+    """The images side by side, at most three in a line unless ``columns`` says otherwise, each with
+    the same square magnified. Figure-level.
 
     images: name -> gray (H, W) or RGB (H, W, 3) in [0, 1]; scores: name -> (PSNR in dB, SSIM),
     printed in the title. zoom: (y, x, size) in pixels of the clean image, which is the one named
@@ -422,10 +424,9 @@ def figure_restoration(
         raise ValueError("images: must hold at least one image")
     clean = np.squeeze(images.get("clean", next(iter(images.values()))))
     box = zoom or zoom_box(clean)
-    # Up to four in one line, more in two; -(-a // b) rounds up.
     if columns is None:
-        columns = len(images) if len(images) <= 4 else -(-len(images) // 2)
-    lines = -(-len(images) // columns)
+        columns = ceil(len(images) / ceil(len(images) / 3))
+    lines = ceil(len(images) / columns)
     # Inches: a panel's width and height, the space for its title, the space between panels.
     panel = 3.2
     tall = panel * clean.shape[0] / clean.shape[1]

@@ -419,6 +419,17 @@ def test_a_dropdown_of_pictures(field, monkeypatch):
     assert slider(figures, "predictor", start="MACs") is figures["MACs"]
 
 
+def test_pictures_of_a_slider_are_as_wide_as_a_page(field):
+    """A narrow picture is blown up there."""
+    several = (
+        views.figures_best_of(field, (1, 2)),
+        views.figures_predictors(field),
+        views.figures_epochs(epochs_record()),
+    )
+    for figures in several:
+        assert {figure.get_figwidth() for figure in figures.values()} == {10}
+
+
 def test_what_is_absent_is_one_line():
     gone = MissingRecord("recorded study 'search': make it with: hinas-lab study search")
     field = read(gone)

@@ -159,20 +159,35 @@ def test_outside_colab(tmp_path, monkeypatch, capsys):
     assert torch.__version__ in said and ("no GPU" in said) != torch.cuda.is_available()
 
 
-def first_cell(path):
-    return next(
-        cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"
-    )
+@pytest.mark.parametrize(
+    ("gpu", "capability", "short"),
+    [("Tesla T4", (7, 5), "float16"), ("NVIDIA L4", (8, 9), "bfloat16")],
+)
+def test_hello_names_the_short_format_of_the_gpu(gpu, capability, short, monkeypatch, capsys):
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    colab.hello()
+    assert capsys.readouterr().out.endswith(f"{gpu}, short format {short}\n")
 
 
-FIRST = first_cell(NOTEBOOKS / "03_live_search.ipynb")
+def code_cells(path):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+FIRST = code_cells(NOTEBOOKS / "03_live_search.ipynb")[0].source
 
 
 @pytest.mark.parametrize(
     "path", sorted(NOTEBOOKS.rglob("[0-9e]*.ipynb")), ids=lambda path: path.stem
 )
-def test_every_notebook_begins_with_the_same_cell(path):
-    assert first_cell(path) == FIRST
+def test_every_notebook_begins_with_the_same_folded_cell(path):
+    """And no other cell is for Colab: who reads elsewhere sees none of it."""
+    first, *others = code_cells(path)
+    assert first.source == FIRST and FIRST.startswith("# @title")
+    assert first.metadata.cellView == "form" and first.metadata.jupyter.source_hidden
+    assert not [cell.source for cell in others if "colab" in cell.source.lower()]
 
 
 def test_the_first_cell_does_nothing_here(monkeypatch):
@@ -182,13 +197,18 @@ def test_the_first_cell_does_nothing_here(monkeypatch):
     assert sys.path == before
 
 
-def test_the_first_cell_installs_in_colab(monkeypatch, capsys):
+def test_the_first_cell_installs_in_colab(tmp_path, monkeypatch, capsys):
     """What is already installed, torch above all, stays: no constraints, no upgrade."""
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     monkeypatch.setattr(sys, "path", list(sys.path))
-    said = []
-    exec(FIRST, {"get_ipython": lambda: SimpleNamespace(system=said.append)})
+    said, kept = [], []
+    monkeypatch.setattr(colab, "mount", lambda: kept.append("Drive") or tmp_path)
+    names = {"get_ipython": lambda: SimpleNamespace(system=said.append)}
+    exec(FIRST, dict(names))
     clone, install = said
+    assert not kept, "Drive is asked for only by who ticks the box"
+    exec(FIRST.replace("keep_on_drive = False", "keep_on_drive = True"), dict(names))
+    assert kept == ["Drive"] and len(folder.AFTER_SAVE) == 1
     assert hinas_lab.REPOSITORY in clone and install == "pip install -q -e ./hinas_lab"
     assert not {"-c", "-U", "--upgrade", "torch"} & {*clone.split(), *install.split()}
     assert sys.path[0] == "hinas_lab" and torch.__version__ in capsys.readouterr().out

@@ -151,6 +151,25 @@ def test_masks_are_drawn_at_their_alpha_and_drop():
     assert len({tuple(dots.get_facecolor()[0]) for dots in ax.collections}) == len(OP_NAMES)
 
 
+def covered(figure: Figure, ax) -> float:
+    """The share of letters whose middle lies within two points of another's: on a heap."""
+    figure.draw_without_rendering()
+    places = np.concatenate([ax.transData.transform(d.get_offsets()) for d in ax.collections])
+    apart = np.linalg.norm(places[:, None] - places, axis=-1) * 72 / figure.dpi
+    np.fill_diagonal(apart, np.inf)
+    return float((apart.min(1) < 2).mean())
+
+
+def test_the_letters_of_the_recorded_searches_lie_on_no_heap():
+    alpha, found = recorded_masks("masking-classroom")
+    with theme():
+        figure = Figure(figsize=(9, 5.5), layout="constrained")
+        ax = plot_masks(alpha, found["rest"], ax=figure.subplots())
+        assert covered(figure, ax) < 0.1
+        ax.set(xscale="linear", yscale="linear")
+        assert covered(figure, ax) > 0.25  # as it was
+
+
 def test_the_most_missed_operation_is_named():
     space = preset("tiny").space
     drop = rng.random((len(space.edges), len(OP_NAMES)))

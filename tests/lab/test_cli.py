@@ -16,6 +16,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from hinas_book.kit.registry import designs
 from hinas_lab import __version__
+from hinas_lab.cli.common import EXAMPLES, resolve
 from hinas_lab.cli.main import build_parser, command_modules, main
 from hinas_lab.images.protocol import PROTOCOLS
 from hinas_lab.presets import PRESETS
@@ -90,6 +91,36 @@ def test_help(command, monkeypatch):
 def test_help_names_what_can_be_chosen():
     out = hinas("search", "--help").out
     assert all(name in out for name in (*PRESETS, "denoise", "sr"))
+
+
+@pytest.mark.parametrize(
+    ("command", "parts"),
+    [
+        ("search --run r", {"space", "search"}),
+        ("train --genotype g --run r", {"train"}),
+        ("memory", {"space", "search", "train"}),
+    ],
+)
+def test_set_offers_and_takes_what_the_command_uses(command, parts):
+    """A field that a command does not use is neither in its help nor taken."""
+    out = " ".join(hinas(command.split()[0], "--help").out.split())
+    for part, example in EXAMPLES.items():
+        args = build_parser().parse_args([*command.split(), "--set", example])
+        assert (example in out) == (part in parts)
+        if part in parts:
+            assert resolve(args, "denoise", None) != resolve(
+                build_parser().parse_args(command.split()), "denoise", None
+            )
+        else:
+            with pytest.raises(ValueError, match=f"--set {example}: write"):
+                resolve(args, "denoise", None)
+
+
+def test_every_command_with_set_is_held_to_its_parts():
+    """Also one that is added later."""
+    commands = build_parser()._subparsers._group_actions[0].choices
+    with_set = {name for name, c in commands.items() if "--set" in c._option_string_actions}
+    assert with_set == {"search", "train", "memory"}
 
 
 def test_version():

@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 from dataclasses import replace
 
 import pytest
 
 from hinas_lab.config import SearchSpace
-from hinas_lab.drawing import genotype_graph, style
+from hinas_lab.drawing import genotype_graph, search_space, style
 from hinas_lab.drawing.diagram import render
 from hinas_lab.space.genotype import diff, make, neighbours, sample
 from hinas_lab.space.ops import OPS
@@ -165,14 +166,43 @@ def test_svg_describes_itself():
         "width path 0-1",
     ):
         assert text in words
-    assert "max-width: 100%" in root.get("style") and root.get(
-        "viewBox"
-    )  # never wider than the page
+    # a size for what is no browser, and nothing that scales it away
+    assert root.get("viewBox") and root.get("width") and root.get("height")
+    assert root.get("style") is None
     assert (
         "#ffffff" in svg.lower()
         and "DejaVu Sans" in svg
         and svg.count("DejaVu") == svg.count("Verdana, sans-serif")
     )
+
+
+def test_jupyter_shows_an_image_that_fits_its_cell():
+    drawing = genotype_graph.draw_genotype(replace(SMALL))
+    drawing = replace(drawing, title='a<b & "c"')
+    bundle = drawing._repr_mimebundle_()
+    image = ET.fromstring(bundle["text/html"].replace(">", "/>"))
+    assert image.tag == "img" and image.get("style").startswith("max-width: 100%")
+    assert image.get("alt") == f"{drawing.title}. {drawing.alt}"
+    kind, data = image.get("src").split(",")
+    assert kind == "data:image/svg+xml;base64"
+    assert b64decode(data).decode() == bundle["image/svg+xml"] == drawing.svg()
+
+
+def test_a_title_ends_before_its_frame():
+    """Also in letters that are 5 % wider than those that dot measured."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    group = search_space.draw_supercell(SearchSpace(layers=2, nodes=2)).groups[1]
+    group = replace(group, title=group.title * 2)  # wider than what is in the frame
+    root = ET.fromstring(replace(genotype_graph.draw_path(SMALL), groups=(group,)).svg())
+    frame = next(path.get("d") for path in root.iter() if path.tag.endswith("path"))
+    xs = [float(x) for x in re.findall(r"([-\d.]+),", frame)]
+    text = next(t for t in root.iter() if "".join(t.itertext()) == group.title and t.get("y"))
+    assert text.get("text-anchor") == "start"
+    letters = TextPath((0, 0), group.title, size=13, prop=FontProperties(family="DejaVu Sans"))
+    wide = 1.05 * letters.get_extents().width
+    assert min(xs) < float(text.get("x")) and float(text.get("x")) + wide < max(xs)
 
 
 def test_saved_files_are_deterministic_and_whole(tmp_path):

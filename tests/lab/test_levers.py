@@ -226,6 +226,18 @@ def test_how_far_two_searches_are_apart():
     assert distances(paths, "bfloat16") == {"format": [0.0, 0.0], "seed": [distance(a, b)]}
 
 
+def test_a_precision_study_asks_the_gpu_before_the_first_search(tmp_path, monkeypatch):
+    """On a T4 the searches in float32 would be done before bfloat16 is refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hinas_lab.training.numerics.use_device", lambda name: "cuda")
+    monkeypatch.setattr(torch.version, "cuda", "12.4")
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Tesla T4")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    ask = ("study", "precision", "--preset", "tiny", "--device", "cuda", "--run", "study")
+    refused(hinas(*ask), "Tesla T4 only emulates it; use float16 or float32")
+    assert not (tmp_path / "study").exists()
+
+
 @pytest.mark.slow
 def test_precision_study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -334,6 +346,7 @@ def test_memory_command(tmp_path, monkeypatch):
     assert (code, err) == (0, "") and max(map(len, out.splitlines())) <= 80
     rows = {r["what"]: r for r in json.loads((tmp_path / "m.json").read_text())["rows"]}
     plain = rows["as configured"]
+    assert "a T4: float16, as small" in out
     assert plain["kept"] == plain["counted"] and "predicted : counted = 1.0000" in out
     assert (
         rows["checkpoint"]["kept"] < plain["kept"] > rows["bfloat16"]["kept"]

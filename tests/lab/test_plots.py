@@ -270,6 +270,11 @@ def test_figure_restoration_titles_scores_and_shared_box():
     assert boxes[2].get_x() == 2.5 and boxes[0].get_x() == 5.5
     rows = {round(ax.get_position().y0, 6) for ax in figure.axes}
     assert len(rows) == 2
+    # a notebook's cell is some 1000 pixels wide: there each picture has 300 of them, however many
+    for several in range(1, 9):
+        many = plots.figure_restoration({str(n): clean for n in range(several)})
+        wide, share = many.get_figwidth(), many.axes[0].get_position().width
+        assert wide < 10.2 and share * wide > 3.1 and share * 1000 > 300
     chosen = plots.figure_restoration({"a": clean[..., 0]}).axes[0].patches[0]
     assert (chosen.get_y() + 0.5, chosen.get_x() + 0.5, chosen.get_width()) == plots.zoom_box(
         clean[..., 0]

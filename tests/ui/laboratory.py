@@ -159,7 +159,12 @@ class Notebook:
         page.on("console", self._note)
         cells = nbformat.read(server.folder / name, as_version=4).cells
         self.sources = [cell.source for cell in cells]
-        self.code = [i for i, cell in enumerate(cells) if cell.cell_type == "code"]
+        # a folded cell has nothing to click on, and does nothing outside Colab
+        self.code = [
+            i
+            for i, cell in enumerate(cells)
+            if cell.cell_type == "code" and "jupyter" not in cell.metadata
+        ]
         page.goto(server.address(name))
         self._wait_until_ready()
         if server.app == "jupyterlab":

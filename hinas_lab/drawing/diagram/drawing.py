@@ -1,8 +1,10 @@
 """A drawing as a value that shows itself in Jupyter and writes itself: ``dot`` turns it into DOT
 text, ``render`` that into a picture."""
 
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 
 from hinas_lab.drawing.diagram.dot import dot_text
@@ -30,6 +32,16 @@ class Drawing:
         """SVG text with role, title and description. ValueError as for ``render``."""
         return self.render("svg").decode("utf-8")
 
+    def html(self) -> str:
+        """An ``img`` that holds the SVG, as wide as the drawing and never wider than its
+        container. ValueError as for ``render``."""
+        # JupyterLab cuts a bare SVG that is wider than its cell, GitHub shows none
+        data = b64encode(self.render("svg")).decode()
+        return (
+            f'<img alt="{escape(f"{self.title}. {self.alt}")}" '
+            f'style="max-width: 100%; height: auto" src="data:image/svg+xml;base64,{data}">'
+        )
+
     def render(self, fmt: str) -> bytes:
         """The drawing as svg, pdf or png; equal drawings give equal bytes on one machine.
 
@@ -41,9 +53,10 @@ class Drawing:
         return described(picture.decode("utf-8"), self.title, self.alt).encode("utf-8")
 
     def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
-        """For Jupyter: the picture; where nothing can render it, why not, and the DOT text."""
+        """For Jupyter: the picture, and its SVG for what shows no HTML; where nothing can render
+        it, why not, and the DOT text."""
         try:
-            return {"image/svg+xml": self.svg()}
+            return {"text/html": self.html(), "image/svg+xml": self.svg()}
         except ValueError as error:
             return {"text/plain": f"// {error}\n{self.dot}"}
 

@@ -37,14 +37,15 @@ def render(dot: str, fmt: str) -> bytes:
 
 
 def described(svg: str, title: str, alt: str) -> str:
-    """Graphviz's SVG with a title and an alternative text, never wider than its page."""
+    """Graphviz's SVG with a title and an alternative text. Its root has a size and no style:
+    what is no browser reads ``height: auto`` as no height."""
     head, body = svg[svg.index("<svg") + 4 :].split(">", 1)
     # Double quotes hold an XML attribute, single ones a name inside CSS.
     body = body.replace(f'"{FONT}"', f'"{FONT}, {OTHER_FONTS}"')
     body = body.replace(f"'{FONT}'", f"'{FONT}', {OTHER_FONTS}")
     title = escape(title)
     return (
-        f'<svg role="img" aria-label="{title}" style="max-width: 100%; height: auto"{head}>\n'
+        f'<svg role="img" aria-label="{title}"{head}>\n'
         f"<title>{title}</title>\n<desc>{escape(alt)}</desc>{body.rstrip()}\n"
     )
 
