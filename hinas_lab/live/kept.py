@@ -10,8 +10,8 @@ import uuid
 
 LIVE = "hinas-live"
 "class of something inside a live widget"
-CUT_OFF = ".jupyter-widgets-disconnected"
-"what ipywidgets calls a widget whose kernel has gone"
+CUT_OFF = ":is(.jupyter-widgets-disconnected, .hinas-cut-off)"
+"a widget whose kernel has gone: as ipywidgets says it, and as an anywidget of ours does"
 
 LIVE_CSS = f"""
 .jp-OutputArea-child:has(.{LIVE}):not(:has({CUT_OFF})) + .jp-OutputArea-child,

@@ -116,7 +116,7 @@ class SearchPanel(Watch):
         self._fields = fields_of(run.header["search"])
         self.board.status = self.status()
         self.board.films = [self._film()]
-        if player.state in ENDS:
+        if player.progress.done:
             self._keep()
         # Last: from now on the search may call.
         player.subscribe(self.after)

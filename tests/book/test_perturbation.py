@@ -503,7 +503,8 @@ def test_a_still_pair_without_widgets(leaning, monkeypatch):
     monkeypatch.setattr(IPython.display, "display", lambda data, **how: outputs.append(data))
     two_edits(leaning, 1, 2)._ipython_display_()
     [shown] = outputs
-    assert set(shown) == {"text/html", "text/plain"} and shown["text/html"].count("<svg") == 2
+    assert set(shown) == {"text/html", "text/plain"}
+    assert shown["text/html"].count("image/svg+xml") == 2
     assert shown["text/plain"] == words.two_edits_text(leaning, 1, 2)
     with pytest.raises(ValueError, match="edit 99"):
         two_edits(leaning, 1, 99)

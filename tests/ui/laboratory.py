@@ -48,8 +48,10 @@ def browser() -> str | None:
 
 
 class Server:
-    """JupyterLab or Notebook 7 on ``folder``, on a free port, with settings of its own. ``first``: a
-    folder of packages that its kernels take before those of the environment."""
+    """JupyterLab or Notebook 7 on ``folder``, on a free port, with settings of its own.
+
+    first: a folder of packages that its kernels take before those of the environment.
+    """
 
     def __init__(self, folder: Path, preset: str, app: str = "jupyterlab", first: str = ""):
         self.folder, self.app, self.token = folder, app, secrets.token_hex(16)
@@ -185,13 +187,26 @@ class Notebook:
         self.page.reload()
         self._wait_until_ready()
 
-    def save(self):
-        """Save, and wait until the file holds what was run."""
+    def save(self) -> nbformat.NotebookNode:
+        """Save, and read the file when it is whole."""
         path = self.server.folder / self.name
         before = path.stat().st_mtime_ns
         self.page.keyboard.press("Escape")
         self.page.keyboard.press("Control+s")
-        wait(lambda: path.stat().st_mtime_ns > before, 20, "the notebook to be saved")
+
+        def written() -> nbformat.NotebookNode | None:
+            if path.stat().st_mtime_ns == before:
+                return None
+            try:
+                return nbformat.read(path, as_version=4)
+            except ValueError:  # half of it
+                return None
+
+        return wait(written, 20, "the notebook to be saved")
+
+    def restart_kernel(self):
+        self.choose("Kernel", "Restart Kernel…")
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
 
     def choose(self, *names: str):
         """An entry of the menu bar: ``choose("Run", "Run All Cells")``."""

@@ -109,11 +109,15 @@ def test_the_cell_again_shows_the_same_panel(nb, board):
 
 
 def test_the_page_again_shows_the_same_panel(nb, board):
+    board.press("Pause")
+    before = board.place("^paused")
     nb.save()
     nb.reload()
     wait(board.is_there, 60, "the board")
-    before = board.place("^(running|finished)")
-    wait(lambda: board.place() > before or "finished" in board.line(), 60, "the search to go on")
+    assert board.place("^paused") == before
+    board.press("Resume")
+    drawn = board.drawn("losses")
+    wait(lambda: board.drawn("losses") != drawn, 60, "the search to go on, and its board")
     nb.shoot("03-6-reloaded", board.cell)
 
 
@@ -151,12 +155,8 @@ def test_new_search(nb, board, server):
 def test_a_restart_of_the_kernel(nb, board, server):
     """The picture stays; the cells, run again, find the first search in its folder."""
     cell = nb.cell(PANEL)
-    wait(lambda: "stopped" in (cell.locator("img").get_attribute("alt") or ""), 20, "the still")
-    nb.save()
-    nb.page.keyboard.press("Escape")
-    nb.page.keyboard.press("0")
-    nb.page.keyboard.press("0")
-    nb.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+    wait(lambda: "stopped" in saved_still(nb), 30, "the still of the stopped search")
+    nb.restart_kernel()
     wait(lambda: cell.locator("img").is_visible(), 30, "the still")
     assert not board.root.is_visible()
     nb.shoot("03-9-restarted", cell)
@@ -166,6 +166,12 @@ def test_a_restart_of_the_kernel(nb, board, server):
     wait(board.is_there, 30, "the board")
     board.says("^(stopped|ready).*/16")
     assert "seed 0" in board.title()
+
+
+def saved_still(nb) -> str:
+    """What the still of the panel is, in words, in the file of the notebook as it is saved now."""
+    [cell] = [cell for cell in nb.save().cells if PANEL in cell.source]
+    return "".join(output.data.get("text/plain", "") for output in cell.outputs)
 
 
 def test_reopened_without_a_kernel(nb, server, chromium):
@@ -202,8 +208,7 @@ def test_drag_the_replay(nb):
     assert board.time() == "15"
     assert len({start, fourth, board.drawn("maps")}) == 3
     nb.shoot("03-12-best", board.cell)
-    slider.focus()
-    nb.page.keyboard.press("Home")
+    slider.press("Home")
     assert board.time() == "0" and board.drawn("maps") == start, "a picture belongs to its epoch"
     board.root.get_by_role("button", name="play").click()
     wait(lambda: int(board.time()) >= 2, 10, "the replay to play")
@@ -217,10 +222,10 @@ def test_two_searches_side_by_side(nb):
     left, right = (sections.nth(i).bounding_box() for i in range(2))
     assert abs(left["y"] - right["y"]) < 2 and right["x"] > left["x"] + left["width"] - 2
     assert not board.is_too_wide()
-    board.root.locator(".slider").focus()
-    nb.page.keyboard.press("ArrowRight")
-    titles = sections.locator("h3").all_inner_texts()
-    assert all("epoch 1 of 16" in title for title in titles)
+    board.root.locator(".slider").press("ArrowRight")
+    wait(lambda: board.time() == "1", 5, "the next epoch")
+    for title in sections.locator("h3").all_inner_texts():
+        assert "epoch 1 of 16" in title
     nb.shoot("03-13-two", board.cell)
     nb.page.set_viewport_size({"width": 1300, "height": 1700})
 

@@ -609,6 +609,8 @@ export class Desk {
     this.root = root;
     this.press = press;
     root.classList.add("hinas", "hinas-live");
+    // JupyterLab would take the arrow keys, and more, from what has the focus
+    root.addEventListener("focusin", ({ target }) => target.setAttribute("data-lm-suppress-shortcuts", "true"));
     root.innerHTML = `<div class="controls"></div><div class="time"></div><div class="boards"></div><div class="tip" role="status"></div>`;
     this.view = { layer: 0, edge: 0, pick: (layer, edge) => this.pick(layer, edge) };
     if (press) this.buildButtons();
@@ -835,6 +837,8 @@ function render({ model, el }) {
   const desk = new Desk(root, own(), { press, start: model.get("start") });
   const tell = () => isPlayed && desk.status(model.get("status"));
   const renew = () => desk.load(own(), isPlayed ? "now" : model.get("start"));
+  // of a kernel that went, ipywidgets tells its own widgets; live/kept.py says what is shown then
+  const cut = () => root.classList.add("hinas-cut-off");
   const heard = (message) => {
     if (message.film) return desk.load([message.film], "now");
     if (!message.piece) return;
@@ -846,12 +850,14 @@ function render({ model, el }) {
   model.on("change:status", tell);
   model.on("change:films", renew);
   model.on("msg:custom", heard);
+  model.on("comm_live_update", cut);
   if (isPlayed) model.send({ press: "film" }); // pieces may have come before this view listened
   return () => {
     desk.stop();
     model.off("change:status", tell);
     model.off("change:films", renew);
     model.off("msg:custom", heard);
+    model.off("comm_live_update", cut);
   };
 }
 
