@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hinas_lab.config import SearchConfig, from_dict
 from hinas_lab.live.film import Camera
-from hinas_lab.live.loop import hand_over
+from hinas_lab.live.loop import hand_over, in_context
 from hinas_lab.live.player import ENDS, Player, one_line
 from hinas_lab.live.watch import Watch
 from hinas_lab.live.widgets import in_kernel, want_widgets
@@ -294,7 +294,7 @@ class SearchPanel(Watch):
             self._timer.cancel()
             self._timer = None
         if seconds is not None:
-            self._timer = threading.Timer(seconds, self._keep)
+            self._timer = threading.Timer(seconds, in_context(self._keep))
             self._timer.daemon = True
             self._timer.start()
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
+from hinas_lab.live.loop import in_context
 from hinas_lab.storage import Held
 
 KINDS = ("weight", "arch", "epoch")
@@ -133,7 +134,8 @@ class Player:
             # Before the thread begins: it reads both.
             self._state, self._until = "running", until
             if is_first:
-                self._worker = threading.Thread(target=self._play, name="search", daemon=True)
+                play = in_context(self._play)
+                self._worker = threading.Thread(target=play, name="search", daemon=True)
                 self._worker.start()
             self._now.notify_all()
         return ""

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from hinas_lab.live.kept import Kept, live_style
-from hinas_lab.live.loop import hand_over
+from hinas_lab.live.loop import hand_over, in_context
 from hinas_lab.live.player import one_line
 from hinas_lab.live.surgery import Place, Surgery
 from hinas_lab.live.surgery_view import drawn, page, paragraph, patches, table, told
@@ -128,9 +128,8 @@ class SurgeryPanel:
         if c.trained(c.original) is None:
             names.append("the found net")
         self._say(f"training {' and '.join(names)} ...")
-        self.thread = threading.Thread(
-            target=self._train, args=(c.genotype, c.changes), daemon=True
-        )
+        train = in_context(partial(self._train, c.genotype, c.changes))
+        self.thread = threading.Thread(target=train, daemon=True)
         # torch aborts a process that ends while it computes
         atexit.register(self._halt)
         self.thread.start()

@@ -33,7 +33,7 @@ def page(surgery: Surgery) -> str:
     numbers, problem = table(surgery)
     patch, no_patch = patches(surgery)
     problems = "".join(paragraph(p) for p in (problem, no_patch) if p)
-    return f"{numbers}{told(surgery)}{problems}{_still_drawing(surgery)}{patch}"
+    return f"{numbers}{told(surgery)}{problems}{drawn(surgery)}{patch}"
 
 
 def table(surgery: Surgery, scored: bool = True) -> tuple[str, str]:
@@ -76,18 +76,9 @@ def drawn(surgery: Surgery) -> str:
     """The drawing; where nothing can render it, why not, and its DOT text."""
     drawing = surgery.drawing()
     try:
-        return f'<div style="max-width: {WIDEST}px">{drawing.svg()}</div>'
+        return f'<div style="max-width: {WIDEST}px">{drawing.html()}</div>'
     except ValueError as error:
         return f"<p>{escape(str(error))}</p><pre>{escape(drawing.dot)}</pre>"
-
-
-def _still_drawing(surgery: Surgery) -> str:
-    drawing = surgery.drawing()
-    try:
-        look = f"width: {WIDEST}px; max-width: 100%"
-        return _image("svg+xml", drawing.svg().encode(), drawing.alt, look)
-    except ValueError:
-        return drawn(surgery)
 
 
 def patches(surgery: Surgery) -> tuple[str, str]:
@@ -108,24 +99,20 @@ def patches(surgery: Surgery) -> tuple[str, str]:
     figures = ""
     for name, pixels in shown.items():
         decibel = f"{psnr(pixels, clean):.2f} dB"
-        look = "width: 100%; image-rendering: pixelated"
-        image = _image("png", _png(pixels), f"{name}, {decibel}", look)
+        image = _image(pixels, f"{name}, {decibel}")
         words = f"<figcaption>{name}<br>{decibel}</figcaption>"
         figures += f'<figure style="margin: 0; flex: 0 1 32%">{image}{words}</figure>'
     return f'<div style="display: flex; gap: 2%; line-height: 1.3">{figures}</div>', ""
 
 
-def _image(kind: str, data: bytes, alt: str, look: str) -> str:
-    source = f"data:image/{kind};base64,{b64encode(data).decode()}"
-    return f'<img alt="{escape(alt)}" style="{look}" src="{source}">'
-
-
-def _png(pixels: np.ndarray) -> bytes:
+def _image(pixels: np.ndarray, alt: str) -> str:
     from PIL import Image
 
     file = io.BytesIO()
     Image.fromarray(np.round(255 * pixels.clip(0, 1)).astype(np.uint8)).save(file, "png")
-    return file.getvalue()
+    look = "width: 100%; image-rendering: pixelated"
+    source = f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    return f'<img alt="{escape(alt)}" style="{look}" src="{source}">'
 
 
 def told(surgery: Surgery) -> str:

@@ -147,7 +147,7 @@ function axes(film, moment, place, { title, low, high, ticks, log = false }) {
   const warm = Math.min(film.head.warmup, last);
   if (warm) {
     behind += rect(x(0), box.top, x(warm) - x(0), box.bottom - box.top, { class: "warmup" });
-    if (x(warm) - x(0) > 4.5 * em) behind += say(x(warm / 2), box.bottom - 0.4 * em, "warm-up", { class: "faint middle" });
+    if (x(warm) - x(0) > 4.5 * em) behind += say(x(warm / 2), box.bottom + 2 * em, "warm-up", { class: "faint small middle" });
   }
   for (const tick of ticks) {
     if (tick < low * (1 - 1e-9) || tick > high * (1 + 1e-9)) continue;
