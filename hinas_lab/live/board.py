@@ -13,13 +13,14 @@ STATIC = Path(__file__).parent / "static"
 class Board(anywidget.AnyWidget):
     """One or two searches on a board.
 
-    films: as ``live.film`` gives them. status: what a search that is played here says of itself,
-    see ``panel.SearchPanel.status``; {}: a recording. start: the epoch that is shown first; None:
-    the last one of a search that is played here, the first one of a recording.
+    films: as ``live.film`` gives them. controls, status: of a search that is played here, see
+    ``panel.SearchPanel``; {}: a recording. start: the epoch that is shown first; None: the last one
+    of a search that is played here, the first one of a recording.
     """
 
     _esm = (STATIC / "board.js").read_text(encoding="utf-8")
     _css = (STATIC / "board.css").read_text(encoding="utf-8") + LIVE_CSS
     films = traitlets.List(traitlets.Dict()).tag(sync=True)
+    controls = traitlets.Dict().tag(sync=True)
     status = traitlets.Dict().tag(sync=True)
     start = traitlets.Int(None, allow_none=True).tag(sync=True)

@@ -114,6 +114,7 @@ class SearchPanel(Watch):
         self._last = -math.inf
         self._pause = 1 / self.fps
         self._fields = fields_of(run.header["search"])
+        self.board.controls = self.controls()
         self.board.status = self.status()
         self.board.films = [self._film()]
         if player.progress.done:
@@ -123,22 +124,27 @@ class SearchPanel(Watch):
 
     # ---------------------------------------------------------------- what is told
 
-    def status(self, note: str = "") -> dict:
-        """What the board shows around the search: buttons (name, title, enabled), line, note, done
-        and total records, fields of a new search."""
-        player = self.player
+    def controls(self) -> dict:
+        """What the board offers: buttons (name, title), fields of a new search. It stays as it is
+        while a search runs."""
+        # only where another process plays this search is there something to look for
+        is_elsewhere = self.player.state == "elsewhere"
         buttons = []
         for name, (_, states, title) in BUTTONS.items():
-            # only where another process plays this search is there something to look for
-            if ("elsewhere" in states) == (player.state == "elsewhere"):
-                buttons.append({"name": name, "title": title, "enabled": player.state in states})
+            if ("elsewhere" in states) == is_elsewhere:
+                buttons.append({"name": name, "title": title})
+        return {"buttons": buttons, "fields": self._fields}
+
+    def status(self, note: str = "") -> dict:
+        """What the board shows around the search, which goes over with every piece: line, note,
+        done and total records, the names of the buttons that do something."""
+        player = self.player
         return {
-            "buttons": buttons,
             "line": self.line(),
             "note": note or self._trouble or player.note,
             "done": player.progress.done,
             "total": player.progress.total,
-            "fields": self._fields,
+            "enabled": [name for name, (_, states, _) in BUTTONS.items() if player.state in states],
         }
 
     def _film(self) -> dict:

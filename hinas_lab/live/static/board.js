@@ -749,23 +749,22 @@ export class Desk {
     });
   }
 
-  // what the search says: its state, a line of text, which buttons do something, fields of a new one
-  status({ buttons, line, note, done, total, fields }) {
-    const box = this.root.querySelector(".buttons");
-    const names = buttons.map((one) => one.name).join();
-    if (box.dataset.names !== names) {
-      box.dataset.names = names;
-      box.innerHTML = buttons.map(({ name, title }) => `${button(name, title)}${escape(name)}</button>`).join("");
+  // what the search says: a line of text, how far it is, which buttons do something
+  status({ enabled, line, note, done, total }) {
+    for (const element of this.root.querySelector(".buttons").children) {
+      element.disabled = !enabled.includes(element.dataset.do);
     }
-    [...box.children].forEach((element, n) => (element.disabled = !buttons[n].enabled));
     this.root.querySelector(".status").textContent = line;
     this.root.querySelector(".note").textContent = note;
     const bar = this.root.querySelector("progress");
     [bar.max, bar.value] = [Math.max(1, total), done];
+  }
+
+  // what can be asked of it: the buttons, the fields of a new search
+  offer({ buttons, fields }) {
+    const texts = buttons.map(({ name, title }) => `${button(name, title)}${escape(name)}</button>`);
+    this.root.querySelector(".buttons").innerHTML = texts.join("");
     const form = this.root.querySelector("form");
-    const asked = JSON.stringify(fields);
-    if (form.dataset.asked === asked) return;
-    form.dataset.asked = asked;
     const inputs = fields.map(({ name, value, among }) => {
       const what = `name="${escape(name)}"`;
       const options = (among ?? []).map((one) => `<option${one === value ? " selected" : ""}>${escape(one)}</option>`);
@@ -831,7 +830,7 @@ export function join(film, piece) {
 
 function render({ model, el }) {
   const root = el.appendChild(document.createElement("div"));
-  const isPlayed = model.get("status").buttons !== undefined;
+  const isPlayed = model.get("controls").buttons !== undefined;
   const press = isPlayed ? (what, more = {}) => model.send({ press: what, more }) : null;
   const own = () => structuredClone(model.get("films")); // each view joins pieces by itself
   const desk = new Desk(root, own(), { press, start: model.get("start") });
@@ -846,7 +845,13 @@ function render({ model, el }) {
     if (isJoined) desk.follow();
     else model.send({ press: "film" });
   };
-  tell();
+  const offer = () => {
+    if (!isPlayed) return;
+    desk.offer(model.get("controls"));
+    tell();
+  };
+  offer();
+  model.on("change:controls", offer);
   model.on("change:status", tell);
   model.on("change:films", renew);
   model.on("msg:custom", heard);
@@ -854,6 +859,7 @@ function render({ model, el }) {
   if (isPlayed) model.send({ press: "film" }); // pieces may have come before this view listened
   return () => {
     desk.stop();
+    model.off("change:controls", offer);
     model.off("change:status", tell);
     model.off("change:films", renew);
     model.off("msg:custom", heard);
