@@ -111,8 +111,8 @@ class SearchPanel(Watch):
         self._camera.head["key"] = uuid.uuid4().hex
         self._told = (0, 0)
         self._now = None
-        self._last = -math.inf
-        self._pause = 1 / self.fps
+        self._due = -math.inf
+        "when the next piece may be made"
         self._fields = fields_of(run.header["search"])
         self.board.controls = self.controls()
         self.board.status = self.status()
@@ -187,12 +187,13 @@ class SearchPanel(Watch):
             self._post(self._told_message())
             self._keep_later(0 if is_over else STILL_AFTER)
         # while pieces wait for a busy kernel there is no use in more of them
-        elif start - self._last >= self._pause and not self._waiting:
+        elif start >= self._due and not self._waiting:
             self._post(self._told_message())
-            self._last = time.perf_counter()
-            cost = self._last - start
+            cost = time.perf_counter() - start
             self.spent += cost
-            self._pause = min(LONGEST_WAIT, max(1 / self.fps, cost / self.share))
+            pause = min(LONGEST_WAIT, max(1 / self.fps, cost / self.share))
+            # A record that came late does not put off the next piece.
+            self._due = max(self._due + pause, start)
 
     def _told_message(self) -> Callable[[], None]:
         try:
