@@ -32,7 +32,6 @@ from hinas_lab.live.recordings import read_recording
 ROOT = Path(__file__).parent.parent
 RUNS = ROOT / "data" / "runs"
 CODE_OR_FORMULA = re.compile(r"(```.*?```|`[^`\n]+`)|\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
-BADGE = re.compile(r"\[!\[([^\]]+)\]\([^)]+\)\]")
 UNSAID = "picture drawn by the cell above"
 "alt text of a stored picture that has none"
 SIZE = 100
@@ -98,7 +97,7 @@ def _outline(vertices, codes) -> str:
 
 
 def prose(markdown: str) -> str:
-    """A cell's Markdown with formulas drawn, and without pictures that lie somewhere else."""
+    """A cell's Markdown with formulas drawn."""
 
     def drawn(found: re.Match) -> str:
         code, displayed, inline = found.groups()
@@ -110,7 +109,7 @@ def prose(markdown: str) -> str:
         parts = re.split(r"(?:\\qquad\s*)+", displayed.strip())
         return f'<span class="formulas">{"".join(map(formula, parts))}</span>'
 
-    return CODE_OR_FORMULA.sub(drawn, BADGE.sub(r"[\1]", markdown))
+    return CODE_OR_FORMULA.sub(drawn, markdown)
 
 
 def relinked(html: str, source: Path, sources: set[Path]) -> str:
@@ -262,13 +261,9 @@ def write_site(out: Path) -> int:
     if out.exists() and not (out / ".nojekyll").exists():
         raise ValueError(f"{out}: is there and no site of an earlier run; name another folder")
     shutil.rmtree(out, ignore_errors=True)
-    found = [path.relative_to(ROOT) for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
-    exercises = sorted((ROOT / "notebooks" / "exercises").glob("*.ipynb"))
-    found += [path.relative_to(ROOT) for path in exercises]
-    pages = [notebook_page(source) for source in found]
-    pages += [
-        document_page(path.relative_to(ROOT)) for path in sorted((ROOT / "docs").glob("*.md"))
-    ]
+    notebooks = _files("notebooks", "ipynb") + _files("notebooks/exercises", "ipynb")
+    pages = [notebook_page(source) for source in notebooks]
+    pages += [document_page(source) for source in _files("docs", "md")]
     sources = {one.source for one in pages}
     static = out / "static"
     static.mkdir(parents=True)
@@ -292,6 +287,7 @@ def write_site(out: Path) -> int:
 
 
 def _files(folder: str, kind: str) -> list[Path]:
+    """Those of a folder, below the repository."""
     return [path.relative_to(ROOT) for path in sorted((ROOT / folder).glob(f"*.{kind}"))]
 
 

@@ -72,12 +72,12 @@ def _upload_box(trained: tuple[nn.Module, dict], folder: Path):
     def show(change):
         if not change["new"]:
             return
-        file = change["new"][0]
+        name, content = uploaded(change["new"])
         status.value = "<p>restoring ...</p>"
-        with TemporaryDirectory() as uploaded:
+        with TemporaryDirectory() as temporary:
             # a browser may send a path: only its last part is a name here
-            path = Path(uploaded) / Path(file["name"]).name
-            path.write_bytes(file["content"])
+            path = Path(temporary) / Path(name).name
+            path.write_bytes(content)
             try:
                 line, figure = _restored(trained, path, folder)
             except (ValueError, OSError) as error:
@@ -89,3 +89,11 @@ def _upload_box(trained: tuple[nn.Module, dict], folder: Path):
 
     upload.observe(show, names="value")
     return VBox([upload, status, picture])
+
+
+def uploaded(value: tuple | dict) -> tuple[str, bytes]:
+    """Name and bytes of the first file of a FileUpload: ``value`` of ipywidgets 7 (Colab) or 8."""
+    if isinstance(value, dict):
+        name, file = next(iter(value.items()))
+        return name, file["content"]
+    return value[0]["name"], value[0]["content"]

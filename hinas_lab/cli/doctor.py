@@ -14,7 +14,8 @@ OPTIONAL = {
     "pandas": "tables",
     "graphviz": "drawing genotypes",
     "pygraphviz": "drawing without the dot program",
-    "ipywidgets": "live panels",
+    "anywidget": "the live board",
+    "ipywidgets": "buttons and sliders",
     "jupyterlab": "make lab",
     "pooch": "data downloads",
 }

@@ -80,6 +80,6 @@ def bundle(still: bytes | str, alt: str, width: int | None = None) -> tuple[dict
 
 
 def _view(widget) -> dict:
-    """What Jupyter asks a widget for; anywidget gives its metadata, too."""
-    shown = widget._repr_mimebundle_()
-    return shown[0] if isinstance(shown, tuple) else shown
+    """What Jupyter asks a widget for, in ipywidgets 7 (Colab) as in 8."""
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"application/vnd.jupyter.widget-view+json": view}

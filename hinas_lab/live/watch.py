@@ -33,6 +33,8 @@ class Watch:
         "how often it was told"
         # two threads may want the picture
         self._drawing = threading.Lock()
+        self._weighed = -math.inf
+        self._memory = ""
 
     @property
     def space(self) -> SearchSpace:
@@ -183,7 +185,15 @@ class Watch:
         if not math.isnan(p.seconds):
             parts.append(f"{p.seconds:.3g} s per step")
             parts.append("" if is_over else f"{clock(p.left)} left")
-        return " · ".join(filter(None, [*parts, self.device, memory_now(self.device)]))
+        return " · ".join(filter(None, [*parts, self.device, self.memory()]))
+
+    def memory(self) -> str:
+        """``memory_now``, asked once a second: to ask gives the interpreter away, and a thread
+        waits until it has it again."""
+        now = time.monotonic()
+        if now - self._weighed > 1:
+            self._memory, self._weighed = memory_now(self.device), now
+        return self._memory
 
     def _ipython_display_(self):
         from IPython.display import display

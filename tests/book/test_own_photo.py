@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hinas_book.kit.own_photo import NOBODY, own_photo
+from hinas_book.kit.own_photo import NOBODY, own_photo, uploaded
 from hinas_lab.presets import preset
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network
@@ -73,3 +73,15 @@ def test_an_upload(trained, photo, monkeypatch):
     assert "sent.png: estimated noise 1" in status.value
     assert bytes(picture.value).startswith(b"\x89PNG") and picture.layout.display == ""
     assert Path("runs/own_photo/sent-restored.png").exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        ({"name": "a.png", "type": "image/png", "content": b"bytes"},),
+        {"a.png": {"metadata": {"name": "a.png"}, "content": b"bytes"}},
+    ],
+    ids=["ipywidgets 8", "ipywidgets 7"],
+)
+def test_what_was_uploaded(value):
+    assert uploaded(value) == ("a.png", b"bytes")
