@@ -17,6 +17,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import style
 from hinas_lab.space.decode import decode_cell, normalise_beta, softmax, viterbi
+from hinas_lab.space.genotype import source_names
 from hinas_lab.space.ops import OPS
 
 Records = Mapping[str, np.ndarray]
@@ -38,14 +39,10 @@ def probabilities(alpha: np.ndarray) -> np.ndarray:
     return alpha if is_given else softmax(alpha)
 
 
-def source_label(source: int) -> str:
-    """A source of an edge: h-1, h-2 (the layers before), then the cell's nodes 0, 1, ..."""
-    return ("h-1", "h-2")[source] if source < 2 else str(source - 2)
-
-
 def edge_labels(space: SearchSpace) -> list[str]:
-    """The E edges in alpha's order: ``h-1→0``, ``h-2→0``, ``h-1→1``, ``h-2→1``, ``0→1``, ..."""
-    return [f"{source_label(j)}→{i}" for j, i in space.edges]
+    """The E edges in alpha's order: ``h(l-1)→0``, ``h(l-2)→0``, ..., ``node 0→1``, ..."""
+    names = source_names(space.nodes)
+    return [f"{names[j]}→{i}" for j, i in space.edges]
 
 
 def winners(space: SearchSpace, p: np.ndarray) -> list[tuple[int, int]]:

@@ -91,7 +91,7 @@ def write_gif(
     """The recorded search as an animated GIF that loops, the last frame held for two seconds; with
     ``other``, two searches side by side.
 
-    A frame per epoch, of a long search 48 of them; 960 x 600 pixels, of two searches 840 x 525
+    A frame per epoch, of a long search 48 of them; 960 x 752 pixels, of two searches 840 x 658
     each; in one palette, or colours flicker. ValueError as for ``replay``, and for a path that does
     not end in .gif or an fps that is not from 0.1 to 50.
     """

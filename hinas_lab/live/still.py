@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing import plots, style
 from hinas_lab.live.moment import Moment
-from hinas_lab.space.genotype import Genotype, diff
+from hinas_lab.space.genotype import Genotype, diff, source_names
 from hinas_lab.space.ops import OPS
 
 DPI = 100
-SIZE = 12.0, 7.5
-"inches: 1200 x 750 pixels"
+SIZE = 12.0, 9.4
+"inches: 1200 x 940 pixels"
 
 
 def figure_moment(space: SearchSpace, moment: Moment, dpi: int = DPI, title: str = "") -> Figure:
@@ -32,15 +32,16 @@ def figure_moment(space: SearchSpace, moment: Moment, dpi: int = DPI, title: str
             fontweight="bold",
             parse_math=False,
         )
-        upper, lower = figure.subfigures(2, 1, hspace=0.03)
-        _architecture(upper, space, moment)
-        _history(lower, space, moment)
+        upper, middle, lower = figure.subfigures(3, 1, hspace=0.03, height_ratios=(3.3, 2.9, 3.2))
+        _cells(upper, space, moment)
+        _widths_and_patch(middle, space, moment)
+        _history(lower, moment)
         # laid out inside the theme: sizes of text count
         figure.canvas.draw()
     return figure
 
 
-def _architecture(figure, space: SearchSpace, moment: Moment) -> None:
+def _cells(figure, space: SearchSpace, moment: Moment) -> None:
     p = moment.probabilities
     widths = [1.2] * len(p) + [1.2, 1.3]
     *maps, curves, wiring = figure.subplots(1, len(widths), width_ratios=widths)
@@ -55,11 +56,11 @@ def _architecture(figure, space: SearchSpace, moment: Moment) -> None:
 
 def _write_genotype(ax, genotype: Genotype, before: Genotype | None) -> None:
     """Per layer its width, per node two operations' codes and where they come from."""
-    lines = []
+    names, lines = source_names(genotype.nodes), []
     for l, cell in enumerate(genotype.cells):
         lines.append(f"layer {l}, width {genotype.width_factors[genotype.path[l]]:g}·W")
         for i, node in enumerate(cell):
-            edges = [f"{OPS[op].code:>2} ← {plots.source_label(j):<3}" for op, j in node]
+            edges = [f"{OPS[op].code:>2} ← {names[j]:<6}" for op, j in node]
             lines.append(f"  node {i}  " + "  ".join(edges))
     ax.set_axis_off()
     ax.set_title(f"genotype, {len(diff(before, genotype)) if before else 0} new", loc="left")
@@ -68,22 +69,24 @@ def _write_genotype(ax, genotype: Genotype, before: Genotype | None) -> None:
     ax.text(0, 1, text, family="DejaVu Sans Mono", fontsize=size, va="top")
 
 
-def _history(figure, space: SearchSpace, moment: Moment) -> None:
-    axes = figure.subplots(1, 5, width_ratios=(2, 1.2, 1.2, 1.2, 1))
-    trellis, losses, scores, entropy, patch = axes
+def _widths_and_patch(figure, space: SearchSpace, moment: Moment) -> None:
+    trellis, *patches = figure.subplots(1, 3, width_ratios=(2, 1, 1))
     plots.plot_beta(space, moment.beta, ax=trellis)
-    trellis.set_title(f"β: {trellis.get_title()}", loc="left", fontsize=9)
-    trellis.set_title("")
+    trellis.set_title(f"β: {trellis.get_title()}")
+    names = "V patch: the soft supernet", "the decoded wiring"
+    for n, (ax, name) in enumerate(zip(patches, names)):
+        ax.set_axis_off()
+        if moment.preview is not None:
+            image = np.moveaxis(moment.preview[n], 0, -1).squeeze()
+            ax.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            ax.set_title(name)
+
+
+def _history(figure, moment: Moment) -> None:
+    losses, scores, entropy = figure.subplots(1, 3)
     plots.plot_losses(moment.records, ax=losses)
     plots.plot_scores(moment.records, ax=scores)
     plots.plot_entropy(moment.records, ax=entropy)
-    patch.set_axis_off()
-    if moment.preview is None:
-        return
-    # above: the soft supernet; below: the decoded wiring
-    pair = np.concatenate([np.moveaxis(image, 0, -1) for image in moment.preview])
-    patch.imshow(pair.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    patch.set_title("V patch: soft,\nthen decoded")
 
 
 def pixels(figure: Figure) -> np.ndarray:

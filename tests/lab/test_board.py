@@ -239,7 +239,7 @@ def test_every_space_and_every_phase_makes_a_picture(name):
         assert pictures[-1].startswith(b"\x89PNG")
         # width and height in a PNG's head
         size = np.frombuffer(pictures[-1][16:24], ">u4")
-        assert tuple(size) == (1200, 750)
+        assert tuple(size) == (1200, 940)
     assert len(set(pictures)) == len(pictures)
 
 

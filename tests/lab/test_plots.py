@@ -83,7 +83,13 @@ def test_probabilities_takes_logits_or_probabilities():
 
 
 def test_edge_labels_name_sources_and_nodes():
-    assert plots.edge_labels(SPACE) == ["h-1→0", "h-2→0", "h-1→1", "h-2→1", "0→1"]
+    assert plots.edge_labels(SPACE) == [
+        "h(l-1)→0",
+        "h(l-2)→0",
+        "h(l-1)→1",
+        "h(l-2)→1",
+        "node 0→1",
+    ]
     assert len(plots.edge_labels(SearchSpace())) == 14
 
 

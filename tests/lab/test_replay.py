@@ -221,7 +221,7 @@ def test_a_replay_is_a_film_and_a_picture(run):
     r = read_recording(run)
     assert film["head"]["name"] == "real" and len(film["epochs"]) == r.last + 1
     assert film["epochs"][-1]["best"] == r.best
-    assert size(base64.b64decode(still["image/png"])) == (1200, 750)
+    assert size(base64.b64decode(still["image/png"])) == (1200, 940)
     assert still["text/plain"] == "the end of real (tiny, seed 0)"
 
 
@@ -230,7 +230,7 @@ def test_two_runs_are_two_films(run, short):
     assert [film["head"]["name"] for film in films] == ["short", "real"]
     assert [len(film["epochs"]) for film in films] == [3, 4]
     assert films[0]["head"]["tied"] and not films[1]["head"]["tied"]
-    assert size(base64.b64decode(still["image/png"])) == (1200, 1500)
+    assert size(base64.b64decode(still["image/png"])) == (1200, 1880)
 
 
 def test_a_run_may_have_any_name(run, tmp_path):
@@ -252,11 +252,9 @@ def test_without_widgets_the_last_picture_is_a_figure(run, short, monkeypatch, m
     assert isinstance(figure, Figure)
     assert figure.get_suptitle() == "epoch 3 of 3, alternating"
     both = replay(run, short)
-    assert isinstance(both, Figure) and both.axes[0].images[0].get_array().shape == (
-        1500,
-        1200,
-        3,
-    )  # on axes, or notebooks show nothing
+    # on axes, or notebooks show nothing
+    assert isinstance(both, Figure)
+    assert both.axes[0].images[0].get_array().shape == (1880, 1200, 3)
 
 
 def test_a_replay_of_nothing_says_so(tmp_path):
@@ -270,7 +268,7 @@ def test_a_replay_of_nothing_says_so(tmp_path):
 def test_a_gif_holds_a_frame_per_epoch_in_one_palette(run, tmp_path):
     path = write_gif(run, tmp_path / "search.gif", fps=2)
     with Image.open(path) as gif:
-        assert gif.size == (960, 600) and gif.n_frames == 4 and gif.info["loop"] == 0
+        assert gif.size == (960, 752) and gif.n_frames == 4 and gif.info["loop"] == 0
         durations, whites = [], []
         for n in range(gif.n_frames):
             gif.seek(n)
@@ -284,7 +282,7 @@ def test_a_gif_holds_a_frame_per_epoch_in_one_palette(run, tmp_path):
 
 def test_a_gif_of_two_runs_lies_side_by_side(run, short, tmp_path):
     with Image.open(write_gif(run, tmp_path / "two.gif", other=short)) as gif:
-        assert gif.size == (1680, 525) and gif.n_frames == 4
+        assert gif.size == (1680, 658) and gif.n_frames == 4
 
 
 def test_a_long_search_is_thinned(run, tmp_path, monkeypatch):
