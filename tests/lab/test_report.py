@@ -104,7 +104,7 @@ def test_the_command_makes_the_same_search(name):
     recording = read_recording(RUNS / name)
     words = shlex.split(facts.command(recording))
     args = build_parser().parse_args(words[1:])
-    asked = resolve(args, args.task, args.scale, ("space", "search"))
+    asked = resolve(args, args.task, args.scale)
     header = read_header(RUNS / name)
     assert json.loads(json.dumps(to_dict(asked.space))) == to_dict(recording.space)
     assert asked.search == recording.search
