@@ -191,18 +191,19 @@ class Notebook:
         """Save, and read the file when it is whole."""
         path = self.server.folder / self.name
         before = path.stat().st_mtime_ns
-        self.page.keyboard.press("Escape")
-        self.page.keyboard.press("Control+s")
 
         def written() -> nbformat.NotebookNode | None:
             if path.stat().st_mtime_ns == before:
+                # a busy page may lose a key
+                self.page.keyboard.press("Escape")
+                self.page.keyboard.press("Control+s")
                 return None
             try:
                 return nbformat.read(path, as_version=4)
             except ValueError:  # half of it
                 return None
 
-        return wait(written, 20, "the notebook to be saved")
+        return wait(written, 60, "the notebook to be saved", every=3)
 
     def restart_kernel(self):
         self.choose("Kernel", "Restart Kernel…")
