@@ -13,6 +13,7 @@ import torch
 from helpers import fill_disk, hinas, python, refused, setting, snapshot, tiny_runs
 from PIL import Image
 from test_cli import strict_json
+from test_files import TURNED
 
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS
@@ -273,6 +274,18 @@ def test_saved_noise_by_hand(pictures):
         clean.shape, dtype=np.float32
     )
     assert abs(saved("out")["man.png"] - noisy.clip(0, 255)).max() < 0.501
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_saved_upright(pictures, orientation):
+    """A phone's picture lies on its side in the file and says so."""
+    pixels, tags = np.asarray(Image.open("p/a/cat.png")), Image.Exif()
+    tags[274] = orientation
+    Path("phone").mkdir()
+    Image.fromarray(pixels).save("phone/one.png", exif=tags.tobytes())
+    argv = [*NOISY, "--dataset", "phone", "--protocol", "whole-rgb", "--sigma", 0]
+    assert hinas(*argv, "--save", "out").code == 0
+    assert np.array_equal(saved("out")["one.png"], TURNED[orientation](pixels))
 
 
 def test_saving_would_destroy(pictures):
