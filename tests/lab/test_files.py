@@ -11,7 +11,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ import skimage
 import tifffile
 from PIL import Image, ImageFile
 
+from hinas_lab import storage
 from hinas_lab.images import picture_file
 from hinas_lab.images.datasets.catalog import read_image
 from hinas_lab.restoration import photo_file
@@ -556,3 +557,39 @@ def test_noise_of_a_large_image_is_that_of_its_middle():
     image = np.zeros((3000, 2100), np.float32)
     image[500:2500] = RNG.standard_normal((2000, 2100), dtype=np.float32) * 20 / 255
     assert estimate_noise(image) == pytest.approx(20, rel=0.05)
+
+
+# A file that another program holds, as scanners do on Windows
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """``held.times = n``: the next n times ``os.replace`` is refused; ``held.tried`` counts."""
+    real, hold = os.replace, SimpleNamespace(times=0, tried=0)
+
+    def replace(source, target):
+        hold.tried += 1
+        if hold.tried <= hold.times:
+            raise PermissionError(errno.EACCES, "Access is denied", str(source))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    return hold
+
+
+def test_a_file_that_is_held_for_a_moment_is_written(tmp_path, held):
+    held.times = 3
+    storage.write_atomic(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new" and held.tried == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_stays_held_is_one_line(tmp_path, held, monkeypatch):
+    monkeypatch.setattr(storage, "PATIENCE", 0.2)
+    (tmp_path / "a").write_bytes(b"old")
+    held.times = 10**6
+    with pytest.raises(OSError, match="cannot be written, Access is denied") as error:
+        storage.write_atomic(tmp_path / "a", b"new")
+    assert "does another program hold it open?" in one_line(error, tmp_path / "a")
+    assert 3 <= held.tried <= 6 and (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
