@@ -310,6 +310,12 @@ def test_hidden_folders_are_never_data(tmp_path, folder):
     assert list(catalog.named_files(str(tmp_path / folder))) == ["b.png"]
 
 
+def test_a_phones_pictures_are_data(tmp_path):
+    for name in ("a.heic", "b.HEIF", "c.avif", "d.png", "e.mov"):
+        (tmp_path / name).touch()
+    assert list(catalog.named_files(str(tmp_path))) == ["a.heic", "b.HEIF", "c.avif", "d.png"]
+
+
 def test_hidden_folders_of_a_set_are_never_data(cache):
     folder = write_bsds(cache / "BSDS500", images=2)
     write_image(folder / "train" / ".thumbnails" / f"{IDS['train'][5]}.png")

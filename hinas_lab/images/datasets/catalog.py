@@ -23,7 +23,8 @@ from hinas_lab.images.colour import PLANES
 from hinas_lab.images.datasets.sets import SETS, DataSet, data_set
 from hinas_lab.images.picture_file import read_picture
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif")
+# also of what needs an extra: a picture that cannot be read is named, not passed over
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".heic", ".heif")
 SYSTEMS = {"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"}
 "folders that a system makes beside a user's; hidden ones begin with a dot"
 # stems of low-resolution images that lie beside the others: img_001_SRF_2_LR, baby_bicubic
