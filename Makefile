@@ -38,7 +38,7 @@ INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
 
 # the package with some extras, and torch: tools/install.py
-PACKAGE = INSTALL="$(INSTALL)" TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python tools/install.py
+PACKAGE = HINAS_INSTALL="$(INSTALL)" TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python tools/install.py
 
 KERNELS = build/kernels/6.29.5 build/kernels/7.0.1
 

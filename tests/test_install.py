@@ -66,7 +66,7 @@ def machine(monkeypatch, tmp_path, index):
     def install(*words):
         asked.write_text("")
         command = f"{sys.executable} {stub} {asked} '{there.failing}' install"
-        monkeypatch.setenv("INSTALL", command)
+        monkeypatch.setenv("HINAS_INSTALL", command)
         return tool["main"](list(words))
 
     for name, value in {

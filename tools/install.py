@@ -9,7 +9,7 @@ Without a driver, torch is taken from PyTorch's own index of CPU builds where th
 pip finds it. Drawings are an extra that no installation fails for. The environment may name
 
     TORCH_INDEX    an index that torch is taken from, whatever the machine
-    INSTALL        the command that installs (default: this Python's pip; the Makefile's may be uv)
+    HINAS_INSTALL  the command that installs (default: this Python's pip; the Makefile's may be uv)
 """
 
 import importlib.util
@@ -98,7 +98,7 @@ def add_drawing(install: list[str], arguments: list[str]):
 def main(words: list[str]) -> int:
     first = next((n for n, word in enumerate(words) if word.startswith("-")), len(words))
     extras, arguments = words[:first], constrained(words[first:])
-    install = shlex.split(os.environ.get("INSTALL", "")) or PIP
+    install = shlex.split(os.environ.get("HINAS_INSTALL", "")) or PIP
     wanted = os.environ.get("TORCH_INDEX", "")
     index = wanted
     if not index and importlib.util.find_spec("torch") is None:
