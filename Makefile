@@ -2,8 +2,8 @@
 # installed into .venv. `make` alone lists the targets.
 #
 #   make demo PYTHON=python3.12                                 another interpreter
-#   make demo TORCH_INDEX=<address>                             torch from that index first (a smaller CPU file, another CUDA): take the
-#                                                               address from the install selector on PyTorch's own site
+#   make demo TORCH_INDEX=<address>                             torch from that index (another CUDA): the address is in the install
+#                                                               selector on PyTorch's own site; without, tools/install.py chooses
 #   make demo CONSTRAINTS="-c constraints/tested.txt"           exactly the versions we tested with
 #   make test ARGS="-k street"                                  ARGS goes to the command that is run
 
@@ -13,7 +13,7 @@ BIN         := $(VENV)/bin
 TORCH_INDEX ?=
 ARGS        ?=
 # With an NVIDIA driver: whatever torch the registry offers. Without: a version that is tested on the CPU.
-CONSTRAINTS ?= $(if $(shell command -v nvidia-smi 2>/dev/null),,-c constraints/cpu.txt)
+CONSTRAINTS ?=
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb))
 
 UV := $(shell command -v uv 2>/dev/null)
@@ -36,6 +36,9 @@ VENV_OK  = $(BIN)/python -m pip --version >/dev/null 2>&1
 # -qq: no progress, no warnings about other indexes; errors are shown
 INSTALL  = $(BIN)/python -m pip install -qq --disable-pip-version-check
 endif
+
+# the package with some extras, and torch: tools/install.py
+PACKAGE = HINAS_INSTALL="$(INSTALL)" TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python tools/install.py
 
 KERNELS = build/kernels/6.29.5 build/kernels/7.0.1
 
@@ -85,13 +88,12 @@ class: $(VENV)/.ok      ## dist/hinas_lab-class.zip for a room without network (
 $(VENV)/.ok: pyproject.toml $(wildcard constraints/*.txt)
 	@$(VENV_OK) || { $(VENV_NEW); }
 	@echo "Installing hinas_lab and what it needs into $(VENV) (1 to 3 minutes the first time) ..."
-	@$(if $(TORCH_INDEX),$(INSTALL) torch $(CONSTRAINTS) --index-url $(TORCH_INDEX))
-	@$(INSTALL) -e '.[dev]' $(CONSTRAINTS)
+	@$(PACKAGE) dev $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/.ui: $(VENV)/.ok
 	@echo "Installing JupyterLab, Notebook and playwright into $(VENV) ..."
-	@$(INSTALL) -e '.[lab,ui]' $(CONSTRAINTS)
+	@$(PACKAGE) lab ui $(CONSTRAINTS)
 	@touch $@
 
 # Kernels that readers still have, beside the environment: tests/ui/test_other_homes.py
@@ -101,5 +103,5 @@ $(KERNELS): $(VENV)/.ui
 
 $(VENV)/.lab: $(VENV)/.ok
 	@echo "Installing JupyterLab into $(VENV) ..."
-	@$(INSTALL) -e '.[lab]' $(CONSTRAINTS)
+	@$(PACKAGE) lab $(CONSTRAINTS)
 	@touch $@

@@ -15,6 +15,7 @@ import argparse
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -26,23 +27,24 @@ from hinas_lab.storage import write_atomic
 
 ROOT = Path(__file__).parents[1]
 NAME = "hinas_lab-class"
+INSTALL = runpy.run_path(str(Path(__file__).with_name("install.py")))
 START = """hinas_lab {version}, packed for a class ({commit}).
 
 You need Python 3.11 or newer. Three commands in this folder (on Windows: \
 .venv\\Scripts\\python in place of .venv/bin/python):
 
     python3 -m venv .venv
-    .venv/bin/python -m pip install -e ".[lab]" -c constraints/cpu.txt
+    .venv/bin/python tools/install.py lab
     .venv/bin/python -m jupyterlab notebooks/
 
-The second one needs a network, once. With an NVIDIA GPU leave out `-c constraints/cpu.txt`. \
-Without one, stop pip where it fetches packages of nvidia (gigabytes): install torch alone \
-first, with the command that PyTorch's own site gives for CPU, then run the second one again.
+The second one needs a network, once. On Linux without an NVIDIA GPU it takes torch for the CPU \
+({cpu_mb} MB) from PyTorch's own index. If it says that this index does not answer, pip may fetch \
+gigabytes: use the folder `wheels`.
 
 In a room without network use the folder `wheels` from your teacher, put beside this folder, \
 instead:
 
-    .venv/bin/python -m pip install --no-index --find-links ../wheels -e ".[lab]"
+    .venv/bin/python tools/install.py lab --no-index --find-links ../wheels
 
 It was made for one platform and one version of Python: yours must be the same. \
 After that nothing needs a network.
@@ -128,7 +130,10 @@ def pack(root: Path) -> bytes:
         path.relative_to(root).as_posix(): (content(root, path), os.access(path, os.X_OK))
         for path in paths
     }
-    files["START.txt"] = START.format(version=__version__, commit=commit).encode(), False
+    files["START.txt"] = (
+        START.format(version=__version__, commit=commit, cpu_mb=INSTALL["CPU_MB"]).encode(),
+        False,
+    )
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for name, (packed, executable) in sorted(files.items()):
@@ -142,7 +147,7 @@ def pack(root: Path) -> bytes:
 
 
 def requirements(root: Path) -> list[str]:
-    """All that ``pip install -e ".[lab]"`` installs, and what it builds with."""
+    """All that ``tools/install.py lab`` must install, and what it builds with."""
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     return [
         *project["project"]["dependencies"],
@@ -154,7 +159,7 @@ def requirements(root: Path) -> list[str]:
 
 def fetch(root: Path, folder: Path, extra: list[str]) -> None:
     """pip downloads wheels for this platform and Python into ``folder``; ValueError when it cannot.
-    ``extra``: more arguments for pip."""
+    ``extra``: more arguments for pip. Drawing's are left out where there are none."""
     command = [
         sys.executable,
         "-m",
@@ -166,8 +171,18 @@ def fetch(root: Path, folder: Path, extra: list[str]) -> None:
         str(folder),
         "-c",
         "constraints/cpu.txt",
-        *extra,
     ]
+    folder.mkdir(exist_ok=True)
+    # whoever has arguments of their own may have chosen a torch with them
+    index = "" if extra else INSTALL["cpu_index"]([])
+    if index:
+        subprocess.run([*command, "torch", "--index-url", index], cwd=root, check=False)
+    # what came from there is newer to pip than the registry's torch: 2.0+cpu is after 2.0
+    command += ["--find-links", str(folder), *extra]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    drawing = project["optional-dependencies"]["draw"]
+    if subprocess.run([*command, *drawing], cwd=root, check=False).returncode:
+        print("no pygraphviz for this platform: drawings will need the program dot")
     if subprocess.run([*command, *requirements(root)], cwd=root, check=False).returncode:
         raise ValueError(
             "pip could not fetch everything (see above); "

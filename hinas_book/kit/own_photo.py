@@ -9,9 +9,9 @@ from torch import nn
 
 from hinas_lab.drawing.plots import figure_restoration
 from hinas_lab.drawing.style import png, theme
+from hinas_lab.images.picture_file import READS
 from hinas_lab.live.widgets import want_widgets
 from hinas_lab.restoration.photo_file import (
-    READS,
     estimate_noise,
     noise_warning,
     read_photo,

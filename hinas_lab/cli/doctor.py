@@ -20,6 +20,11 @@ OPTIONAL = {
     "pooch": "data downloads",
 }
 "package -> what it is for"
+ABSENT_DOT = {
+    True: "not there (not needed: pygraphviz draws)",
+    False: "not there: drawings need it, or pip install pygraphviz",
+}
+"whether pygraphviz is there -> what the absence of dot means"
 
 
 def add(commands):
@@ -52,7 +57,8 @@ def _rows():
         yield "GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else none
         yield "threads", torch.get_num_threads()
     dot = shutil.which("dot")
-    yield "dot program", dot or "not there (not needed: pygraphviz draws)"
+    carried = _version("pygraphviz")
+    yield "dot program", dot or ABSENT_DOT[carried is not None]
 
 
 def _version(name: str) -> str | None:

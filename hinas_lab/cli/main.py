@@ -87,6 +87,7 @@ def command_modules() -> list[ModuleType]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process); returns the exit code. With
     ``--debug`` an error is raised instead of printed."""
+    _write_in_any_encoding()
     words = list(sys.argv[1:] if argv is None else argv)
     # taken out by hand: it may stand before or after the command
     debug = "--debug" in words
@@ -110,6 +111,15 @@ def main(argv: list[str] | None = None) -> int:
         _drop_stdout()
         print(f"hinas-lab: error: {_error_line(error)}", file=sys.stderr)
         return 2
+
+
+def _write_in_any_encoding():
+    """A character that the terminal or the pipe does not have becomes a question mark: what is
+    computed does not fail for how it is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        # a notebook's streams take everything and have no such method
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _how_to_continue(args: argparse.Namespace | None) -> str:
