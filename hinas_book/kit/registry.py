@@ -24,8 +24,8 @@ class Study:
     ``design(setting)``, a generator of jobs that returns the record
     (``hinas_lab.analysis.campaign``), and may hold ``findings(record)``, the lines that say what
     the record shows, ``judged_since(record)``, verdicts on claims that were registered when the
-    record was there, ``at_first(record)``, what claims would be called as they were registered
-    first, and ``figure(record)``, a matplotlib Figure; the record lies in
+    record was there or what its own lack, ``at_first(record)``, what claims would be called as
+    they were registered first, and ``figure(record)``, a matplotlib Figure; the record lies in
     ``data/studies/NAME.json``. That of another study holds ``add_options(parser)`` and
     ``run(args)``.
     """
@@ -52,7 +52,8 @@ class Study:
         return list(findings(record)) if findings else []
 
     def judged_since(self, record: dict) -> dict[str, dict]:
-        """Claim -> verdict, of those that were registered when ``record`` was there."""
+        """Claim -> verdict, of those that were registered when ``record`` was there, or that need
+        more words than it has."""
         judged: Callable | None = getattr(self.load(), "judged_since", None)
         return judged(record) if judged else {}
 

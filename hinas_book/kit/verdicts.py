@@ -60,9 +60,8 @@ def claims_with_verdicts() -> dict[str, Judged]:
 
 
 def all_verdicts(record: dict) -> dict[str, dict]:
-    """Claim -> verdict: what a study's record says, and what follows from its rows for claims that
-    were registered later."""
-    return designs()[record["study"]].judged_since(record) | record["claims"]
+    """Claim -> verdict: what a study's record says, and what follows from its rows since."""
+    return record["claims"] | designs()[record["study"]].judged_since(record)
 
 
 def as_registered(claim: Claim) -> str:
