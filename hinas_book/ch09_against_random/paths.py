@@ -127,7 +127,10 @@ def at_first(record: dict) -> dict[str, str]:
         f"(binomial p {by_chance:.2g})"
     )
     if before == 0:
-        text += ", and a binomial test against the 0 % before it would take any single one"
+        text += (
+            "; the binomial test that the row names, against the 0 % before, would call one single "
+            "hit significant, so that no verdict rests on it"
+        )
     if record["shares"]["outgoing"]["untrained"] == 1:
         text += "; as worded now the baseline is 100 %, so that it can never be supported"
     return {registered.id: text}

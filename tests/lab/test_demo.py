@@ -306,6 +306,7 @@ def test_readme_tells_what_was_changed_and_what_came_late():
     assert (len(searched), len(random)) == (8, 30)
     means = [np.mean(nets) for nets in random.values()]
     welch = stats.ttest_ind(searched, means, equal_var=False).confidence_interval(0.95)
+    assert f"({welch.low:+.3f} to {welch.high:+.3f} if the random nets' mean" in readme
     assert f"(Welch) {welch.low:+.3f} to {welch.high:+.3f} |" in table
     assert f"{welch.low:+.3f} to {welch.high:+.3f}" in said["search-random"]["note"]
     assert (
