@@ -28,7 +28,7 @@ PAGE = ROOT / "docs" / "ledger.md"
 DIGESTS = ROOT / "data" / "claims.sha256.json"
 HEAD = """# The ledger
 
-Made by `make docs`; edit `data/ledger.csv`, `data/claims.csv` and the studies instead.
+Made by `make docs`; edit `data/ledger.csv`, add to `data/claims.csv`, or make a study instead.
 
 ## What can be concluded here, and what cannot
 

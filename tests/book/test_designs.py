@@ -219,8 +219,14 @@ def test_what_is_printed_fits_a_terminal(name, seeds):
     assert max(map(len, out)) <= 80, max(out, key=len)
     assert all(
         any(line.startswith(id) and c["verdict"] in line for line in out)
-        for id, c in record["claims"].items()
+        for id, c in all_verdicts(record).items()
     )
+    first = designs()[record["study"]].at_first(record)
+    assert all(any(f"{id} as registered first: " in line for line in out) for id in first)
+    assert set(first) == {
+        "paths": {"path-last-widest"},
+        "perturb": {"local-optimum-r1", "local-optimum-r2"},
+    }.get(name, set())
 
 
 @pytest.mark.parametrize("name", DRIVEN)
