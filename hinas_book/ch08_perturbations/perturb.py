@@ -17,6 +17,7 @@ from scipy import stats
 from hinas_book.ch08_perturbations.findings import drop_text
 from hinas_book.kit.claims import claim
 from hinas_book.kit.design import Setting, net_row, report, run_named
+from hinas_book.kit.verdicts import worse
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import ScoreJob
 from hinas_lab.analysis.random_nets import random_genotypes
@@ -36,6 +37,7 @@ FEWER = {"classroom": {"denoise": {"most": 24, "controls": 0}}}
 "where a training takes minutes"
 EDIT_KINDS = {"operation": "R1", "source": "R2", "width": "width"}
 "what ``neighbours`` edits -> what the record calls it"
+CLAIMED = ("R1", "R2")
 
 
 def one_edit_away(genotype: Genotype) -> list[tuple[str, str, Genotype]]:
@@ -94,6 +96,43 @@ def judged_share(id: str, share: dict, trainings: int) -> dict:
     }
 
 
+def judged_at_first(id: str, share: dict) -> str:
+    """The verdict by the rule that claim ``id`` was registered with: Wilson's interval of the share
+    beyond one half, and for support a mean drop of the smallest effect of interest."""
+    if share["n"] >= LEAST and share["low"] > 0.5 and share["mean_drop"] >= claim(id).least:
+        return "supported"
+    return "contradicted" if share["n"] >= LEAST and share["high"] < 0.5 else "unresolved"
+
+
+def at_first(record: dict) -> dict[str, str]:
+    """The verdicts on denoising by the first rule, and what the edits' own seed says of them."""
+    told = record["told"]["denoise"]
+    rows = [row for row in record["rows"] if row["task"] == "denoise"]
+    (own,) = (row["psnr"] for row in rows if (row["arm"], row["seed"]) == ("found", 0))
+    drops = [own - row["psnr"] for row in rows if row["arm"] in CLAIMED]
+    seed = (
+        f"all edits against the found net's training with their own seed: "
+        f"{sum(drop > 0 for drop in drops)} of {len(drops)} worse, mean {np.mean(drops):+.3f} dB"
+    )
+    words = {}
+    for kind in CLAIMED:
+        if kind in told:
+            id, share = f"local-optimum-{kind.lower()}", told[kind]
+            drop = f"mean drop {share['mean_drop']:+.3f} dB"
+            words[id] = f"{judged_at_first(id, share)}: {worse(share)}, {drop}; {seed}"
+    return words
+
+
+def judged_since(record: dict) -> dict[str, dict]:
+    """The verdicts on super-resolution, by the same rule as those on denoising."""
+    judged = {}
+    for kind, share in record["told"].get("sr", {}).items():
+        if kind in CLAIMED:
+            id = f"local-optimum-sr-{kind.lower()}"
+            judged[id] = judged_share(id, share, record["null"]["sr"]["n"])
+    return judged
+
+
 def design(setting: Setting) -> Design:
     results = {"told": {}, "null": {}, "found": {}}
     claims, rows, used = {}, [], []
@@ -105,7 +144,7 @@ def design(setting: Setting) -> Design:
         used += part["jobs"]
         # the claims are about one task; the other one is recorded beside it
         if task == claim("local-optimum-r1").task:
-            for kind in ("R1", "R2"):
+            for kind in CLAIMED:
                 if kind in part["told"]:
                     id = f"local-optimum-{kind.lower()}"
                     claims[id] = judged_share(id, part["told"][kind], part["null"]["n"])

@@ -3,6 +3,8 @@
 Does the search do that, or do most width paths end so anyway?
 """
 
+from dataclasses import replace
+
 from scipy import stats
 
 from hinas_book.ch09_against_random.findings import path_text
@@ -10,6 +12,7 @@ from hinas_book.kit.claims import claim
 from hinas_book.kit.design import Setting, report
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.width_paths import chance, is_widest_last
+from hinas_lab.presets import preset
 from hinas_lab.space.genotype import legal_paths
 
 SPACE = {"layers": 3}
@@ -102,6 +105,35 @@ def _judgement(registered, seeds: int, rows: list[dict], shares: dict, ends: lis
         "n": share["n"],
         "note": note,
     }
+
+
+def at_first(record: dict) -> dict[str, str]:
+    """The verdict on the first wording: the share of searches that end at the largest width."""
+    registered = claim("path-last-widest")
+    paths = legal_paths(replace(preset(record["preset"]).space, **SPACE))
+    largest = max(path[-1] for path in paths)
+    chance = sum(path[-1] == largest for path in paths)
+    rows = [row for row in record["rows"] if row["arm"] == "outgoing"]
+    n = len(rows)
+    after, before = (sum(row[when][-1] == largest for row in rows) for when in ("after", "before"))
+    p = stats.fisher_exact([[after, n - after], [before, n - before]]).pvalue
+    verdict = "unresolved"
+    if n >= registered.n and p < 0.05:
+        verdict = "supported" if after > before else "contradicted"
+    by_chance = stats.binomtest(after, n, chance / len(paths)).pvalue
+    text = (
+        f"{verdict}: ends at the largest width in {after} of {n} after the search, {before} of {n} "
+        f"before it (Fisher's exact p {p:.2g}); {chance} of {len(paths)} paths end there by chance "
+        f"(binomial p {by_chance:.2g})"
+    )
+    if before == 0:
+        text += (
+            "; the binomial test that the row names, against the 0 % before, would call one single "
+            "hit significant, so that no verdict rests on it"
+        )
+    if record["shares"]["outgoing"]["untrained"] == 1:
+        text += "; as worded now the baseline is 100 %, so that it can never be supported"
+    return {registered.id: text}
 
 
 def findings(record: dict) -> list[str]:

@@ -4,6 +4,7 @@ And better than the best of 30 by shared weights (RSWS)?
 """
 
 import numpy as np
+from scipy import stats
 
 from hinas_book.ch09_against_random.findings import read, search_text
 from hinas_book.kit.claims import claim
@@ -19,6 +20,24 @@ DRAWN = 1000
 "the seed that draws them"
 TRAININGS = (1, 2)
 "seeds: the same net twice tells how well one training ranks"
+
+
+def judged_since(record: dict) -> dict[str, dict]:
+    """``search-random`` takes the mean of the random nets as known. Beside it stands the interval
+    that knows how few they are: Welch's, of searched nets against the means of random ones."""
+    told = record["claims"].get("search-random")
+    random, searched = {}, []
+    for row in record["rows"]:
+        if row["arm"] == "random":
+            random.setdefault(row["number"], []).append(row["psnr"])
+        elif row["arm"] == "searched":
+            searched.append(row["psnr"])
+    if not told or len(searched) < 2 or len(random) < 2:
+        return {}
+    means = [np.mean(values) for values in random.values()]
+    interval = stats.ttest_ind(searched, means, equal_var=False).confidence_interval(0.95)
+    note = f"Welch, with the random nets' own spread: {interval.low:+.3f} to {interval.high:+.3f}"
+    return {"search-random": told | {"note": note}}
 
 
 def design(setting: Setting, n: int = RANDOM) -> Design:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from hinas_book.kit.study_options import add_json_option, check_count, write_record
 
+AT_INPUT = 0.05
+"dB: a trained net this near to what it was given did nothing to it"
+
 
 def add_options(parser):
     option = parser.add_argument
@@ -123,9 +126,13 @@ def _train(args, device: str) -> int:
             f"{'method':<17}{'equal, learning rate':<22}{'iterations':>10}{'seconds':>8}"
             f"{'parameters':>11}{'dB':>7}{'SSIM':>8}"
         )
+        measured = []
         for row in study.rows(b, trainings, equal, steps, device):
             print(_line(row), flush=True)
-            rows.append(asdict(row))
+            measured.append(row)
+        rows += map(asdict, measured)
+        for sentence in at_its_input(measured):
+            print(sentence)
         level = f"sigma {b.level:g}" if b.task == "denoise" else f"x{b.scale}"
         print(
             f"{b.task} {level}, protocol {row.protocol}, builtin, n = {row.n}; "
@@ -159,6 +166,22 @@ def _trained(args, b, steps: tuple[float, float], device: str):
         for _ in follow(training, b.peer.name):
             pass
     return trainings, equal
+
+
+def at_its_input(rows: list) -> list[str]:
+    """A sentence for each trained peer of one task that left its input as it was: its numbers are
+    those of the input, and must not be printed without it. ``rows``: of ``Trained``."""
+    sentences = []
+    for given in rows:
+        if given.method in ("noisy", "bicubic"):
+            for row in rows:
+                if row.lr and abs(row.psnr - given.psnr) < AT_INPUT:
+                    sentences.append(
+                        f"{row.method} with learning rate {row.lr:g} is at its input\n"
+                        f"({row.psnr:.2f} dB, {given.method} {given.psnr:.2f}): "
+                        f"it learned nothing, and this is no number of {row.method}"
+                    )
+    return sentences
 
 
 def _line(row) -> str:

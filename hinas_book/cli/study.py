@@ -138,8 +138,11 @@ def _same_study(args):
 def lines(record: dict, study: Study) -> list[str]:
     """The record in words: arms, verdicts, what it stands on."""
     out = _arm_lines(record["rows"])
-    for id, judgement in record["claims"].items():
+    verdicts = record["claims"] | study.judged_since(record)
+    for id, judgement in verdicts.items():
         out += _claim_lines(id, judgement)
+    for id, words in study.at_first(record).items():
+        out += wrap(f"{id} as registered first: {words}", 80, subsequent_indent="  ")
     for finding in study.findings(record):
         out += wrap(finding, 80, subsequent_indent=" " * 4)
     seeds = len({row["seed"] for row in record["rows"] if "seed" in row})

@@ -1,10 +1,13 @@
-"""The claims that are tested here, registered before any result (``data/claims.csv``).
+"""The claims that are tested here, registered (``data/claims.csv``), and what was changed later.
 
 A claim says what is compared with what, in which unit, how many, and the smallest effect that
-would matter. No torch.
+would matter. A row never changes: its digest lies in ``data/claims.sha256.json``, and a change is
+a new row that names the one it replaces. What happened to rows before that rule, or to the way
+they are judged, is told by ``data/claims_changed.csv``. No torch.
 """
 
 import csv
+import hashlib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
@@ -15,8 +18,11 @@ from hinas_lab.config import TASKS
 from hinas_lab.paths import data
 
 PATH = data("claims.csv")
+CHANGED = data("claims_changed.csv")
 NOT_TESTED = "not tested at this scale"
-ALLOWED = {"task": TASKS, "direction": (1, 0, -1)}
+TO_RUN = "to be run"
+"in place of a preset: none is named yet"
+ALLOWED = {"task": TASKS, "direction": (1, 0, -1), "record": ("after", "before")}
 "column -> the values that it may hold"
 
 
@@ -44,17 +50,31 @@ class Claim:
     test: str
     study: str
     "hinas-lab study ... "
+    preset: str
+    "the scale it is tested at, or TO_RUN"
+    record: str
+    "did the record come after the row, or did it lie there before?"
+    replaces: str
+    "the claim whose place it takes; empty: none"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A line of ``data/claims_changed.csv``: what happened to a claim beside its row."""
+
+    claim: str
+    when: str
+    "date, and time in UTC where it matters"
+    commit: str
+    what: str
+    why: str
 
 
 @cache
 def claims(path: Path = PATH) -> tuple[Claim, ...]:
     """All registered claims. ValueError names the line and column of a wrong cell."""
     # the file is edited by hand: every wrong cell is named by its line and column
-    columns = [field.name for field in fields(Claim)]
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *lines = filter(None, csv.reader(file))
-    if header != columns:
-        raise ValueError(f"{path}: the columns must be {', '.join(columns)}")
+    header, *lines = _read(path, Claim)
     registered = {}
     for number, cells in enumerate(lines, start=2):  # the header is line 1
         if len(cells) != len(header):
@@ -64,8 +84,36 @@ def claims(path: Path = PATH) -> tuple[Claim, ...]:
         claim = _parse(cells, f"{path}, line {number}")
         if claim.id in registered:
             raise ValueError(f"{path}: {claim.id} is registered twice")
+        if claim.replaces and claim.replaces not in registered:
+            raise ValueError(
+                f"{path}, line {number}, column replaces: {claim.replaces!r} is no claim above it"
+            )
         registered[claim.id] = claim
     return tuple(registered.values())
+
+
+@cache
+def changes(path: Path = CHANGED) -> tuple[Change, ...]:
+    """What was changed or known beside the rows, in the order of the file."""
+    _, *lines = _read(path, Change)
+    return tuple(Change(*cells) for cells in lines)
+
+
+def digests(path: Path = PATH) -> dict[str, str]:
+    """Claim -> SHA-256 of its row as it is written, cell by cell."""
+    _, *lines = _read(path, Claim)
+    # a character that no cell holds: cells that are cut elsewhere are another row
+    return {cells[0]: hashlib.sha256("\x1f".join(cells).encode()).hexdigest() for cells in lines}
+
+
+def _read(path: Path, kind: type) -> list[list[str]]:
+    """The lines of a CSV file, head first; its columns must be the fields of ``kind``."""
+    columns = [field.name for field in fields(kind)]
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = list(filter(None, csv.reader(file)))
+    if lines[0] != columns:
+        raise ValueError(f"{path}: the columns must be {', '.join(columns)}")
+    return lines
 
 
 def _parse(cells: list[str], place: str) -> Claim:

@@ -94,6 +94,12 @@ def registered(study: str) -> dict | None:
     return record
 
 
+def at_other_presets(study: str) -> list[dict]:
+    """The records of a study of the registry beside ``registered(study)``, each of a preset."""
+    found = [recorded(name) for name in names() if name.startswith(f"{study}-")]
+    return [record for record in found if record.get("study") == study]
+
+
 def frame_of(record: dict, **values):
     """A record's rows as a tidy ``pandas.DataFrame``: a line per net, a column per key.
 

@@ -23,7 +23,9 @@ class Study:
     ``module`` is imported when it is needed. That of a registered design holds
     ``design(setting)``, a generator of jobs that returns the record
     (``hinas_lab.analysis.campaign``), and may hold ``findings(record)``, the lines that say what
-    the record shows, and ``figure(record)``, a matplotlib Figure; the record lies in
+    the record shows, ``judged_since(record)``, verdicts on claims that were registered when the
+    record was there or what its own lack, ``at_first(record)``, what claims would be called as
+    they were registered first, and ``figure(record)``, a matplotlib Figure; the record lies in
     ``data/studies/NAME.json``. That of another study holds ``add_options(parser)`` and
     ``run(args)``.
     """
@@ -48,6 +50,17 @@ class Study:
         """What the record says beside its claims, a line each."""
         findings: Callable | None = getattr(self.load(), "findings", None)
         return list(findings(record)) if findings else []
+
+    def judged_since(self, record: dict) -> dict[str, dict]:
+        """Claim -> verdict, of those that were registered when ``record`` was there, or that need
+        more words than it has."""
+        judged: Callable | None = getattr(self.load(), "judged_since", None)
+        return judged(record) if judged else {}
+
+    def at_first(self, record: dict) -> dict[str, str]:
+        """Claim -> its verdict as it was registered first, in words, of those that changed."""
+        told: Callable | None = getattr(self.load(), "at_first", None)
+        return told(record) if told else {}
 
     def figure(self, record: dict):
         """The picture of a record, a matplotlib Figure; AttributeError when the study draws

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 
-from hinas_book.kit.claims import NOT_TESTED, Claim, claims
+from hinas_book.kit.claims import NOT_TESTED, TO_RUN, Claim, changes, claims
 from hinas_book.kit.missing import load_record, scale
-from hinas_book.kit.recorded import registered
+from hinas_book.kit.recorded import at_other_presets, registered
+from hinas_book.kit.registry import designs
 from hinas_lab.analysis.statistics import LEAST, Contrast, holm
 
 UNITS = {
@@ -44,15 +45,40 @@ class Judged:
 def claims_with_verdicts() -> dict[str, Judged]:
     """All claims whose study is recorded, by id. ValueError for a damaged record."""
     judged = {}
+    told: dict[str, dict] = {}
     for claim in claims():
         record = registered(claim.study)
-        if record and claim.id in record["claims"]:
-            judgement = record["claims"][claim.id]
+        if claim.study not in told:
+            told[claim.study] = all_verdicts(record) if record else {}
+        if record and claim.id in told[claim.study]:
+            judgement = told[claim.study][claim.id]
             p = nan if judgement.get("p") is None else judgement["p"]  # JSON has no nan
             judged[claim.id] = {"told": judgement, "record": record, "p": p}
     # over the claims of all studies, also when a table shows those of one
     adjusted = holm([fields["p"] for fields in judged.values()])
     return {id: Judged(**judged[id], adjusted=p) for id, p in zip(judged, adjusted)}
+
+
+def all_verdicts(record: dict) -> dict[str, dict]:
+    """Claim -> verdict: what a study's record says, and what follows from its rows since."""
+    return record["claims"] | designs()[record["study"]].judged_since(record)
+
+
+def as_registered(claim: Claim) -> str:
+    """What became of a claim beside its row: when, what, why, and its verdict by the first rule and
+    by today's, at each scale. Empty where nothing did."""
+    lines = [
+        f"{change.when}{change.commit and f' ({change.commit})'}: {change.what}; why: {change.why}"
+        for change in changes()
+        if change.claim == claim.id
+    ]
+    main = registered(claim.study) if lines else None
+    for record in [main, *at_other_presets(claim.study)] if main else []:
+        first = designs()[claim.study].at_first(record).get(claim.id)
+        if first:
+            now = all_verdicts(record)[claim.id]["verdict"]
+            lines.append(f"At preset {record['preset']} as registered {first}; as judged now {now}")
+    return ". ".join(lines)
 
 
 def format_contrast(c: Contrast | Mapping, metric: str = "psnr", interval: str = "") -> str:
@@ -136,9 +162,15 @@ def verdict_table(*studies: str) -> str:
         if claim.study in studies:
             lines.append(f"| {' | '.join(_cells(claim, judged.get(claim.id)))} |")
     count = sum(not isnan(claim.p) for claim in judged.values())
+    ours = [claim for claim in claims() if claim.study in studies]
+    stories = [f"- {claim.id}: {text}" for claim in ours if (text := as_registered(claim))]
+    late = [claim.id for claim in ours if claim.record == "before"]
+    if late:
+        stories.append(f"- registered when the record was there already: {', '.join(late)}")
     lines += [
         "",
         *scales,
+        *stories,
         f"- p: of the registered test; in brackets after Holm over the {count} claims of the whole "
         f"ledger (`docs/ledger.md`) that have one. With fewer than {LEAST} nothing is decided.",
     ]
@@ -150,6 +182,8 @@ def _cells(claim: Claim, judged: Judged | None) -> list[str]:
     where = f"Table {claim.table}" if claim.table.isdigit() else claim.table
     # a table's number, a figure's name, or the section where the text says it
     cells = [f"{claim.claim}: {compared(claim)}", where or f"Section {claim.section}"]
+    if judged is None and claim.preset == TO_RUN:
+        return [*cells, TO_RUN, *[""] * 4]
     if judged is None:
         recorded = registered(claim.study)
         return [*cells, "counted, not judged" if recorded else NOT_TESTED, *[""] * 4]

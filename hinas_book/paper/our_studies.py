@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from hinas_book.kit.claims import claim
+from hinas_book.kit.claims import changes, claim
 from hinas_book.kit.recorded import registered
-from hinas_book.kit.verdicts import format_contrast, in_words, worse
+from hinas_book.kit.verdicts import all_verdicts, format_contrast, in_words, worse
 from hinas_lab.images.datasets.sets import TEST
 from hinas_lab.images.protocol import protocol
 from hinas_lab.presets import preset
@@ -52,6 +52,8 @@ BENEATH = {
     8: {"sharing": "denoise"},
 }
 "table -> its studies, and the task whose rows belong there"
+WHOLE_GMSD = ("lwas-residual", "loss", "perturb", "state-of-the-art")
+"records of super-resolution that are older than the rule that GMSD is of what a protocol compares"
 DATASET = "builtin test"
 "what registered studies measure on"
 ARMS = {
@@ -94,10 +96,20 @@ def _block(number: int, task: str, record: dict, rows: list[dict]) -> StudyBlock
     level = f"σ {base.train.sigmas[0]:g}" if task == "denoise" else f"×{base.space.scale}"
     photographs = ", ".join(name.partition(".")[0] for name in TEST)
     remarks = []
-    for id, judgement in record["claims"].items():
+    changed = {change.claim for change in changes()}
+    for id, judgement in all_verdicts(record).items():
         # a study may test claims of several tables
         if claim(id).table == str(number):
-            remarks.append(f"{claim(id).claim}: {in_words(judgement)}")
+            told = " (changed after the result or known before it: docs/ledger.md)"
+            late = " (registered when the record was there)"
+            remarks.append(
+                f"{claim(id).claim}: {in_words(judgement)}{told if id in changed else ''}"
+                f"{late if claim(id).record == 'before' else ''}"
+            )
+    if task == "sr" and study in WHOLE_GMSD:
+        remarks.append(
+            "GMSD: of the mean of R, G and B, no border cut; PSNR and SSIM: of Y, border cut"
+        )
     if study == "perturb":
         remarks += _worse_edits(record["told"][task])
         rows = _median_edits(rows)

@@ -323,14 +323,12 @@ def measure(restore: Restore, level: float, test: str, protocol_name: str) -> di
 
     chosen, pictures = protocol(protocol_name), read_images(test, "test")
     scale = int(level) if chosen.task == "sr" else 1
-    of_studies = {metric.name: [] for metric in METRICS.values() if metric.studies_only}
-    rows = []
+    of_studies = [metric for metric in METRICS.values() if metric.studies_only]
+    rows, more = [], []
     for row in evaluate("net", restore, pictures, level, chosen):
         clean = chosen.clean(pictures[row.image], scale)
-        # GMSD is of planes, whatever the protocol compares
-        planes = [_gray(row.restored), _gray(clean)]
-        for name, values in of_studies.items():
-            values.append(METRICS[name].function(*planes, data_range=1.0))
+        # the protocol decides colour and border of these, too
+        more.append(chosen.scores(row.restored, clean, scale, of_studies))
         # its picture goes: 100 of DIV2K are 3 GB
         rows.append(replace(row, restored=None))
     means = mean(rows)
@@ -338,14 +336,9 @@ def measure(restore: Restore, level: float, test: str, protocol_name: str) -> di
     return {
         "test": test,
         **{name: means[name] for name in names},
-        **{name: float(np.mean(values)) for name, values in of_studies.items()},
+        **{name: float(np.mean([scores[name] for scores in more])) for name in more[0]},
         "images": {row.image: round(row.psnr, 4) for row in rows},
     }
-
-
-def _gray(image: np.ndarray) -> np.ndarray:
-    """(H, W) or the mean over channels of (H, W, C)."""
-    return image if image.ndim == 2 else image.mean(2)
 
 
 def stored_row(job: Job, folder: Path) -> dict | None:

@@ -85,17 +85,21 @@ def ssim(
 
 
 def gmsd(image: np.ndarray, truth: np.ndarray, *, data_range: float = 1.0) -> float:
-    """Gradient magnitude similarity deviation (Xue et al. 2014) of two planes (H, W).
+    """Gradient magnitude similarity deviation (Xue et al. 2014) of (H, W) or (H, W, C).
 
-    How unevenly edges are kept: 0 for identical images, more is worse; nothing here is trained or
-    picked by it. Both are averaged over 2 x 2 pixels and halved in size first; Prewitt's gradients,
-    c = 170 of 255^2. ValueError for other shapes and for planes of less than 2 x 2 pixels.
+    How unevenly edges are kept: 0 for identical images, more is worse; channels are averaged;
+    nothing here is trained or picked by it. Both are averaged over 2 x 2 pixels and halved in size
+    first; Prewitt's gradients, c = 170 of 255^2. ValueError for other shapes and for planes of less
+    than 2 x 2 pixels.
     """
     _same_shape(image, truth)
-    if image.ndim != 2 or min(image.shape) < 2:
+    if image.ndim not in (2, 3) or min(image.shape[:2]) < 2:
         raise ValueError(
-            f"image of shape {image.shape}: GMSD needs one plane of at least 2 x 2 pixels"
+            f"image of shape {image.shape}: GMSD needs planes of at least 2 x 2 pixels"
         )
+    if image.ndim == 3:
+        channels = zip(np.moveaxis(image, 2, 0), np.moveaxis(truth, 2, 0))
+        return float(np.mean([gmsd(x, y, data_range=data_range) for x, y in channels]))
     # Prewitt's kernel, taken apart: the difference along one axis, a mean of three along the other
     smooth, step = np.full(3, 1 / 3), np.array([1.0, 0.0, -1.0])
 
@@ -134,7 +138,7 @@ class Metric:
     settings: Mapping[str, str] = field(default_factory=dict)
     "keyword of the function -> the field of a Protocol that decides it"
     studies_only: bool = False
-    "in the rows of studies alone, of gray planes in [0, 1]; else in every measurement"
+    "in the rows of studies alone; else in every measurement"
 
     @property
     def title(self) -> str:

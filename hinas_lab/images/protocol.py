@@ -5,7 +5,7 @@ cannot carry the name of another (``whole + border=4``), and ``protocol(name)`` 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from hinas_lab.images.colour import MEASURED, PLANES, expand
 from hinas_lab.images.degrade import crop_to_multiple, imresize, rounded
-from hinas_lab.images.metrics import PADDINGS, WINDOWS, measured_metrics
+from hinas_lab.images.metrics import PADDINGS, WINDOWS, Metric, measured_metrics
 from hinas_lab.images.tasks import TASKS
 
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -205,10 +205,17 @@ class Protocol:
                 count[at] += 1
         return total / count
 
-    def scores(self, restored: np.ndarray, clean: np.ndarray, scale: int = 1) -> dict[str, float]:
-        """Each of ``measured_metrics`` by name, of two images of one shape on the [0, 1] scale.
+    def scores(
+        self,
+        restored: np.ndarray,
+        clean: np.ndarray,
+        scale: int = 1,
+        metrics: Iterable[Metric] | None = None,
+    ) -> dict[str, float]:
+        """Each of ``metrics`` by name, of two images of one shape on the [0, 1] scale.
 
-        ``scale``: of super-resolution, for the border. ValueError when nothing is left to compare.
+        ``scale``: of super-resolution, for the border. ``metrics``: ``measured_metrics()`` where
+        none are given. ValueError when nothing is left to compare.
         """
         if self.border == "none":
             cut = 0
@@ -219,7 +226,7 @@ class Protocol:
         x = plane(255 * restored.astype(np.float64))[inside, inside]
         y = plane(255 * clean.astype(np.float64))[inside, inside]
         scores = {}
-        for metric in measured_metrics():
+        for metric in measured_metrics() if metrics is None else metrics:
             settings = {keyword: getattr(self, name) for keyword, name in metric.settings.items()}
             scores[metric.name] = metric.function(x, y, data_range=self.data_range, **settings)
         return scores

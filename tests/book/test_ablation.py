@@ -22,7 +22,7 @@ from hinas_book.kit.claims import NOT_TESTED
 from hinas_book.kit.design import Setting
 from hinas_book.kit.missing import load_and_print
 from hinas_book.kit.registry import designs
-from hinas_book.kit.verdicts import against_least, verdict_table
+from hinas_book.kit.verdicts import against_least, all_verdicts, verdict_table
 from hinas_book.lessons.questions import solve
 from hinas_book.paper.printed_intervals import figure_table
 from hinas_book.paper.printed_tests import printed_tests
@@ -357,18 +357,19 @@ def test_the_verdict_table(records, tmp_path, monkeypatch):
         write_json(tmp_path / f"{name}.json", records[name])
     table = verdict_table(*studies)
     head, rule, *rows = table.split("\n\n")[0].splitlines()
-    assert len(rows) == 12 and {row.count("|") for row in (head, rule, *rows)} == {8}
+    assert len(rows) == 16 and {row.count("|") for row in (head, rule, *rows)} == {8}
     for name in studies:
         assert f"- {name}: preset tiny, builtin photographs" in table
-        for told in records[name]["claims"].values():
+        for told in all_verdicts(records[name]).values():
             assert any(
                 f"**{told['verdict']}** | {told['mean']:+.3f} dB" in r
                 or f"**{told['verdict']}** | {told['mean']:+.4f} SSIM" in r
                 for r in rows
             )
     assert (
-        "over the 10 claims of the whole ledger" in table
-        and table.count("counted, not judged") == 2
+        "over the 11 claims of the whole ledger" in table
+        and table.count("counted, not judged") == 3
+        and table.count("| to be run |") == 2
     )
     for name, id, words in (
         ("lwas-residual", "residual-denoise", "residual learning helps denoising"),
@@ -397,7 +398,7 @@ def test_the_verdict_table(records, tmp_path, monkeypatch):
     assert (
         missing.count(NOT_TESTED) == 4
         and "make it with: hinas-lab study lwas-residual" in missing
-        and "over the 6 claims" in missing
+        and "over the 7 claims" in missing
     )
     with pytest.raises(ValueError, match="must be one of"):
         verdict_table("nothing")

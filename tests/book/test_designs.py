@@ -19,9 +19,10 @@ from hinas_book.ch09_against_random import findings
 from hinas_book.ch10_state_of_the_art import state_of_the_art
 from hinas_book.cli.study import lines
 from hinas_book.kit import sharing_cost
-from hinas_book.kit.claims import claim, claims
+from hinas_book.kit.claims import TO_RUN, claim, claims
 from hinas_book.kit.design import Setting, judge_claim, paired_by_seed
 from hinas_book.kit.registry import designs
+from hinas_book.kit.verdicts import all_verdicts
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.jobs import ScoreJob, SearchJob, TrainJob
 from hinas_lab.analysis.random_nets import random_genotypes
@@ -197,10 +198,11 @@ def test_a_record_is_whole(name, tmp_path):
             assert [row[k] for k in ("psnr", "ssim", "gmsd", "parameters")] == pytest.approx(
                 [there[k] for k in ("psnr", "ssim", "gmsd", "parameters")], abs=1e-5
             )
-    assert set(record["claims"]) == {c.id for c in claims() if c.study == name} - {
-        "sharing-time",
-        "sharing-memory",
-    }
+    # costs are counted, not judged; others were registered when their records were there
+    costs = {"sharing-time", "sharing-memory", "sharing-batch"}
+    judged = {c.id for c in claims() if c.study == name and c.preset != TO_RUN} - costs
+    assert set(all_verdicts(record)) == judged
+    assert set(record["claims"]) == {id for id in judged if claim(id).record == "after"}
     write_json(tmp_path / "record.json", record)
     again = json.loads((tmp_path / "record.json").read_text())
     assert again["claims"].keys() == record["claims"].keys() and len(again["rows"]) == len(
@@ -217,8 +219,14 @@ def test_what_is_printed_fits_a_terminal(name, seeds):
     assert max(map(len, out)) <= 80, max(out, key=len)
     assert all(
         any(line.startswith(id) and c["verdict"] in line for line in out)
-        for id, c in record["claims"].items()
+        for id, c in all_verdicts(record).items()
     )
+    first = designs()[record["study"]].at_first(record)
+    assert all(any(f"{id} as registered first: " in line for line in out) for id in first)
+    assert set(first) == {
+        "paths": {"path-last-widest"},
+        "perturb": {"local-optimum-r1", "local-optimum-r2"},
+    }.get(name, set())
 
 
 @pytest.mark.parametrize("name", DRIVEN)

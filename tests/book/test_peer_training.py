@@ -13,6 +13,7 @@ import torch
 from helpers import ROOT, hinas, refused, snapshot, tiny_runs
 
 from hinas_book.ch10_state_of_the_art import peer_training as study
+from hinas_book.ch10_state_of_the_art.peers_study import at_its_input
 from hinas_book.kit.recorded import FOLDER, made_by, recorded
 from hinas_book.paper.our_rows import measured
 from hinas_book.paper.published import TABLES, paper_table
@@ -339,6 +340,18 @@ def test_the_record():
         assert not printed & {
             cell.value for row in paper_table(number).rows for cell in row.values()
         }
+
+
+def test_a_net_at_its_input_says_so():
+    """The record holds one: DnCNN at our learning rate. Its number is that of the noisy picture."""
+    rows = [study.Trained(**row) for row in recorded("peers-trained")["rows"]]
+    denoise, sr = ([row for row in rows if row.task == task] for task in ("denoise", "sr"))
+    (sentence,) = at_its_input(denoise)
+    assert sentence.startswith(
+        "DnCNN with learning rate 0.005 is at its input\n(14.84 dB, noisy 14.8"
+    )
+    assert max(map(len, sentence.splitlines())) <= 86 and at_its_input(sr) == []
+    assert " ".join(sentence.split()) in " ".join((ROOT / "data" / "README.md").read_text().split())
 
 
 def test_every_record_has_its_command():

@@ -1,6 +1,7 @@
 """The main job, whole: ``hinas-lab demo`` at preset tiny, and what the README quotes."""
 
 import json
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from PIL import Image
 from scipy import stats
 
 from hinas_book.ch07_ablations.widths import AGAIN
+from hinas_book.kit.claims import changes, claims
 from hinas_book.kit.design import paired_by_seed
+from hinas_book.kit.recorded import recorded
 from hinas_book.kit.verdicts import claims_with_verdicts
 from hinas_book.paper.published import paper_table as published
 from hinas_lab.analysis.statistics import paired
@@ -23,6 +26,7 @@ from hinas_lab.restoration.measure import evaluate, mean
 from hinas_lab.runs.folder import load_genotype, load_network
 
 ROOT = Path(__file__).parents[2]
+LEDGER = runpy.run_path(str(ROOT / "tools" / "ledger.py"))
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +290,67 @@ def test_readme_quotes_the_verdicts():
         if said[id]["verdict"] == "supported"
     ]
     assert table.count("| supported") == len(supported)
+
+
+def test_readme_tells_what_was_changed_and_what_came_late():
+    """Each number from the rows of its record; each row that needs a mark has one."""
+    readme = (ROOT / "README.md").read_text()
+    table = readme[readme.index("| the paper says |") : readme.index("`hinas-lab study lwas-res")]
+    said = {id: j.told for id, j in claims_with_verdicts().items()}
+    random, searched = {}, []
+    for row in recorded("search")["rows"]:
+        if row["arm"] == "random":
+            random.setdefault(row["number"], []).append(row["psnr"])
+        elif row["arm"] == "searched":
+            searched.append(row["psnr"])
+    assert (len(searched), len(random)) == (8, 30)
+    means = [np.mean(nets) for nets in random.values()]
+    welch = stats.ttest_ind(searched, means, equal_var=False).confidence_interval(0.95)
+    assert f"({welch.low:+.3f} to {welch.high:+.3f} if the random nets' mean" in readme
+    assert f"(Welch) {welch.low:+.3f} to {welch.high:+.3f} |" in table
+    assert f"{welch.low:+.3f} to {welch.high:+.3f}" in said["search-random"]["note"]
+    assert (
+        "{mean:+.2f} dB ({low:+.2f} to {high:+.2f}), 8 seeds".format(**said["loss-sr-psnr"])
+        in table
+    )
+    there = [r for r in recorded("perturb-classroom")["rows"] if r["arm"] in ("found", "R1", "R2")]
+    null = [r["psnr"] for r in there if r["arm"] == "found"]
+    r1 = [sum(null) / len(null) - r["psnr"] for r in there if r["arm"] == "R1"]
+    own = [null[0] - r["psnr"] for r in there if r["arm"] != "found"]
+    assert (
+        f"at preset `classroom` {sum(d > 0 for d in r1)} of {len(r1)}, "
+        f"by {sum(r1) / len(r1):.3f} dB on average" in table
+    )
+    assert (
+        f"{sum(d > 0 for d in own)} of all {len(own)} edits are worse there, "
+        f"by {sum(own) / len(own):.3f} dB" in table
+    )
+    sr = [said[f"local-optimum-sr-{kind}"] for kind in ("r1", "r2")]
+    assert (
+        f"{sr[0]['mean'] * sr[0]['n']:.0f} of {sr[0]['n']} replacements ({sr[0]['low']:.0%} to "
+        f"{sr[0]['high']:.0%}), ".replace("%", " %")
+        + f"{sr[1]['mean'] * sr[1]['n']:.0f} of {sr[1]['n']} connections"
+        in table
+    )
+    paths = [r for r in recorded("paths")["rows"] if r["arm"] == "outgoing"]
+    after, before = (sum(r[when][-1] == 2 for r in paths) for when in ("after", "before"))
+    p = stats.fisher_exact([[after, 12 - after], [before, 12 - before]]).pvalue
+    assert (
+        f"{after} of {len(paths)} after, {before} of {len(paths)} before (Fisher's p {p:.2g}), "
+        "3 of 12 paths by chance: unresolved" in table
+    )
+    costs = LEDGER["bench"]()
+    for id, words in (
+        ("sharing-memory", "{} times less in the whole supernet"),
+        ("sharing-time", "a step {} times,"),
+        ("sharing-batch", "an image {} times, batch 4 to 5; 1.02 times at preset `paper`"),
+        ("light-time", "{} times as fast as IMDN"),
+        ("light-parameters", "with {} times fewer parameters; a random net, 159,835 parameters"),
+    ):
+        assert words.format(costs[id][0].split(" x ")[0]) in table, id
+    assert "a cell with three incoming moves 3 x" in costs["sharing-memory"][0]
+    assert "at preset paper 1.02 x" in costs["sharing-batch"][0]
+    assert "exactly 3 in a cell with three incoming moves" in table
+    marks = {c.id for c in claims() if c.record == "before"}
+    assert table.count(" † |") == len(marks) - 2, "edits share a row, and light nets"
+    assert table.count(" * |") == len({c.claim for c in changes()} - {"search-random"}) - 1

@@ -254,13 +254,20 @@ def test_gmsd_rises_with_noise_and_blur():
     [
         (np.zeros((8, 8)), np.zeros((8, 9)), "shape"),
         (np.zeros((1, 8)), np.zeros((1, 8)), "at least 2 x 2"),
-        (np.zeros((8, 8, 3)), np.zeros((8, 8, 3)), "one plane"),
-        (np.zeros(8), np.zeros(8), "one plane"),
+        (np.zeros((8, 1, 3)), np.zeros((8, 1, 3)), "at least 2 x 2"),
+        (np.zeros(8), np.zeros(8), "planes of at least"),
     ],
 )
 def test_planes_that_gmsd_cannot_compare_are_refused(x, y, wanted):
     with pytest.raises(ValueError, match=wanted):
         gmsd(x, y)
+
+
+def test_gmsd_averages_channels():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 12, 10, 3))
+    each = [literal_gmsd(255 * x[..., c], 255 * y[..., c]) for c in range(3)]
+    assert gmsd(x, y) == pytest.approx(np.mean(each), abs=1e-9)
 
 
 def test_gmsd_does_not_hide_a_nan():

@@ -9,6 +9,7 @@ import pytest
 from helpers import hinas, refused
 from PIL import Image
 
+from hinas_lab.images.colour import MEASURED
 from hinas_lab.images.datasets.sets import SETS, DataSet, add_data_set
 from hinas_lab.images.metrics import METRICS, add_metric, gmsd
 from hinas_lab.images.protocol import (
@@ -144,6 +145,37 @@ def test_rows_of_other_metrics_are_measured_again(monkeypatch):
         assert "measured before" not in measured()[0] and seen[2:] == ["0.png", "1.png"]
     finally:
         del METRICS["mae"]
+
+
+@pytest.mark.parametrize("name", ["sr-standard", "whole", "whole + border=4"])
+def test_gmsd_of_what_the_protocol_compares(name):
+    """Border and colour as PSNR has them; colour pictures, whose gray is not their Y."""
+    from hinas_lab.analysis.jobs import measure
+
+    rng, colours = np.random.default_rng(5), []
+    for number in range(2):
+        colours.append(rng.integers(60, 200, (26, 30, 3), dtype=np.uint8))
+        Image.fromarray(colours[-1]).save(Path("p") / f"{number}.png")
+    how = protocol(name)
+    scale = 2 if how.task == "sr" else 1
+    cut = {"sr-standard": 2, "whole": 0, "whole + border=4": 4}[name]
+    outputs = []
+
+    def restore(image: np.ndarray) -> np.ndarray:
+        outputs.append(np.kron(image, np.ones((scale, scale) + (1,) * (image.ndim - 2))))
+        return outputs[-1]
+
+    row = measure(restore, 2.0, "p", name)
+    each = []
+    for number, (output, picture) in enumerate(zip(outputs, colours)):
+        clean = how.clean(picture, scale)
+        seen = how.apply(lambda image, output=output: output, clean, 2.0, number)
+        planes = []
+        for image in (seen, clean):
+            plane = MEASURED[how.measured](255 * image.astype(float))
+            planes.append(plane[cut : plane.shape[0] - cut, cut : plane.shape[1] - cut])
+        each.append(gmsd(*planes, data_range=255))
+    assert row["gmsd"] == pytest.approx(np.mean(each), rel=1e-9) and row["gmsd"] > 0
 
 
 def test_a_metric_of_studies_and_one_that_is_taken():

@@ -57,10 +57,10 @@ lab.replay("classroom")
 print(lab.draw("%s").dot[:7])
 noisy = np.random.default_rng(0).random((32, 48)).astype(np.float32)
 assert lab.restore("net-50", noisy, "restored.png").shape == (32, 48)
-from hinas_book.kit.claims import claims
+from hinas_book.kit.claims import changes, claims
 from hinas_book.kit.recorded import recorded
 from hinas_book.paper.published import paper_table
-assert len(list(claims())) > 5 and recorded("bicubic")["rows"] and paper_table(1).rows
+assert len(claims()) > 5 and changes() and recorded("bicubic")["rows"] and paper_table(1).rows
 """ % str(installed / "hinas_lab" / "data" / "runs" / "classroom" / "genotype.json")  # noqa: UP031
     out = run(installed, tmp_path, "-c", script, str(installed))
     assert out.startswith("digraph") and (tmp_path / "restored.png").exists()
