@@ -1,8 +1,15 @@
 """Figures 10 and 11: a found net, and the edits of the median drop."""
 
-from hinas_book.ch08_perturbations.edits import read
+from dataclasses import replace
+
+import numpy as np
+
+from hinas_book.ch08_perturbations.edits import KINDS, read
 from hinas_book.kit.recorded import recorded
-from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype
+from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype, task_name
+
+GAP = 0.7
+"inches between columns: room for an arrowhead beside the arrows that it crosses"
 
 
 def draw_denoise(load, local: bool):
@@ -16,7 +23,18 @@ def draw_sr(load, local: bool):
 
 
 def _draw(task: str):
-    perturbed = read(recorded("perturb"), task)
-    yield "a", draw_genotype(perturbed.found)
+    record = recorded("perturb")
+    perturbed = read(record, task)
+    found = perturbed.found
+    title = f"found net, {task_name(found)}; study perturb, preset {record['preset']}"
+    yield "a", replace(draw_genotype(found), title=title, gap=GAP)
     for part, kind in (("b", "R1"), ("c", "R2")):
-        yield part, draw_difference(perturbed.found, perturbed.median(kind).genotype)
+        edit, drops = perturbed.median(kind), perturbed.drops(kind)
+        title = (
+            f"{kind}, {KINDS[kind]} (+ new, bold; − old, dashed): drop {edit.drop:+.3f} dB,\n"
+            f"of {len(drops)} edits the nearest to their median, {np.median(drops):+.3f} dB "
+            f"(positive: worse); preset {record['preset']}"
+        )
+        drawing = draw_difference(found, edit.genotype, title=title)
+        # an edit leaves the width path as it was, which comes first
+        yield part, replace(drawing, groups=drawing.groups[1:], gap=GAP)
