@@ -19,7 +19,7 @@ RUN = "classroom"
 "the recorded search of Figure 1's found cell"
 
 
-def draw_supercell(load, local: bool):
+def draw_fig01(load, local: bool):
     """Figure 1: (a) the super-cell, (b) one edge of it, (c) a found cell."""
     whole = search_space.draw_supercell(preset("paper").space)
     edges, one = whole.groups
@@ -33,7 +33,7 @@ def draw_supercell(load, local: bool):
     yield "c", replace(drawing, title=title, groups=(cell,))
 
 
-def draw_widths(load, local: bool):
+def draw_fig02(load, local: bool):
     """Figure 2, with the path of a recorded search and the skip around the whole net."""
     rows = recorded("widths")["rows"]
     path = next(row["path"] for row in rows if row["arm"] == "ws" and row["seed"] == 0)
@@ -70,12 +70,12 @@ def with_path(space: SearchSpace, path: tuple[int, ...], scale: str) -> Drawing:
     return Drawing(title, alt, (replace(group, nodes=nodes, edges=tuple(arrows)),))
 
 
-def draw_cell_sharing(load, local: bool):
+def draw_fig03(load, local: bool):
     """Figure 3."""
     yield "", search_space.draw_cell_sharing(preset("paper").space)
 
 
-def draw_networks(load, local: bool):
+def draw_fig04(load, local: bool):
     """Figure 4, a part for each task."""
     for part, task in (("a", "denoise"), ("b", "sr")):
         yield part, search_space.draw_network(preset("paper", task).space)
