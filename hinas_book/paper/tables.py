@@ -126,7 +126,9 @@ def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] 
             f"device {row.device}, seed {row.seed}; {row.source}"
         )
     if any(row["method"].printed == LIGHT_BELOW for row in table.rows):
-        out.append(f"Best and second best of the light nets, below {LIGHT_BELOW}, as in the paper.")
+        out.append(
+            f"Best and second best of the light nets, below {LIGHT_BELOW}, which the paper marks."
+        )
     for method, column, cell in table.flagged():
         out.append(f"† {method}, {heading(column)}, printed {cell.printed}: {cell.flag}")
     return out
