@@ -6,9 +6,10 @@ import numpy as np
 
 from hinas_book.ch08_perturbations.edits import KINDS, read
 from hinas_book.kit.recorded import recorded
+from hinas_lab.drawing.diagram.value import Group
 from hinas_lab.drawing.genotype_graph import draw_difference, draw_genotype, task_name
 
-GAP = 0.7
+GAP = 0.6
 "inches between columns: room for an arrowhead beside the arrows that it crosses"
 
 
@@ -33,8 +34,16 @@ def _draw(task: str):
         title = (
             f"{kind}, {KINDS[kind]} (+ new, bold; − old, dashed): drop {edit.drop:+.3f} dB,\n"
             f"of {len(drops)} edits the nearest to their median, {np.median(drops):+.3f} dB "
-            f"(positive: worse); preset {record['preset']}"
+            f"(positive: worse); the output is not drawn; preset {record['preset']}"
         )
         drawing = draw_difference(found, edit.genotype, title=title)
-        # an edit leaves the width path as it was, which comes first
-        yield part, replace(drawing, groups=drawing.groups[1:], gap=GAP)
+        cells = zip(drawing.groups[1:], found.cells, edit.genotype.cells)  # the path comes first
+        changed = tuple(_without_output(group) for group, old, new in cells if old != new)
+        yield part, replace(drawing, groups=changed, gap=GAP)
+
+
+def _without_output(cell: Group) -> Group:
+    """No edit touches the output, and its arrows would cross those that one looks at."""
+    nodes = tuple(node for node in cell.nodes if node.kind != "output")
+    edges = tuple(edge for edge in cell.edges if edge.mark != "faint")
+    return replace(cell, nodes=nodes, edges=edges)

@@ -194,9 +194,15 @@ def test_edits_say_their_drop_and_stand_as_the_found_net_does(id):
         assert not re.search(r"[0-9a-f]{12}", drawing.title)  # a hash tells a reader nothing
         root = ET.parse(FOLDER / f"{id}-{part}.svg").getroot()
         boxes = {g.find("{*}title").text: g for g in root.iterfind(".//{*}g[@class='node']")}
-        for layer in (0, 1):
-            first, second = (boxes[f"layer {layer} h(l-{k})"].find("{*}text") for k in (1, 2))
-            assert float(first.get("y")) < float(second.get("y"))  # y grows downwards
+        firsts = [name for name in boxes if name.endswith("h(l-1)")]
+        # (b) and (c) show the cell that is changed
+        assert len(firsts) == (2 if part == "a" else 1)
+        for name in firsts:
+            above, below = boxes[name], boxes[name.replace("h(l-1)", "h(l-2)")]
+            # y grows downwards
+            assert float(above.find("{*}text").get("y")) < float(below.find("{*}text").get("y"))
+        marks = {edge.mark for group in drawing.groups for edge in group.edges}
+        assert part == "a" or {"new", "old"} <= marks
 
 
 def heads_and_curves(root):

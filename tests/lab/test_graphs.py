@@ -256,8 +256,9 @@ def test_groups_stand_in_order():
 
 
 @pytest.mark.parametrize("nodes", [1, 2, 4])
-def test_inputs_stand_in_order(nodes):
-    """h(l-1) above h(l-2) in every cell: a picture beside another is compared at a glance."""
+def test_inputs_and_nodes_stand_in_order(nodes):
+    """h(l-1) above h(l-2) in every cell, node 0 above node 1 of the same column: a picture beside
+    another is compared at a glance."""
     drawings = [search_space.draw_supercell(SearchSpace(nodes=nodes))]
     for seed in range(10):
         genotype = sample(SearchSpace(nodes=nodes), random.Random(seed))
@@ -272,6 +273,13 @@ def test_inputs_stand_in_order(nodes):
         for name in inputs:
             above, below = boxes[name], boxes[name.replace("h(l-1)", "h(l-2)")]
             assert float(above.find("{*}text").get("y")) < float(below.find("{*}text").get("y"))
+        for group in drawing.groups:
+            columns = group.columns()
+            inner = [node.id for node in group.nodes if "node " in node.id]
+            for one, two in zip(inner, inner[1:]):
+                tops = [float(boxes[name].find("{*}text").get("y")) for name in (one, two)]
+                # neither hears the other: they stand in one column
+                assert columns[one] != columns[two] or tops[0] < tops[1]
 
 
 def test_without_pygraphviz_the_dot_program_draws(without_pygraphviz, monkeypatch, tmp_path):

@@ -101,6 +101,9 @@ def _write_group(cluster, group: Group, number: int) -> None:
         times = 1 if is_trellis or sums else 4
         _keep_order(cluster, first_column, f"before {number}", times)
 
+    if not is_trellis and not sums:
+        _keep_equals(cluster, group, number)
+
     rows = {node.id: node.row for node in group.nodes}
     for edge in group.edges:
         line = LINES[edge.mark] | {"color": edge.colour}
@@ -124,6 +127,23 @@ def _keep_order(cluster, first_column: list[str], id: str, times: int) -> None:
     for i, box in enumerate(first_column):
         for _ in range(times):
             cluster.edge(id, box, tailport=f"{i}:e", style="invis")
+
+
+def _keep_equals(cluster, group: Group, number: int) -> None:
+    """An unseen box behind nodes of one column, which do not hear each other, keeps those in their
+    order from above."""
+    columns = group.columns()
+    equals: dict[int, list[str]] = {}
+    for node in group.nodes:
+        if node.kind == "node":
+            equals.setdefault(columns[node.id], []).append(node.id)
+    for column, boxes in equals.items():
+        if len(boxes) > 1:
+            id = f"behind {number} {column}"
+            cluster.node(id, _ports("", len(boxes)), shape="plain", style="")
+            for i, box in enumerate(boxes):
+                for _ in range(6):
+                    cluster.edge(box, id, headport=f"{i}:w", style="invis")
 
 
 def _ordered_sums(group: Group) -> dict[str, list[str]]:
