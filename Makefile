@@ -43,7 +43,7 @@ PACKAGE = HINAS_INSTALL="$(INSTALL)" TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python 
 KERNELS = build/kernels/6.29.5 build/kernels/7.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks site docs class house
+.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks figures site docs class house
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -68,6 +68,9 @@ lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 
 notebooks: $(VENV)/.ok  ## execute the notebooks and store their outputs (HINAS_PRESET, default classroom)
 	$(BIN)/python tools/store_notebooks.py $(NOTEBOOKS)
+
+figures: $(VENV)/.ok    ## figures/: the paper's 14 figures and 12 tables, redrawn from records (half a minute)
+	OMP_NUM_THREADS=1 $(BIN)/python -m hinas_lab figures $(ARGS)
 
 site: $(VENV)/.lab      ## site/: the notebooks as pages, recorded searches replaying inside, to be opened or published (docs/publishing.md)
 	$(BIN)/python tools/site.py $(ARGS)

@@ -25,6 +25,7 @@ FIGURES = (
         source="published numbers (data/paper); here: data/studies/peers-denoise.json",
         scale="paper",
         draw="paper_figures:draw_tradeoff",
+        sources="paper_figures:sources",
     ),
 )
 

@@ -7,15 +7,24 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from hinas_book.kit.labels import place_labels
 from hinas_book.paper.published import paper_table
 from hinas_lab.drawing import style
 
-SIZE = 55
-"points^2 of the marker of a net with a million parameters"
+SMALLEST, SIZE = 14, 36
+"points^2: the area of a mark, and what each million parameters adds to it"
+COLOURS = LogNorm(0.01, 30)
+"parameters in millions -> a place on the colour map"
+MIXED = (
+    "Table 10 mixes protocols: the rows of BM3D and others fit pictures of half size, and the\n"
+    "paper does not say which protocol made its own (docs/protocols.md): heights are no ranking"
+)
 
 
 def plot_tradeoff(
@@ -23,27 +32,36 @@ def plot_tradeoff(
 ) -> Axes:
     """(method, cost, quality, parameters in millions) as marks named beside them. Axes-level.
 
-    The cost axis is logarithmic. A mark's area grows with the parameters; where they are nan it is
-    a small one. HiNAS is filled and bold.
+    The cost axis is logarithmic. A mark's area and colour grow with the parameters; where they are
+    nan it is white. HiNAS has a bold name and frame.
     """
     for name, cost, quality, parameters in points:
-        # at least 20, to be seen at all; at most 900, or RCAN hides its neighbours
-        size = 20 if isnan(parameters) else max(20, min(900, SIZE * parameters))
         ours = "HiNAS" in name
-        ax.scatter(
-            cost,
-            quality,
-            s=size,
-            facecolor=style.ALPHA if ours else style.PAPER,
-            edgecolor=style.ALPHA if ours else style.BETA,
-            linewidth=1.4,
-            alpha=0.85,
-            zorder=3 if ours else 2,
-        )
-        _name(ax, name, (cost, quality), (6, 5))
+        frame = {"edgecolor": style.ALPHA if ours else style.INK, "linewidth": 2 if ours else 1}
+        ax.scatter(cost, quality, zorder=3 if ours else 2, **_mark(parameters) | frame)
+        printed = "" if isnan(parameters) else f", {parameters:.3g} M"
+        _name(ax, name + printed, (cost, quality), (6, 5))
     ax.set(xscale="log", xlabel=across, ylabel=up)
     ax.margins(0.16)
     return ax
+
+
+def _mark(parameters: float) -> dict:
+    """Area and colour of a mark for so many millions of parameters."""
+    if isnan(parameters):
+        return {"s": SMALLEST, "facecolor": style.PAPER}
+    colour = colormaps[style.HEAT](COLOURS(parameters))
+    return {"s": SMALLEST + SIZE * parameters, "facecolor": colour}
+
+
+def _legend(figure: Figure):
+    """What area and colour of a mark say, below all axes of ``figure``."""
+    ax = figure.axes[0]
+    handles = []
+    for parameters in (0.1, 1, 10):
+        label = f"{parameters:g} M parameters"
+        handles.append(ax.scatter([], [], edgecolor=style.INK, label=label, **_mark(parameters)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
 def _name(ax: Axes, name: str, point: tuple[float, float], offset: tuple[int, int], **how):
@@ -77,6 +95,8 @@ def figure_tradeoff() -> Figure:
             points = published_points(number, f"{metric}_{place}")
             plot_tradeoff(points, ax=ax, across="published seconds, GTX 1080 Ti", up=unit)
             ax.set_title(f"Table {number}: {title}", loc="left")
+    figure.suptitle(MIXED, fontsize=9, color=style.FRAME)
+    _legend(figure)
     for ax in figure.axes:
         place_labels(ax)
     return figure
@@ -92,6 +112,13 @@ def figure_costs(rows: Sequence[Mapping]) -> Figure:
     across = "multiply-accumulates, 10⁹ a picture"
     ax = plot_tradeoff(points, ax=figure.subplots(), across=across, up="seconds a picture, here")
     ax.set_yscale("log")
+    ax.set_title("one CPU thread, random weights, picture of 480 × 320", loc="left")
+    for axis in (ax.xaxis, ax.yaxis):
+        # 20, not 2 × 10¹
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+    _legend(figure)
+    place_labels(ax)
     return figure
 
 

@@ -29,15 +29,15 @@ def run(args) -> int:
     import time
 
     from hinas_book.kit.registry import paper_figures
-    from hinas_book.paper.redraw import IDS, full_id, index, redraw
+    from hinas_book.paper.redraw import IDS, PAGE, full_id, index, redraw
     from hinas_lab.storage import environment, write_atomic
 
     ids = [full_id(id) for id in args.ids] or list(IDS)
     check_folder("--out", args.out)
     args.out.mkdir(parents=True, exist_ok=True)
     machine = environment(0, "cpu")
-    # of the environment only what every picture shares: equal pictures, equal bytes
-    stamp = {key: machine[key] for key in ("hinas_lab", "commit", "device", "seed")}
+    # no commit: equal pictures, equal bytes; each holds the digest of what it is made from
+    stamp = {key: machine[key] for key in ("hinas_lab", "device", "seed")}
     figures = paper_figures()
     files = {}
     start = time.perf_counter()
@@ -55,8 +55,8 @@ def run(args) -> int:
         if id in figures and figures[id].source.startswith("weights"):
             _redraw_own_pictures(id, args.out / "local", stamp)
     if len(ids) == len(IDS):
-        page = args.out / "index.md"
-        write_atomic(page, index(files, stamp).encode())
+        page = args.out / PAGE
+        write_atomic(page, index(files).encode())
         count = sum(map(bool, files.values()))
         print(f"{count} of {len(IDS)} drawn in {time.perf_counter() - start:.0f} s; {page}")
     return 0

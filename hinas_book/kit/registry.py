@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import hinas_book
@@ -85,11 +86,23 @@ class PaperFigure:
     Drawing or Figure) pairs: a part is added to the id where a figure has several; ``load(name)``
     is a stored net as a function of pictures, ``local`` asks for the pictures that may stay on
     this machine only"""
+    sources: str = ""
+    """``file:function`` of the same room: ``function(id)`` gives the files, data and code, that a
+    plot is drawn from. Empty: it is a ``Drawing``, which holds all that it shows"""
 
     def parts(self, load, local: bool) -> Iterator[tuple[str, object]]:
         """The (part, picture) pairs that ``draw`` yields."""
-        file, _, function = self.draw.partition(":")
-        return getattr(import_module(file), function)(load, local)
+        return _named(self.draw)(load, local)
+
+    def source_files(self) -> list[Path]:
+        """What ``sources`` gives."""
+        return _named(self.sources)(self.id) if self.sources else []
+
+
+def _named(name: str) -> Callable:
+    """The function ``module:function``."""
+    module, _, function = name.partition(":")
+    return getattr(import_module(module), function)
 
 
 @cache
@@ -129,5 +142,7 @@ def paper_figures() -> dict[str, PaperFigure]:
     figures = {}
     for room in rooms():
         for figure in getattr(room, "FIGURES", ()):
-            figures[figure.id] = replace(figure, draw=f"{room.__name__}.{figure.draw}")
+            draw = f"{room.__name__}.{figure.draw}"
+            sources = figure.sources and f"{room.__name__}.{figure.sources}"
+            figures[figure.id] = replace(figure, draw=draw, sources=sources)
     return dict(sorted(figures.items()))

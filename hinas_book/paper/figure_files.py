@@ -1,7 +1,10 @@
 """SVG, PNG and PDF of a figure, with what it was made from in the file's own metadata."""
 
+import hashlib
 import io
+from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -11,6 +14,20 @@ from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
 
 FORMATS = ("svg", "png", "pdf")
+
+
+def digest(made_of: Drawing | Sequence[Path]) -> str:
+    """12 digits that change when what a picture is made from does: a drawing's own text, which
+    every Graphviz lays out in its way; the contents of the files behind a plot."""
+    if isinstance(made_of, Drawing):
+        parts = [made_of.dot.encode(), made_of.alt.encode()]
+    else:
+        parts = [path.read_bytes() for path in made_of]
+    whole = hashlib.sha256()
+    for part in parts:
+        # a checkout of Windows may have other line ends
+        whole.update(hashlib.sha256(part.replace(b"\r\n", b"\n")).digest())
+    return whole.hexdigest()[:12]
 
 
 def picture_file(picture: Drawing | Figure, fmt: str, title: str, description: str) -> bytes:

@@ -2,8 +2,8 @@
 
 Markdown, CSV and LaTeX (booktabs) of the same rows, and never one kind of row as the other. The
 best value of a column is bold, the second best underlined (in Markdown italic), over published
-rows; a flagged cell carries a dagger, takes part in no ranking, and its reason stands below. What
-was measured on other pictures than the table's stands beneath it, in a grid of its own
+rows (``ranks``); a flagged cell carries a dagger, takes part in no ranking, and its reason stands
+below. What was measured on other pictures than the table's stands beneath it, in a grid of its own
 (``our_studies.StudyBlock``).
 """
 
@@ -46,6 +46,8 @@ WORDS = {
 }
 BANNER = "Rows marked “here” are not the paper's setting: read their preset."
 OTHER = "Not the paper's pictures: compare these rows with each other, with none above."
+LIGHT_BELOW = "bicubic"
+"the row under which Tables 11 and 12 print their light nets, at each scale"
 MORE_IS_BETTER = ("psnr", "ssim")
 LESS_IS_BETTER = ("params", "seconds", "hours")
 
@@ -61,19 +63,23 @@ def heading(column: str) -> str:
 def ranks(table: PaperTable) -> dict[tuple[int, str], int]:
     """(row, column) -> 1 for the best, 2 for the second best value of the rows of one scale.
 
-    Ties share a rank.
+    Ties share a rank. As in the paper, Tables 11 and 12 rank their light nets alone: the rows below
+    bicubic.
     """
     numbers = table.numbers()
     # "Comparison" prints differences of the rows above it
     numbers = numbers[numbers["method"] != "Comparison"]
     # without that column all rows are of one scale
-    scales = numbers["scale"] if "scale" in numbers else numbers.index * 0
+    numbers = numbers.assign(scale=numbers.get("scale", ""))
+    is_light = (numbers["method"] == LIGHT_BELOW).groupby(numbers["scale"]).cummax()
+    if is_light.any():
+        numbers = numbers[is_light]
     out = {}
     for column in table.columns:
         if column.startswith(MORE_IS_BETTER + LESS_IS_BETTER):
             places = (
                 numbers[column]
-                .groupby(scales)
+                .groupby(numbers["scale"])
                 .rank(method="dense", ascending=column.startswith(LESS_IS_BETTER))
             )
             for row, place in places[places <= 2].items():
@@ -118,6 +124,10 @@ def notes(table: PaperTable, rows: list[Measured], blocks: Sequence[StudyBlock] 
         out.append(
             f"{name}: {row.dataset}, n = {row.n}, preset {row.preset}, "
             f"device {row.device}, seed {row.seed}; {row.source}"
+        )
+    if any(row["method"].printed == LIGHT_BELOW for row in table.rows):
+        out.append(
+            f"Best and second best of the light nets, below {LIGHT_BELOW}, which the paper marks."
         )
     for method, column, cell in table.flagged():
         out.append(f"† {method}, {heading(column)}, printed {cell.printed}: {cell.flag}")

@@ -1,8 +1,8 @@
 """The paper's visual comparisons (Figures 5, 6, 8, 9, 12, 13), restored when they are drawn.
 
-A row per line of ``data/figures.csv``. A column without weights is a gray panel that says so, with
-the published mean of its method. PSNR and SSIM of the picture stand under each panel that was
-restored here.
+A row per line of ``data/figures.csv``. PSNR and SSIM of the picture stand above each panel; a net
+that is not here leaves a gray panel that says so. Methods of the paper have no weights, and a mean
+over a data set is not comparable with one picture: the caption names them and their table.
 """
 
 import csv
@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 
 from hinas_book.kit.stored_nets import FOLDER as NETS
 from hinas_book.paper.our_rows import COLUMN
-from hinas_book.paper.published import paper_table
-from hinas_lab.drawing import style
+from hinas_lab.drawing import plots, style
 from hinas_lab.drawing.plots import plot_restoration, zoom_box
 from hinas_lab.images.datasets.catalog import read_images
 from hinas_lab.images.protocol import Restore, protocol
@@ -29,6 +28,7 @@ from hinas_lab.runs.header import read_header
 
 PATH = data("figures.csv")
 PROTOCOL = {"denoise": "whole", "sr": "sr-standard"}
+CLASSICAL = ("noisy", "tv", "bicubic")
 STAND_IN = "not the paper's image"
 Load = Callable[[str], Restore | None]
 "a stored net's name -> what restores with it, None when it is not there"
@@ -50,7 +50,13 @@ class Line:
     task: str
     level: float
     columns: tuple[tuple[str, str], ...]
-    "(label, source); a source is truth, noisy, bicubic, a net's name, or T(table).(row)"
+    """(label, source); a source is truth, noisy, bicubic, tv, a net's name, or, of a method of
+    which there are no weights, T(table).(row)"""
+
+    @property
+    def panels(self) -> list[tuple[str, str]]:
+        """The columns that can be drawn."""
+        return [column for column in self.columns if column[1][0] != "T"]
 
 
 def lines(number: int, path: Path = PATH) -> list[Line]:
@@ -84,6 +90,15 @@ def lines(number: int, path: Path = PATH) -> list[Line]:
     return [line for line in out if line.figure == number]
 
 
+def sources(id: str) -> list[Path]:
+    """The files that figure ``id`` is drawn from: its rows, the nets' weights, the code."""
+    nets = {source for line in lines(int(id[3:])) for _, source in line.panels}
+    files = [PATH, Path(__file__), Path(plots.__file__)]
+    for net in sorted(nets):
+        files += sorted((NETS / net).glob("*.safetensors"))
+    return files
+
+
 def picture(line: Line, local: bool) -> np.ndarray | None:
     """The image as it is read: the stand-in, or the paper's own (``local``).
 
@@ -108,15 +123,18 @@ def figure_visual(rows: list[Line], load: Load, *, local: bool = False) -> Figur
     pictures = [(line, image) for line, image in pictures if image is not None]
     if not pictures:
         return None
-    columns = max(len(line.columns) for line, _ in pictures)
-    figure = Figure(figsize=(2.9 * columns, 2.75 * len(pictures) + 0.4), layout="constrained")
-    axes = figure.subplots(len(pictures), columns, squeeze=False)
+    columns = max(len(line.panels) for line, _ in pictures)
+    tall = [image.shape[0] / image.shape[1] for _, image in pictures]
+    # a panel is 2.9 inches wide, and has two lines above it
+    figure = Figure(figsize=(2.9 * columns, 2.85 * sum(tall) + 0.5 * len(tall) + 0.5))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(len(pictures), columns, squeeze=False, height_ratios=tall)
     nets = set()
     for row_axes, (line, image) in zip(axes, pictures):
         how = protocol(PROTOCOL[line.task])
         clean = how.clean(image, int(line.level)) if line.task == "sr" else how.clean(image)
         zoom = zoom_box(clean)  # one box a row: its panels show the same place
-        for ax, (label, source) in zip(row_axes, line.columns):
+        for ax, (label, source) in zip(row_axes, line.panels):
             _panel(ax, line, (label, source), image, np.squeeze(clean), zoom, load)
             if (NETS / source / "config.json").exists():
                 nets.add(source)
@@ -124,13 +142,19 @@ def figure_visual(rows: list[Line], load: Load, *, local: bool = False) -> Figur
         name = line.called if local else line.stand_in
         row_axes[0].set_ylabel(f"{name}, {level}" + ("" if local else f"\n{STAND_IN}"))
     presets = {read_header(NETS / net)["preset"] for net in nets}
+    absent = [column for column in rows[0].columns if column not in rows[0].panels]
     # a picture without its scale would be taken for the paper's
     caption = (
         f"preset {', '.join(sorted(presets)) or 'none'}, not the paper's scale; "
         f"weights: {', '.join(sorted(nets))}; protocol {PROTOCOL[rows[0].task]}; "
         "zoom where gradients are strongest (ours)"
     )
-    figure.suptitle(fill(caption, 45 * columns), fontsize=9, color=style.FRAME)
+    if absent:
+        # T10.5 is row 5 of Table 10
+        table = absent[0][1][1:].split(".")[0]
+        methods = ", ".join(label for label, _ in absent)
+        caption += f"; no weights here: {methods}, whose means are in Table {table}"
+    figure.suptitle(fill(caption, 38 * columns), fontsize=9, color=style.FRAME)
     return figure
 
 
@@ -142,39 +166,21 @@ def _panel(
     if source == "truth":
         plot_restoration(clean, ax=ax, title=f"{label}\n", zoom=zoom)
         return
-    if source in ("noisy", "bicubic"):
+    if source in CLASSICAL:
         restore = classical(source, line.task, line.level)
     else:
-        # T10.4 is a row of a table: the paper's own method, of which there are no weights
-        restore = None if source[0] == "T" else load(source)
+        restore = load(source)
     if restore is None:
         # almost white, so that no reader takes it for a restored picture
         ax.imshow(np.full(clean.shape[:2], 0.93), cmap="gray", vmin=0, vmax=1)
-        text = _why_absent(line, source)
         middle = {"transform": ax.transAxes, "ha": "center", "va": "center"}
-        ax.text(0.5, 0.5, text, fontsize=8.5, color=style.INK, **middle)
+        ax.text(0.5, 0.5, "no weights here", fontsize=8.5, color=style.INK, **middle)
         ax.set(xticks=[], yticks=[], title=f"{label}\n")
         ax.spines[:].set_visible(False)
         return
     row = measure(source, restore, line.image, image, 0, line.level, protocol(PROTOCOL[line.task]))
     title = f"{label}\n{row.psnr:.2f} dB, {row.ssim:.4f}"
     plot_restoration(row.restored, ax=ax, title=title, zoom=zoom)
-
-
-def _why_absent(line: Line, source: str) -> str:
-    """The text of a gray panel: of a method of the paper its published mean."""
-    text = "no weights here"
-    if source[0] != "T":
-        return text
-    number, row = map(int, source[1:].split("."))
-    cells = paper_table(number).rows[row - 1]
-    end = f"s{line.level:g}" if line.task == "denoise" else COLUMN[line.dataset]
-    psnr = cells.get(f"psnr_{end}")
-    if psnr is None or psnr.value is None:
-        return text
-    # without the ±
-    means = [cell.printed.split(" ")[0] for cell in (psnr, cells[f"ssim_{end}"])]
-    return f"{text}\npublished mean, Table {number},\n{line.dataset}: {means[0]} dB, {means[1]}"
 
 
 def _drawer(number: int):

@@ -24,10 +24,15 @@ def draw_genotype(genotype: Genotype) -> Drawing:
     return Drawing(title, " ".join(words), tuple(groups))
 
 
-def draw_path(genotype: Genotype) -> Drawing:
-    """The width path among all legal moves."""
+def draw_path(genotype: Genotype, *, title: str | None = None, alone: bool = False) -> Drawing:
+    """The width path among all legal moves; ``alone``: without those that it does not take, for a
+    path that was set by hand."""
     group = _path_group(genotype)
-    title = f"{group.title}, {task_name(genotype)}"
+    title = title or f"{group.title}, {task_name(genotype)}"
+    if alone:
+        nodes = tuple(node for node in group.nodes if node.kind != "unused")
+        edges = tuple(edge for edge in group.edges if edge.mark == "path")
+        group = replace(group, nodes=nodes, edges=edges)
     return Drawing(title, _path_words(genotype), (replace(group, title=""),))
 
 
@@ -129,7 +134,9 @@ def _path_group(genotype: Genotype, old: Genotype | None = None) -> Group:
     for layer, widths in enumerate(((0,), *space.cells), start=-1):
         for i in widths:
             kind = "node" if (layer, i) in on_path else "unused"
-            label = f"{_layer_name(layer)}\n{factors[i]:g}·W"
+            # the start part is W wide, whatever the layers may be
+            factor = factors[i] if layer >= 0 else 1
+            label = f"{_layer_name(layer)}\n{factor:g}·W"
             nodes.append(Node(_width_id(layer, i), label, kind, row=top - i))
     arrows = []
     for layer, source, target in space.moves:

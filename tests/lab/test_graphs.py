@@ -77,9 +77,18 @@ def test_path_shows_all_legal_moves():
     assert sum(n.kind == "node" for n in group.nodes) == 4
 
 
+def test_a_path_alone_has_no_move_that_it_does_not_take():
+    path = genotype_graph.draw_path(sample(SPACE, random.Random(0)), title="by hand", alone=True)
+    group = path.groups[0]
+    assert path.title == "by hand" and {e.mark for e in group.edges} == {"path"}
+    assert len(group.edges) == 3 and len(group.nodes) == 4
+
+
 def test_path_of_one_width_and_of_other_factors():
     one = make(SearchSpace(layers=3, nodes=1, width_factors=(4.0,)), ((CELL[0],),) * 3, (0, 0, 0))
     assert [n.label for n in genotype_graph.draw_path(one).groups[0].nodes][1] == "layer 0\n4·W"
+    # the start part has W channels a node, whatever the layers have
+    assert genotype_graph.draw_path(one).groups[0].nodes[0].label == "start\n1·W"
     assert "node 0" in genotype_graph.draw_genotype(one).svg()
 
 
@@ -244,6 +253,33 @@ def test_groups_stand_in_order():
             heights = {"".join(t.itertext()): float(t.get("y")) for t in root.iter() if t.get("y")}
             tops = [heights[group.title] for group in drawing.groups]
             assert tops == sorted(tops) and len(set(tops)) == 4
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 4])
+def test_inputs_and_nodes_stand_in_order(nodes):
+    """h(l-1) above h(l-2) in every cell, node 0 above node 1 of the same column: a picture beside
+    another is compared at a glance."""
+    drawings = [search_space.draw_supercell(SearchSpace(nodes=nodes))]
+    for seed in range(10):
+        genotype = sample(SearchSpace(nodes=nodes), random.Random(seed))
+        other = random.Random(seed).choice(list(neighbours(genotype)))[1]
+        drawings.append(genotype_graph.draw_genotype(genotype))
+        drawings.append(genotype_graph.draw_difference(genotype, other))
+    for drawing in drawings:
+        root = ET.fromstring(drawing.svg())
+        boxes = {g.find("{*}title").text: g for g in root.iterfind(".//{*}g[@class='node']")}
+        inputs = [name for name in boxes if name.endswith("h(l-1)")]
+        assert inputs
+        for name in inputs:
+            above, below = boxes[name], boxes[name.replace("h(l-1)", "h(l-2)")]
+            assert float(above.find("{*}text").get("y")) < float(below.find("{*}text").get("y"))
+        for group in drawing.groups:
+            columns = group.columns()
+            inner = [node.id for node in group.nodes if "node " in node.id]
+            for one, two in zip(inner, inner[1:]):
+                tops = [float(boxes[name].find("{*}text").get("y")) for name in (one, two)]
+                # neither hears the other: they stand in one column
+                assert columns[one] != columns[two] or tops[0] < tops[1]
 
 
 def test_without_pygraphviz_the_dot_program_draws(without_pygraphviz, monkeypatch, tmp_path):

@@ -27,7 +27,7 @@ BOXES = {
 "per kind of node its DOT attributes"
 
 
-def dot_text(title: str, groups: tuple[Group, ...]) -> str:
+def dot_text(title: str, groups: tuple[Group, ...], gap: float) -> str:
     """The DOT text; needs the graphviz package, but no Graphviz."""
     import graphviz
 
@@ -38,7 +38,7 @@ def dot_text(title: str, groups: tuple[Group, ...]) -> str:
         rankdir="LR",
         bgcolor=style.PAPER,
         nodesep="0.22",
-        ranksep="0.32",
+        ranksep=f"{gap:g}",
         pad="0.15",
         labelloc="t",
         label=graphviz.escape(title),
@@ -94,10 +94,15 @@ def _write_group(cluster, group: Group, number: int) -> None:
     first_column = []
     if is_trellis:
         first_column = _write_grid(cluster, group, number)
-    elif sums:
+    else:
         first_column = [node.id for node in group.nodes if node.kind == "input"]
     if len(first_column) > 1:
-        _keep_order(cluster, first_column, f"before {number}")
+        # Where ports or heavy rows hold the rest in its order, one unseen arrow a box will do.
+        times = 1 if is_trellis or sums else 4
+        _keep_order(cluster, first_column, f"before {number}", times)
+
+    if not is_trellis and not sums:
+        _keep_equals(cluster, group, number)
 
     rows = {node.id: node.row for node in group.nodes}
     for edge in group.edges:
@@ -115,12 +120,30 @@ def _write_group(cluster, group: Group, number: int) -> None:
             cluster.edge(edge.tail, edge.head, **line)
 
 
-def _keep_order(cluster, first_column: list[str], id: str) -> None:
+def _keep_order(cluster, first_column: list[str], id: str, times: int) -> None:
     """An unseen box ``id`` before the first column keeps that, and so what follows, in its order
-    from above."""
+    from above; a crossing of its arrows costs dot ``times`` as much as one that is seen."""
     cluster.node(id, _ports("", len(first_column)), shape="plain", style="")
     for i, box in enumerate(first_column):
-        cluster.edge(id, box, tailport=f"{i}:e", style="invis")
+        for _ in range(times):
+            cluster.edge(id, box, tailport=f"{i}:e", style="invis")
+
+
+def _keep_equals(cluster, group: Group, number: int) -> None:
+    """An unseen box behind nodes of one column, which do not hear each other, keeps those in their
+    order from above."""
+    columns = group.columns()
+    equals: dict[int, list[str]] = {}
+    for node in group.nodes:
+        if node.kind == "node":
+            equals.setdefault(columns[node.id], []).append(node.id)
+    for column, boxes in equals.items():
+        if len(boxes) > 1:
+            id = f"behind {number} {column}"
+            cluster.node(id, _ports("", len(boxes)), shape="plain", style="")
+            for i, box in enumerate(boxes):
+                for _ in range(6):
+                    cluster.edge(box, id, headport=f"{i}:w", style="invis")
 
 
 def _ordered_sums(group: Group) -> dict[str, list[str]]:

@@ -22,11 +22,13 @@ class Drawing:
     title: str
     alt: str
     groups: tuple[Group, ...]
+    gap: float = 0.32
+    "inches between two columns of boxes"
 
     @cached_property
     def dot(self) -> str:
         """The DOT text; needs the graphviz package, but no Graphviz."""
-        return dot_text(self.title, self.groups)
+        return dot_text(self.title, self.groups, self.gap)
 
     def svg(self) -> str:
         """SVG text with role, title and description. ValueError as for ``render``."""
