@@ -124,6 +124,10 @@ class Move(NamedTuple):
     target: int
 
 
+ENDS = ("conv", "aspp", "authors")
+"start and end parts, of a supernet and of a decoded net"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
     """The supernet's shape: what can be built (Sections 3.1, 3.2; Figure 2)."""
@@ -162,8 +166,9 @@ class SearchSpace:
     second_input: str = setting("layer", among=("layer", "mixed"))
     """layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors'
     code)"""
-    end: str = setting("conv", among=("conv", "aspp"))
-    "conv: two convolutions (the paper); aspp: dilated branches (the authors' code)"
+    end: str = setting("conv", among=ENDS)
+    """conv: two convolutions (the paper); authors: as in the authors' code, an ASPP for each cell
+    of the last layer; aspp: one ASPP of them all"""
     sigmoid: bool = False
     "sigmoid behind the supernet (the authors' code)"
     upsampling: str = setting("bicubic", among=("bicubic", "bilinear"))
@@ -359,7 +364,9 @@ class TrainConfig:
     width: int = setting(20, least=1)
     "base width W of the compact network"
     stem: int = setting(64, least=1)
-    end: str = setting("conv", among=("conv", "aspp"))
+    end: str = setting("conv", among=ENDS)
+    """conv: two convolutions (the paper); authors: start, inputs of the cells and decoder of the
+    authors' code, 128 / 48 / 176 channels; aspp: dilated branches and low-level features"""
     repeats: int = setting(2, least=1)
     sigmas: tuple[float, ...] = (50.0,)
     batch: int = setting(24, least=1)

@@ -48,15 +48,16 @@ def _paper(task: str, scale: int):
 
 
 def _authors(task: str, scale: int):
-    """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of
-    this end part stable: the norm is cut, too. A search holds as theirs does."""
+    """Their public code, as far as it is built; docs/ledger.md says where it is not. Gradient
+    values cut at 5 do not keep a training stable: the norm is cut, too. A search holds as theirs
+    does."""
     space, search, train = _printed(task, scale)
     # what the text does not say and their code does
-    space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
+    space = replace(space, second_input="mixed", end="authors", sigmoid=True)
     search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
     train = replace(
         train,
-        end="aspp",
+        end="authors",
         iterations=600_000,
         loss=Loss(average_terms=True),
         schedule="poly",

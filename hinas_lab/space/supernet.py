@@ -81,8 +81,8 @@ class SuperNet(nn.Module):
             targets = {f"{l}_{i}": i for l, i in self._places()}
         for name, i in targets.items():
             self.cells[name] = SuperCell(s.nodes, s.node_channels(i), s.repeats, s.affine, s.ops)
-        last = sum(out[i] for i in s.cells[-1])
-        self.end = make_end(s.end, last, s.stem, s.channels, s.scale, decoded=False)
+        last = [out[i] for i in s.cells[-1]]
+        self.end = make_end(s.end, last, first_channels, s.stem, s.channels, s.scale, decoded=False)
         self.skip = GlobalSkip(s.scale, s.upsampling)
         initialise(self, generator)
         # near equal weights, but no ties: 1e-3 as in DARTS

@@ -376,7 +376,7 @@ STATED = {
         {"width": 16, "iterations": 600_000, "batch": 24},
     ),
     ("authors", "denoise"): (
-        {"end": "aspp", "second_input": "mixed", "sigmoid": True},
+        {"end": "authors", "second_input": "mixed", "sigmoid": True},
         {
             "batch": 6,
             "loss": Loss(lam=0.5, average_terms=True),
@@ -384,7 +384,7 @@ STATED = {
             "val_fraction": 0.02,
         },
         {
-            "end": "aspp",
+            "end": "authors",
             "iterations": 600_000,
             "schedule": "poly",
             "weight_decay": 4e-5,
@@ -394,7 +394,7 @@ STATED = {
         },
     ),
     ("authors", "sr"): (
-        {"upsampling": "bilinear", "end": "aspp", "width": 8},
+        {"upsampling": "bilinear", "end": "authors", "width": 8},
         {"val_fraction": 0.05, "loss": Loss(pixel="l1", average_terms=True)},
         {"batch": 16, "width": 16, "loss": Loss(pixel="l1", average_terms=True)},
     ),

@@ -22,7 +22,7 @@ SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
 DEEP = {
     "layers": 3
 }  # only there is a second input that is neither the start part's first nor its second output
-AUTHORS = {"second_input": "mixed", "end": "aspp", "sigmoid": True}
+AUTHORS = {"second_input": "mixed", "end": "authors", "sigmoid": True}
 SR = {"task": "sr"}
 SPACES = {
     "gray": DEEP,
