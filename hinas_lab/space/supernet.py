@@ -88,6 +88,9 @@ class SuperNet(nn.Module):
         # near equal weights, but no ties: 1e-3 as in DARTS
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))
         self.beta = nn.Parameter(1e-3 * torch.randn(len(s.moves), generator=generator))
+        if s.arch_start == "ones":
+            nn.init.ones_(self.alpha)
+            nn.init.ones_(self.beta)
         # same[m, n] = 1: moves m, n share a softmax
         same = torch.zeros(len(s.moves), len(s.moves))
         for group in beta_groups(s):

@@ -262,6 +262,16 @@ def test_weights_are_on_the_simplex(norm):
         assert w.beta[[e == end for e in ends]].sum().item() == pytest.approx(1)
 
 
+def test_alpha_and_beta_may_start_at_ones():
+    for name, space in (
+        ("noise", SearchSpace(**SMALL)),
+        ("ones", SearchSpace(**SMALL | {"arch_start": "ones"})),
+    ):
+        net = SuperNet(space)
+        assert all(bool((p == 1).all()) == (name == "ones") for p in net.arch_parameters)
+        assert net.weights().alpha.std() < 1e-3
+
+
 # ---- one-hot weights
 # -------------------------------------------------------------------------------------------------
 
