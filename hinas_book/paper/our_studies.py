@@ -55,7 +55,7 @@ BENEATH = {
 DATASET = "builtin test"
 "what registered studies measure on"
 ARMS = {
-    "rsws": "RSWS",
+    "rsws": "random, search's supernet",
     "random": "random nets",
     "as wide as they come": "first cells, every path",
     "equal parameters": "first cells, every path, equal parameters",

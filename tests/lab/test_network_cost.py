@@ -2,6 +2,7 @@
 they are."""
 
 import random
+from dataclasses import replace
 from statistics import median
 
 import pytest
@@ -100,6 +101,8 @@ def test_the_text_of_the_paper_gives_super_resolution_half_the_printed_parameter
     printed 0.22 to 0.34 M is met."""
     low, middle, high = (n / 1e6 for n in span(four_hundred["sr", 4], preset("paper", "sr").train))
     assert (low, middle, high) == pytest.approx((0.101, 0.144, 0.262), abs=0.0006)
+    paper = replace(preset("paper", "sr").train, end="authors")
+    assert span(four_hundred["sr", 4], paper)[1] / 1e6 == pytest.approx(0.319, abs=0.0006)
     middle = span(four_hundred["denoise", 1], preset("paper").train)[1] / 1e6
     assert middle == pytest.approx(0.282, abs=0.0006)
 
