@@ -5,7 +5,7 @@ alpha and beta is. ``Method`` itself is the paper's way, first order; another on
 does differently, in a file of its own, and is added to METHODS (from outside: METHODS[name] = ...).
 """
 
-from hinas_lab.searching.methods.method import Method
+from hinas_lab.searching.methods.first_order import Method
 from hinas_lab.searching.methods.rsws import Rsws
 
 METHODS: dict[str, Method] = {"first-order": Method(), "rsws": Rsws()}

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from hinas_lab.images.patches import RSWS, generator
-from hinas_lab.searching.methods.method import Method
+from hinas_lab.searching.methods.first_order import Method
 from hinas_lab.searching.scoring import shared_weight_score
 from hinas_lab.space.decode import encode
 from hinas_lab.space.genotype import Genotype, sample
