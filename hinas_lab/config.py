@@ -124,6 +124,10 @@ class Move(NamedTuple):
     target: int
 
 
+ENDS = ("conv", "aspp", "authors")
+"start and end parts, of a supernet and of a decoded net"
+
+
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
     """The supernet's shape: what can be built (Sections 3.1, 3.2; Figure 2)."""
@@ -162,14 +166,18 @@ class SearchSpace:
     second_input: str = setting("layer", among=("layer", "mixed"))
     """layer: 1x1 of h_{l-2}; mixed: the mixed first input of the layer before (the authors'
     code)"""
-    end: str = setting("conv", among=("conv", "aspp"))
-    "conv: two convolutions (the paper); aspp: dilated branches (the authors' code)"
+    end: str = setting("conv", among=ENDS)
+    """conv: two convolutions (the paper); authors: as in the authors' code, an ASPP for each cell
+    of the last layer; aspp: one ASPP of them all"""
     sigmoid: bool = False
     "sigmoid behind the supernet (the authors' code)"
     upsampling: str = setting("bicubic", among=("bicubic", "bilinear"))
     "the SR skip while searching: bicubic (MATLAB kernel) or bilinear (the authors' code)"
     fixed_path: tuple[int, ...] | None = None
     "search operations only, on this width path: no beta"
+    arch_start: str = setting("noise", among=("noise", "ones"), added=True)
+    """what alpha and beta begin as: 1e-3 N(0, 1), or ones (the authors' code), where ties decide
+    until the first step of alpha and beta"""
     ops: tuple[str, ...] = setting(OP_NAMES, added=True)
     """the operations that compete on every edge, names of ``space.ops.OPS``, in the order of
     alpha's last axis"""
@@ -260,6 +268,12 @@ class Loss:
     batch)"""
     average_terms: bool = False
     "divide by the number of terms (the authors' code)"
+    padding: str = setting("valid", among=("valid", "zero"), added=True)
+    """of SSIM's window in l_ssim: only where it lies in the image, or everywhere, with zeros around
+    the image (the authors' code)"""
+    log_of: str = setting("image", among=("image", "mean"), added=True)
+    """l_ssim is the mean of each image's logarithm, or the logarithm of the batch's mean SSIM (the
+    authors' code)"""
 
     def __post_init__(self):
         _check(self, "loss.")
@@ -301,6 +315,9 @@ class SearchConfig:
     "first epoch (counted from 1) after which V is scored"
     val_fraction: float = setting(0.02, above=0, most=0.5, recorded_as="share")
     "share of the training images kept for V"
+    val_images: str = setting("random", among=("random", "last"), added=True)
+    """which images are V: drawn with W and A, or the last ones of the list, W being the first half
+    of the rest and A the second (the authors' code)"""
     validate_crop: int | None = setting(None, least=SSIM_WINDOW)
     """V images are cut to a centred square of at most this many pixels of the network's input;
     None: whole images"""
@@ -340,7 +357,8 @@ class SearchConfig:
     more time, the same numbers"""
     seed: int = setting(0, least=0)
     method: str = setting("first-order", added=True)
-    "how alpha and beta learn: a row of ``searching.methods.METHODS``"
+    """how alpha and beta learn, a row of ``searching.methods.METHODS``: first-order (the paper);
+    rsws: not at all, the best of 30 random architectures by shared weights"""
     decoder: str = setting("viterbi", added=True)
     "how they are read: a row of ``space.decode.DECODERS``"
     stop: str = setting("epochs", added=True)
@@ -359,7 +377,9 @@ class TrainConfig:
     width: int = setting(20, least=1)
     "base width W of the compact network"
     stem: int = setting(64, least=1)
-    end: str = setting("conv", among=("conv", "aspp"))
+    end: str = setting("conv", among=ENDS)
+    """conv: two convolutions (the paper); authors: start, inputs of the cells and decoder of the
+    authors' code, 128 / 48 / 176 channels; aspp: dilated branches and low-level features"""
     repeats: int = setting(2, least=1)
     sigmas: tuple[float, ...] = (50.0,)
     batch: int = setting(24, least=1)

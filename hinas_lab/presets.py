@@ -48,17 +48,22 @@ def _paper(task: str, scale: int):
 
 
 def _authors(task: str, scale: int):
-    """Their public code, as far as it is built. Gradient values cut at 5 do not keep a training of
-    this end part stable: the norm is cut, too. A search holds as theirs does."""
+    """Their public code, as far as it is built; docs/ledger.md says where it is not. Gradient
+    values cut at 5 do not keep a training stable: the norm is cut, too. A search holds as theirs
+    does."""
     space, search, train = _printed(task, scale)
+    # l_ssim as their code has it
+    theirs = Loss(average_terms=True, padding="zero", log_of="mean")
     # what the text does not say and their code does
-    space = replace(space, second_input="mixed", end="aspp", sigmoid=True)
-    search = replace(search, schedule="wave", loss=Loss(lam=0.5, average_terms=True), batch=6)
+    space = replace(space, second_input="mixed", end="authors", sigmoid=True, arch_start="ones")
+    search = replace(
+        search, schedule="wave", loss=replace(theirs, lam=0.5), batch=6, val_images="last"
+    )
     train = replace(
         train,
-        end="aspp",
+        end="authors",
         iterations=600_000,
-        loss=Loss(average_terms=True),
+        loss=theirs,
         schedule="poly",
         weight_decay=4e-5,
         biases="double",
@@ -67,7 +72,7 @@ def _authors(task: str, scale: int):
     )
     if task == "sr":
         # their SR has a loss, a split and batches of its own
-        l1 = Loss(pixel="l1", average_terms=True)
+        l1 = replace(theirs, pixel="l1")
         space = replace(space, upsampling="bilinear")
         search, train = (
             replace(search, batch=24, val_fraction=0.05, loss=l1),

@@ -58,7 +58,7 @@ def drops(
     Negative: better without. ``recalibrate``: batch-norm statistics are computed anew for each, and
     for the supernet it is held against.
     """
-    sets = split(len(patches), config.val_fraction, config.seed)
+    sets = split(len(patches), config.val_fraction, config.seed, config.val_images)
     whole = net.weights()
 
     def psnr(weights: Mixture) -> float:

@@ -97,7 +97,8 @@ class Ladder:
         # batch norm is recalibrated on what the search calibrated it on
         images = load_images(header["data"], space.channels)
         self.patches = Patches(images, device=self.device)
-        self.w = split(len(self.patches), self.config.val_fraction, self.config.seed).w
+        c = self.config
+        self.w = split(len(self.patches), c.val_fraction, c.seed, c.val_images).w
         self.genotype: Genotype = decode(space, *numbers(self.net))
 
     @property

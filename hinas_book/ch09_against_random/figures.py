@@ -67,8 +67,9 @@ def figures_predictors(field: RandomBaseline) -> dict[str, Figure]:
 def plot_field(field: RandomBaseline, *, ax: Axes) -> Axes:
     """A line from one training of a random net to the other, nets by their mean. Axes-level.
 
-    Below, the searched nets and the RSWS winners with their median percentile. The band around the
-    mean of all: 95 of 100 trainings of *one* net in the middle would fall there.
+    Below, the searched nets and the best random ones by their supernets, with median percentiles.
+    The band around the mean of all: 95 of 100 trainings of *one* net in the middle would fall
+    there.
     """
     # 1.96 standard deviations on both sides hold 95 %
     middle = field.random.mean()
@@ -101,7 +102,7 @@ def plot_field(field: RandomBaseline, *, ax: Axes) -> Axes:
 def plot_best_of(field: RandomBaseline, k: int, *, ax: Axes) -> Axes:
     """The expected best of so many random nets, in the training that picked it and in another one.
 
-    The means of searched and RSWS nets are lines; the whole nets that the seconds of a search and
+    The means of both arms are lines; the whole nets that the seconds of a search and
     its training buy are a dotted line, ``k`` a ring. Axes-level.
     """
     ks = range(1, len(field.random) + 1)

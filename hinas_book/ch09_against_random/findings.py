@@ -26,8 +26,9 @@ COLUMNS = {
     "MACs": "macs",
 }
 "predictor -> where a row of the record has it; the receptive radius follows from the genotype"
-NAMES = {"searched": "searched", "rsws": "RSWS"}
-"arm -> its name in a text"
+NAMES = {"searched": "searched", "rsws": "random, search's supernet"}
+"""arm -> its name in a text; rsws: random architectures scored on the gradient search's own
+supernet, which is not the cited RSWS (``searching/methods/rsws.py``)"""
 DRAWS = 4000
 "of a bootstrap"
 
@@ -45,9 +46,9 @@ class RandomBaseline:
     predictors: dict[str, np.ndarray]
     "name -> (n,), what is known of a random net before it is trained"
     seconds: dict[str, float]
-    "search, training, scoring: of one search, of one training, of all genotypes of one RSWS"
+    "search, training, scoring: of one search, of one training, of an arm's random genotypes"
     scored: int
-    "genotypes that one RSWS scores"
+    "random genotypes that one supernet scores"
 
     @property
     def seed_sd(self) -> float:
@@ -207,7 +208,7 @@ def percentile_text(field: RandomBaseline) -> str:
         psnr = getattr(field, arm)
         gap = psnr.mean() - random.mean()
         lines.append(
-            f"{len(psnr)} {NAMES[arm]:<9} mean {psnr.mean():.3f} dB, {gap:+.3f} from random "
+            f"{len(psnr)} {NAMES[arm]:<26} mean {psnr.mean():.3f} dB, {gap:+.3f} from random "
             f"({gap / sd:+.1f} sd of a training); "
             f"percentiles {places.min():.0f} to {places.max():.0f}, median {np.median(places):.0f}"
         )

@@ -1,6 +1,8 @@
 """Tables 1 and 2: is a searched net better than random ones of its space?
 
-And better than the best of 30 by shared weights (RSWS)?
+And better than the best of 30 random ones, scored on the gradient search's own supernet? That is
+the arm ``rsws`` of the record. The cited RSWS trains its supernet on random architectures instead
+(``searching/methods/rsws.py``).
 """
 
 import numpy as np
@@ -15,7 +17,7 @@ from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.statistics import percentile
 
 RANDOM = 30
-"random genotypes, as many as the paper's RSWS has"
+"random genotypes, as many as the paper's RSWS scores"
 DRAWN = 1000
 "the seed that draws them"
 TRAININGS = (1, 2)
@@ -41,12 +43,13 @@ def judged_since(record: dict) -> dict[str, dict]:
 
 
 def design(setting: Setting, n: int = RANDOM) -> Design:
-    """Searches, RSWS on their supernets, and ``n`` random nets that are trained twice each."""
+    """Searches, the best random nets by their supernets, and ``n`` random nets that are trained
+    twice each."""
     seeds = range(setting.count(claim("search-random").n))
     jobs = [setting.search(seed) for seed in seeds]
     searches = yield jobs
     random = _draw(jobs[0], n, DRAWN)
-    # each RSWS draws nets of its own: its winner must not be one of the random nets
+    # each supernet scores nets of its own: its winner must not be one of the random nets
     candidates = [_draw(job, n, DRAWN + 1 + job.search.seed) for job in jobs]
     scoring = []
     for job, genotypes in zip(jobs, candidates):

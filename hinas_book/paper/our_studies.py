@@ -57,7 +57,7 @@ WHOLE_GMSD = ("lwas-residual", "loss", "perturb", "state-of-the-art")
 DATASET = "builtin test"
 "what registered studies measure on"
 ARMS = {
-    "rsws": "RSWS",
+    "rsws": "random, search's supernet",
     "random": "random nets",
     "as wide as they come": "first cells, every path",
     "equal parameters": "first cells, every path, equal parameters",

@@ -26,7 +26,7 @@ def shared_weight_percentile(
 ) -> Iterator[tuple[dict, list[dict]]]:
     """Shared-weight score of ``genotype`` and of ``n`` random ones: (its score, theirs so far), one
     more each time it is asked."""
-    sets = split(len(patches), config.val_fraction, config.seed)
+    sets = split(len(patches), config.val_fraction, config.seed, config.val_images)
 
     def score(candidate: Genotype) -> dict:
         return shared_weight_score(net, candidate, patches, sets.w, sets.v, config)

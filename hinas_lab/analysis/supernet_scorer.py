@@ -42,7 +42,8 @@ class SharedWeights:
                 "its V images are not known"
             )
         # the search's own split: V must hold no image that the weights were trained on
-        self.split = split(len(self.patches), self.config.val_fraction, self.config.seed)
+        c = self.config
+        self.split = split(len(self.patches), c.val_fraction, c.seed, c.val_images)
 
     def __call__(self, genotype: Genotype) -> dict[str, float]:
         sets = self.split

@@ -9,7 +9,7 @@ from hinas_lab.drawing import style
 from hinas_lab.drawing.diagram.drawing import Drawing
 from hinas_lab.drawing.diagram.value import Edge, Group, Node
 from hinas_lab.drawing.genotype_graph import count_of, path_name, task_name
-from hinas_lab.space.cost import ASPP_RATES
+from hinas_lab.space.cost import ASPP_RATES, JOINED, LOW, low_level_layer
 from hinas_lab.space.genotype import Genotype, legal_paths, source_names
 from hinas_lab.space.ops import OPS
 
@@ -235,6 +235,7 @@ def _network(
 ) -> Drawing:
     n, s, c = net.nodes, net.scale, net.channels
     is_decoded, is_sr = isinstance(net, Genotype), s > 1
+    theirs = is_decoded and end == "authors"
     cells = [(i,) for i in net.path] if is_decoded else net.cells
     layers = [f"layer {layer}" for layer in range(net.layers)]
 
@@ -244,7 +245,7 @@ def _network(
     boxes = [
         Node("input", f"{'LR image' if is_sr else 'input'}\nM × N × {c}", "input"),
         Node("first", f"conv 3×3\n{c} → {stem}"),
-        Node("start", f"conv 3×3\n{stem} → {channels(n)}"),
+        Node("start", f"conv 3×3\n{stem} → {stem if theirs else channels(n)}"),
     ]
     for name, widths in zip(layers, cells):
         sizes = " | ".join(channels(net.width_factors[i]) for i in widths)
@@ -252,10 +253,7 @@ def _network(
         boxes.append(Node(name, f"{name}\n{inside}"))
     # The end part hears all cells of the last layer; a cell's output joins its nodes.
     joined = channels(n * sum(net.width_factors[i] for i in cells[-1]))
-    rates = ASPP_RATES if is_decoded else (SUPERNET_RATE,)
-    body = "conv 3×3" if end == "conv" else f"ASPP {'-'.join(map(str, rates))}"
-    # A pixel shuffle makes s x s pixels of as many channels.
-    boxes.append(Node("end", f"{body}, {joined} → {stem}\nconv 3×3, {stem} → {c * s * s}"))
+    boxes.append(Node("end", _end_text(net, end, stem, joined, channels)))
     size = f"{s}M × {s}N × {c}" if is_sr else f"M × N × {c}"
     if is_sr:
         boxes.append(Node("shuffle", f"pixel shuffle\n{size}"))
@@ -269,9 +267,8 @@ def _network(
     arrows = list(map(Edge, chain, chain[1:]))
     # h(l-2), a layer's second input
     arrows += [Edge(before, name, mark="faint") for before, name in zip(chain[1:], layers)]
-    # The authors' decoded network: its ASPP hears the first convolution too.
-    if is_decoded and end == "aspp":
-        arrows.append(Edge("first", "end", mark="faint"))
+    if is_decoded:
+        arrows += _low_level(net, end)
     labels = [box.label.replace("\n", ": ") for box in boxes if box.id != "sum"]
     alt = f"{', '.join(labels)}. Each layer also hears what the one before it heard first. "
     if residual:
@@ -290,6 +287,30 @@ def _network(
         title += f", W = {width}"
     note = "thin arrows: h(l-2), a layer's second input"
     return Drawing(title, alt, (Group(note, tuple(boxes), tuple(arrows)),))
+
+
+def _end_text(net: SearchSpace | Genotype, end: str, stem: int, joined: str, channels) -> str:
+    """The convolutions of an end part; ``channels``: factor -> that many times W, as text."""
+    is_decoded = isinstance(net, Genotype)
+    aspp = f"ASPP {'-'.join(map(str, ASPP_RATES if is_decoded else (SUPERNET_RATE,)))}"
+    body, last = f"{'conv 3×3' if end == 'conv' else aspp}, {joined} → {stem}", stem
+    if end == "authors" and is_decoded:
+        first, last = aspp if net.scale > 1 else "conv 1×1", JOINED
+        body = f"{first}, {joined} → {last}\n2 × sep 3×3, {last + LOW} → {last}"
+    elif end == "authors":
+        last = channels(net.nodes * len(net.cells[-1]))
+        body = f"{aspp} of each cell → {channels(net.nodes)}\nconv 3×3, {last} → {last}"
+    # A pixel shuffle makes s x s pixels of as many channels.
+    return f"{body}\nconv 3×3, {last} → {net.channels * net.scale**2}"
+
+
+def _low_level(genotype: Genotype, end: str) -> list[Edge]:
+    """What a decoded net's end part hears beside its last cell."""
+    if end == "aspp":
+        return [Edge("first", "end", mark="faint")]
+    layer = low_level_layer(genotype)
+    low = "start" if layer is None else f"layer {layer}"
+    return [Edge(low, "end", mark="faint")] if end == "authors" else []
 
 
 def _width_id(layer: int, width: int) -> str:

@@ -17,7 +17,7 @@ from hinas_lab.images.datasets.catalog import cache_folder
 from hinas_lab.images.degrade import crop_to_multiple, imresize
 from hinas_lab.images.tasks import task_named
 
-W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE = range(7)
+W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE, RSWS = range(8)
 "random streams: one number each, so that no two uses share a sequence"
 
 LIMIT = 4 * 10**9
@@ -41,8 +41,9 @@ class Split:
     v: tuple[int, ...]
 
 
-def split(n: int, share: float, seed: int) -> Split:
-    """V = max(1, round(share n)) images, W and A halves of the rest (W takes the odd one).
+def split(n: int, share: float, seed: int, v_images: str = "random") -> Split:
+    """V = max(1, round(share n)) images, W and A halves of the rest (W takes the odd one); drawn,
+    or with ``v_images`` = "last" in the order W, A, V.
 
     ValueError for fewer than 3 images.
     """
@@ -50,6 +51,8 @@ def split(n: int, share: float, seed: int) -> Split:
         raise ValueError(f"{n} training images: the W / A / V split needs at least 3")
     order = torch.randperm(n, generator=generator(seed, SPLIT)).tolist()
     v = min(max(1, round(share * n)), n - 2)  # one image at least is left for each of W and A
+    if v_images == "last":
+        order = [*range(n - v, n), *range(n - v)]
     half = v + (n - v + 1) // 2
     return Split(w=tuple(order[v:half]), a=tuple(order[half:]), v=tuple(order[:v]))
 

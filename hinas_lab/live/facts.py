@@ -74,9 +74,12 @@ def protocol(recording: Recording) -> str:
         crop = f"cut to a centred square of at most {search.validate_crop} pixels"
     fixed = ", one fixed noise field for each" if TASKS[space.task].has_levels else ""
     score = "PSNR" if search.score == "psnr" else "SSIM + PSNR / 100"
+    by = "the soft supernet"
+    if search.method == "rsws":
+        by = "each of 30 random architectures with the shared weights, after the last epoch,"
     return (
         f"{_task(recording)}, {colour}. V is {search.val_fraction:.0%} of the training pictures "
-        f"of {recording.header['data']}, {crop}{fixed}, restored by the soft supernet in tiles of "
+        f"of {recording.header['data']}, {crop}{fixed}, restored by {by} in tiles of "
         f"64 pixels and clipped; score = {score}. V chose the result, and the supernet is not the "
         "found net: no number here is one of a test set."
     )

@@ -21,7 +21,7 @@ from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 from hinas_lab.records import Epoch, Records, Step, rounded
 from hinas_lab.searching.methods import method
-from hinas_lab.searching.scoring import calibrate, validate
+from hinas_lab.searching.scoring import calibrate
 from hinas_lab.searching.stop import stop_rule
 from hinas_lab.space.decode import decoder, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
@@ -63,7 +63,8 @@ class Search:
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch)
-        self.split = split(len(patches), config.val_fraction, config.seed)
+        self.method.check(self)
+        self.split = split(len(patches), config.val_fraction, config.seed, config.val_images)
         crops = config.crops_per_image * len(self.split.w)
         self.steps = crops // config.batch
         if self.steps == 0:
@@ -281,9 +282,8 @@ def _epoch(state: Search, start: float) -> Epoch:
     """Validate, keep the best supernet, and describe where alpha and beta are."""
     c, net = state.config, state.net
     use_tf32(c.precision == "tf32")  # as in the steps, also when a run is continued just here
-    scores = {}
-    if state.epoch >= c.validate_from:
-        scores = validate(net, state.patches, state.split.v, c)
+    scores = state.method.validate(state)
+    if scores:
         # the first of equally good ones stays: collapse comes late (Section 3.3)
         if scores["score"] > state.best_score:
             state.best_score, state.best_epoch = scores["score"], state.epoch

@@ -8,12 +8,14 @@ from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.ops import OPS
 
 ASPP_RATES = (2, 4, 6)
+JOINED, LOW = 128, 48
+"channels of the authors' decoder: behind the last cell, and of the low-level features"
 
 
 @dataclass(frozen=True)
 class Conv:
     """One convolution of a net at the network's resolution: channels in and out, kernel, groups,
-    bias, batch norm behind it."""
+    bias, affine batch norm behind it."""
 
     source: int
     target: int
@@ -21,6 +23,8 @@ class Conv:
     groups: int = 1
     bias: bool = False
     norm: bool = True
+    computed: bool = True
+    "False: built, and not used by this genotype"
 
     @property
     def weights(self) -> int:
@@ -50,7 +54,7 @@ def convolutions(
     """All convolutions of the compact network, start to end."""
     g = genotype
     node = node_channels(g, width)
-    before, before2 = g.nodes * width, stem
+    before, before2 = stem if end == "authors" else g.nodes * width, stem
     yield Conv(g.channels, stem, 3)
     yield Conv(stem, before, 3)
     for cell, c in zip(g.cells, node):
@@ -66,6 +70,10 @@ def convolutions(
         before, before2 = g.nodes * c, before
     # pixel shuffle makes S x S pixels of S^2 channels
     out = g.channels * g.scale**2
+    if end == "authors":
+        yield from _authors_end(g, width, stem, before)
+        yield Conv(JOINED, out, 3, bias=True, norm=False)
+        return
     if end == "conv":
         yield Conv(before, stem, 3)
     else:
@@ -83,6 +91,35 @@ def convolutions(
     yield Conv(stem, out, 3, bias=True, norm=False)
 
 
+def _authors_end(g: Genotype, width: int, stem: int, source: int) -> Iterator[Conv]:
+    """The authors' decoder but its last convolution, and the one that makes low-level features."""
+    own = low_level_layer(g) is None
+    yield Conv(stem, g.nodes * width, 3, norm=False, computed=own)
+    yield Conv(source, JOINED, 1)
+    if g.scale > 1:
+        for _ in ASPP_RATES:
+            yield from _separable(source, JOINED)
+        yield Conv((1 + len(ASPP_RATES)) * JOINED, JOINED, 1)
+    yield Conv(g.nodes * width, LOW, 1)
+    yield from _separable(JOINED + LOW, JOINED)
+    yield from _separable(JOINED, JOINED)
+
+
+def _separable(source: int, target: int) -> Iterator[Conv]:
+    yield Conv(source, source, 3, groups=source)
+    yield Conv(source, target, 1)
+
+
+def low_level_layer(genotype: Genotype) -> int | None:
+    """The layer whose cell is the low-level features of the authors' decoder: the last one as
+    narrow as the start part, unless that is the last of all. None: they come from the start part.
+    """
+    narrow = [l for l, i in enumerate(genotype.path) if genotype.width_factors[i] == 1]
+    if not narrow or narrow[-1] == genotype.layers - 1:
+        return None
+    return narrow[-1]
+
+
 def parameters(genotype: Genotype, width: int, **shape) -> int:
     """Trainable parameters of the compact network; ``shape`` as for ``convolutions``."""
     return sum(c.parameters for c in convolutions(genotype, width, **shape))
@@ -91,20 +128,26 @@ def parameters(genotype: Genotype, width: int, **shape) -> int:
 def macs(genotype: Genotype, width: int, image_height: int, image_width: int, **shape) -> int:
     """Multiply-accumulates of the convolutions for an input of ``image_height`` x ``image_width``
     pixels (the LR image for super-resolution)."""
-    return (
-        image_height * image_width * sum(c.weights for c in convolutions(genotype, width, **shape))
-    )
+    computed = (c for c in convolutions(genotype, width, **shape) if c.computed)
+    return image_height * image_width * sum(c.weights for c in computed)
 
 
 def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2) -> int:
     """How many input pixels to each side an output pixel can depend on: the longest path through
     start, cells and end."""
     h1, h2 = 2, 1  # behind the second and the first 3x3 convolution
+    outputs = []
     for cell in genotype.cells:
         reach = [h1, h2]
         for edges in cell:
             reach.append(max(reach[src] + OPS[op].reach(repeats) for op, src in edges))
         h1, h2 = max(reach[2:]), h1
-    return h1 + (
-        2 if end == "conv" else max(ASPP_RATES) + 3
-    )  # the bicubic skip reaches 2, h1 is never less
+        outputs.append(h1)
+    # the bicubic skip reaches 2, h1 is never less
+    if end == "conv":
+        return h1 + 2
+    if end == "aspp":
+        return h1 + max(ASPP_RATES) + 3
+    high = h1 + (max(ASPP_RATES) if genotype.scale > 1 else 0)
+    layer = low_level_layer(genotype)
+    return max(high, 3 if layer is None else outputs[layer]) + 3

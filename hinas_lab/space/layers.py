@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hinas_lab.images.degrade import upscale
+from hinas_lab.space.cost import ASPP_RATES, JOINED, LOW
 from hinas_lab.space.ops import OPS
 
 SLOPE = 0.2
@@ -48,6 +49,11 @@ def conv_bn(
     """convolution -> batch norm [-> LeakyReLU]."""
     layers = [conv(source, target, kernel), nn.BatchNorm2d(target, affine=affine)]
     return nn.Sequential(*layers, nn.LeakyReLU(SLOPE)) if activate else nn.Sequential(*layers)
+
+
+def activated_projection(source: int, target: int, affine: bool) -> nn.Sequential:
+    """LeakyReLU -> 1x1 convolution -> batch norm: an input of the authors' decoded cells."""
+    return nn.Sequential(nn.LeakyReLU(SLOPE), *conv_bn(source, target, 1, affine))
 
 
 class Zero(nn.Module):
@@ -162,13 +168,93 @@ def _separable(source: int, target: int) -> list[nn.Module]:
     ]
 
 
-SUPERNET_RATES, DECODED_RATES = (16,), (2, 4, 6)
+def _activated_separable(source: int, target: int, dilation: int = 1) -> nn.Sequential:
+    """depthwise 3x3 -> batch norm -> LeakyReLU -> pointwise -> batch norm -> LeakyReLU. The norms
+    are affine in a supernet, too (the authors' code)."""
+    depthwise = conv(source, source, 3, dilation, groups=source)
+    norm = nn.BatchNorm2d(source)
+    pointwise = conv_bn(source, target, 1, affine=True, activate=True)
+    return nn.Sequential(depthwise, norm, nn.LeakyReLU(SLOPE), *pointwise)
+
+
+class Aspp(nn.Module):
+    """(B, source, H, W) -> (B, target, H, W): a 1x1 convolution and a separable one for each
+    dilation of ``rates``, joined by a 1x1 convolution. No pooling branch."""
+
+    def __init__(self, source: int, target: int, rates: tuple[int, ...], affine: bool):
+        super().__init__()
+        branches = [conv_bn(source, target, 1, affine, activate=True)]
+        branches += [_activated_separable(source, target, rate) for rate in rates]
+        self.branches = nn.ModuleList(branches)
+        self.join = conv_bn(target * len(branches), target, 1, affine, activate=True)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.join(torch.cat([branch(h) for branch in self.branches], 1))
+
+
+class AuthorsEnd(nn.Module):
+    """The end part of the authors' decoded net: (B, source, H, W) and low-level features (B, low,
+    H, W) -> (B, C, S*H, S*W).
+
+    ASPP for super-resolution, else a 1x1 convolution, to 128 channels; low-level features to 48;
+    two separable convolutions of both together."""
+
+    def __init__(self, source: int, low: int, channels: int, scale: int, affine: bool):
+        super().__init__()
+        if scale > 1:
+            self.high = Aspp(source, JOINED, ASPP_RATES, affine)
+        else:
+            self.high = conv_bn(source, JOINED, 1, affine, activate=True)
+        self.low = conv_bn(low, LOW, 1, affine, activate=True)
+        first = _activated_separable(JOINED + LOW, JOINED)
+        self.mix = nn.Sequential(first, _activated_separable(JOINED, JOINED))
+        self.last = conv(JOINED, channels * scale**2, 3, bias=True)
+        self.scale = scale
+
+    def forward(self, h: Tensor, low: Tensor) -> Tensor:
+        h = torch.cat([self.low(low), self.high(F.leaky_relu(h, SLOPE))], 1)
+        return F.pixel_shuffle(self.last(self.mix(h)), self.scale)
+
+
+class AuthorsSupernetEnd(nn.Module):
+    """The end part of the authors' supernet: an ASPP of its own for each cell of the last layer,
+    to ``width`` channels, then two 3x3 convolutions of all together. ``sources``: the channels of
+    these cells."""
+
+    def __init__(self, sources: list[int], width: int, channels: int, scale: int):
+        super().__init__()
+        self.sources = sources
+        self.aspps = nn.ModuleList(Aspp(c, width, SUPERNET_RATES, affine=False) for c in sources)
+        joined = width * len(sources)
+        self.first = conv_bn(joined, joined, 3, affine=False, activate=True)
+        self.last = conv(joined, channels * scale**2, 3, bias=True)
+        self.scale = scale
+
+    def forward(self, h: Tensor, low: Tensor) -> Tensor:
+        parts = [aspp(part) for aspp, part in zip(self.aspps, h.split(self.sources, 1))]
+        return F.pixel_shuffle(self.last(self.first(torch.cat(parts, 1))), self.scale)
+
+
+SUPERNET_RATES, DECODED_RATES = (16,), ASPP_RATES
 
 
 def make_end(
-    kind: str, source: int, stem: int, channels: int, scale: int, *, decoded: bool
+    kind: str,
+    sources: list[int],
+    width: int,
+    stem: int,
+    channels: int,
+    scale: int,
+    *,
+    decoded: bool,
 ) -> nn.Module:
-    """The end part ``kind`` of a supernet or of a decoded net."""
+    """The end part ``kind`` of a supernet or of a decoded net. ``sources``: the channels of each
+    cell that it hears; ``width``: N*W, those of the start part."""
+    if kind == "authors" and decoded:
+        return AuthorsEnd(sum(sources), width, channels, scale, affine=True)
+    if kind == "authors":
+        return AuthorsSupernetEnd(sources, width, channels, scale)
+    source = sum(sources)
     if kind == "conv":
         return ConvEnd(source, stem, channels, scale, affine=decoded)
     rates, low = (DECODED_RATES, stem) if decoded else (SUPERNET_RATES, None)

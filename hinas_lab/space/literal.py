@@ -70,8 +70,8 @@ class LiteralSuperNet(nn.Module):
         self.cells = nn.ModuleDict()
         for key, cell in net.cells.items():
             self.cells[key] = LiteralCell(s, cell.channels)
-        last = sum(out[i] for i in s.cells[-1])
-        self.end = make_end(s.end, last, s.stem, s.channels, s.scale, decoded=False)
+        last, width = [out[i] for i in s.cells[-1]], s.nodes * s.width
+        self.end = make_end(s.end, last, width, s.stem, s.channels, s.scale, decoded=False)
         self.to(net.alpha.dtype).load_from(net)
 
     @torch.no_grad()

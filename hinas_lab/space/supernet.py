@@ -81,13 +81,16 @@ class SuperNet(nn.Module):
             targets = {f"{l}_{i}": i for l, i in self._places()}
         for name, i in targets.items():
             self.cells[name] = SuperCell(s.nodes, s.node_channels(i), s.repeats, s.affine, s.ops)
-        last = sum(out[i] for i in s.cells[-1])
-        self.end = make_end(s.end, last, s.stem, s.channels, s.scale, decoded=False)
+        last = [out[i] for i in s.cells[-1]]
+        self.end = make_end(s.end, last, first_channels, s.stem, s.channels, s.scale, decoded=False)
         self.skip = GlobalSkip(s.scale, s.upsampling)
         initialise(self, generator)
         # near equal weights, but no ties: 1e-3 as in DARTS
         self.alpha = nn.Parameter(1e-3 * torch.randn(s.alpha_shape, generator=generator))
         self.beta = nn.Parameter(1e-3 * torch.randn(len(s.moves), generator=generator))
+        if s.arch_start == "ones":
+            nn.init.ones_(self.alpha)
+            nn.init.ones_(self.beta)
         # same[m, n] = 1: moves m, n share a softmax
         same = torch.zeros(len(s.moves), len(s.moves))
         for group in beta_groups(s):

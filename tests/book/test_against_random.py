@@ -342,7 +342,7 @@ def test_the_field_shows_both_trainings_and_who_lands_where(field):
     assert (
         names[0] == "12 random nets"
         and names[1].startswith("8 searched\nmedian percentile")
-        and names[2].startswith("8 RSWS")
+        and names[2].startswith("8 random, search's supernet")
     )
     band = ax.patches[0].get_bbox()
     assert band.x1 - band.x0 == pytest.approx(2 * 1.96 * field.seed_sd)

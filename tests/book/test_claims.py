@@ -298,6 +298,8 @@ def test_settings_of_the_ledger_name_fields_that_exist():
     names |= {
         "loss.average_terms",
         "loss.reduction",
+        "loss.padding",
+        "loss.log_of",
         "search.loss.lam",
         "search.loss.pixel",
         "protocol",

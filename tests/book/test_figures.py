@@ -406,7 +406,7 @@ def test_what_arms_do_not_show(record):
     (found,) = blocks(1)
     assert list(found.arms[["trainings", "seeds"]].itertuples(name=None)) == [
         ("searched", 1, "0"),
-        ("RSWS", 1, "0"),
+        ("random, search's supernet", 1, "0"),
         ("random nets", 4, "1 to 2"),
     ]
     assert found.remarks == (

@@ -192,7 +192,7 @@ def test_set(change, fragment):
         ("train.width=0", "width = 0"),
         ("train.batch=0", "batch = 0"),
         ("train.iterations=many", "iterations = 'many'"),
-        ("train.end=soft", "end = 'soft': must be one of conv, aspp"),
+        ("train.end=soft", "end = 'soft': must be one of conv, aspp, authors"),
         ("train.width=100000000", "memory"),
         ("search.lr=0.1", "write train.FIELD=VALUE"),  # would be ignored
         ("space.width=8", "write train.FIELD=VALUE"),

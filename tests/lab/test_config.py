@@ -37,6 +37,7 @@ OTHER = {
         "ops": ("conv_3x3", "skip"),
         "fixed_path": (0, 1, 2),
         "affine": True,
+        "arch_start": "ones",
     },
     SearchConfig: {
         "sigmas": (50.0,),
@@ -47,6 +48,7 @@ OTHER = {
         "warmup_epochs": 0,
         "validate_from": 1,
         "val_fraction": 0.5,
+        "val_images": "last",
         "validate_crop": 64,
         "score": "psnr",
         "loss": Loss(lam=0),
@@ -93,7 +95,14 @@ OTHER = {
         "precision": "tf32",
         "seed": 1,
     },
-    Loss: {"lam": 0.5, "pixel": "l1", "reduction": "sum", "average_terms": True},
+    Loss: {
+        "lam": 0.5,
+        "pixel": "l1",
+        "reduction": "sum",
+        "average_terms": True,
+        "padding": "zero",
+        "log_of": "mean",
+    },
 }
 CHANGES = [
     pytest.param(cls, name, v if isinstance(v, dict) else {name: v}, id=f"{cls.__name__}-{name}")
@@ -198,7 +207,14 @@ WRONG = {
         "biases": ("none", True),
         "value_clip": (0, -1, "1", NAN),
     },
-    Loss: {"lam": NUMBER, "pixel": ("l2", None), "reduction": ("max",), "average_terms": ("no", 1)},
+    Loss: {
+        "lam": NUMBER,
+        "pixel": ("l2", None),
+        "reduction": ("max",),
+        "average_terms": ("no", 1),
+        "padding": ("same", 0),
+        "log_of": ("log", None),
+    },
 }
 WRONG_VALUES = [
     pytest.param(cls, name, v, id=f"{cls.__name__}-{name}={v!r}")
@@ -330,6 +346,7 @@ def test_the_paper_departs_from_what_is_printed_in_one_number():
             )
 
 
+AUTHORS_SR_LOSS = Loss(pixel="l1", average_terms=True, padding="zero", log_of="mean")
 STATED = {
     ("paper", "denoise"): (
         {
@@ -376,15 +393,16 @@ STATED = {
         {"width": 16, "iterations": 600_000, "batch": 24},
     ),
     ("authors", "denoise"): (
-        {"end": "aspp", "second_input": "mixed", "sigmoid": True},
+        {"end": "authors", "second_input": "mixed", "sigmoid": True, "arch_start": "ones"},
         {
             "batch": 6,
-            "loss": Loss(lam=0.5, average_terms=True),
+            "loss": Loss(lam=0.5, average_terms=True, padding="zero", log_of="mean"),
             "schedule": "wave",
+            "val_images": "last",
             "val_fraction": 0.02,
         },
         {
-            "end": "aspp",
+            "end": "authors",
             "iterations": 600_000,
             "schedule": "poly",
             "weight_decay": 4e-5,
@@ -394,9 +412,9 @@ STATED = {
         },
     ),
     ("authors", "sr"): (
-        {"upsampling": "bilinear", "end": "aspp", "width": 8},
-        {"val_fraction": 0.05, "loss": Loss(pixel="l1", average_terms=True)},
-        {"batch": 16, "width": 16, "loss": Loss(pixel="l1", average_terms=True)},
+        {"upsampling": "bilinear", "end": "authors", "width": 8},
+        {"val_fraction": 0.05, "loss": AUTHORS_SR_LOSS},
+        {"batch": 16, "width": 16, "loss": AUTHORS_SR_LOSS},
     ),
 }
 

@@ -241,6 +241,11 @@ def test_the_split_is_of_the_seed_and_two_percent_of_400_images_are_8():
     assert [len(part) for part in astuple(split(400, 0.02, 0))] == [196, 196, 8]
 
 
+def test_v_may_be_the_last_images():
+    s = split(10, 0.2, 3, "last")
+    assert (s.w, s.a, s.v) == ((0, 1, 2, 3), (4, 5, 6, 7), (8, 9))
+
+
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_few_images_to_split_are_refused(n):
     with pytest.raises(ValueError, match=f"^{n} training images.*at least 3$"):

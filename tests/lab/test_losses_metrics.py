@@ -119,6 +119,25 @@ GAUSSIAN /= GAUSSIAN.sum()
 
 
 @each_pair
+def test_l_ssim_with_zeros_around_the_image(x, y):
+    planes = zip(batch(x)[0].numpy(), batch(y)[0].numpy())
+    wanted = np.mean([zero_padded_ssim(a, b, 1, GAUSSIAN) for a, b in planes])
+    assert torch_ssim(batch(x), batch(y), "zero").item() == pytest.approx(wanted, abs=1e-11)
+
+
+def test_l_ssim_as_the_logarithm_of_the_mean():
+    """Never above the mean of the logarithms (Jensen)."""
+    images = torch.rand(2, 4, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    output, truth = images[0], images.mean(0)
+    each = torch_ssim(output, truth, "zero")
+    loss = Loss(padding="zero", log_of="mean", average_terms=True)
+    total, pixel, l_ssim = restoration_loss(output, truth, loss)
+    assert l_ssim.item() == pytest.approx(-math.log10(each.mean()), abs=1e-6)
+    assert total.item() == pytest.approx((pixel + 0.6 * l_ssim).item() / 2, abs=1e-6)
+    assert l_ssim < restoration_loss(output, truth, Loss(padding="zero"))[2]
+
+
+@each_pair
 @pytest.mark.parametrize("data_range", [1, 255])
 def test_every_window_and_padding(x, y, data_range):
     """7 x 7 uniform windows against scikit-image's default; zeros around the images against a plain

@@ -16,8 +16,8 @@ from hinas_lab.images.metrics import psnr, ssim
 from hinas_lab.images.patches import Patches, generator
 from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Step
-from hinas_lab.searching import loop as search_module
 from hinas_lab.searching.loop import Search, arch_step, search, weight_step
+from hinas_lab.searching.methods import first_order
 from hinas_lab.searching.scoring import calibrate, shared_weight_score, validate
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.ops import OP_NAMES
@@ -239,7 +239,7 @@ def test_the_best_scoring_supernet_is_the_result(monkeypatch, scores, best):
     state = new(ONE, validate_from=1, epochs=3, warmup_epochs=0)
     given = iter(scores)
     monkeypatch.setattr(
-        search_module, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
+        first_order, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
     )
     nets, records = {}, {}
     for record in search(state):

@@ -239,6 +239,24 @@ def test_the_decoded_network_has_the_channels_that_cost_counts():
     )  # the low-level skip
 
 
+def test_the_authors_decoder_is_drawn_as_cost_counts_it():
+    for which in (("denoise", 1), ("sr", 4)):
+        chosen = preset("authors", *which)
+        for path in ((0, 0, 0), (0, 1, 2)):
+            g = sample(chosen.space, random.Random(0))
+            g = replace(g, path=path[: g.layers])
+            drawing = search_space.draw_network(g, width=chosen.train.width, end="authors")
+            convs = list(convolutions(g, chosen.train.width, end="authors"))
+            said = labels(drawing)["end"]
+            assert f"→ {convs[-1].source}" in said and f"{convs[-1].target}" in said.split()[-1]
+            assert "176 → 128" in said and ("ASPP 2-4-6" in said) == (g.scale > 1)
+            # features as narrow as the start part: its own, or those of a cell before the last
+            low = "layer 0" if g.path[-1] else "start"
+            assert (low, "end") in arrows(drawing, "faint")
+    soft = search_space.draw_network(preset("authors").space)
+    assert labels(soft)["end"].startswith("ASPP 16 of each cell → 40")
+
+
 # ---------------------------------------------------------------- rendering
 
 

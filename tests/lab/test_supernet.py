@@ -22,7 +22,7 @@ SMALL = {"layers": 2, "nodes": 2, "width": 2, "stem": 4}
 DEEP = {
     "layers": 3
 }  # only there is a second input that is neither the start part's first nor its second output
-AUTHORS = {"second_input": "mixed", "end": "aspp", "sigmoid": True}
+AUTHORS = {"second_input": "mixed", "end": "authors", "sigmoid": True}
 SR = {"task": "sr"}
 SPACES = {
     "gray": DEEP,
@@ -260,6 +260,16 @@ def test_weights_are_on_the_simplex(norm):
     ends = [(m.layer, m.source if norm == "outgoing" else m.target) for m in space.moves]
     for end in ends:
         assert w.beta[[e == end for e in ends]].sum().item() == pytest.approx(1)
+
+
+def test_alpha_and_beta_may_start_at_ones():
+    for name, space in (
+        ("noise", SearchSpace(**SMALL)),
+        ("ones", SearchSpace(**SMALL | {"arch_start": "ones"})),
+    ):
+        net = SuperNet(space)
+        assert all(bool((p == 1).all()) == (name == "ones") for p in net.arch_parameters)
+        assert net.weights().alpha.std() < 1e-3
 
 
 # ---- one-hot weights

@@ -18,8 +18,8 @@ from hinas_lab.images.patches import A, W
 from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, kept_row, read_records
 from hinas_lab.runs.folder import load_genotype, load_supernet
-from hinas_lab.searching import loop as search_module
 from hinas_lab.searching.loop import search
+from hinas_lab.searching.methods import first_order
 from hinas_lab.space.decode import decode
 from hinas_lab.training.step_memory import search_step
 
@@ -80,7 +80,7 @@ def test_a_equal_to_w_takes_nothing_from_the_weights_and_repeats_none_of_their_p
 def test_the_last_supernet_can_be_the_result_and_the_scores_are_still_told(monkeypatch):
     given = iter((0.1, 0.3, 0.2))
     monkeypatch.setattr(
-        search_module, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
+        first_order, "validate", lambda *_: {"psnr": 1.0, "ssim": 1.0, "score": next(given)}
     )
     state = new(ONE, keep_supernet="last", validate_from=1, epochs=3, warmup_epochs=0)
     epochs = [r for r in search(state) if isinstance(r, Epoch)]

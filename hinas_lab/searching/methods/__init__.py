@@ -5,32 +5,10 @@ alpha and beta is. ``Method`` itself is the paper's way, first order; another on
 does differently, in a file of its own, and is added to METHODS (from outside: METHODS[name] = ...).
 """
 
-import torch
+from hinas_lab.searching.methods.first_order import Method
+from hinas_lab.searching.methods.rsws import Rsws
 
-from hinas_lab.space.supernet import Mixture
-
-
-class Method:
-    """First order (Section 3.3): the weights learn under the relaxed mixture, alpha and beta by the
-    gradient of the loss on Train A with the weights held fixed. No second-order term."""
-
-    learns = True
-    "do alpha and beta take steps?"
-    capturable = True
-    "may a CUDA graph record a weight step? Not where chance decides inside it"
-
-    def weight_mixture(self, search) -> Mixture:
-        """What a weight step of ``searching.loop.Search`` is computed under; alpha and beta are
-        numbers here."""
-        with torch.no_grad():
-            return search.net.weights()
-
-    def arch_mixture(self, search) -> Mixture:
-        """What an arch step is computed under; gradients reach alpha and beta through it."""
-        return search.net.weights()
-
-
-METHODS: dict[str, Method] = {"first-order": Method()}
+METHODS: dict[str, Method] = {"first-order": Method(), "rsws": Rsws()}
 
 
 def method(name: str) -> Method:
