@@ -94,12 +94,11 @@ def _print_fields(header: dict):
 
 def _print_machine(folder: Path):
     """Where the run was made, as far as it is known: packed runs may lack env.json."""
-    from hinas_lab.runs.header import read_json
+    from hinas_lab.runs.header import read_environment
 
-    path = folder / "env.json"
-    if not path.exists():
+    if not (folder / "env.json").exists():
         return
-    environment = read_json(path)
+    environment = read_environment(folder)
     facts = []
     for name in ("device", "threads", "seed", "commit"):
         value = environment.get(name)
