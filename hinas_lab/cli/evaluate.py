@@ -91,9 +91,7 @@ def run(args) -> int:
         **mean(rows),
         "peak_mb": _peak_mb(args.device),
     }
-    _print(rows, total, method, chosen, kept)
-    _warn_of_training_images(method, args.dataset)
-    if args.json:
+    if args.json:  # before a word: who reads may have left
         record = {
             "rows": [total],
             "images": [plain(row) for row in rows],
@@ -103,6 +101,8 @@ def run(args) -> int:
         }
         write_json(args.json, record)
     unfinished.finish()
+    _print(rows, total, method, chosen, kept)
+    _warn_of_training_images(method, args.dataset)
     return 0
 
 
@@ -145,6 +145,8 @@ def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple
         else:
             row = measure(args.method, restore, name, images[name], number, level, chosen)
             if targets:
+                # no folder before there is a picture for it
+                targets[name].parent.mkdir(parents=True, exist_ok=True)
                 write_photo(targets[name], Photo(row.restored))
             unfinished.add(row)
         rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
@@ -164,7 +166,7 @@ def _warn_of_training_images(method, dataset: str):
 
 
 def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
-    """Image -> file to write; makes the folders.
+    """Image -> file to write.
 
     ValueError when two images would be one file, or the pictures would join the data set.
     """
@@ -187,8 +189,6 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
             raise ValueError(
                 f"--save {folder}: {owner[target]} and {name} would both become {target}"
             )
-    for target in targets.values():
-        target.parent.mkdir(parents=True, exist_ok=True)
     return targets
 
 

@@ -59,10 +59,6 @@ def _check_header(header: dict):
             raise ValueError(f"{name} = {value!r}: must be a {TYPES[name].__name__}")
         if name in PARTS:
             check_types(PARTS[name], value)
-    learning = header["search" if header["kind"] == "search" else "train"]
-    needed = {"seed", "epochs" if header["kind"] == "search" else "iterations"}
-    if missing := needed - learning.keys():
-        raise ValueError(f"damaged (no {', '.join(sorted(missing))})")
 
 
 def read_environment(folder: str | Path) -> dict:
