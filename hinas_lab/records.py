@@ -217,7 +217,7 @@ def _check_columns(path: Path, columns: dict[str, np.ndarray]):
             long = rows and column.shape[:1] == rows
             if not (long and flat and column.dtype.kind in kinds):
                 raise ValueError(
-                    f"{path}: damaged, column {group}/{name} is {column.dtype} {column.shape}"
+                    f"{path}: damaged, column {group}/{name} has shape {column.shape} of {column.dtype}"
                 )
     of_epochs, images = (
         columns.get(f"preview/{name}", np.zeros(0)) for name in ("epoch", "images")
