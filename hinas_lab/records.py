@@ -216,9 +216,8 @@ def _check_columns(path: Path, columns: dict[str, np.ndarray]):
             flat = column.ndim == 1 or name in ("alpha", "beta", "beta_grad")
             long = rows and column.shape[:1] == rows
             if not (long and flat and column.dtype.kind in kinds):
-                raise ValueError(
-                    f"{path}: damaged, column {group}/{name} has shape {column.shape} of {column.dtype}"
-                )
+                what = f"column {group}/{name} has shape {column.shape} of {column.dtype}"
+                raise ValueError(f"{path}: damaged, {what}")
     of_epochs, images = (
         columns.get(f"preview/{name}", np.zeros(0)) for name in ("epoch", "images")
     )

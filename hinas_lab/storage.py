@@ -8,12 +8,16 @@ import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import hinas_lab
+
+PATIENCE = 1.0
+"seconds in which a file that is held is tried again"
 
 
 def write_atomic(path: Path, data: bytes):
@@ -29,7 +33,7 @@ def write_atomic(path: Path, data: bytes):
             file.flush()
             os.fsync(file.fileno())  # its bytes are on the disk before its name is
         os.chmod(name, 0o644)  # mkstemp's file is for its owner alone
-        os.replace(name, path)
+        replace_file(name, path)
         written = True
     except OSError as error:
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
@@ -40,6 +44,20 @@ def write_atomic(path: Path, data: bytes):
         if name and not written:
             with suppress(OSError):
                 os.unlink(name)
+
+
+def replace_file(source: str | Path, target: str | Path):
+    """``os.replace``, tried for a second: on Windows a virus scanner or an indexer holds a new file
+    for a moment. PermissionError says so after that."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError as error:
+            if time.monotonic() >= end:
+                error.strerror = f"{error.strerror} (does another program hold it open?)"
+                raise
+            time.sleep(0.05)
 
 
 class Held(ValueError):

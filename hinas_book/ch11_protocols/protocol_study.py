@@ -62,7 +62,7 @@ def run(args) -> int:
     if method.task == "sr" and args.strides:
         raise ValueError("--strides: crops are for denoising; leave it out")
     base = BASE[method.task]
-    level = level_of(args, method, protocol(base))
+    level = level_of(method, protocol(base), args.sigma, args.scale)
     images, digest = pictures(args.dataset, args.limit)
     _look_for_leaks(args, method)
     names = protocols(method.task, STRIDES if args.strides else ())

@@ -5,6 +5,7 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 from hinas_lab import __version__
@@ -41,10 +42,17 @@ def add(commands):
     parser.add_argument(
         "--sigma",
         type=float,
-        help="noise level on the 0-255 scale (default: the run's, if it has one, else 50)",
+        nargs="+",
+        metavar="S",
+        help="noise levels on the 0-255 scale, a row each (default: the run's, if it has one, "
+        "else 50)",
     )
     parser.add_argument(
-        "--scale", type=int, help="upscaling factor: 2, 3 or 4 (default: the run's)"
+        "--scale",
+        type=int,
+        nargs="+",
+        metavar="S",
+        help="upscaling factors, 2, 3 or 4, a row each (default: the run's)",
     )
     parser.add_argument(
         "--protocol",
@@ -55,7 +63,11 @@ def add(commands):
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write rows and images as JSON")
     parser.add_argument(
-        "--save", type=Path, metavar="DIR", help="write the restored images there, as 8-bit PNG"
+        "--save",
+        type=Path,
+        metavar="DIR",
+        help="write the restored images there, as 8-bit PNG; those of several levels in a folder "
+        "each",
     )
     add_machine_options(parser, seed=False)
     parser.set_defaults(
@@ -66,7 +78,7 @@ def add(commands):
 def run(args) -> int:
     from hinas_lab.cli.methods import check_json, level_of, method_of, pictures
     from hinas_lab.images.protocol import default_protocol, protocol
-    from hinas_lab.restoration.measure import mean
+    from hinas_lab.restoration.measure import check_pictures, mean
     from hinas_lab.restoration.unfinished import plain
     from hinas_lab.storage import environment, write_json
 
@@ -78,36 +90,63 @@ def run(args) -> int:
         )
     method = method_of(args)
     chosen = protocol(args.protocol or default_protocol(method.task, method.channels))
-    level = level_of(args, method, chosen)
+    # every pair is refused where both are given: a method has one of them
+    asked = product(args.sigma or [None], args.scale or [None])
+    levels = list(dict.fromkeys(level_of(method, chosen, *pair) for pair in asked))
     images, digest = pictures(args.dataset, args.limit)
-    targets = _targets(args.save, images, args.dataset)
-    unfinished = _unfinished(args, method, chosen, level, digest)
-    rows, kept = _measured(args, method, chosen, level, images, targets, unfinished)
-    total = {
-        "dataset": args.dataset,
-        "method": args.method,
-        chosen.level: level,
-        "protocol": chosen.name,
-        **mean(rows),
-        "peak_mb": _peak_mb(args.device),
-    }
+    targets = _targets(args.save, images, args.dataset, [_folder(chosen, x) for x in levels])
+    if args.json or args.save:
+        for level in levels:
+            check_pictures(images, level, chosen)
+    started, totals, all_rows, shown, before = [], [], [], [], 0
+    for level, files in zip(levels, targets):
+        tag = f".{_folder(chosen, level)}" if len(levels) > 1 else ""
+        unfinished = _unfinished(args, method, chosen, level, digest, tag)
+        started.append(unfinished)
+        rows, kept = _measured(args, method, chosen, level, images, files, unfinished)
+        totals.append(
+            {
+                "dataset": args.dataset,
+                "method": args.method,
+                chosen.level: level,
+                "protocol": chosen.name,
+                **mean(rows),
+                "peak_mb": _peak_mb(args.device),
+            }
+        )
+        all_rows += rows
+        before += kept
+        words = TASKS[chosen.task].level_text(level)
+        if len(levels) == 1:
+            shown.append((rows if len(rows) <= LISTED else [], "mean", totals[-1]))
+        else:
+            shown.append(([], words, totals[-1]))
     if args.json:  # before a word: who reads may have left
         record = {
-            "rows": [total],
-            "images": [plain(row) for row in rows],
+            "rows": totals,
+            "images": [plain(row) for row in all_rows],
             "protocol": {"name": chosen.name, "text": chosen.text, **asdict(chosen)},
             "stamp": method.stamp,
             "env": environment(chosen.seed, args.device),
         }
         write_json(args.json, record)
-    unfinished.finish()
-    _print(rows, total, method, chosen, kept)
+    for unfinished in started:
+        unfinished.finish()
+    for row in shown:
+        _print(*row)
+    _print_facts(words if len(levels) == 1 else "", totals[-1]["peak_mb"], method, chosen, before)
     _warn_of_training_images(method, args.dataset)
     return 0
 
 
-def _unfinished(args, method, chosen, level, digest: str):
-    """The rows of an earlier stop, beside what the command writes; under all that decides them."""
+def _folder(chosen, level: float) -> str:
+    """What is a level's own, beside those of the others: ``sigma-50``, ``scale-2``."""
+    return f"{chosen.level}-{level:.15g}"
+
+
+def _unfinished(args, method, chosen, level, digest: str, tag: str):
+    """The rows of an earlier stop, beside what the command writes; under all that decides them.
+    ``tag`` tells the file of one of several levels."""
     from hinas_lab.restoration.unfinished import Unfinished
 
     beside = args.json or (args.save / "images" if args.save else None)
@@ -122,7 +161,7 @@ def _unfinished(args, method, chosen, level, digest: str):
         "images": digest,
         "save": str(args.save),
     }
-    return Unfinished(beside and beside.with_name(f".{beside.name}.unfinished"), header)
+    return Unfinished(beside and beside.with_name(f".{beside.name}{tag}.unfinished"), header)
 
 
 def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple[list, int]:
@@ -165,15 +204,18 @@ def _warn_of_training_images(method, dataset: str):
         )
 
 
-def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[str, Path]:
-    """Image -> file to write.
+def _targets(
+    folder: Path | None, images: Iterable[str], dataset: str, names: list[str]
+) -> list[dict[str, Path]]:
+    """Image -> file to write, for each of the levels called ``names``. One
+    level's pictures lie in ``folder`` itself.
 
     ValueError when two images would be one file, or the pictures would join the data set.
     """
     from hinas_lab.images.datasets.catalog import locate
 
     if folder is None:
-        return {}
+        return [{} for _ in names]
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--save {folder}: is a file; name a folder")
     if folder.resolve().is_relative_to(locate(dataset).folder.resolve()):
@@ -181,14 +223,18 @@ def _targets(folder: Path | None, images: Iterable[str], dataset: str) -> dict[s
             f"--save {folder}: lies in the data set {dataset}, whose images it would join; "
             "choose another folder"
         )
-    owner, targets = {}, {}
+    owner = {}
     for name in images:
-        target = targets[name] = folder / Path(name).with_suffix(".png")
+        target = folder / Path(name).with_suffix(".png")
         # a.png and a.bmp would both be a.png
         if owner.setdefault(target, name) != name:
             raise ValueError(
                 f"--save {folder}: {owner[target]} and {name} would both become {target}"
             )
+    targets = []
+    for level in names:
+        own = folder / level if len(names) > 1 else folder
+        targets.append({name: own / file.relative_to(folder) for file, name in owner.items()})
     return targets
 
 
@@ -207,18 +253,21 @@ def _peak_mb(device: str) -> float | None:
     return getrusage(RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-def _print(rows, total: dict, method, chosen, kept: int):
-    """Rows (few of them), the mean, what was measured and how."""
-    listed = rows if len(rows) <= LISTED else []
-    width = max(len("mean"), *(len(row.image) for row in listed), 0)
+def _print(listed: list, name: str, total: dict):
+    """The rows of some images, and their mean under ``name``."""
+    width = max(len(name), *(len(row.image) for row in listed), 0)
     for row in listed:
         print(_line(f"{row.image:<{width}}", row.scores, row.seconds))
-    mean_line = _line(f"{'mean':<{width}}", total, total["seconds"])
+    mean_line = _line(f"{name:<{width}}", total, total["seconds"])
     print(f"{mean_line}  (n = {total['n']}, standard error {_standard_error(total)})")
+
+
+def _print_facts(level: str, peak_mb: float | None, method, chosen, kept: int):
+    """What was measured and how."""
     facts = [
-        TASKS[chosen.task].level_text(total[chosen.level]),
+        level,
         _origin(method.stamp),
-        f"peak memory {total['peak_mb']:.0f} MB" if total["peak_mb"] else "",
+        f"peak memory {peak_mb:.0f} MB" if peak_mb else "",
         f"{kept} of the images measured before" if kept else "",
     ]
     print(", ".join(filter(None, facts)))

@@ -105,6 +105,7 @@ def main(argv: list[str] | None = None) -> int:
     ``--debug`` an error is raised instead of printed."""
     if argv is None:
         _prepare_process()
+    _write_in_any_encoding()
     words = list(sys.argv[1:] if argv is None else argv)
     # taken out by hand: it may stand before or after the command
     debug = "--debug" in words
@@ -128,6 +129,15 @@ def main(argv: list[str] | None = None) -> int:
         _drop_stdout()
         _say(f"hinas-lab: error: {_error_line(error)}")
         return 2
+
+
+def _write_in_any_encoding():
+    """A character that the terminal or the pipe does not have becomes a question mark: what is
+    computed does not fail for how it is printed."""
+    for stream in (sys.stdout, sys.stderr):
+        # a notebook's streams take everything and have no such method
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _prepare_process():

@@ -106,43 +106,46 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
 
 
-def level_of(args, method: Method, protocol: Protocol) -> float | int:
-    """Sigma (0-255 scale) or scale, checked against the method and the protocol.
+def level_of(
+    method: Method, protocol: Protocol, sigma: float | None, scale: int | None
+) -> float | int:
+    """Sigma (0-255 scale) or scale, as asked or else the method's own, checked against the method
+    and the protocol.
 
     ValueError in one line for what does not fit together.
     """
     if method.task != protocol.task:
         raise ValueError(
-            f"protocol {protocol.name} is for {protocol.task}, {args.method} for {method.task}"
+            f"protocol {protocol.name} is for {protocol.task}, {method.name} for {method.task}"
         )
     has_levels = TASKS[method.task].has_levels
-    return _sigma_of(args, method) if has_levels else _scale_of(args, method)
+    return _sigma_of(method, sigma, scale) if has_levels else _scale_of(method, sigma, scale)
 
 
-def _sigma_of(args, method: Method) -> float:
-    if args.scale is not None:
+def _sigma_of(method: Method, sigma: float | None, scale: int | None) -> float:
+    if scale is not None:
         raise ValueError(
-            f"--scale {args.scale}: {args.method} is for {TASKS[method.task].title}; "
+            f"--scale {scale}: {method.name} is for {TASKS[method.task].title}; "
             "leave --scale out, or choose bicubic or a super-resolution run"
         )
-    sigma = usual_level(method.sigmas) if args.sigma is None else args.sigma
+    if sigma is None:
+        sigma = usual_level(method.sigmas)
     if not 0 <= sigma <= 255:
         raise ValueError(f"sigma = {sigma}: must be from 0 to 255")
     return sigma
 
 
-def _scale_of(args, method: Method) -> int:
-    if args.sigma is not None:
-        raise ValueError(
-            f"--sigma {args.sigma:g}: super-resolution adds no noise; leave --sigma out"
-        )
-    if method.net is None and args.scale is None:
+def _scale_of(method: Method, sigma: float | None, scale: int | None) -> int:
+    if sigma is not None:
+        raise ValueError(f"--sigma {sigma:g}: super-resolution adds no noise; leave --sigma out")
+    if method.net is None and scale is None:
         raise ValueError("--scale is missing: 2, 3 or 4")
-    scale = args.scale if args.scale is not None else method.scale
+    if scale is None:
+        scale = method.scale
     if scale not in (2, 3, 4):
         raise ValueError(f"scale = {scale}: must be 2, 3 or 4")
     if method.net is not None and scale != method.scale:
-        raise ValueError(f"--scale {scale}: the net of {args.method} upscales by {method.scale}")
+        raise ValueError(f"--scale {scale}: the net of {method.name} upscales by {method.scale}")
     return scale
 
 

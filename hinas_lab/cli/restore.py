@@ -6,6 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+from hinas_lab.cli.common import add_machine_options, use_machine
+
 
 def add(commands):
     parser = commands.add_parser(
@@ -13,14 +15,15 @@ def add(commands):
         help="restore your own photographs with a trained run",
         description="Restore photographs with the net of a training run. Prints the estimated "
         "noise level and warns when it is far from what the net was trained for. Gray, colour and "
-        "16-bit gray of any size; EXIF and transparency are kept.",
+        "16-bit gray of any size; EXIF and transparency are kept. A bad image is named and left "
+        "out: the others are restored, and the exit code is 2.",
     )
     parser.add_argument(
         "images",
         nargs="+",
         type=Path,
         metavar="IMAGE",
-        help="PNG, JPEG, TIFF, WebP, BMP, GIF or PPM",
+        help="PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM; HEIC with the extra heic",
     )
     parser.add_argument("--run", required=True, type=Path, metavar="RUN", help="a training run")
     parser.add_argument(
@@ -37,6 +40,7 @@ def add(commands):
         metavar="N",
         help="side of a tile in pixels: less memory, the same values (default: whole if small)",
     )
+    add_machine_options(parser, seed=False)
     parser.set_defaults(run_command=run)
 
 
@@ -46,18 +50,39 @@ def run(args: argparse.Namespace) -> int:
 
     if args.tile is not None and args.tile < 1:
         raise ValueError(f"--tile {args.tile}: must be 1 or more pixels")
-    net, info = load_network(args.run, device="cpu")
+    device = use_machine(args)
+    net, info = load_network(args.run, device)
     source_of = _sources(args.images, args.out)
-    _check_files(source_of, args.out, net.scale)
+    bad = _bad_files(source_of, args.out, net.scale)
     for target, source in source_of.items():
-        noise = _restore(net, source, target, args.tile)
+        if source in bad:
+            continue
+        try:
+            noise = _restore(net, source, target, args.tile, device)
+        except (ValueError, OSError) as error:
+            bad.append(source)
+            _go_on(error, len(source_of))
+            continue
         warning = noise_warning(noise, info["sigmas"] if info["task"] == "denoise" else [])
         if warning:
             print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
-    return 0
+    if bad:
+        names = ", ".join(map(str, bad))
+        print(
+            f"hinas-lab: error: {len(bad)} of {len(source_of)} images not restored: {names}",
+            file=sys.stderr,
+        )
+    return 2 if bad else 0
 
 
-def _restore(net, source: Path, target: Path, tile: int | None) -> float:
+def _go_on(error: ValueError | OSError, images: int):
+    """One bad image does not stop a batch; a single one is the command's own error."""
+    if images == 1:
+        raise error
+    print(f"hinas-lab: error: {error}", file=sys.stderr)
+
+
+def _restore(net, source: Path, target: Path, tile: int | None, device: str) -> float:
     """Restore one photograph and print its line; the estimated noise of the input, 0-255 scale."""
     from tqdm import tqdm
 
@@ -69,7 +94,7 @@ def _restore(net, source: Path, target: Path, tile: int | None) -> float:
     start = time.perf_counter()
     # disable=None: drawn on a terminal only
     bar = partial(tqdm, desc=source.name, unit="tile", leave=False, disable=None)
-    restored = restore_photo(net, photo, tile=tile, progress=bar)
+    restored = restore_photo(net, photo, tile=tile, device=device, progress=bar)
     seconds = time.perf_counter() - start
     write_photo(target, restored)
     height, width = photo.pixels.shape[:2]
@@ -107,18 +132,27 @@ def _sources(images: list[Path], out: Path) -> dict[Path, Path]:
     return source_of
 
 
-def _check_files(source_of: dict[Path, Path], out: Path, scale: int):
-    """Every input is read and every output found writable, before the first is restored. A missing
-    folder for several images is made, and stays only if all is well."""
+def _bad_files(source_of: dict[Path, Path], out: Path, scale: int) -> list[Path]:
+    """Every input is read and every output found writable, before the first is restored: the inputs
+    that are not, each with a line. A missing folder for several images is made where one is
+    good."""
     from hinas_lab.restoration.photo_file import check_output, read_photo
 
     new = len(source_of) > 1 and not out.exists()
     if new:
         out.mkdir(parents=True)
+    bad = []
     try:
         for target, source in source_of.items():
-            check_output(target, read_photo(source), scale)
+            try:
+                check_output(target, read_photo(source), scale)
+            except (ValueError, OSError) as error:
+                bad.append(source)
+                _go_on(error, len(source_of))
     except BaseException:  # Ctrl-C too leaves no empty folder
         if new:
             out.rmdir()
         raise
+    if new and len(bad) == len(source_of):
+        out.rmdir()
+    return bad

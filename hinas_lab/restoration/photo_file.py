@@ -1,54 +1,24 @@
 """A user's photograph, out of a file and back into one: nothing reduced unseen, nothing
 half-written. No torch.
 
-Read: PNG, JPEG, TIFF, WebP, BMP, GIF and PPM, told by content. Kept: 8-bit gray and colour, 16-bit
-gray, transparency, EXIF, ICC profile. EXIF orientation is applied. Palettes become RGB, or gray
-where every colour is gray; 1-bit becomes 8-bit gray. Refused in one line: 16-bit colour (Pillow
-would reduce it), CMYK (its colours mean nothing without a printer's profile), float, animated or
-multi-page files, bombs.
+Read and refused: what ``images.picture_file`` says. Kept: 8-bit gray and colour, 16-bit gray,
+transparency, EXIF, ICC profile.
 """
 
 import io
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
+from hinas_lab.images.picture_file import MAX_PIXELS, read_picture
 from hinas_lab.storage import write_atomic
 
 NEAR = (0.6, 1.6)
 "noise of so many times a trained sigma is what a net was trained for"
-READS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-GRAY, COLOUR = ("1", "L", "LA"), ("P", "PA", "RGB", "RGBA", "RGBX", "YCbCr")
-MAX_PIXELS = 178_956_970
-"Pillow's own limit against decompression bombs"
-ORIENTATION = 274
-# EXIF shares its tags with TIFF: these say how the old file stored its pixels and would be false in
-# a new one.
-LAYOUT = {
-    *range(254, 267),
-    273,
-    *range(277, 282),
-    284,
-    317,
-    320,
-    *range(322, 326),
-    330,
-    332,
-    *range(338, 342),
-    347,
-    *range(512, 533),
-    700,
-    33723,
-    34377,
-    34675,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,117 +61,16 @@ WRITERS = {
 }
 
 
-@contextmanager
-def _one_line(path: Path) -> Iterator[None]:
-    """Whatever Pillow raises on a bad file, as one line; its warnings are not for the user."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        except UnidentifiedImageError:
-            raise ValueError(
-                f"{path}: not an image that can be read ({', '.join(READS)}), or damaged"
-            ) from None
-        except Image.DecompressionBombError:
-            raise ValueError(
-                f"{path}: claims more than {MAX_PIXELS // 10**6} megapixels; cut it first"
-            ) from None
-        # a damaged file raises OSError, SyntaxError, struct.error, KeyError and more
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno:
-                raise OSError(f"{path}: cannot be read: {error.strerror}") from error
-            raise ValueError(
-                f"{path}: damaged or truncated image ({' '.join(str(error).split())})"
-            ) from error
-
-
-def _depth(image: Image.Image) -> int:
-    """Bits per sample in the file, of an image opened and not yet loaded: Pillow's mode hides what
-    it will reduce."""
-    if image.format == "TIFF":
-        return max(image.tag_v2.get(258, (1,)))  # BitsPerSample, one for each channel
-    raw = image.tile[0][3] if image.tile else ""
-    if image.format == "PPM" and isinstance(raw, tuple):
-        return 8 if raw[-1] <= 255 else 16
-    return 16 if image.format in ("PNG", "PPM") and "16" in raw else 8
-
-
-def _upright(image: Image.Image) -> bytes:
-    """Turn a loaded image as its EXIF says, in place. Returns the EXIF with orientation 1, nothing
-    if broken."""
-    try:
-        ImageOps.exif_transpose(image, in_place=True)
-        exif = image.getexif()
-        for tag in LAYOUT & set(exif):
-            del exif[tag]
-        if not exif:
-            return b""
-        exif[ORIENTATION] = 1
-        return exif.tobytes()
-    except Exception:  # as above
-        return b""
-
-
 def read_photo(path: str | Path) -> Photo:
     """The photograph in a file, whatever its extension.
 
     Raises ValueError or OSError in one line for any other file.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"{path}: is a folder; name the image files in it")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such image file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path}: is empty (0 bytes)")
-    # From a stream: given a path, Pillow 13 maps the file and scrambles uncompressed TIFFs that lie
-    # on their side.
-    with _one_line(path), open(path, "rb") as stream, Image.open(stream, formats=READS) as image:
-        frames, depth = getattr(image, "n_frames", 1), _depth(image)
-        # PhotometricInterpretation
-        white_is_zero = image.format == "TIFF" and image.tag_v2.get(262) == 0
-        image.load()
-        exif = _upright(image)
-    # MPO is a phone's JPEG with further views behind the photograph, which is its first frame.
-    if frames > 1 and image.format != "MPO":
-        raise ValueError(
-            f"{path}: has {frames} frames or pages; save the one you want as an image of its own"
-        )
-    clear = image.mode.endswith("A") or "transparency" in image.info
-    # mode I: some versions of Pillow read 16-bit gray PNG and PPM so, and signed TIFF always
-    unsigned = image.mode.startswith("I;16") or (image.mode == "I" and image.format != "TIFF")
-    deep = depth == 16 and unsigned and not clear
-    if not deep and (depth > 8 or image.mode not in GRAY + COLOUR):
-        raise ValueError(
-            f"{path}: {depth}-bit {image.mode} pixels are not read, as they would be reduced or "
-            "changed unseen; save it as 8-bit gray or RGB, or as 16-bit gray without transparency"
-        )
-    if deep:
-        data, alpha = np.asarray(image), None
-        if white_is_zero:  # Pillow inverts only 8 bits
-            data = 65535 - data
-    else:
-        data, alpha = _planes(image, clear)
+    data, alpha, exif, icc = read_picture(path)
+    bits = 8 * data.itemsize
     pixels = data.astype(np.float32)
-    pixels /= 65535 if deep else 255
-    icc = image.info.get("icc_profile") or b""
-    # a profile of the other kind of colours would be false
-    fits = icc[16:20] == (b"GRAY" if data.ndim == 2 else b"RGB ")
-    return Photo(pixels, alpha, 16 if deep else 8, exif, icc if fits else b"")
-
-
-def _planes(image: Image.Image, clear: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """uint8 (H, W) or (H, W, 3), and alpha (H, W), where the image is ``clear``."""
-    colour = image.mode in COLOUR
-    data = np.asarray(image.convert(("RGB" if colour else "L") + "A" * clear))
-    alpha = None
-    if clear:
-        data, alpha = data[..., :-1], data[..., -1].copy()
-        if not colour:
-            data = data[..., 0]
-    if image.mode in ("P", "PA") and (data == data[..., :1]).all():
-        data = data[..., 0]
-    return data, alpha
+    pixels /= 2**bits - 1
+    return Photo(pixels, alpha, bits, exif, icc)
 
 
 def _save(photo: Photo, stream: BinaryIO, writer: Writer) -> None:

@@ -298,6 +298,25 @@ def test_light(tmp_path):
     )
 
 
+HIDDEN = (".thumbnails", ".ipynb_checkpoints", "deep/@eaDir/a.png", "#recycle", "__MACOSX")
+
+
+@pytest.mark.parametrize("folder", HIDDEN)
+def test_hidden_folders_are_never_data(tmp_path, folder):
+    write_image(tmp_path / "deep" / "a.png")
+    write_image(tmp_path / folder / "b.png")
+    assert list(catalog.named_files(str(tmp_path))) == ["deep/a.png"]
+    # the folder that is named may lie anywhere
+    assert list(catalog.named_files(str(tmp_path / folder))) == ["b.png"]
+
+
+def test_hidden_folders_of_a_set_are_never_data(cache):
+    folder = write_bsds(cache / "BSDS500", images=2)
+    write_image(folder / "train" / ".thumbnails" / f"{IDS['train'][5]}.png")
+    (folder / "train" / "folder.png").mkdir()
+    assert names("BSDS500/train", "test") == IDS["train"][:2]
+
+
 # Reading
 
 
@@ -308,11 +327,9 @@ def test_light(tmp_path):
         ("1", ".png", (8, 8)),
         ("LA", ".png", (8, 8)),
         ("I;16", ".png", (8, 8)),
-        ("F", ".tif", (8, 8)),
         ("RGB", ".png", (8, 8, 3)),
         ("RGBA", ".png", (8, 8, 3)),
         ("P", ".png", (8, 8, 3)),
-        ("CMYK", ".jpg", (8, 8, 3)),
     ],
 )
 def test_read_image(tmp_path, mode, suffix, shape):
@@ -348,7 +365,7 @@ def test_palette_of_grays_is_gray(tmp_path):
 def test_damaged_image(tmp_path, content):
     path = write_image(tmp_path / "a.png", side=64)
     path.write_bytes(path.read_bytes()[:300] if content is None else content)
-    with pytest.raises(ValueError, match="a.png: cannot be read as an image") as caught:
+    with pytest.raises(ValueError, match="a.png: (is empty|not an image|damaged)") as caught:
         read_image(path)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -434,7 +451,7 @@ def test_verify_tells_bytes(known):
     (known / "BSDS500/train" / f"{ids[2]}.jpg").unlink()
     write_image(known / "BSDS500/val/holiday.jpg")
     wrong = kinds("BSDS500")
-    assert wrong.pop("unreadable")[0].startswith(f"train/{ids[1]}.jpg: cannot be read")
+    assert wrong.pop("unreadable")[0].startswith(f"train/{ids[1]}.jpg: not an image")
     assert wrong == {
         "changed": (f"train/{ids[0]}.jpg",),
         "extra": ("val/holiday.jpg",),

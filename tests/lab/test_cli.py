@@ -44,7 +44,7 @@ OPTIONS = {
     "train": "--genotype " + RUN_OPTIONS,
     "evaluate": "--method --dataset --sigma --scale --protocol --limit --json --save "
     "--device --threads",
-    "restore": "--run --out --tile",
+    "restore": "--run --out --tile --device --threads",
     "data": "",
     "data list": "",
     "data get": "",
@@ -250,6 +250,29 @@ def test_search_and_train_say_what_comes_next(tiny, tmp_path, monkeypatch):
 
 
 # Evaluate
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_output_of_any_encoding(tiny, tmp_path, encoding, monkeypatch):
+    """As pipes have it on Windows. The work counts; a character that is not there is a question
+    mark."""
+    names = ["σ.png", "日本.png", "plain.png"]
+    for name in names:
+        Image.fromarray(np.full((24, 24), 99, np.uint8)).save(tmp_path / name)
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    argv = ["restore", *(tmp_path / name for name in names), "--run", tiny.train]
+    done = python("-m", "hinas_lab", *argv, "--out", tmp_path / "out", encoding=encoding)
+    assert done.returncode == 0, done.stderr
+    assert sorted(os.listdir(tmp_path / "out")) == sorted(names)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 3 and lines[2].startswith("plain.png: 24 x 24 8-bit gray")
+    assert lines[0].startswith("?.png: ") and lines[1].startswith("??.png: ")
+
+
+def test_signs_of_the_tables_in_a_windows_pipe(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    done = python("-m", "hinas_lab", "study", "published", encoding="cp1252")
+    assert done.returncode == 0 and done.stdout, done.stderr
 
 
 def strict_json(path: Path) -> dict:

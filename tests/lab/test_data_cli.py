@@ -137,7 +137,7 @@ def test_verify(cache):
     assert f"changed: train/{IDS['train'][0]}.jpg" in text and "missing: train/" in text
     assert "... and 474 more" in text and len(text.splitlines()) == 2 + 6 + 21
     (cache / "BSDS500" / "val" / f"{IDS['val'][0]}.jpg").write_bytes(b"damaged")
-    assert f"unreadable: val/{IDS['val'][0]}.jpg: cannot be read" in done(
+    assert f"unreadable: val/{IDS['val'][0]}.jpg: not an image that can be read" in done(
         "verify", "BSDS500/val", code=1
     )
 

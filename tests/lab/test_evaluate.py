@@ -13,6 +13,7 @@ import torch
 from helpers import fill_disk, hinas, python, refused, setting, snapshot, tiny_runs
 from PIL import Image
 from test_cli import strict_json
+from test_files import TURNED
 
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.images.protocol import PROTOCOLS
@@ -130,6 +131,53 @@ def test_bicubic_under_every_protocol_of_super_resolution(pictures, name, scale)
         np.mean([i["psnr"] for i in told["images"]])
     )
     assert told["protocol"]["name"] == name and told["protocol"]["border"] == PROTOCOLS[name].border
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "levels"),
+    [("noisy", "sigma", [30, 50, 70]), ("bicubic", "scale", [4, 2, 3])],
+)
+def test_several_levels_are_a_row_each(pictures, method, kind, levels):
+    """The same numbers, bytes and pictures as with a call for each."""
+    argv = ["evaluate", "--method", method, "--dataset", "p"]
+    together = hinas(*argv, f"--{kind}", *levels, levels[0], "--json", "e.json", "--save", "out")
+    assert (together.code, together.err) == (0, "")
+    told, rows, images = strict_json(Path("e.json")), [], []
+    for level in levels:
+        one = ["--json", "one.json", "--save", f"one/{kind}-{level}"]
+        assert hinas(*argv, f"--{kind}", level, *one).code == 0
+        alone = strict_json(Path("one.json"))
+        rows += alone["rows"]
+        images += alone["images"]
+    expected = {**alone, "rows": rows, "images": images}
+    assert without(told) == without(expected) and [row[kind] for row in told["rows"]] == levels
+    both, single = saved("out"), saved("one")
+    assert both.keys() == single.keys() and len(both) == 15
+    assert all(np.array_equal(both[name], single[name]) for name in both)
+    lines = together.out.splitlines()
+    assert len(lines) >= 5 and all("(n = 5, standard error" in line for line in lines[:3])
+    assert [line.split("  ")[0].split()[-1].lstrip("x") for line in lines[:3]] == [
+        str(level) for level in levels
+    ]
+
+
+def test_several_levels_continue_where_they_were_stopped(pictures, measured):
+    argv = [*NOISY, "--sigma", 30, 50, "--json", "e.json"]
+    measured.stop_after(7)
+    assert hinas(*argv).code == 130 and not Path("e.json").exists()
+    measured.stop_after(math.inf)
+    code, out, _ = hinas(*argv)
+    assert code == 0 and measured == NAMES[2:] and "7 of the images measured before" in out
+    assert len(strict_json(Path("e.json"))["images"]) == 10
+    assert not list(Path().rglob("*unfinished*"))
+
+
+def test_one_bad_level_of_several_is_refused_at_once(pictures, measured):
+    refused(hinas(*NOISY, "--sigma", 30, 300), "sigma = 300.0: must be from 0 to 255")
+    bicubic = ["evaluate", "--method", "bicubic", "--dataset", "p", "--scale"]
+    refused(hinas(*bicubic, 2, 5), "scale = 5: must be 2, 3 or 4")
+    refused(hinas(*bicubic, 2, 3, "--sigma", 30), "--sigma 30: super-resolution adds no noise")
+    assert not measured
 
 
 def test_default_protocols(pictures):
@@ -273,6 +321,18 @@ def test_saved_noise_by_hand(pictures):
         clean.shape, dtype=np.float32
     )
     assert abs(saved("out")["man.png"] - noisy.clip(0, 255)).max() < 0.501
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_saved_upright(pictures, orientation):
+    """A phone's picture lies on its side in the file and says so."""
+    pixels, tags = np.asarray(Image.open("p/a/cat.png")), Image.Exif()
+    tags[274] = orientation
+    Path("phone").mkdir()
+    Image.fromarray(pixels).save("phone/one.png", exif=tags.tobytes())
+    argv = [*NOISY, "--dataset", "phone", "--protocol", "whole-rgb", "--sigma", 0]
+    assert hinas(*argv, "--save", "out").code == 0
+    assert np.array_equal(saved("out")["one.png"], TURNED[orientation](pixels))
 
 
 def test_saving_would_destroy(pictures):

@@ -5,15 +5,23 @@ import errno
 import io
 import os
 import struct
+import sys
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import skimage
 import tifffile
-from PIL import Image
+from PIL import Image, ImageFile
 
+from hinas_lab import storage
+from hinas_lab.images import picture_file
+from hinas_lab.images.datasets.catalog import read_image
 from hinas_lab.restoration import photo_file
 from hinas_lab.restoration.photo_file import (
     Photo,
@@ -119,7 +127,7 @@ def test_sixteen_bit_gray_of_every_kind(data, tmp_path):
     np.testing.assert_array_equal(np.rint(photo.pixels * 65535), DEEP)
 
 
-@pytest.mark.parametrize("fmt", photo_file.READS)
+@pytest.mark.parametrize("fmt", picture_file.READS)
 def test_every_format_whatever_its_extension(fmt, tmp_path):
     path = save(tmp_path / "holiday.xyz", RGB, format=fmt)
     expected = opened(path).convert("RGB")
@@ -252,6 +260,99 @@ def test_colour_profile_is_kept_where_it_fits(tmp_path):
     assert read_photo(save(tmp_path / "gray.png", GRAY, icc_profile=profile)).icc == b""
 
 
+def named_heic(brand: bytes = b"heic", box: bytes = b"") -> bytes:
+    """As an iPhone's file begins."""
+    return b"\x00\x00\x00\x18ftyp" + brand + bytes(4) + b"mif1" + brand + box + bytes(40)
+
+
+avif = pytest.mark.skipif("AVIF" not in picture_file.READS, reason="a Pillow without AVIF")
+
+
+@avif
+def test_avif_is_read_upright(tmp_path):
+    smooth = np.add.outer(np.arange(40), np.arange(60)).astype(np.uint8)
+    colours = np.dstack([smooth, smooth + 50, 200 - smooth])
+    path = save(tmp_path / "phone.jpg", colours, format="AVIF", quality=100, exif=exif(6))
+    photo = read_photo(path)
+    assert photo.bits == 8 and photo.pixels.shape == (60, 40, 3)
+    assert np.abs(photo.pixels * 255 - np.rot90(colours, -1)).max() < 6
+    np.testing.assert_array_equal(np.rint(photo.pixels * 255), read_image(path))
+
+
+@avif
+@pytest.mark.parametrize(("flags", "bits"), [(64, 10), (96, 12)])
+def test_deep_avif_is_refused(tmp_path, flags, bits):
+    """Pillow gives 8 bits of it without a word."""
+    data = bytearray(encoded(RGB, "AVIF"))
+    data[data.index(b"av1C") + 6] |= flags
+    # ``pixi`` must agree; the decoder looks at the codec's own header, which says 8
+    channels = data.index(b"pixi") + 9
+    data[channels : channels + 3] = [bits] * 3
+    (tmp_path / "deep.avif").write_bytes(data)
+    with pytest.raises(ValueError, match=f"deep.avif: {bits}-bit RGB pixels are not read"):
+        read_photo(tmp_path / "deep.avif")
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"heix"])
+@pytest.mark.parametrize("read", [read_photo, read_image])
+def test_heic_named_jpg_says_which_extra(tmp_path, brand, read, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "phone.jpg").write_bytes(named_heic(brand))
+    with pytest.raises(
+        ValueError, match=r"phone\.jpg: is HEIC, which needs the extra heic"
+    ) as error:
+        read(tmp_path / "phone.jpg")
+    assert "pip install 'hinas_lab[heic]'" in one_line(error, tmp_path / "phone.jpg")
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_heic_is_read_with_the_extra(tmp_path, monkeypatch, more):
+    """With a stand-in for pillow-heif, which reads any HEIC as this picture."""
+
+    class Heif(ImageFile.ImageFile):
+        format = "HEIF"
+
+        def _open(self):
+            self._mode, self._size = "RGB", (5, 7)
+
+        def load(self):
+            self.im = Image.fromarray(RGB).im
+            return self.im.pixel_access()
+
+    def register():
+        Image.register_open("HEIF", Heif, lambda head: head[4:8] == b"ftyp")
+
+    heif = ModuleType("pillow_heif")
+    heif.register_heif_opener, heif.__spec__ = register, ModuleSpec("pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", heif)
+    monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
+    monkeypatch.setattr(Image, "ID", list(Image.ID))
+    codec = b"hvcC" + bytes(17) + bytes([248 + more, 248 + more])
+    (tmp_path / "phone.jpg").write_bytes(named_heic(box=codec))
+    if more:
+        with pytest.raises(ValueError, match="10-bit RGB pixels are not read"):
+            read_photo(tmp_path / "phone.jpg")
+    else:
+        np.testing.assert_array_equal(read_image(tmp_path / "phone.jpg"), RGB)
+
+
+def test_avif_where_pillow_has_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_file, "READS", photo_reads := picture_file.READS[:7])
+    assert "AVIF" not in photo_reads
+    (tmp_path / "phone.jpg").write_bytes(named_heic(b"avif"))
+    with pytest.raises(ValueError, match=r"is AVIF, which needs Pillow 11\.3"):
+        read_photo(tmp_path / "phone.jpg")
+
+
+def test_many_threads_read_in_silence(tmp_path):
+    """Pillow warns of this file; the filters are afterwards what they were."""
+    path = save(tmp_path / "in.png", RGB, exif=exif(6)[:30] + b"\xff" * 9)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_photo, [path] * 200))
+    assert warnings.filters == before
+
+
 # What is refused
 
 BAD = {
@@ -271,6 +372,7 @@ BAD = {
     "signed 16-bit tiff": (tiff(np.zeros((7, 5), np.int16)), "16-bit I "),
     "32-bit tiff": (tiff(np.zeros((7, 5), np.int32)), "32-bit"),
     "float tiff": (tiff(np.zeros((7, 5), np.float32)), "32-bit F"),
+    "nan tiff": (tiff(np.full((7, 5), np.nan, np.float32)), "32-bit F"),
     "cmyk jpeg": (encoded(Image.fromarray(RGB).convert("CMYK"), "JPEG"), "CMYK"),
     "cmyk tiff": (encoded(Image.fromarray(RGB).convert("CMYK"), "TIFF"), "CMYK"),
     "lab tiff": (encoded(Image.fromarray(RGB).convert("LAB"), "TIFF"), "LAB"),
@@ -290,6 +392,9 @@ BAD = {
         encoded(RGB, "TIFF", save_all=True, append_images=[Image.fromarray(255 - RGB)]),
         "2 frames",
     ),
+    "jpeg 2000": (b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(90), "is JPEG 2000"),
+    "jpeg xl": (b"\xff\x0a" + bytes(90), "is JPEG XL"),
+    "photoshop": (b"8BPS\0\1" + bytes(90), "is a Photoshop document"),
     "bomb": (png(8, 2, 3, size=(100_000, 100_000)), "megapixels"),
     "tall bomb": (png(8, 0, 1, size=(1, 2**31 - 1)), "megapixels"),
     "lying header": (png(8, 2, 3, size=(5000, 5000)), "truncated"),
@@ -309,10 +414,14 @@ def test_refused_in_one_line(kind, tmp_path, capfd):
     with pytest.raises(ValueError) as error:
         read_photo(tmp_path / "bad.png")
     assert says in one_line(error, tmp_path / "bad.png")
+    # a data folder says the same
+    with pytest.raises(ValueError) as again:
+        read_image(tmp_path / "bad.png")
+    assert str(again.value) == str(error.value)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("fmt", photo_file.READS)
+@pytest.mark.parametrize("fmt", picture_file.READS)
 def test_truncated_anywhere(fmt, tmp_path):
     whole, path = encoded(RNG.integers(0, 256, (40, 50, 3), dtype=np.uint8), fmt), tmp_path / "cut"
     for share in (0.01, 0.1, 0.3, 0.5, 0.7, 0.9):
@@ -354,7 +463,7 @@ def test_large_photographs_are_no_bombs(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)
     assert read_photo(save(tmp_path / "x.png", GRAY)).pixels.shape == (7, 5)
     monkeypatch.undo()
-    assert photo_file.MAX_PIXELS == 2 * Image.MAX_IMAGE_PIXELS > 100e6
+    assert picture_file.MAX_PIXELS == 2 * Image.MAX_IMAGE_PIXELS > 100e6
 
 
 # Writing
@@ -448,3 +557,39 @@ def test_noise_of_a_large_image_is_that_of_its_middle():
     image = np.zeros((3000, 2100), np.float32)
     image[500:2500] = RNG.standard_normal((2000, 2100), dtype=np.float32) * 20 / 255
     assert estimate_noise(image) == pytest.approx(20, rel=0.05)
+
+
+# A file that another program holds, as scanners do on Windows
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """``held.times = n``: the next n times ``os.replace`` is refused; ``held.tried`` counts."""
+    real, hold = os.replace, SimpleNamespace(times=0, tried=0)
+
+    def replace(source, target):
+        hold.tried += 1
+        if hold.tried <= hold.times:
+            raise PermissionError(errno.EACCES, "Access is denied", str(source))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    return hold
+
+
+def test_a_file_that_is_held_for_a_moment_is_written(tmp_path, held):
+    held.times = 3
+    storage.write_atomic(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new" and held.tried == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_stays_held_is_one_line(tmp_path, held, monkeypatch):
+    monkeypatch.setattr(storage, "PATIENCE", 0.2)
+    (tmp_path / "a").write_bytes(b"old")
+    held.times = 10**6
+    with pytest.raises(OSError, match="cannot be written, Access is denied") as error:
+        storage.write_atomic(tmp_path / "a", b"new")
+    assert "does another program hold it open?" in one_line(error, tmp_path / "a")
+    assert 3 <= held.tried <= 6 and (tmp_path / "a").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]

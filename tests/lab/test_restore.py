@@ -197,7 +197,8 @@ def hinas(monkeypatch, tmp_path):
     def call(*arguments):
         parser = argparse.ArgumentParser()
         command.add(parser.add_subparsers())
-        args = parser.parse_args(["restore", "--run", "runs/x", *map(str, arguments)])
+        always = ["restore", "--run", "runs/x", "--device", "cpu"]
+        args = parser.parse_args([*always, *map(str, arguments)])
         return args.run_command(args)
 
     def load_network(run_dir, device):
@@ -300,8 +301,10 @@ def test_several_photographs_make_a_folder(hinas, tmp_path, capsys):
     (["in.png", "b.png", "--out", "c.jpg"], "2 images need a folder"),
     (["in.png", "in.png", "--out", "new"], "both become"),
     (["in.png", "sub/in.png", "--out", "new"], "both become"),
-    (["in.png", "bad.png", "--out", "new"], "bad.png: is empty"),
-    (["in.png", "sub", "--out", "new"], "sub: is a folder"),
+    (["bad.png", "--out", "new.png"], "bad.png: is empty"),
+    (["sub", "--out", "new.png"], "sub: is a folder"),
+    (["in.png", "--out", "out.png", "--threads", "0"], "threads = 0"),
+    (["in.png", "--out", "out.png", "--device", "cuda:77"], "device = 'cuda:77'"),
     (["clear.png", "--out", "out.jpg"], "transparency"),
 ])  # fmt: skip
 def test_refused_before_anything_is_computed(hinas, tmp_path, capsys, arguments, says):
@@ -319,7 +322,47 @@ def test_refused_before_anything_is_computed(hinas, tmp_path, capsys, arguments,
     assert not (tmp_path / "new").exists()
 
 
-def test_what_was_finished_stays(hinas, monkeypatch, tmp_path):
+def test_a_batch_goes_on_after_a_bad_image(hinas, tmp_path, capsys):
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "text.png").write_text("Dear diary")
+    one, two = store("a.png", noisy(50)), store("z.png", noisy(50, (20, 20)))
+    assert hinas("a.png", "empty.png", "no.png", "text.png", "z.png", "--out", "new") == 2
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["a.png", "z.png"]
+    np.testing.assert_array_equal(load("new/a.png"), one)
+    np.testing.assert_array_equal(load("new/z.png"), two)
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    first, second, third, last = err.splitlines()
+    assert first.startswith("hinas-lab: error: empty.png: is empty")
+    assert second.startswith("hinas-lab: error: no.png: no such")
+    assert third.startswith("hinas-lab: error: text.png: not an image")
+    told = "3 of 5 images not restored: empty.png, no.png, text.png"
+    assert last == f"hinas-lab: error: {told}"
+
+
+def test_a_batch_of_bad_images_leaves_no_folder(hinas, tmp_path, capsys):
+    (tmp_path / "empty.png").touch()
+    assert hinas("empty.png", "no.png", "--out", "new") == 2
+    assert not (tmp_path / "new").exists() and hinas.net.seen == []
+    assert len(capsys.readouterr().err.splitlines()) == 3
+
+
+def test_threads_and_device_as_the_other_commands(hinas, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    monkeypatch.setattr("hinas_lab.training.numerics.use_device", lambda name: asked.append(name))
+    monkeypatch.setattr(
+        sys.modules["hinas_lab.runs.folder"],
+        "load_network",
+        lambda run, device: (hinas.net, hinas.info),
+    )
+    monkeypatch.setattr("hinas_lab.restoration.restorer.use_device", lambda name: "cpu")
+    store("in.png", noisy(50))
+    assert hinas("in.png", "--out", "out.png", "--threads", 3, "--device", "cuda:1") == 0
+    assert asked == [3, "cuda:1"]
+
+
+def test_what_was_finished_stays(hinas, monkeypatch, tmp_path, capsys):
     from hinas_lab.restoration import photo_file
 
     store("a.png", noisy(50)), store("b.png", noisy(50))
@@ -331,8 +374,8 @@ def test_what_was_finished_stays(hinas, monkeypatch, tmp_path):
         write(path, photo)
 
     monkeypatch.setattr(photo_file, "write_photo", write_first)
-    with pytest.raises(OSError, match=r"b\.png: not written"):
-        hinas("a.png", "b.png", "--out", "out")
+    assert hinas("a.png", "b.png", "--out", "out") == 2
+    assert "b.png: not written" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
 
 

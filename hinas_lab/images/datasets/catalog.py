@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from hinas_lab.images.colour import PLANES
 from hinas_lab.images.datasets.sets import SETS, DataSet, data_set
+from hinas_lab.images.picture_file import read_picture
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif")
+SYSTEMS = {"@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX"}
+"folders that a system makes beside a user's; hidden ones begin with a dot"
 # stems of low-resolution images that lie beside the others: img_001_SRF_2_LR, baby_bicubic
 LOW_RESOLUTION = re.compile(r"(^|_)LR(_|$)|_bicubic$")
 
@@ -101,18 +103,23 @@ def part_files(chosen: DataSet, folder: Path, part: str) -> list[Path]:
     # any folder may have a train and a test: BSDS500 and DIV2K are told by their images' names
     ids = digests(chosen.name, part) if chosen.train else {}
     for pattern in chosen.patterns:
-        files = [path for path in sorted(folder.glob(pattern.format(part=part))) if _is_clean(path)]
+        found = pictures_in(folder, pattern.format(part=part))
+        files = [path for path in found if not LOW_RESOLUTION.search(path.stem)]
         if files and (not ids or not ids.keys().isdisjoint(path.stem for path in files)):
             return files
     return []
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def _is_clean(path: Path) -> bool:
-    return _is_image(path) and not LOW_RESOLUTION.search(path.stem)
+def pictures_in(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The picture files below ``folder`` that match ``pattern``, sorted: by their ending, and none
+    in a hidden folder or in one that a system made (SYSTEMS)."""
+    found = []
+    for path in sorted(folder.glob(pattern)):
+        inside = path.relative_to(folder).parts
+        hidden = any(name.startswith(".") or name in SYSTEMS for name in inside)
+        if path.suffix.lower() in SUFFIXES and not hidden and not path.is_dir():
+            found.append(path)
+    return found
 
 
 def _holds(chosen: DataSet, folder: Path) -> bool:
@@ -188,7 +195,7 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
     """
     chosen, folder, only = locate(data)
     if chosen is None:
-        files = sorted(path for path in folder.rglob("*") if _is_image(path))
+        files = pictures_in(folder)
         if not files:
             raise ValueError(f"data = {data!r}: no images in this folder ({', '.join(SUFFIXES)})")
         return {file.relative_to(folder).as_posix(): file for file in files}
@@ -212,27 +219,15 @@ def named_files(data: str, part: str = "train") -> dict[str, Path]:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """One image as uint8, as it is stored: (H, W) if gray, else (H, W, 3) RGB.
+    """One image as uint8, upright: (H, W) if gray, else (H, W, 3) RGB.
 
-    16-bit gray is scaled to 8; a palette counts as gray where all its colours in use are;
-    transparency is dropped. ValueError names a file that cannot be read.
+    What is read is what ``restore`` reads (``picture_file``); 16-bit gray is scaled to 8 and
+    transparency is dropped. ValueError or OSError name a file that is not read.
     """
-    try:
-        with Image.open(path) as image:
-            if image.mode.startswith("I"):  # 16-bit gray: PIL's convert would clip, so scale
-                levels = np.asarray(image, dtype=np.float64) / 257
-                return levels.round().clip(0, 255).astype(np.uint8)
-            if image.mode in ("1", "L", "LA", "La", "F"):
-                return np.asarray(image.convert("L"))
-            pixels = np.asarray(image.convert("RGB"))
-            if image.mode in ("P", "PA") and (pixels == pixels[..., :1]).all():
-                return pixels[..., 0].copy()
-            return pixels
-    # a damaged file raises OSError, SyntaxError, struct.error, zlib.error and more
-    except Exception as error:
-        raise ValueError(
-            f"{path}: cannot be read as an image ({' '.join(str(error).split())})"
-        ) from None
+    pixels = read_picture(path).data
+    if pixels.dtype == np.uint16:
+        return (pixels / 257).round().astype(np.uint8)
+    return pixels
 
 
 def load_image(path: Path, channels: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from hinas_lab.images.datasets.catalog import find, part_files
 from hinas_lab.images.datasets.sets import Archive, DataSet
 from hinas_lab.images.datasets.unpack import unpack
-from hinas_lab.storage import run_lock
+from hinas_lab.storage import replace_file, run_lock
 
 TIMEOUT = (15, 60)
 "seconds for a connection, and without a byte"
@@ -139,7 +139,7 @@ def _download(archive: Archive, bar: Callable, url: str, output: str, pooch) -> 
                         f"there, or put {archive.name} into {part.parent} yourself"
                     ) from None
                 time.sleep(WAIT * number)
-    part.replace(output)
+    replace_file(part, output)
 
 
 def _continue(archive: Archive, part: Path, progress) -> None:
@@ -248,7 +248,7 @@ def _unpack(archive: Archive, path: Path, place: Path, bar: Callable) -> None:
                     "refused"
                 )
             place.parent.mkdir(parents=True, exist_ok=True)
-            new.replace(place)
+            replace_file(new, place)
         except ValueError:
             path.unlink()
             raise

@@ -71,7 +71,7 @@ def verify(data: str, progress: Callable[[Iterable], Iterable] = iter) -> Report
     for path in progress(list(names)):
         try:
             image = read_image(path)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             # read_image's message begins with the path, which is named already
             unreadable.append(f"{names[path]}: {str(error).removeprefix(f'{path}: ')}")
             continue
