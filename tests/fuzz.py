@@ -236,7 +236,7 @@ def records(lab: Lab, rng: random.Random) -> Case:
             column[None],
             column[:-1],
             column.astype(complex),
-            column[0],
+            np.zeros((), column.dtype),
         ]
         if rng.random() < 0.8:
             columns[name] = rng.choice(changed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
+from hinas_lab.cli.main import say
 from hinas_lab.images.metrics import measured_metrics
 from hinas_lab.images.tasks import TASKS
 
@@ -197,10 +198,9 @@ def _warn_of_training_images(method, dataset: str):
 
     seen = trained_on_them(method, dataset)
     if seen:
-        print(
+        say(
             f"hinas-lab: warning: {method.name} was trained on {seen} of the images of {dataset}: "
-            "these numbers say nothing about other pictures",
-            file=sys.stderr,
+            "these numbers say nothing about other pictures"
         )
 
 

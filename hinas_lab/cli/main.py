@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "TORCH_CPP_LOG_LEVEL": r"[0-3]|INFO|WARNING|ERROR|FATAL",
     # nothing here is compiled, and progress bars are as the commands say
     "TORCH_LOGS": "",
+    "TORCH_(ALLOW|BLAS|SHOW)_.*": "[01]",
     "TQDM_.*": "",
 }
 """variables (a pattern) -> the values (a pattern) that the libraries can read; others end a command
@@ -88,10 +89,7 @@ def command_modules() -> list[ModuleType]:
             try:
                 module = import_module(name)
             except Exception as error:  # one broken command must not take the others with it
-                print(
-                    f"hinas-lab: {name} is left out: {type(error).__name__}: {error}",
-                    file=sys.stderr,
-                )
+                say(f"hinas-lab: {name} is left out: {type(error).__name__}: {error}")
                 continue
             if hasattr(module, "add"):
                 modules[file.name] = module
@@ -118,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
             # a full disk or a reader that left shows here, not at exit
             sys.stdout.flush()
     except KeyboardInterrupt:
-        _say(f"hinas-lab: interrupted{_how_to_continue(args)}")
+        say(f"hinas-lab: interrupted{_how_to_continue(args)}")
         return 130
     except BrokenPipeError:  # the reader of our output left
         _drop_stdout()
@@ -127,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
         if debug:
             raise
         _drop_stdout()
-        _say(f"hinas-lab: error: {_error_line(error)}")
+        say(f"hinas-lab: error: {_error_line(error)}")
         return 2
 
 
@@ -166,10 +164,10 @@ def _show_warning(message, category, filename, *_):
     """A library's warning in one line, once: Pillow says of one file the same several times."""
     if (category, filename) not in _shown:
         _shown.add((category, filename))
-        _say(f"hinas-lab: warning: {' '.join(str(message).split())}")
+        say(f"hinas-lab: warning: {' '.join(str(message).split())}")
 
 
-def _say(line: str):
+def say(line: str):
     """A line on standard error, as far as somebody reads it."""
     with suppress(OSError, ValueError):
         print(shortened(line), file=sys.stderr)
