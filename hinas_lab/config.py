@@ -51,9 +51,14 @@ def setting(
 
 def _need(ok: bool, name: str, value, wanted: str):
     if not ok:
-        raise ValueError(f"{name} = {value!r}: {wanted}")
+        text = repr(value)
+        if len(text) > LONGEST_VALUE:
+            text = f"{text[: LONGEST_VALUE - 9]} ... {text[-4:]}"
+        raise ValueError(f"{name} = {text}: {wanted}")
 
 
+LONGEST_VALUE = 80
+"characters of a value in a message"
 LONGEST = 1000
 "values of a field that is a list"
 _WORDS = {

@@ -271,7 +271,10 @@ def _print_facts(level: str, peak_mb: float | None, method, chosen, kept: int):
         f"{kept} of the images measured before" if kept else "",
     ]
     print(", ".join(filter(None, facts)))
-    print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))
+    print(
+        textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "),
+        flush=True,
+    )
 
 
 def _line(name: str, scores: Mapping[str, float], seconds: float) -> str:

@@ -471,6 +471,9 @@ def load_tensors(path: Path, most: float = math.inf) -> dict[str, torch.Tensor]:
         size = path.stat().st_size / 1e6
         raise ValueError(f"{path}: {size:.0f} MB, holds the tensors of another network")
     try:
+        # safetensors opens no file whose name is not UTF-8
+        if not str(path).isascii():
+            return safetensors.torch.load(path.read_bytes())
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(

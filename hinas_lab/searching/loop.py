@@ -216,6 +216,9 @@ class Search:
             raise ValueError(f"place = {place} is outside this search")
         if (epoch or iteration) and not weight.keys() <= tensors.keys():
             raise ValueError("the state of the optimiser is missing")
+        score = tensors["best_score"].item()
+        if not (score > -math.inf if best else score == -math.inf):
+            raise ValueError(f"best_score = {score} does not belong to epoch {best}")
         kept = best > 0 and self.config.keep_supernet == "best"
         if kept != any(name.startswith("best/") for name in tensors):
             raise ValueError("the best supernet is missing, or there is none")

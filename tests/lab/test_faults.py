@@ -243,11 +243,17 @@ def test_names_that_are_no_utf8(tiny):
     shutil.copytree(tiny.photos, "photos")
     for i, photo in enumerate(sorted(Path("photos").iterdir())):
         photo.rename(os.fsdecode(b"photos/\xff%d.png" % i))
-    argv = [*tiny.argv["search"], "--data", "photos", "--run", os.fsdecode(b"\xfe")]
-    assert hinas(*argv).code == 0
+    search, train = os.fsdecode(b"\xfe"), os.fsdecode(b"\xfd")
+    assert hinas(*tiny.argv["search"], "--data", "photos", "--run", search).code == 0
+    assert hinas(*tiny.argv["train"], "--data", "photos", "--run", train).code == 0
+    assert (
+        hinas("restore", "photos/" + os.listdir("photos")[0], "--run", train, "--out", "x.png").code
+        == 0
+    )
+    assert hinas("runs", "report", search, "--out", "X.html").code == 0
     argv = ["evaluate", "--method", tiny.train, "--dataset", "photos", "--limit", 2, "--save", "P"]
     assert hinas(*argv).code == 0 and len(os.listdir("P")) == 2
-    refused(hinas("runs", "show", os.fsdecode(b"\xfd")), "no such run folder")
+    refused(hinas("runs", "show", os.fsdecode(b"\xfc")), "no such run folder")
 
 
 ODD = {
