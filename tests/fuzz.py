@@ -229,7 +229,9 @@ def records(lab: Lab, rng: random.Random) -> Case:
     elif kind == "column":
         with np.load(path) as stored:
             columns = {name: stored[name] for name in stored.files}
-        name = rng.choice(sorted(n for n in columns if n.startswith(("step/", "epoch/epoch"))))
+        # a training has no epochs: nothing to damage
+        full = [n for n, c in columns.items() if n.startswith(("step/", "epoch/epoch")) and len(c)]
+        name = rng.choice(sorted(full))
         column = columns.pop(name)
         changed = [
             column.astype("U9"),
