@@ -43,7 +43,7 @@ PACKAGE = HINAS_INSTALL="$(INSTALL)" TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python 
 KERNELS = build/kernels/6.29.5 build/kernels/7.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-notebooks test-ui lab notebooks figures site docs class house
+.PHONY: help demo test test-slow test-notebooks test-ui fuzz lab notebooks figures site docs class house
 
 help:                   ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 26
@@ -62,6 +62,9 @@ test-notebooks: $(VENV)/.ok  ## every notebook, executed in a real kernel at pre
 
 test-ui: $(VENV)/.ui $(KERNELS)  ## notebooks, reports and the site used in headless Chromium (which must be there); pictures in build/ui
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m ui -rs tests/ui $(ARGS)
+
+fuzz: $(VENV)/.ok       ## 600 drawn faults: damaged runs, bombs, odd words, variables and streams (ARGS="--seed 7 --cases 2000")
+	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz.py $(ARGS)
 
 lab: $(VENV)/.lab       ## JupyterLab on notebooks/
 	$(BIN)/python -m jupyterlab notebooks/ $(ARGS)

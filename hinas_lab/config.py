@@ -51,9 +51,16 @@ def setting(
 
 def _need(ok: bool, name: str, value, wanted: str):
     if not ok:
-        raise ValueError(f"{name} = {value!r}: {wanted}")
+        text = repr(value)
+        if len(text) > LONGEST_VALUE:
+            text = f"{text[: LONGEST_VALUE - 9]} ... {text[-4:]}"
+        raise ValueError(f"{name} = {text}: {wanted}")
 
 
+LONGEST_VALUE = 80
+"characters of a value in a message"
+LONGEST = 1000
+"values of a field that is a list"
 _WORDS = {
     bool: "true or false",
     int: "a whole number",
@@ -75,19 +82,38 @@ def _check(config, prefix: str = ""):
 
 
 def _check_type(config, f: dataclasses.Field):
-    kind, value = f.type, getattr(config, f.name)
+    object.__setattr__(config, f.name, _typed(f, getattr(config, f.name)))
+
+
+def _typed(f: dataclasses.Field, value):
+    """``value`` as the field holds it; ValueError when it is of another type."""
+    kind = f.type
     if isinstance(kind, UnionType):  # X | None
         kind = kind.__args__[0]
         if value is None:
-            return
+            return None
     if get_origin(kind) is not tuple:
         wanted = _WORDS.get(kind, f"a {kind.__name__}")
         _need(is_a(kind, value), f.name, value, f"must be {wanted}")
-        return
+        return value
     item = kind.__args__[0]
-    ok = isinstance(value, tuple | list) and all(is_a(item, v) for v in value)
-    _need(ok, f.name, value, f"must be a list, each {_WORDS[item]}")
-    object.__setattr__(config, f.name, tuple(map(item, value)))
+    short = isinstance(value, tuple | list) and len(value) <= LONGEST
+    ok = short and all(is_a(item, v) for v in value)
+    _need(ok, f.name, value, f"must be a list of at most {LONGEST} values, each {_WORDS[item]}")
+    return tuple(map(item, value))
+
+
+def check_types(cls, values):
+    """ValueError unless ``values`` is a JSON object whose known fields hold what their annotations
+    say. Limits are not asked: a run may name what was added from outside and is not here now."""
+    _need(isinstance(values, dict), cls.__name__, values, "must be a JSON object")
+    names = field_names(cls)
+    known = {f.name: f for f in fields(cls)}
+    for name, value in values.items():
+        if name == "loss" and name in names:
+            check_types(Loss, value)
+        elif name in names:
+            _typed(known[names[name]], value)
 
 
 def _check_limits(name: str, value, among, least, above, below, most):
@@ -126,6 +152,11 @@ class Move(NamedTuple):
 
 ENDS = ("conv", "aspp", "authors")
 "start and end parts, of a supernet and of a decoded net"
+WIDEST = 4096
+"channels of any one tensor: a convolution between two of them takes 0.6 GB"
+MOST_CROPS = 65_536
+MOST_OPS = 20_000
+"operations of a supernet; the paper's has 784"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +168,17 @@ class SearchSpace:
     "upscaling factor S; 1 for denoising"
     channels: int = setting(1, among=(1, 3))
     "image channels C, 1 (gray) or 3 (RGB)"
-    layers: int = setting(3, least=1)
+    layers: int = setting(3, least=1, most=100)
     "L"
-    nodes: int = setting(4, least=1)
+    nodes: int = setting(4, least=1, most=32)
     "N nodes per cell"
-    width: int = setting(10, least=1)
+    width: int = setting(10, least=1, most=WIDEST)
     "base width W while searching, in channels"
     width_factors: tuple[float, ...] = (1.0, 1.5, 2.0)
     "gamma; gamma_i * W channels per node of a cell of width i"
-    stem: int = setting(64, least=1)
+    stem: int = setting(64, least=1, most=WIDEST)
     "channels of the first convolution of the start part and of the end part"
-    repeats: int = setting(2, least=1)
+    repeats: int = setting(2, least=1, most=16)
     "how often a separable convolution is applied"
     lwas: bool = True
     """layer-wise architecture sharing: each layer its own alpha; off: one alpha tied over layers
@@ -193,8 +224,15 @@ class SearchSpace:
             whole = factor > 0 and factor * self.width == int(factor * self.width)
             wanted = f"times width {self.width} must be a whole number of channels"
             _need(whole, "width_factors", factor, wanted)
+            channels = f"times width {self.width} must be at most {WIDEST} channels"
+            _need(factor * self.width <= WIDEST, "width_factors", factor, channels)
         if self.fixed_path is not None:
             check_path(self.fixed_path, self.layers, len(factors), "fixed_path")
+        competing = sum(map(len, self.cells)) * len(self.edges) * len(self.ops)
+        wanted = (
+            f"with so many nodes and widths {competing} operations compete, at most {MOST_OPS} may"
+        )
+        _need(competing <= MOST_OPS, "layers", self.layers, wanted)
         for name in self.ops:
             _need(name in OPS, "ops", name, "must be one of " + ", ".join(OPS))
         unique = len(set(self.ops)) == len(self.ops)
@@ -303,11 +341,11 @@ class SearchConfig:
 
     sigmas: tuple[float, ...] = (30.0, 50.0, 70.0)
     "noise levels on the 0-255 scale, one drawn per patch; unused by super-resolution"
-    batch: int = setting(8, least=1)
+    batch: int = setting(8, least=1, most=MOST_CROPS)
     patch: int = setting(64, least=1)
     "patch size in pixels of the network's input (super-resolution: of the LR image)"
-    epochs: int = setting(100, least=1)
-    crops_per_image: int = setting(1, least=1)
+    epochs: int = setting(100, least=1, most=100_000)
+    crops_per_image: int = setting(1, least=1, most=MOST_CROPS)
     "random crops of each Train-W image in one epoch"
     warmup_epochs: int = setting(20, least=0)
     "epochs in which only weights train"
@@ -374,17 +412,17 @@ class SearchConfig:
 class TrainConfig:
     """How a decoded network is trained (Section 4.1)."""
 
-    width: int = setting(20, least=1)
+    width: int = setting(20, least=1, most=WIDEST)
     "base width W of the compact network"
-    stem: int = setting(64, least=1)
+    stem: int = setting(64, least=1, most=WIDEST)
     end: str = setting("conv", among=ENDS)
     """conv: two convolutions (the paper); authors: start, inputs of the cells and decoder of the
     authors' code, 128 / 48 / 176 channels; aspp: dilated branches and low-level features"""
-    repeats: int = setting(2, least=1)
+    repeats: int = setting(2, least=1, most=16)
     sigmas: tuple[float, ...] = (50.0,)
-    batch: int = setting(24, least=1)
+    batch: int = setting(24, least=1, most=MOST_CROPS)
     patch: int = setting(64, least=1)
-    iterations: int = setting(400_000, least=1)
+    iterations: int = setting(400_000, least=1, most=100_000_000)
     loss: Loss = setting(Loss)
     optimizer: str = setting("sgd", among=OPTIMIZERS)
     lr: float = setting(0.05, above=0)

@@ -2,6 +2,7 @@
 only, no pickle."""
 
 import io
+import zipfile
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -40,6 +41,8 @@ class Step:
 
 
 NAN = float("nan")
+LARGEST = 512 * 10**6
+"bytes of all columns of a run; 100 epochs of the paper's search are 0.3 MB"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +113,10 @@ class Records:
         return len(self.steps["kind"]), len(self.epochs["epoch"])
 
     def truncate(self, steps: int, epochs: int):
-        """Forget what came after a saved state."""
+        """Forget what came after a saved state; ValueError when they do not reach up to it."""
+        for n, there in zip((steps, epochs), self.counts):
+            if not 0 <= n <= there:
+                raise ValueError(f"it counts {n} records, {there} are there")
         for columns, n in ((self.steps, steps), (self.epochs, epochs)):
             for column in columns.values():
                 del column[n:]
@@ -159,6 +165,11 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
     """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or
     damaged."""
     path = Path(run) / "records.npz"
+    # before anything is unpacked: a file of 4 MB can hold 4 GB of zeros
+    if (size := unpacked_bytes(path)) > LARGEST:
+        raise ValueError(
+            f"{path}: holds {size / 1e6:.0f} MB; records are at most {LARGEST / 1e6:.0f} MB"
+        )
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as stored:
             columns = {name: stored[name] for name in stored.files}
@@ -181,7 +192,39 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
                 )
             rows = len(columns[f"{group}/{first}"])
             columns[f"{group}/{name}"] = np.full(rows, spec["default"], spec["dtype"])
+    _check_columns(path, columns)
     return columns
+
+
+def unpacked_bytes(path: Path) -> int:
+    """What a .npz says it holds, at least its own size; 0 where it is missing or no zip file."""
+    try:
+        with zipfile.ZipFile(path) as stored:
+            parts = sum(part.file_size for part in stored.infolist())
+        return max(parts, path.stat().st_size)
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile):
+        return 0
+
+
+def _check_columns(path: Path, columns: dict[str, np.ndarray]):
+    """ValueError unless all columns of a group are equally long and hold numbers of their kind."""
+    for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
+        rows = columns[f"{group}/{first}"].shape[:1]
+        for name, spec in columns_of(cls).items():
+            column = columns[f"{group}/{name}"]
+            kinds = "iu" if np.dtype(spec["dtype"]).kind in "iu" else "f"
+            flat = column.ndim == 1 or name in ("alpha", "beta", "beta_grad")
+            long = rows and column.shape[:1] == rows
+            if not (long and flat and column.dtype.kind in kinds):
+                what = f"column {group}/{name} has shape {column.shape} of {column.dtype}"
+                raise ValueError(f"{path}: damaged, {what}")
+    of_epochs, images = (
+        columns.get(f"preview/{name}", np.zeros(0)) for name in ("epoch", "images")
+    )
+    if of_epochs.ndim != 1 or of_epochs.shape != images.shape[:1]:
+        raise ValueError(f"{path}: damaged, its previews are not one an epoch")
+    if (columns["step/kind"] >= len(KINDS)).any():
+        raise ValueError(f"{path}: damaged, a step is of no known kind")
 
 
 def spent_seconds(columns: dict[str, np.ndarray]) -> float:

@@ -24,6 +24,7 @@ def write_atomic(path: Path, data: bytes):
     """Write beside ``path``, then replace it: readers see the old or the new file, never half of
     one. OSError in one line otherwise."""
     name = ""
+    written = False
     try:
         # in the same folder: a file is replaced in one step only within a file system
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -33,13 +34,16 @@ def write_atomic(path: Path, data: bytes):
             os.fsync(file.fileno())  # its bytes are on the disk before its name is
         os.chmod(name, 0o644)  # mkstemp's file is for its owner alone
         replace_file(name, path)
+        written = True
     except OSError as error:
-        with suppress(OSError):
-            os.unlink(name)
         why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or error
         raise OSError(
             f"{path}: cannot be written, {why}; what was there before is unchanged"
         ) from None
+    finally:  # an interrupt, too, leaves no half file
+        if name and not written:
+            with suppress(OSError):
+                os.unlink(name)
 
 
 def replace_file(source: str | Path, target: str | Path):

@@ -3,7 +3,6 @@
 Registered designs run as jobs that are resumed.
 """
 
-import sys
 from math import isnan
 from pathlib import Path
 from statistics import stdev
@@ -12,6 +11,7 @@ from textwrap import wrap
 from hinas_book.kit.registry import Study, studies
 from hinas_book.kit.study_options import check_count, check_folder
 from hinas_lab.analysis.executors import EXECUTORS
+from hinas_lab.cli.main import say
 
 LONG = ("paper", "paper/10", "authors")
 "presets whose jobs are for a GPU"
@@ -83,10 +83,9 @@ def run(args) -> int:
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=device)
     refuse_leaks(args.data, "builtin")
     if device == "cpu" and args.preset in LONG:
-        print(
+        say(
             f"preset {args.preset} on the CPU: one job takes hours or days; "
-            "it is meant for --device cuda",
-            file=sys.stderr,
+            "it is meant for --device cuda"
         )
     bar = tqdm(desc=f"study {args.name}", unit="job", disable=None)
 

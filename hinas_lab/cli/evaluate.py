@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hinas_lab import __version__
 from hinas_lab.cli.common import add_machine_options
+from hinas_lab.cli.main import say
 from hinas_lab.images.metrics import measured_metrics
 from hinas_lab.images.tasks import TASKS
 
@@ -78,7 +79,7 @@ def add(commands):
 def run(args) -> int:
     from hinas_lab.cli.methods import check_json, level_of, method_of, pictures
     from hinas_lab.images.protocol import default_protocol, protocol
-    from hinas_lab.restoration.measure import mean
+    from hinas_lab.restoration.measure import check_pictures, mean
     from hinas_lab.restoration.unfinished import plain
     from hinas_lab.storage import environment, write_json
 
@@ -95,7 +96,10 @@ def run(args) -> int:
     levels = list(dict.fromkeys(level_of(method, chosen, *pair) for pair in asked))
     images, digest = pictures(args.dataset, args.limit)
     targets = _targets(args.save, images, args.dataset, [_folder(chosen, x) for x in levels])
-    started, totals, all_rows, before = [], [], [], 0
+    if args.json or args.save:
+        for level in levels:
+            check_pictures(images, level, chosen)
+    started, totals, all_rows, shown, before = [], [], [], [], 0
     for level, files in zip(levels, targets):
         tag = f".{_folder(chosen, level)}" if len(levels) > 1 else ""
         unfinished = _unfinished(args, method, chosen, level, digest, tag)
@@ -115,12 +119,10 @@ def run(args) -> int:
         before += kept
         words = TASKS[chosen.task].level_text(level)
         if len(levels) == 1:
-            _print(rows if len(rows) <= LISTED else [], "mean", totals[-1])
+            shown.append((rows if len(rows) <= LISTED else [], "mean", totals[-1]))
         else:
-            _print([], words, totals[-1])
-    _print_facts(words if len(levels) == 1 else "", totals[-1]["peak_mb"], method, chosen, before)
-    _warn_of_training_images(method, args.dataset)
-    if args.json:
+            shown.append(([], words, totals[-1]))
+    if args.json:  # before a word: who reads may have left
         record = {
             "rows": totals,
             "images": [plain(row) for row in all_rows],
@@ -131,6 +133,10 @@ def run(args) -> int:
         write_json(args.json, record)
     for unfinished in started:
         unfinished.finish()
+    for row in shown:
+        _print(*row)
+    _print_facts(words if len(levels) == 1 else "", totals[-1]["peak_mb"], method, chosen, before)
+    _warn_of_training_images(method, args.dataset)
     return 0
 
 
@@ -179,6 +185,8 @@ def _measured(args, method, chosen, level, images, targets, unfinished) -> tuple
         else:
             row = measure(args.method, restore, name, images[name], number, level, chosen)
             if targets:
+                # no folder before there is a picture for it
+                targets[name].parent.mkdir(parents=True, exist_ok=True)
                 write_photo(targets[name], Photo(row.restored))
             unfinished.add(row)
         rows.append(replace(row, restored=None))  # 100 pictures of DIV2K are 3 GB
@@ -190,17 +198,16 @@ def _warn_of_training_images(method, dataset: str):
 
     seen = trained_on_them(method, dataset)
     if seen:
-        print(
+        say(
             f"hinas-lab: warning: {method.name} was trained on {seen} of the images of {dataset}: "
-            "these numbers say nothing about other pictures",
-            file=sys.stderr,
+            "these numbers say nothing about other pictures"
         )
 
 
 def _targets(
     folder: Path | None, images: Iterable[str], dataset: str, names: list[str]
 ) -> list[dict[str, Path]]:
-    """Image -> file to write, for each of the levels called ``names``; makes the folders. One
+    """Image -> file to write, for each of the levels called ``names``. One
     level's pictures lie in ``folder`` itself.
 
     ValueError when two images would be one file, or the pictures would join the data set.
@@ -228,8 +235,6 @@ def _targets(
     for level in names:
         own = folder / level if len(names) > 1 else folder
         targets.append({name: own / file.relative_to(folder) for file, name in owner.items()})
-        for target in targets[-1].values():
-            target.parent.mkdir(parents=True, exist_ok=True)
     return targets
 
 
@@ -266,7 +271,10 @@ def _print_facts(level: str, peak_mb: float | None, method, chosen, kept: int):
         f"{kept} of the images measured before" if kept else "",
     ]
     print(", ".join(filter(None, facts)))
-    print(textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "))
+    print(
+        textwrap.fill(f"protocol {chosen.name}: {chosen.text}", 79, subsequent_indent="  "),
+        flush=True,
+    )
 
 
 def _line(name: str, scores: Mapping[str, float], seconds: float) -> str:

@@ -10,7 +10,10 @@ is valid)."""
 import argparse
 import os
 import pkgutil
+import re
 import sys
+import warnings
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -36,13 +39,27 @@ ORDER = (
 "how the help lists them; a command that is not named here comes last"
 PIP_NAMES = {"skimage": "scikit-image", "PIL": "pillow", "pywt": "PyWavelets"}
 "module -> package, where they differ"
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": r"\d+(,\d+)*",
+    "MKL_NUM_THREADS": r"\d+",
+    "TORCH_CPP_LOG_LEVEL": r"[0-3]|INFO|WARNING|ERROR|FATAL",
+    # nothing here is compiled, and progress bars are as the commands say
+    "TORCH_LOGS": "",
+    "TORCH_(ALLOW|BLAS|SHOW)_.*": "[01]",
+    "TQDM_.*": "",
+}
+"""variables (a pattern) -> the values (a pattern) that the libraries can read; others end a command
+with a traceback or a line of their own, and are taken away"""
+LONGEST_WORD, LONGEST_LINE = 160, 400
+"characters of a message"
 
 
 class Parser(argparse.ArgumentParser):
     """Usage errors in one line."""
 
     def error(self, message: str):
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        line = shortened(f"{self.prog}: error: {message} (see {self.prog} --help)")
+        self.exit(2, f"{line}\n")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -72,10 +89,7 @@ def command_modules() -> list[ModuleType]:
             try:
                 module = import_module(name)
             except Exception as error:  # one broken command must not take the others with it
-                print(
-                    f"hinas-lab: {name} is left out: {type(error).__name__}: {error}",
-                    file=sys.stderr,
-                )
+                say(f"hinas-lab: {name} is left out: {type(error).__name__}: {error}")
                 continue
             if hasattr(module, "add"):
                 modules[file.name] = module
@@ -87,6 +101,8 @@ def command_modules() -> list[ModuleType]:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line ``argv`` (default: that of the process); returns the exit code. With
     ``--debug`` an error is raised instead of printed."""
+    if argv is None:
+        _prepare_process()
     _write_in_any_encoding()
     words = list(sys.argv[1:] if argv is None else argv)
     # taken out by hand: it may stand before or after the command
@@ -100,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
             # a full disk or a reader that left shows here, not at exit
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"hinas-lab: interrupted{_how_to_continue(args)}", file=sys.stderr)
+        say(f"hinas-lab: interrupted{_how_to_continue(args)}")
         return 130
     except BrokenPipeError:  # the reader of our output left
         _drop_stdout()
@@ -109,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
         if debug:
             raise
         _drop_stdout()
-        print(f"hinas-lab: error: {_error_line(error)}", file=sys.stderr)
+        say(f"hinas-lab: error: {_error_line(error)}")
         return 2
 
 
@@ -120,6 +136,53 @@ def _write_in_any_encoding():
         # a notebook's streams take everything and have no such method
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _prepare_process():
+    """What a shell, or a notebook's ``!hinas-lab``, may have left odd."""
+    for stream in (0, 1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:  # closed: the next file to be opened would take its place
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
+    # commands draw into files; a notebook's own backend need not be installed
+    os.environ["MPLBACKEND"] = "Agg"
+    for name, value in list(os.environ.items()):
+        for pattern, readable in ENVIRONMENT.items():
+            if re.fullmatch(pattern, name) and not re.fullmatch(readable, value):
+                os.environ.pop(name, None)
+    warnings.showwarning = _show_warning
+
+
+_shown = set()
+
+
+def _show_warning(message, category, filename, *_):
+    """A library's warning in one line, once: Pillow says of one file the same several times."""
+    if (category, filename) not in _shown:
+        _shown.add((category, filename))
+        say(f"hinas-lab: warning: {' '.join(str(message).split())}")
+
+
+def say(line: str):
+    """A line on standard error, as far as somebody reads it."""
+    with suppress(OSError, ValueError):
+        print(shortened(line), file=sys.stderr)
+
+
+def shortened(line: str) -> str:
+    """``line`` with long words, then the line itself, cut in the middle: a value that was typed may
+    have thousands of characters, and what to do about it stands at the end."""
+    words = [_cut(word, LONGEST_WORD) for word in line.split(" ")]
+    return _cut(" ".join(words), LONGEST_LINE)
+
+
+def _cut(text: str, most: int) -> str:
+    half = (most - 5) // 2
+    return text if len(text) <= most else f"{text[:half]} ... {text[-half:]}"
 
 
 def _how_to_continue(args: argparse.Namespace | None) -> str:
@@ -152,5 +215,5 @@ def _drop_stdout():
     """Where standard output cannot be written, do not try again at exit."""
     try:
         sys.stdout.flush()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: it is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,12 +1,12 @@
 """``hinas-lab restore``: a user's photographs through a trained run."""
 
 import argparse
-import sys
 import time
 from functools import partial
 from pathlib import Path
 
 from hinas_lab.cli.common import add_machine_options, use_machine
+from hinas_lab.cli.main import say
 
 
 def add(commands):
@@ -58,20 +58,19 @@ def run(args: argparse.Namespace) -> int:
         if source in bad:
             continue
         try:
-            noise = _restore(net, source, target, args.tile, device)
+            noise, line = _restore(net, source, target, args.tile, device)
         except (ValueError, OSError) as error:
             bad.append(source)
             _go_on(error, len(source_of))
             continue
+        # a line as each photograph is done, also into a pipe; a reader that left is no bad image
+        print(line, flush=True)
         warning = noise_warning(noise, info["sigmas"] if info["task"] == "denoise" else [])
         if warning:
-            print(f"hinas-lab: warning: {source.name}: {warning}", file=sys.stderr)
+            say(f"hinas-lab: warning: {source.name}: {warning}")
     if bad:
         names = ", ".join(map(str, bad))
-        print(
-            f"hinas-lab: error: {len(bad)} of {len(source_of)} images not restored: {names}",
-            file=sys.stderr,
-        )
+        say(f"hinas-lab: error: {len(bad)} of {len(source_of)} images not restored: {names}")
     return 2 if bad else 0
 
 
@@ -79,11 +78,11 @@ def _go_on(error: ValueError | OSError, images: int):
     """One bad image does not stop a batch; a single one is the command's own error."""
     if images == 1:
         raise error
-    print(f"hinas-lab: error: {error}", file=sys.stderr)
+    say(f"hinas-lab: error: {error}")
 
 
-def _restore(net, source: Path, target: Path, tile: int | None, device: str) -> float:
-    """Restore one photograph and print its line; the estimated noise of the input, 0-255 scale."""
+def _restore(net, source: Path, target: Path, tile: int | None, device: str) -> tuple[float, str]:
+    """Restore one photograph: the estimated noise of the input, 0-255 scale, and a line on it."""
     from tqdm import tqdm
 
     from hinas_lab.restoration.photo_file import estimate_noise, read_photo, write_photo
@@ -99,12 +98,11 @@ def _restore(net, source: Path, target: Path, tile: int | None, device: str) -> 
     write_photo(target, restored)
     height, width = photo.pixels.shape[:2]
     colour = "gray" if photo.pixels.ndim == 2 else "colour"
-    print(
+    line = (
         f"{source.name}: {width} x {height} {photo.bits}-bit {colour}, "
-        f"estimated noise {noise:.1f}, {seconds:.1f} s -> {target}",
-        flush=True,  # a line as each photograph is done, also into a pipe
+        f"estimated noise {noise:.1f}, {seconds:.1f} s -> {target}"
     )
-    return noise
+    return noise, line
 
 
 def _sources(images: list[Path], out: Path) -> dict[Path, Path]:

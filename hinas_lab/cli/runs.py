@@ -3,6 +3,8 @@ page."""
 
 from pathlib import Path
 
+from hinas_lab.cli.main import shortened
+
 ROW = "{:<29} {:<7}{:<11} seed {:<3}{}"
 "a line of the list: folder, kind, preset, seed, how far it is"
 
@@ -59,11 +61,11 @@ def _list(args) -> int:
         try:
             header = read_header(folder)
         except ValueError as error:
-            print(f"{folder}: {error}")
+            print(shortened(str(error) if str(folder) in str(error) else f"{folder}: {error}"))
             continue
         kind, preset = header["kind"], header["preset"]
-        seed = header["search" if kind == "search" else "train"]["seed"]
-        print(ROW.format(str(folder), kind, preset, seed, _progress(folder, header)))
+        seed = header["search" if kind == "search" else "train"].get("seed", "?")
+        print(shortened(ROW.format(str(folder), kind, preset, seed, _progress(folder, header))))
     return 0
 
 
@@ -94,12 +96,11 @@ def _print_fields(header: dict):
 
 def _print_machine(folder: Path):
     """Where the run was made, as far as it is known: packed runs may lack env.json."""
-    from hinas_lab.runs.header import read_json
+    from hinas_lab.runs.header import read_environment
 
-    path = folder / "env.json"
-    if not path.exists():
+    if not (folder / "env.json").exists():
         return
-    environment = read_json(path)
+    environment = read_environment(folder)
     facts = []
     for name in ("device", "threads", "seed", "commit"):
         value = environment.get(name)
@@ -177,9 +178,9 @@ def _progress(folder: Path, header: dict) -> str:
     if header["kind"] == "search":
         # the first row is the state before the first epoch
         done = max(0, len(columns["epoch/epoch"]) - 1)
-        return f"{done} of {header['search']['epochs']} epochs"
+        return f"{done} of {header['search'].get('epochs', '?')} epochs"
     done = int(columns["step/iteration"].max(initial=0))
-    return f"{done} of {header['train']['iterations']} iterations"
+    return f"{done} of {header['train'].get('iterations', '?')} iterations"
 
 
 def _genotype(folder: Path):

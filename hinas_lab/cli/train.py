@@ -67,5 +67,7 @@ def _residual_as_searched(chosen: Preset, genotype: str) -> Preset:
     if not Path(genotype).is_dir():
         return chosen
     header = read_header(genotype)
-    residual = header["space"]["residual"] if header["kind"] == "search" else header["residual"]
+    residual = (
+        header["space"].get("residual", True) if header["kind"] == "search" else header["residual"]
+    )
     return chosen._replace(space=replace(chosen.space, residual=residual))

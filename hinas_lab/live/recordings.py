@@ -1,7 +1,6 @@
 """A recorded search, read for pictures: its run folder as numbers and moments. No torch, and
 nothing in the folder can execute code."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.live.moment import Moment
-from hinas_lab.records import read_records
+from hinas_lab.records import read_records, unpacked_bytes
 from hinas_lab.runs.header import load_genotype, read_header
 from hinas_lab.space.decode import decoder
 from hinas_lab.space.genotype import Genotype
@@ -87,13 +86,7 @@ def read_recording(folder: str | Path) -> Recording:
 
 def _check_size(path: Path):
     """Before anything is unpacked; what is no zip file at all, ``read_records`` says."""
-    try:
-        with zipfile.ZipFile(path) as stored:
-            unpacked = sum(part.file_size for part in stored.infolist())
-        # What a zip says of its parts may be a lie; its own size is none.
-        size = max(path.stat().st_size, unpacked) / 1e6
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return
+    size = unpacked_bytes(path) / 1e6
     if size > LARGEST:
         raise ValueError(
             f"{path}: holds {size:.0f} MB of records; a replay reads at most {LARGEST} MB"

@@ -38,7 +38,7 @@ def write_report(runs: Sequence[str | Path], path: str | Path, *, overwrite: boo
         raise ValueError(f"{path}: no such folder ({path.parent}); make it first")
     if path.is_dir() or (path.exists() and not overwrite):
         raise ValueError(f"{path}: is there already; choose another name, or add --overwrite")
-    write_atomic(path, report(runs).encode("utf-8"))
+    write_atomic(path, report(runs).encode("utf-8", errors="replace"))
     return path
 
 
@@ -50,7 +50,7 @@ def report(runs: Sequence[str | Path]) -> str:
     named = dict(zip(_names(folders), map(read_recording, folders)))
     title = f"{', '.join(named)}: report of {'a search' if len(named) == 1 else 'searches'}"
     body, head = _body(title, named), page.inlined()
-    films = _films(named, LARGEST - len((body + head).encode("utf-8")) - 1000)
+    films = _films(named, LARGEST - len((body + head).encode("utf-8", errors="replace")) - 1000)
     if films is None:
         raise ValueError(
             f"{len(runs)} runs: their report would be larger than {LARGEST / 1e6} MB; name fewer"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hinas_lab.images.protocol import Protocol, Restore
+from hinas_lab.images.protocol import Protocol, Restore, crops
 from hinas_lab.images.protocol import protocol as named_protocol
 
 
@@ -87,6 +87,24 @@ def measure(
         seconds=seconds,
         restored=restored,
     )
+
+
+def check_pictures(images: Mapping[str, np.ndarray], level: float, protocol: Protocol):
+    """ValueError that names the first picture that cannot be read or is too small for the protocol:
+    to be asked before anything is written. Arguments as of ``measure``."""
+    scale = int(level) if protocol.task == "sr" else 1
+    border = {"none": 0, "scale": scale}.get(protocol.border)
+    side = 64 + 2 * (int(protocol.border) if border is None else border)
+    for name in images:
+        try:
+            clean = protocol.clean(images[name], scale)
+            # its size alone matters: a corner will do
+            corner = clean[:side, :side]
+            protocol.scores(corner, corner, scale)
+            if protocol.tile:
+                crops(clean.shape[:2], protocol.tile, protocol.stride)
+        except ValueError as error:
+            raise ValueError(error if name in str(error) else f"{name}: {error}") from None
 
 
 def evaluate(

@@ -8,6 +8,7 @@ marks a finished run"""
 
 import hashlib
 import json
+import math
 import signal
 import threading
 import time
@@ -27,13 +28,22 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.images.tasks import TASKS
 from hinas_lab.presets import Preset
 from hinas_lab.records import Epoch, Records, Step, read_records
-from hinas_lab.runs.header import FORMAT, flat, load_genotype, read_header, read_json
+from hinas_lab.runs.header import FORMAT, flat, load_genotype, read_environment, read_header
 from hinas_lab.searching.loop import Search, search
+from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.supernet import SuperNet
 from hinas_lab.storage import Held, environment, run_lock, write_atomic, write_json
 from hinas_lab.training.numerics import use_device
+from hinas_lab.training.optimisers import check_tensors
+from hinas_lab.training.step_memory import (
+    check_memory,
+    least_search_bytes,
+    least_training_bytes,
+    search_step,
+    training_step,
+)
 from hinas_lab.training.training import Training, build_network, train
 
 FILES = (
@@ -211,14 +221,14 @@ def open_search(
         "space": to_dict(preset.space),
         "search": to_dict(preset.search),
     }
-    return _open(
-        Path(folder),
-        header,
-        preset.search.seed,
-        device,
-        resume,
-        lambda: Search(preset.space, preset.search, patches, graphs),
-    )
+
+    def start() -> Search:
+        patches.check_patch(preset.search.patch)
+        least = least_search_bytes(preset.space, preset.search)
+        check_memory(least, lambda: search_step(preset.space, preset.search).total, device)
+        return Search(preset.space, preset.search, patches, graphs)
+
+    return _open(Path(folder), header, preset.search.seed, device, resume, start)
 
 
 def look_at(folder: str | Path, why: str) -> Run:
@@ -249,7 +259,7 @@ def open_like(run: Run, folder: Path, changes: Mapping[str, str]) -> Run:
     if set(changes) - {"seed"}:
         name = name.rstrip("*") + "*"
     preset = Preset(name, space, from_dict(SearchConfig, config), TrainConfig())
-    device = read_json(run.folder / "env.json").get("device", "cpu")
+    device = read_environment(run.folder).get("device", "cpu")
     return open_search(folder, preset, data=header["data"], device=device, resume=True)
 
 
@@ -277,14 +287,14 @@ def open_training(
         "residual": preset.space.residual,
         "train": to_dict(preset.train),
     }
-    return _open(
-        Path(folder),
-        header,
-        preset.train.seed,
-        device,
-        resume,
-        lambda: Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs),
-    )
+
+    def start() -> Training:
+        patches.check_patch(preset.train.patch)
+        least = least_training_bytes(genotype, preset.train)
+        check_memory(least, lambda: training_step(genotype, preset.train).total, device)
+        return Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs)
+
+    return _open(Path(folder), header, preset.train.seed, device, resume, start)
 
 
 def open_peer(
@@ -334,7 +344,8 @@ def data_hash(patches: Patches) -> str:
     """Twelve hex digits of the names and pixels of the training images."""
     digest = hashlib.blake2b()
     for name, image in zip(patches.names, patches.clean):
-        digest.update(f"{name} {image.shape}".encode())
+        # a file's name need not be UTF-8
+        digest.update(f"{name} {image.shape}".encode(errors="surrogateescape"))
         digest.update(np.ascontiguousarray(image))
     return digest.hexdigest()[:12]
 
@@ -399,21 +410,25 @@ def _remove_half_written(folder: Path):
 def _load_state(folder: Path, state: Search | Training) -> Records:
     """Let ``state`` continue from the saved one; the records up to there."""
     path = folder / "state.safetensors"
-    tensors, records = load_tensors(path), Records.from_arrays(read_records(folder))
+    # the net, its best copy and two moments of each weight are four nets
+    tensors = load_tensors(path, 6 * most_bytes(state.net))
+    records = Records.from_arrays(read_records(folder))
     try:
-        records.truncate(*tensors.pop("records").tolist())
+        counts = tensors.pop("records")
+        check_tensors({"records": counts}, {"records": torch.tensor(records.counts)})
+        records.truncate(*counts.tolist())
         state.load(tensors, records)
     except (KeyError, RuntimeError, ValueError, IndexError) as error:
+        why = f"no {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{path}: does not belong to this run ({type(error).__name__}); "
-            "delete the folder and start again"
+            f"{path}: does not belong to this run ({why}); delete the folder and start again"
         ) from None
     return records
 
 
 def _note_resumed(folder: Path, here: dict):
     """Another machine or version may end with other bits: env.json says so."""
-    there = read_json(folder / "env.json")
+    there = read_environment(folder)
     last = there.get("resumed", [there])[-1]
     if any(last.get(k) != v for k, v in here.items()):
         write_json(folder / "env.json", there | {"resumed": [*there.get("resumed", []), here]})
@@ -443,10 +458,22 @@ def _in_full(header: dict) -> dict:
     return full
 
 
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+def most_bytes(net: torch.nn.Module) -> int:
+    """A file of the tensors of ``net`` has fewer, names included."""
+    tensors = net.state_dict()
+    return 2**20 + sum(1000 + len(name) + tensor.nbytes for name, tensor in tensors.items())
+
+
+def load_tensors(path: Path, most: float = math.inf) -> dict[str, torch.Tensor]:
     """A safetensors file: tensors only, whatever its name says. ValueError in one line when it is
-    anything else."""
+    anything else, or of more than ``most`` bytes."""
+    if path.exists() and path.stat().st_size > most:
+        size = path.stat().st_size / 1e6
+        raise ValueError(f"{path}: {size:.0f} MB, holds the tensors of another network")
     try:
+        # safetensors opens no file whose name is not UTF-8
+        if not str(path).isascii():
+            return safetensors.torch.load(path.read_bytes())
         return safetensors.torch.load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise ValueError(
@@ -468,6 +495,10 @@ def load_network(folder: str | Path, device: str = "cpu") -> tuple[Network, dict
     genotype = load_genotype(folder)
     try:
         config = from_dict(TrainConfig, header["train"])
+        # before it is built: a damaged header may describe any net
+        shape = {"stem": config.stem, "end": config.end, "repeats": config.repeats}
+        least = 4 * cost.parameters(genotype, config.width, **shape)
+        _check_holds(Path(folder) / "best.safetensors", least)
         net = build_network(genotype, config, header["residual"])
     except ValueError as error:
         raise ValueError(f"{Path(folder) / 'config.json'}: {error}") from None
@@ -492,22 +523,38 @@ def load_supernet(folder: str | Path, device: str = "cpu") -> tuple[SuperNet, Se
     header = read_header(folder)
     if header["kind"] != "search":
         raise ValueError(f"{folder}: is a training run; a search run is needed")
-    net = SuperNet(from_dict(SearchSpace, header["space"]))
+    space = from_dict(SearchSpace, header["space"])
+    widest = max(space.node_channels(i) for cells in space.cells for i in cells)
+    _check_holds(
+        Path(folder) / "best.safetensors", 4 * max(widest**2, 9 * space.stem * space.width)
+    )
+    net = SuperNet(space)
     load_weights(net, Path(folder) / "best.safetensors")
     return net.to(use_device(device)).eval(), from_dict(SearchConfig, header["search"]), header
+
+
+def _check_holds(path: Path, least: int):
+    """ValueError unless the file is there and has ``least`` bytes."""
+    if not path.exists():
+        raise ValueError(
+            f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume"
+        )
+    if path.stat().st_size < least:
+        raise ValueError(f"{path}: truncated, or holds the weights of another network")
 
 
 def load_weights(net: torch.nn.Module, path: Path):
     """Fill ``net`` from a safetensors file; ValueError when the file is missing or belongs to
     another net."""
-    if not path.exists():
-        raise ValueError(
-            f"{path.parent}: this run is not finished (no {path.name}); continue it with --resume"
-        )
+    _check_holds(path, 0)
+    tensors = load_tensors(path, most_bytes(net))
     try:
-        net.load_state_dict(load_tensors(path))
-    except RuntimeError:
-        raise ValueError(f"{path}: holds the weights of another network") from None
+        check_tensors(tensors, net.state_dict())
+    except ValueError as error:
+        raise ValueError(
+            f"{path}: holds the weights of another network, or is damaged ({error})"
+        ) from None
+    net.load_state_dict(tensors)
 
 
 @contextmanager

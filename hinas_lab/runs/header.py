@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, check_types, is_a
 from hinas_lab.space.genotype import Genotype
 
 FORMAT = 1
@@ -13,6 +14,20 @@ FIELDS = {
     "peer": {"preset", "data", "data_hash", "peer", "task", "scale", "train"},
 }
 "the keys of config.json that each kind of run has"
+PARTS = {"space": SearchSpace, "search": SearchConfig, "train": TrainConfig}
+"key -> the config that it holds"
+TYPES = {
+    "preset": str,
+    "data": str,
+    "data_hash": str,
+    "peer": str,
+    "task": str,
+    "scale": int,
+    "residual": bool,
+    "genotype": dict,
+}
+LARGEST = 16 * 2**20
+"bytes of a JSON file: ours have some thousand"
 
 
 def read_header(folder: str | Path) -> dict:
@@ -29,18 +44,53 @@ def read_header(folder: str | Path) -> dict:
     fields = FIELDS.get(str(header.get("kind")))
     if header.get("format") != FORMAT or fields is None or not fields <= header.keys():
         raise ValueError(f"{folder / 'config.json'}: not a run of this version of hinas_lab")
+    try:
+        _check_header(header)
+    except ValueError as error:
+        raise ValueError(f"{folder / 'config.json'}: {error}") from None
     return header
+
+
+def _check_header(header: dict):
+    """ValueError unless every key has its type; configs are held to their limits by whoever builds
+    from them."""
+    for name, value in header.items():
+        if name in TYPES and not is_a(TYPES[name], value):
+            raise ValueError(f"{name} = {value!r}: must be a {TYPES[name].__name__}")
+        if name in PARTS:
+            check_types(PARTS[name], value)
+
+
+def read_environment(folder: str | Path) -> dict:
+    """A run's env.json: where it was made, and last went on. ValueError in one line when it is
+    missing or damaged."""
+    path = Path(folder) / "env.json"
+    values = read_json(path)
+    resumed = values.get("resumed", [values])
+    machines = isinstance(resumed, list) and all(isinstance(where, dict) for where in resumed)
+    if not (resumed and machines and is_a(str, values.get("device", "cpu"))):
+        raise ValueError(f"{path}: damaged (device must be a word, resumed a list of machines)")
+    return values
 
 
 def read_json(path: Path) -> dict:
     """A JSON object from a file; ValueError in one line for anything else."""
     try:
+        _check_size(path)
         values = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: damaged or unreadable ({type(error).__name__})") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: damaged (not a JSON object)")
     return values
+
+
+def _check_size(path: Path):
+    """ValueError for a file that is too large to be ours."""
+    if path.stat().st_size > LARGEST:
+        raise ValueError(
+            f"{path}: {path.stat().st_size / 1e6:.0f} MB, no JSON of a run is so large"
+        )
 
 
 def load_genotype(path: str | Path) -> Genotype:
@@ -50,6 +100,7 @@ def load_genotype(path: str | Path) -> Genotype:
     if path.is_dir():
         path = _genotype_file(path)
     try:
+        _check_size(path)
         text = path.read_text()
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None

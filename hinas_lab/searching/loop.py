@@ -31,9 +31,11 @@ from hinas_lab.training.divergence import Divergence
 from hinas_lab.training.numerics import check_precision, gradients, loss_of, loss_terms, use_tf32
 from hinas_lab.training.optimisers import (
     adam,
+    check_tensors,
     clip_gradients,
     load_optimizer,
     make_optimizer,
+    optimizer_like,
     optimizer_tensors,
     part_of,
     set_gradients,
@@ -187,9 +189,46 @@ class Search:
         out |= optimizer_tensors(self.weight_optimizer, "weight_optimizer")
         return out | optimizer_tensors(self.arch_optimizer, "arch_optimizer")
 
+    def check(self, tensors: dict[str, Tensor]):
+        """ValueError unless ``tensors`` are the ``tensors()`` of a search like this one."""
+        net = self.net.state_dict()
+        like = {
+            "place": torch.zeros(5, dtype=torch.int64),
+            "best_score": torch.tensor(0.0, dtype=torch.float64),
+            "beta_grad": self.beta_grad,
+            "genotype": torch.zeros(
+                tensors["genotype"].numel(), dtype=torch.uint8
+            ),  # of any length
+        }
+        like |= {f"net/{name}": value for name, value in net.items()}
+        weight = optimizer_like(self.weight_optimizer, "weight_optimizer")
+        check_tensors(
+            tensors,
+            like,
+            {"losses": self.divergence.tensor},
+            {"stopped": torch.tensor(True)},
+            {f"best/{name}": value for name, value in net.items()},
+            weight,
+            optimizer_like(self.arch_optimizer, "arch_optimizer"),
+        )
+        epoch, iteration, *flags, best = place = tensors["place"].tolist()
+        reached = 0 <= epoch <= self.config.epochs and 0 <= iteration <= self.steps
+        if not (reached and set(flags) <= {0, 1} and 0 <= best <= epoch):
+            raise ValueError(f"place = {place} is outside this search")
+        if (epoch or iteration) and not weight.keys() <= tensors.keys():
+            raise ValueError("the state of the optimiser is missing")
+        score = tensors["best_score"].item()
+        if not (score > -math.inf if best else score == -math.inf):
+            raise ValueError(f"best_score = {score} does not belong to epoch {best}")
+        kept = best > 0 and self.config.keep_supernet == "best"
+        if kept != any(name.startswith("best/") for name in tensors):
+            raise ValueError("the best supernet is missing, or there is none")
+
     def load(self, tensors: dict[str, Tensor], records: Records | None = None):
         """Continue from ``tensors()`` of a search with the same space, config and images, and its
-        ``records`` so far (a stop rule asks for them)."""
+        ``records`` so far (a stop rule asks for them). ValueError when they are of another one, or
+        damaged; this one is then as it was."""
+        self.check(tensors)
         self.net.load_state_dict(part_of(tensors, "net/"))
         self.best = {name: value.clone() for name, value in part_of(tensors, "best/").items()}
         self.epoch, self.iteration, started, halfway, self.best_epoch = tensors["place"].tolist()

@@ -50,20 +50,21 @@ class Genotype:
             raise ValueError(
                 f"genotype: path_score = {score!r}: must be a number, at least 0, or null"
             )
-        object.__setattr__(self, "cells", _freeze(self.cells))
-        # SearchSpace knows which tasks, scales, channels and nodes exist. The width is free here:
-        # what makes
-        # all factors whole is for whoever builds the net.
+        # SearchSpace knows which tasks, scales, channels, nodes and layers exist, and is asked
+        # before a million cells are read. The width is free here: what makes all factors whole is
+        # for whoever builds the net.
+        cells = self.cells if isinstance(self.cells, tuple | list) else [self.cells]
         try:
             SearchSpace(
                 task=self.task,
                 scale=self.scale,
                 channels=self.channels,
                 nodes=self.nodes,
-                layers=len(self.cells),
+                layers=len(cells),
             )
         except ValueError as error:
             raise ValueError(f"genotype: {error}") from None
+        object.__setattr__(self, "cells", _freeze(self.cells))
         check_path(self.path, len(self.cells), len(self.width_factors), "genotype: path")
         for l, cell in enumerate(self.cells):
             if len(cell) != self.nodes:

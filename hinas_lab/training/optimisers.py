@@ -75,6 +75,46 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str
     return tensors
 
 
+def optimizer_like(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """Tensors of the names, shapes and types of ``optimizer_tensors`` after the first step. What
+    differs from them must not be loaded: a fused step walks through the memory unasked."""
+    group = optimizer.param_groups[0]
+    if isinstance(optimizer, torch.optim.SGD):
+        moments = ("momentum_buffer",) if group["momentum"] else ()
+    else:
+        moments = ("exp_avg", "exp_avg_sq")
+    like, parameters = {}, [p for group in optimizer.param_groups for p in group["params"]]
+    for i, parameter in enumerate(parameters):
+        like |= {f"{prefix}/{i}/{name}": parameter for name in moments}
+        if isinstance(optimizer, torch.optim.Adam):
+            like[f"{prefix}/{i}/step"] = torch.tensor(0.0)
+    return like
+
+
+FREE = ("losses", "best_score")
+"tensors that may hold inf and nan"
+
+
+def check_tensors(tensors: dict[str, Tensor], like: dict[str, Tensor], *groups: dict[str, Tensor]):
+    """ValueError unless ``tensors`` have the names, shapes and types of ``like`` and finite values;
+    of each of ``groups`` all tensors may be there, too, or none."""
+    for group in groups:
+        if group.keys() & tensors.keys():
+            like = like | group
+    for name in sorted(like.keys() ^ tensors.keys()):
+        raise ValueError(f"{name} is missing" if name in like else f"{name} is no part of it")
+    for name, wanted in like.items():
+        given = tensors[name]
+        if (given.dtype, given.shape) != (wanted.dtype, wanted.shape):
+            raise ValueError(f"{name} is {_words(given)}, must be {_words(wanted)}")
+        if name not in FREE and not torch.isfinite(given).all():
+            raise ValueError(f"{name} is not finite")
+
+
+def _words(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
 def load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]):
     """Inverse of ``optimizer_tensors`` (without the prefix)."""
     state: dict[int, dict[str, Tensor]] = {}

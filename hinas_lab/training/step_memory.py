@@ -4,22 +4,26 @@ The forward pass runs on torch's fake tensors, which have shapes and no values: 
 and no memory is taken, yet autograd keeps exactly what it would keep. ``kept_bytes`` on real
 tensors counts the same, and a test holds the two together."""
 
+import math
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
+from hinas_lab.space import cost
 from hinas_lab.space.cells import SuperCell
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.network import Network
 from hinas_lab.space.ops import OPS
 from hinas_lab.space.supernet import SuperNet
-from hinas_lab.training.numerics import loss_of, precision
+from hinas_lab.training.numerics import LOW, loss_of, precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +158,58 @@ def largest_batch(need: Callable[[int], int], limit: int) -> int:
     # linear: two points are enough
     one, two = need(1), need(2)
     return max(0, (limit - one) // (two - one) + 1)
+
+
+def least_search_bytes(space: SearchSpace, config: SearchConfig) -> int:
+    """A step of a search takes more, by arithmetic alone."""
+    layers = [[least_cell_bytes(space, i, config) for i in cells] for cells in space.cells]
+    kept = sum(map(sum, layers))
+    if config.checkpoint:
+        kept = max(map(max, layers))
+    kernels = [OPS[name] for name in space.ops]
+    planes = sum(op.kernel**2 if op.kind == "conv" else op.kind == "sep" for op in kernels)
+    channels = [space.node_channels(i) for cells in space.cells for i in cells]
+    weights = len(space.edges) * planes * sum(c**2 for c in channels)
+    weights += 9 * space.stem * space.nodes * space.width
+    return 8 * weights + kept // (2 if config.precision in LOW else 1)
+
+
+def least_training_bytes(genotype: Genotype, config: TrainConfig) -> int:
+    """An iteration of a training takes more, by arithmetic alone."""
+    convolutions = cost.convolutions(
+        genotype, config.width, stem=config.stem, end=config.end, repeats=config.repeats
+    )
+    weights = planes = 0
+    for conv in convolutions:
+        weights += conv.parameters
+        planes += conv.target if conv.norm else 0
+    kept = 4 * planes * config.batch * config.patch**2
+    return 8 * weights + kept // (2 if config.precision in LOW else 1)
+
+
+def machine_bytes() -> float:
+    """Main memory that this process may take; inf where the system does not tell."""
+    limits = [math.inf]
+    with suppress(AttributeError, ValueError, OSError):  # Windows
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    with suppress(ValueError, OSError):  # a container's own limit, or "max"
+        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(limits)
+
+
+def check_memory(least: int, need: Callable[[], int], device: str):
+    """ValueError when a step on the CPU needs more than the machine has: a system that is out of
+    memory kills without a word. ``least`` needs no time; ``need``, exact, is asked where it could
+    matter."""
+    there = machine_bytes()
+    if device != "cpu" or least < there / 4:
+        return
+    needed = least if least > there else need()
+    if needed > there:
+        raise ValueError(
+            f"not enough memory: a step needs about {needed / 1e9:.1f} GB, this machine has "
+            f"{there / 1e9:.1f} GB; lower batch, patch, width or stem"
+        )
 
 
 SPARE = 0.85

@@ -20,9 +20,11 @@ from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
 from hinas_lab.training.divergence import Divergence
 from hinas_lab.training.numerics import check_precision, gradients, loss_of, loss_terms, use_tf32
 from hinas_lab.training.optimisers import (
+    check_tensors,
     clip_gradients,
     load_optimizer,
     make_optimizer,
+    optimizer_like,
     optimizer_tensors,
     part_of,
     set_gradients,
@@ -120,8 +122,22 @@ class Training:
         out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
         return out | optimizer_tensors(self.optimizer, "optimizer")
 
+    def check(self, tensors: dict[str, Tensor]):
+        """ValueError unless ``tensors`` are the ``tensors()`` of a training like this one."""
+        like = {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        like["place"] = torch.zeros(1, dtype=torch.int64)
+        learning = optimizer_like(self.optimizer, "optimizer")
+        check_tensors(tensors, like, {"losses": self.divergence.tensor}, learning)
+        iteration = int(tensors["place"][0])
+        if not 0 <= iteration <= self.config.iterations:
+            raise ValueError(f"place = {iteration} is outside this training")
+        if iteration and not learning.keys() <= tensors.keys():
+            raise ValueError("the state of the optimiser is missing")
+
     def load(self, tensors: dict[str, Tensor], records: Records | None = None):
-        """Continue from ``tensors()`` of a training with the same net, config and images."""
+        """Continue from ``tensors()`` of a training with the same net, config and images.
+        ValueError when they are of another one, or damaged; this one is then as it was."""
+        self.check(tensors)
         self.net.load_state_dict(part_of(tensors, "net/"))
         self.iteration = int(tensors["place"][0])
         self.divergence.load(tensors.get("losses"))

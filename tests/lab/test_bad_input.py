@@ -13,6 +13,7 @@ from PIL import Image
 
 from hinas_lab.runs.folder import load_supernet
 from hinas_lab.searching import loop as engine_search
+from hinas_lab.training import step_memory
 from hinas_lab.training import training as engine_train
 
 DENOISE = "search --preset tiny --run X"
@@ -193,7 +194,9 @@ def test_set(change, fragment):
         ("train.batch=0", "batch = 0"),
         ("train.iterations=many", "iterations = 'many'"),
         ("train.end=soft", "end = 'soft': must be one of conv, aspp, authors"),
-        ("train.width=100000000", "memory"),
+        ("train.width=100000000", "width = 100000000: must be at least 1 and at most 4096"),
+        ("train.stem=10000000", "stem = 10000000: must be at least 1 and at most 4096"),
+        ("train.iterations=1000000000", "iterations = 1000000000"),
         ("search.lr=0.1", "write train.FIELD=VALUE"),  # would be ignored
         ("space.width=8", "write train.FIELD=VALUE"),
     ],
@@ -222,11 +225,16 @@ def test_no_legal_number_of_channels(tiny):
     )
 
 
-def test_more_than_the_memory(tiny):
-    """In the first step, when the folder is there already."""
-    refused(
-        hinas(*tiny.argv["train"], "--run", "X", "--set", "train.batch=1000000000000000"), "memory"
+def test_more_than_the_memory(tiny, monkeypatch):
+    """Refused before a folder is made: a system without memory kills without a word."""
+    monkeypatch.setattr(step_memory, "machine_bytes", lambda: 1e9)
+    why = "GB, this machine has 1.0 GB; lower batch"
+    train, search = (
+        [*tiny.argv[kind], "--run", "X", "--set", f"{kind}.batch=60000", "--set"]
+        for kind in ("train", "search")
     )
+    refused_untouched([*train, "train.stem=64"], why)
+    refused_untouched([*search, "search.crops_per_image=60000"], why)
 
 
 def test_pictures_smaller_than_a_patch(tiny):

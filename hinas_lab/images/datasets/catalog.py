@@ -62,8 +62,16 @@ def cache_folder() -> Path:
     """Where downloads go and named sets are looked for: ``$HINAS_DATA``, else ``hinas_lab`` in the
     user's cache folder."""
     if named := os.environ.get("HINAS_DATA"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinas_lab"
+        try:
+            return Path(named).expanduser()
+        except RuntimeError:
+            raise ValueError(f"HINAS_DATA = {named}: no such user; name a folder") from None
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinas_lab"
+    except RuntimeError:
+        raise ValueError(
+            "there is no home folder for downloads; name one with HINAS_DATA"
+        ) from None
 
 
 def photograph_path(name: str) -> Path:
@@ -127,9 +135,10 @@ def _told_by_ids(chosen: DataSet) -> bool:
 def find(chosen: DataSet, root: Path | None = None) -> Path | None:
     """The folder of a set below ``root`` (the cache), under any of its names, alone or in
     ``benchmark``; None if it is not there."""
-    root = root or cache_folder()
     if chosen.in_skimage:
-        return root
+        # asks for no cache: a folder that cannot be named stops no built-in photograph
+        return root or photograph_path("")
+    root = root or cache_folder()
     folders = []
     for above in (root, root / "benchmark"):
         if above.is_dir():
