@@ -355,7 +355,7 @@ def test_a_moment_knows_what_it_is_compared_with(quick):
 @pytest.mark.parametrize(("seconds", "step"), [(0.02, 0.005), (0.05, 0.03), (0.001, 0.01)])
 def test_telling_keeps_to_its_share(quick, monkeypatch, seconds, step):
     """But something is told every half second."""
-    shown = panel(FakeRun(epochs=10**6, step=slow(step)), live=True, fps=20, share=0.1)
+    shown = panel(FakeRun(epochs=10**5, step=slow(step)), live=True, fps=20, share=0.1)
     pieces, piece = told(shown), shown._camera.piece
 
     def costly(*args):

@@ -307,6 +307,7 @@ def test_killed_around_a_file(kills, moment):
     assert found == {"died": True, "wrong": [], "files": sorted(FILES)}
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(kills):
     found = kills["random"]
     assert (

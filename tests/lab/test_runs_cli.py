@@ -53,7 +53,7 @@ def test_unfinished_and_damaged_runs_are_listed(tmp_path):
         "16 of 16 epochs" in lines[str(tmp_path / "half")]
         and "not begun" in lines[str(tmp_path / "new")]
     )
-    assert "damaged or unreadable" in lines[str(tmp_path / "torn")]
+    assert "damaged or unreadable" in lines[str(tmp_path / "torn" / "config.json")]
 
 
 def test_pack(tmp_path):
