@@ -139,7 +139,7 @@ def test_new_search(nb, board, server):
     form.locator("[name=epochs]").fill("3")
     form.get_by_role("button", name="Open it").click()
     board.says("^ready.*epoch 1/3")
-    assert "live-2" in board.title() and "seed 7" in board.title()
+    wait(lambda: "live-2" in board.title() and "seed 7" in board.title(), 20, "the new search")
     runs = server.folder / "runs"
     assert (runs / "live" / "records.npz").exists() and (runs / "live-2").is_dir()
     nb.shoot("03-8-new", board.cell)
@@ -147,7 +147,8 @@ def test_new_search(nb, board, server):
     board.place("^paused.*epoch 2/3", 120)
     nb.run(PANEL)
     wait(board.is_there, 20, "the board")
-    assert "live-2" in board.title(), "the same panel, with the search that it plays"
+    # the same panel, with the search that it plays
+    wait(lambda: "live-2" in board.title(), 20, "the search that was opened last")
     board.press("Stop")
     board.says("^stopped")
 
@@ -165,7 +166,7 @@ def test_a_restart_of_the_kernel(nb, board, server):
     nb.run(PANEL, 60)
     wait(board.is_there, 30, "the board")
     board.says("^(stopped|ready).*/16")
-    assert "seed 0" in board.title()
+    wait(lambda: "seed 0" in board.title(), 20, "the first search")
 
 
 def saved_still(nb) -> str:

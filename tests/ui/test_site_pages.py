@@ -62,4 +62,5 @@ def test_one_walks_through_the_pages(offline, site):
     page.get_by_role("link", name="glossary").first.click()
     assert page.locator("h1").inner_text().startswith("Glossary")
     page.get_by_role("link", name="hinas_lab", exact=True).click()
+    page.locator(".cards").first.wait_for()
     assert page.locator(".cards").count() == 3
