@@ -12,7 +12,7 @@ VENV        ?= .venv
 BIN         := $(VENV)/bin
 TORCH_INDEX ?=
 ARGS        ?=
-# With an NVIDIA driver: whatever torch the registry offers. Without: a version that is tested on the CPU.
+# of pip; without any, and without an NVIDIA driver, tools/install.py takes the torch that is tested on the CPU
 CONSTRAINTS ?=
 NOTEBOOKS   ?= $(sort $(wildcard notebooks/*.ipynb))
 
