@@ -28,7 +28,7 @@ NAME = "bench.ipynb"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 FIRST = "import json, time\nimport hinas_lab as lab"
 WATCHED = """
-run = lab.search(preset="classroom", run="runs/watched-{round}")
+run = lab.search(preset="classroom", device="cpu", run="runs/watched-{round}")
 watched = lab.panel(run)
 sizes, send = [], watched.board.send
 def counted(message, *more):
@@ -39,7 +39,7 @@ watched
 """
 TOLD = "print(json.dumps([watched.spent, watched.frames, sizes[1:], sum(run.records.counts)]))"
 ALONE = """
-run = lab.search(preset="classroom", run="runs/alone-{round}")
+run = lab.search(preset="classroom", device="cpu", run="runs/alone-{round}")
 start = time.perf_counter()
 for _ in run.steps():
     pass
@@ -130,7 +130,10 @@ def main():
                 rounds.append(row)
         finally:
             server.stop()
-    print(f"classroom, {args.rounds} rounds, {args.busy} other processes; median (all)")
+    print(
+        f"preset classroom, seed 0, device cpu; {args.rounds} rounds beside {args.busy} other "
+        "processes; median (all)"
+    )
     for key in rounds[0]:
         values = [row[key] for row in rounds]
         each = ", ".join(f"{value:.3f}" for value in values)

@@ -97,7 +97,8 @@ def run(args) -> int:
     images, digest = pictures(args.dataset, args.limit)
     targets = _targets(args.save, images, args.dataset, [_folder(chosen, x) for x in levels])
     if args.json or args.save:
-        for level in levels:
+        # a noise level asks nothing of a picture, a scale does
+        for level in levels if chosen.level == "scale" else levels[:1]:
             check_pictures(images, level, chosen)
     started, totals, all_rows, shown, before = [], [], [], [], 0
     for level, files in zip(levels, targets):
@@ -207,8 +208,8 @@ def _warn_of_training_images(method, dataset: str):
 def _targets(
     folder: Path | None, images: Iterable[str], dataset: str, names: list[str]
 ) -> list[dict[str, Path]]:
-    """Image -> file to write, for each of the levels called ``names``. One
-    level's pictures lie in ``folder`` itself.
+    """Image -> file to write, for each of the levels called ``names``; one level's pictures lie in
+    ``folder`` itself.
 
     ValueError when two images would be one file, or the pictures would join the data set.
     """

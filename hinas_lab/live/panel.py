@@ -21,31 +21,21 @@ from hinas_lab.live.player import ENDS, Player, one_line
 from hinas_lab.live.watch import Watch
 from hinas_lab.live.widgets import in_kernel, want_widgets
 
+GOES = ("ready", "running", "pausing", "paused")
+"states of a search that has not ended and can be told to go on, or to stop"
 BUTTONS = {
     "Start": ("start", ("ready", "stopped", "failed"), "Play the search, or go on with it"),
     "Pause": ("pause", ("running",), "Wait after the running step"),
     "Resume": ("resume", ("pausing", "paused"), "Go on after a pause"),
-    "Step weight": (
-        "weight",
-        ("ready", "running", "pausing", "paused"),
-        "Go on to the next step of the weights (Train W), then pause",
-    ),
+    "Step weight": ("weight", GOES, "Go on to the next step of the weights (Train W), then pause"),
     "Step arch": (
         "arch",
-        ("ready", "running", "pausing", "paused"),
+        GOES,
         "Go on to the next step of alpha and beta (Train A), then pause; in the warm-up that is "
         "far",
     ),
-    "Step epoch": (
-        "epoch",
-        ("ready", "running", "pausing", "paused"),
-        "Go on to the end of this epoch, then pause",
-    ),
-    "Stop": (
-        "stop",
-        ("ready", "running", "pausing", "paused"),
-        "End after the running step and save; Start goes on",
-    ),
+    "Step epoch": ("epoch", GOES, "Go on to the end of this epoch, then pause"),
+    "Stop": ("stop", GOES, "End after the running step and save; Start goes on"),
     "Look again": ("look", ("elsewhere",), "Ask whether the other one has ended; take over then"),
 }
 "name -> (the player's method, or what to step by; the states in which it does something; a tip)"
