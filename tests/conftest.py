@@ -76,3 +76,11 @@ def left_as_found():
         sys.modules["matplotlib.pyplot"].close("all")
     if "torch" in sys.modules and sys.modules["torch"].get_num_threads() != 1:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A finished search and training at preset tiny, made once for all that ask."""
+    from helpers import tiny_runs
+
+    return tiny_runs(tmp_path_factory.getbasetemp())

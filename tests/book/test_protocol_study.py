@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from helpers import hinas, refused, snapshot, tiny_runs
+from helpers import hinas, refused, snapshot
 from PIL import Image
 from scipy.ndimage import uniform_filter
 from scipy.stats import ttest_rel
@@ -47,11 +47,6 @@ def pictures(tmp_path, monkeypatch):
 def unaudited(monkeypatch):
     """The audit is tested below and elsewhere; it takes half a second."""
     monkeypatch.setattr("hinas_lab.analysis.leaks.refuse_leaks", lambda *args: None)
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 def blur(image):

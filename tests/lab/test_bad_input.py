@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import hinas, open_run, refused, same_result, setting, snapshot, start_run, tiny_runs
+from helpers import hinas, open_run, refused, same_result, setting, snapshot, start_run
 from PIL import Image
 
 from hinas_lab.runs.folder import load_supernet
@@ -19,11 +19,6 @@ from hinas_lab.training import training as engine_train
 DENOISE = "search --preset tiny --run X"
 SR = "search --preset tiny --task sr --run X"
 TRAINING = "train --preset tiny --genotype {search} --run X"
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(autouse=True)

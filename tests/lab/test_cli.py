@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import FILES, ROOT, SEARCH, TRAIN, hinas, python, refused, setting, tiny_runs
+from helpers import FILES, ROOT, SEARCH, TRAIN, hinas, python, refused, setting
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -64,11 +64,6 @@ OPTIONS = {
 }
 "what is promised of every command"
 COMMANDS = [module.__name__.rpartition(".")[2] for module in command_modules()]
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 def interrupt(args):

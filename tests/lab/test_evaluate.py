@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import fill_disk, hinas, python, refused, setting, snapshot, tiny_runs
+from helpers import fill_disk, hinas, python, refused, setting, snapshot
 from PIL import Image
 from test_cli import strict_json
 from test_files import TURNED
@@ -49,11 +49,6 @@ def pictures(made, tmp_path, monkeypatch):
     """A copy of them, as ``p`` in an empty working folder."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(made, tmp_path / "p"))
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture

@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from helpers import hinas, open_run, refused, setting, start_run, tiny_runs
+from helpers import hinas, open_run, refused, setting, start_run
 from test_bad_input import refused_untouched
 
 from hinas_lab.cli.main import LONGEST_LINE
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(autouse=True)

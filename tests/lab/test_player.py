@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_search import FakeRun, Gate, until
-from helpers import FILES, ROOT, hinas, open_run, same_result, tiny_runs
+from helpers import FILES, ROOT, hinas, open_run, same_result
 
 from hinas_lab.live import player as module
 from hinas_lab.live.player import ENDS, Player
@@ -50,11 +50,6 @@ def player_in(state: str, gate: Gate) -> Player:
         {"pausing": player.pause, "stopping": player.stop, "running": str}[state]()
     assert player.state == state
     return player
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 # To the end

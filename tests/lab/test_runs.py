@@ -27,7 +27,6 @@ from helpers import (
     setting,
     snapshot,
     start_run,
-    tiny_runs,
     write_photos,
 )
 from PIL import Image
@@ -37,12 +36,6 @@ from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Records, Step
 from hinas_lab.searching import loop as engine_search
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
-
 
 both = pytest.mark.parametrize("kind", ["search", "train"])
 

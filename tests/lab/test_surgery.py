@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import tiny_runs
 
 from hinas_lab.config import SearchSpace
 from hinas_lab.drawing.diagram import render
@@ -27,11 +26,6 @@ CELL = ((("conv_3x3", 0), ("sep_5x5", 1)), (("skip", 0), ("dil_3x3", 2)))
 SPACE = SearchSpace(layers=2, nodes=2)
 SMALL = make(SPACE, (CELL, CELL), (0, 1), path_score=0.25)
 W = 10
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 def counted(score=0.5):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import ROOT, hinas, same_result, start_run, tiny_runs
+from helpers import ROOT, hinas, same_result, start_run
 from test_search import CONFIG, ONE, PATCHES, STEPS, bits, new, run
 
 from hinas_book.kit.recorded import CHANGES, RUNS, recorded_run, setting
@@ -26,11 +26,6 @@ from hinas_lab.training.step_memory import search_step
 TOOL = runpy.run_path(str(ROOT / "tools" / "record_runs.py"))
 NEW = {"space": {"affine"}, "search": {"arch_data", "keep"}}
 "fields that runs of the first version do not have"
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
-    return tiny_runs(tmp_path_factory.getbasetemp())
 
 
 # ---- alpha's images
