@@ -839,7 +839,11 @@ function render({ model, el }) {
   // of a kernel that went, ipywidgets tells its own widgets; live/kept.py says what is shown then
   const cut = () => root.classList.add("hinas-cut-off");
   const heard = (message) => {
-    if (message.film) return desk.load([message.film], "now");
+    if (message.film) {
+      // asked for by another view of the same search: this one stays where its reader is
+      const isSame = message.film.head.key === desk.films[0].head.key;
+      return desk.load([message.film], isSame ? desk.time : "now");
+    }
     if (!message.piece) return;
     const isJoined = message.key === desk.films[0].head.key && join(desk.films[0], message.piece);
     if (isJoined) desk.follow();
