@@ -3,6 +3,7 @@ weights, no torch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.ops import OPS
@@ -48,61 +49,99 @@ def node_channels(genotype: Genotype, width: int) -> list[int]:
     return [int(c) for c in channels]
 
 
+class Part(NamedTuple):
+    """A piece of a compact net that costs by itself, for a table of what pieces cost.
+
+    ``kind``: start, first and second (the 1x1 convolutions of a cell's two inputs), an operation,
+    low and low unused (the authors' low-level features), or end; then its channels in and out.
+    """
+
+    kind: str
+    source: int
+    target: int
+
+
+def parts(
+    genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2
+) -> Iterator[Part]:
+    """All pieces of the compact network, start to end. ``repeats`` decides inside a piece alone."""
+    g = genotype
+    node = node_channels(g, width)
+    before, before2 = stem if end == "authors" else g.nodes * width, stem
+    yield Part("start", g.channels, before)
+    for cell, c in zip(g.cells, node):
+        yield Part("first", before, c)
+        yield Part("second", before2, c)
+        for edges in cell:
+            for name, _ in edges:
+                yield Part(name, c, c)
+        # a cell's output is its nodes, joined (Eq. 3)
+        before, before2 = g.nodes * c, before
+    if end == "authors":
+        used = low_level_layer(g) is None
+        yield Part("low" if used else "low unused", stem, g.nodes * width)
+    # pixel shuffle makes S x S pixels of S^2 channels
+    yield Part("end", before, g.channels * g.scale**2)
+
+
 def convolutions(
     genotype: Genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2
 ) -> Iterator[Conv]:
     """All convolutions of the compact network, start to end."""
-    g = genotype
-    node = node_channels(g, width)
-    before, before2 = stem if end == "authors" else g.nodes * width, stem
-    yield Conv(g.channels, stem, 3)
-    yield Conv(stem, before, 3)
-    for cell, c in zip(g.cells, node):
-        yield Conv(before, c, 1)
-        yield Conv(before2, c, 1)
-        for op in (OPS[name] for edges in cell for name, _ in edges):
-            if op.kind == "conv":
-                yield Conv(c, c, op.kernel)
-            for _ in range(repeats if op.kind == "sep" else 0):
-                yield Conv(c, c, op.kernel, groups=c, norm=False)
-                yield Conv(c, c, 1)
-        # a cell's output is its nodes, joined (Eq. 3)
-        before, before2 = g.nodes * c, before
-    # pixel shuffle makes S x S pixels of S^2 channels
-    out = g.channels * g.scale**2
-    if end == "authors":
-        yield from _authors_end(g, width, stem, before)
-        yield Conv(JOINED, out, 3, bias=True, norm=False)
-        return
+    for part in parts(genotype, width, stem, end, repeats):
+        yield from part_convolutions(part, genotype, width, stem, end, repeats)
+
+
+def part_convolutions(
+    part: Part, genotype, width: int, stem: int = 64, end: str = "conv", repeats: int = 2
+) -> Iterator[Conv]:
+    """The convolutions of one of a net's ``parts``; of ``genotype``, which may be a SearchSpace,
+    nodes and scale count alone."""
+    kind, source, target = part
+    if kind == "start":
+        yield Conv(source, stem, 3)
+        yield Conv(stem, target, 3)
+    elif kind in ("first", "second"):
+        yield Conv(source, target, 1)
+    elif kind in ("low", "low unused"):
+        yield Conv(source, target, 3, norm=False, computed=kind == "low")
+    elif kind == "end":
+        yield from _end(part, genotype.scale, genotype.nodes * width, stem, end)
+    elif OPS[kind].kind == "conv":
+        yield Conv(source, target, OPS[kind].kernel)
+    elif OPS[kind].kind == "sep":
+        for _ in range(repeats):
+            yield Conv(source, source, OPS[kind].kernel, groups=source, norm=False)
+            yield Conv(source, target, 1)
+
+
+def _end(part: Part, scale: int, narrow: int, stem: int, end: str) -> Iterator[Conv]:
+    """The end part; ``narrow``: channels of the low-level features of the authors' decoder."""
+    source, last = part.source, stem
     if end == "conv":
-        yield Conv(before, stem, 3)
+        yield Conv(source, stem, 3)
+    elif end == "authors":
+        last = JOINED
+        yield Conv(source, JOINED, 1)
+        if scale > 1:
+            for _ in ASPP_RATES:
+                yield from _separable(source, JOINED)
+            yield Conv((1 + len(ASPP_RATES)) * JOINED, JOINED, 1)
+        yield Conv(narrow, LOW, 1)
+        yield from _separable(JOINED + LOW, JOINED)
+        yield from _separable(JOINED, JOINED)
     else:
-        part = max(1, stem // (len(ASPP_RATES) + 1))
-        merged = part * (len(ASPP_RATES) + 1)
-        yield Conv(before, stem, 1)
-        yield Conv(stem, part, 1)
-        yield from (Conv(stem, part, 3) for _ in ASPP_RATES)
-        yield Conv(stem, part, 1)
-        yield from (
-            Conv(merged + part, merged + part, 3, groups=merged + part, norm=False),
-            Conv(merged + part, stem, 1),
-        )
-        yield from (Conv(stem, stem, 3, groups=stem, norm=False), Conv(stem, stem, 1))
-    yield Conv(stem, out, 3, bias=True, norm=False)
-
-
-def _authors_end(g: Genotype, width: int, stem: int, source: int) -> Iterator[Conv]:
-    """The authors' decoder but its last convolution, and the one that makes low-level features."""
-    own = low_level_layer(g) is None
-    yield Conv(stem, g.nodes * width, 3, norm=False, computed=own)
-    yield Conv(source, JOINED, 1)
-    if g.scale > 1:
-        for _ in ASPP_RATES:
-            yield from _separable(source, JOINED)
-        yield Conv((1 + len(ASPP_RATES)) * JOINED, JOINED, 1)
-    yield Conv(g.nodes * width, LOW, 1)
-    yield from _separable(JOINED + LOW, JOINED)
-    yield from _separable(JOINED, JOINED)
+        branch = max(1, stem // (len(ASPP_RATES) + 1))
+        merged = branch * (len(ASPP_RATES) + 1)
+        yield Conv(source, stem, 1)
+        yield Conv(stem, branch, 1)
+        yield from (Conv(stem, branch, 3) for _ in ASPP_RATES)
+        yield Conv(stem, branch, 1)
+        yield Conv(merged + branch, merged + branch, 3, groups=merged + branch, norm=False)
+        yield Conv(merged + branch, stem, 1)
+        yield Conv(stem, stem, 3, groups=stem, norm=False)
+        yield Conv(stem, stem, 1)
+    yield Conv(last, part.target, 3, bias=True, norm=False)
 
 
 def _separable(source: int, target: int) -> Iterator[Conv]:
