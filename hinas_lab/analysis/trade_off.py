@@ -22,7 +22,7 @@ class Axis(NamedTuple):
 
 
 COSTS = {
-    "macs": Axis("multiply-accumulates, input of 480 x 320", "MAC", ".3g"),
+    "macs": Axis("multiply-accumulates of an input of 480 x 320, MAC", "MAC", ".3g"),
     "parameters": Axis("parameters", "", ".3g"),
     "milliseconds": Axis("milliseconds a picture", "ms", ".3g"),
 }

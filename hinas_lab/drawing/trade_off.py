@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullLocator
 
 from hinas_lab.analysis.trade_off import COSTS, QUALITIES, TradeOff, in_units, staircase
 from hinas_lab.drawing import style
@@ -18,8 +18,9 @@ COLOURS = ("#56B4E9", "#D55E00", "#0072B2", "#E69F00", "#CC79A7", "#007A5A", "#5
 "of methods; with as many marks as are seven, 56 methods look different"
 SMALLEST, LARGEST = 16, 170
 "points^2: the area of a mark without parameters, and of the largest net's"
-NEAR = 8
-"an axis whose ends are so many times apart, or less, has evenly spaced ticks"
+NEAR, FAR = 8, 100
+"""an axis whose ends are at most so many times apart has evenly spaced ticks; has ticks between the
+powers of ten"""
 
 
 def looks(seen: TradeOff) -> dict[str, tuple[str, str]]:
@@ -99,15 +100,24 @@ def _limits(seen: TradeOff, ax: Axes):
         xlabel=cost.title,
         ylabel=f"{quality.title}, {quality.unit}".rstrip(", "),
     )
-    near = high * room**2 / low <= NEAR
-    ax.xaxis.set_major_locator(MaxNLocator(6) if near else LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_locator(_locator(high / low))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, place: _tick(x, seen.cost)))
     ax.yaxis.get_major_formatter().set_useOffset(False)
 
 
+def _locator(ratio: float) -> Locator:
+    """Round ticks of a logarithmic axis whose ends are so many times apart."""
+    if ratio <= NEAR:
+        return MaxNLocator(7, steps=(1, 2, 5, 10))
+    return LogLocator(subs=(1, 2, 5) if ratio <= FAR else (1,))
+
+
 def _tick(value: float, cost: str) -> str:
-    return in_units(value, cost).removesuffix(" parameters") if value > 0 else ""
+    """A cost without its unit, which the axis says: ``1.5 G``."""
+    if cost == "milliseconds" or value <= 0:
+        return f"{value:g}"
+    return in_units(value, cost).removesuffix("MAC").removesuffix("parameters").rstrip()
 
 
 def _plot_front(seen: TradeOff, ax: Axes):
