@@ -4,6 +4,7 @@ of its pictures."""
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -42,17 +43,29 @@ def level_of(genotype: Genotype, config: TrainConfig) -> float:
 
 
 def measured(run: Path, genotype: Genotype, config: TrainConfig, device: str) -> dict:
-    """psnr (dB) and ssim on the built-in test pictures; with protocol, test and device."""
-    from hinas_lab.analysis.jobs import measure
-
+    """psnr (dB) and ssim on the built-in test pictures; with protocol, test and device. Once for
+    the same weights."""
+    written = (run / "best.safetensors").stat().st_mtime_ns
     name = default_protocol(genotype.task, genotype.channels)
-    scores = measure(_restorer(run, device), level_of(genotype, config), TEST, name)
+    return dict(_measured(run.resolve(), written, name, level_of(genotype, config), device))
+
+
+@cache
+def _measured(run: Path, written: int, name: str, level: float, device: str) -> dict:
+    from hinas_lab.analysis.jobs import measure
+    from hinas_lab.training.numerics import use_device
+
+    device = use_device(device)
+    scores = measure(_restorer(run, device), level, TEST, name)
     return scores | {"protocol": name, "device": device}
 
 
 def timed(nets: Sequence[TrainedNet], device: str = "cpu") -> tuple[TrainedNet, ...]:
     """The nets with the milliseconds that those take here whose weights are at hand: the median of
     ``REPEATS`` restorations of one picture of 480 x 320 pixels, the nets in turn."""
+    from hinas_lab.training.numerics import use_device
+
+    device = use_device(device)
     restorers = {}
     for place, net in enumerate(nets):
         if net.folder is not None:
@@ -82,9 +95,11 @@ def restored_by(net: TrainedNet, device: str = "cpu") -> Restored | None:
     """The first built-in test picture, restored by ``net``; None where its weights are not at
     hand."""
     from hinas_lab.images.datasets.catalog import read_images
+    from hinas_lab.training.numerics import use_device
 
     if net.folder is None:
         return None
+    device = use_device(device)
     config = from_dict(TrainConfig, read_header(net.folder)["train"])
     chosen, scale = protocol(net.protocol), net.genotype.scale
     images = read_images(TEST, "test")

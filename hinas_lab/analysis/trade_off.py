@@ -101,11 +101,10 @@ def trade_off(
     chosen = next(iter(together)) if measured_as is None else measured_as
     _check_name("measured_as", chosen, together)
     notes = list(found.left_out)
-    notes += [
-        f"not shown: {len(nets)} nets measured as {name}"
-        for name, nets in together.items()
-        if name != chosen
-    ]
+    others = [name for name in together if name != chosen]
+    if others:
+        count = len(found.nets) - len(together[chosen])
+        notes.append(f"not shown: {count} nets measured otherwise ({_some(others)})")
     known = [net for net in together[chosen] if getattr(net, cost) is not None]
     unknown = [net.name for net in together[chosen] if getattr(net, cost) is None]
     if unknown:

@@ -3,6 +3,7 @@ torch before a net restores."""
 
 from functools import cached_property
 from html import escape
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
@@ -46,7 +47,7 @@ def still(
     """The nets' figure in the house style. ValueError in one line as for ``find_nets`` and
     ``trade_off``; nets whose weights are at hand are timed on ``device`` for milliseconds."""
     nets = Nets(find_nets(what, device), device)
-    return themed(trade_off(nets.known(cost), cost=cost, quality=quality, budget=budget))
+    return themed(nets.seen(cost, quality, budget))
 
 
 def themed(seen: TradeOff, chosen: int | None = None) -> Figure:
@@ -63,11 +64,15 @@ class Nets:
 
     def __init__(self, found: Found, device: str):
         self.found, self.device = found, device
-        self._pictures: dict[TrainedNet, str] = {}
+        self._pictures: dict[Path | None, str] = {}
 
-    def known(self, cost: str) -> Found:
-        """With the ``cost`` of each net that has one."""
-        return self._timed if cost == "milliseconds" else self.found
+    def seen(
+        self, cost: str, quality: str, budget: str | float | None, measured_as: str | None = None
+    ) -> TradeOff:
+        """``trade_off`` of them."""
+        found = self._timed if cost == "milliseconds" else self.found
+        asked = {"cost": cost, "quality": quality, "budget": budget, "measured_as": measured_as}
+        return trade_off(found, **asked)
 
     @cached_property
     def _timed(self) -> Found:
@@ -110,7 +115,7 @@ class Explorer:
 
         self.nets = Nets(found, device)
         # before any widget: a wrong name is an error of the call
-        self.seen = self._see(cost, quality, budget, None)
+        self.seen = self.nets.seen(cost, quality, budget)
         fitting = {"width": "auto"}
         self.cost = Dropdown(options=list(COSTS), value=cost, description="cost", layout=fitting)
         self.quality = Dropdown(
@@ -156,15 +161,6 @@ class Explorer:
     def _ipython_display_(self):
         self.kept._ipython_display_()
 
-    def _see(self, cost, quality, budget, measured_as) -> TradeOff:
-        return trade_off(
-            self.nets.known(cost),
-            cost=cost,
-            quality=quality,
-            budget=budget,
-            measured_as=measured_as,
-        )
-
     def _on_axes(self, change):
         """Another axis, budget or group: what cannot be shown is said, and the picture stays."""
         if self._is_changing:
@@ -175,7 +171,7 @@ class Explorer:
             return
         self.status.value = _paragraph("measuring ...") if self.cost.value == "milliseconds" else ""
         try:
-            seen = self._see(
+            seen = self.nets.seen(
                 self.cost.value,
                 self.quality.value,
                 self.budget.value.strip() or None,
@@ -239,9 +235,14 @@ def _place_of(net: TrainedNet | None, seen: TradeOff) -> int:
     """Where a net is now; else the best within the budget, else the best of all."""
     if net is not None:
         for place, other in enumerate(seen.nets):
-            if (other.name, other.measured_as) == (net.name, net.measured_as):
+            if _identity(other) == _identity(net):
                 return place
     return int(seen.front[-1]) if seen.within is None else seen.within
+
+
+def _identity(net: TrainedNet) -> tuple:
+    """What a net keeps when it is timed; rows of one arm may share a name."""
+    return net.name, net.measured_as, net.psnr, net.parameters
 
 
 def numbers(net: TrainedNet) -> str:
