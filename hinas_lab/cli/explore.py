@@ -87,5 +87,5 @@ def _write(seen, path: Path):
     # no date: equal pictures, equal bytes
     date = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(fmt)
     with style.theme():
-        themed(seen).savefig(buffer, format=fmt, metadata=date)
+        themed(seen, seen.within).savefig(buffer, format=fmt, metadata=date)
     write_atomic(path, buffer.getvalue())

@@ -18,9 +18,8 @@ COLOURS = ("#56B4E9", "#D55E00", "#0072B2", "#E69F00", "#CC79A7", "#007A5A", "#5
 "of methods; with as many marks as are seven, 56 methods look different"
 SMALLEST, LARGEST = 16, 170
 "points^2: the area of a mark without parameters, and of the largest net's"
-NEAR, FAR = 8, 100
-"""an axis whose ends are at most so many times apart has evenly spaced ticks; has ticks between the
-powers of ten"""
+NEAR, FAR = 3, 20
+"an axis whose ends are at most so many times apart has evenly spaced ticks, or close ones"
 
 
 def looks(seen: TradeOff) -> dict[str, tuple[str, str]]:
@@ -40,11 +39,11 @@ def areas(seen: TradeOff) -> np.ndarray:
     return SMALLEST + (LARGEST - SMALLEST) * parameters / max(1, parameters.max())
 
 
-def plot_trade_off(seen: TradeOff, *, ax: Axes, chosen: int | None = None) -> Axes:
+def plot_trade_off(seen: TradeOff, *, ax: Axes, ringed: int | None = None) -> Axes:
     """A mark for each net: shape and colour say the method, area the parameters. Axes-level.
 
-    The staircase is the front, with its band; a vertical line the budget; a ring the best net
-    within it, or the ``chosen`` one. Cost is logarithmic.
+    The staircase is the front, with its band, a vertical line the budget, a ring the net at the
+    place ``ringed``. Cost is logarithmic.
     """
     import pandas as pd
     import seaborn as sns
@@ -79,7 +78,6 @@ def plot_trade_off(seen: TradeOff, *, ax: Axes, chosen: int | None = None) -> Ax
     if seen.budget is not None:
         line = {"color": style.INK, "linewidth": 1.2, "linestyle": "--", "zorder": 2}
         ax.axvline(seen.budget, label=f"budget {in_units(seen.budget, seen.cost)}", **line)
-    ringed = seen.within if chosen is None else chosen
     if ringed is not None:
         ring = {"markersize": 17, "markerfacecolor": "none", "markeredgewidth": 1.8, "zorder": 4}
         ax.plot(seen.x[ringed], seen.y[ringed], "o", markeredgecolor=style.INK, **ring)
@@ -110,7 +108,9 @@ def _locator(ratio: float) -> Locator:
     """Round ticks of a logarithmic axis whose ends are so many times apart."""
     if ratio <= NEAR:
         return MaxNLocator(7, steps=(1, 2, 5, 10))
-    return LogLocator(subs=(1, 2, 5) if ratio <= FAR else (1,))
+    if ratio <= FAR:
+        return LogLocator(subs=(1, 1.5, 2, 3, 4, 5, 7))
+    return LogLocator(subs=(1, 3) if ratio <= FAR**2 else (1,))
 
 
 def _tick(value: float, cost: str) -> str:
@@ -136,11 +136,11 @@ def _plot_front(seen: TradeOff, ax: Axes):
     ax.fill_between(edges, low, high, step="post", label=label, **look)
 
 
-def figure_trade_off(seen: TradeOff, *, chosen: int | None = None) -> Figure:
+def figure_trade_off(seen: TradeOff, *, ringed: int | None = None) -> Figure:
     """``plot_trade_off`` with its title, its legend and, below, what is not shown. Figure-level."""
     figure = Figure(figsize=(9, 4.9), layout="constrained")
     ax = figure.subplots()
-    plot_trade_off(seen, ax=ax, chosen=chosen)
+    plot_trade_off(seen, ax=ax, ringed=ringed)
     ax.set_title(seen.title, loc="left", parse_math=False)
     lines, labels = ax.get_legend_handles_labels()
     handles = [*_method_handles(seen), *_area_handles(seen), *lines]

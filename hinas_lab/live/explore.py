@@ -47,13 +47,14 @@ def still(
     """The nets' figure in the house style. ValueError in one line as for ``find_nets`` and
     ``trade_off``; nets whose weights are at hand are timed on ``device`` for milliseconds."""
     nets = Nets(find_nets(what, device), device)
-    return themed(nets.seen(cost, quality, budget))
+    seen = nets.seen(cost, quality, budget)
+    return themed(seen, seen.within)
 
 
-def themed(seen: TradeOff, chosen: int | None = None) -> Figure:
+def themed(seen: TradeOff, ringed: int | None) -> Figure:
     """``figure_trade_off`` in the house style, laid out: where its points are is settled."""
     with style.theme():
-        figure = figure_trade_off(seen, chosen=chosen)
+        figure = figure_trade_off(seen, ringed=ringed)
         # sizes of text count
         figure.draw_without_rendering()
     return figure
@@ -138,10 +139,10 @@ class Explorer:
         choices = [self.cost, self.quality, self.budget]
         # one group is no choice
         choices += [self.measured_as] if len(self.measured_as.options) > 1 else []
-        left = VBox([self.points, self.net], layout={"flex": "2 1 34em", "min_width": "0"})
-        right = VBox(
-            [self.numbers, self.wiring, self.picture], layout={"flex": "1 1 24em", "min_width": "0"}
-        )
+        shown = [self.points, self.net, self.picture]
+        left = VBox(shown, layout={"flex": "2 1 34em", "min_width": "0"})
+        told = [self.numbers, self.wiring]
+        right = VBox(told, layout={"flex": "1 1 24em", "min_width": "0"})
         self.box = VBox(
             [
                 live_style(),
@@ -187,7 +188,8 @@ class Explorer:
         """Everything anew; the chosen net stays where it is among these, too."""
         before = self._chosen_net()
         self.seen = seen
-        figure = themed(seen)
+        # the ring is the widget's own
+        figure = themed(seen, None)
         names = [self._say(place) for place in range(len(seen.nets))]
         alt = f"{seen.quality} against {seen.cost} of {len(seen.nets)} nets. {seen.title}."
         chosen = _place_of(before, seen)
@@ -250,7 +252,8 @@ def numbers(net: TrainedNet) -> str:
     values = {}
     for name in (*QUALITIES, *COSTS):
         value = getattr(net, name)
-        values[name] = "not known" if value is None else in_units(value, name)
+        words = QUALITIES[name].title if name in QUALITIES else name
+        values[words] = "not known" if value is None else in_units(value, name)
     values |= {"method": net.method, "seed of the training": net.seed, "preset": net.preset}
     values |= {"measured as": net.measured_as, "device": net.device}
     if net.milliseconds is not None:
@@ -260,7 +263,8 @@ def numbers(net: TrainedNet) -> str:
     for name, value in values.items():
         lines += f'<tr><th style="{look}">{escape(name)}</th>'
         lines += f'<td style="{look}">{escape(str(value))}</td></tr>'
-    return f'<table style="line-height: 1.35"><caption>{escape(net.name)}</caption>{lines}</table>'
+    title = f'<caption style="text-align: left"><b>{escape(net.name)}</b></caption>'
+    return f'<table style="line-height: 1.35">{title}{lines}</table>'
 
 
 def wiring(net: TrainedNet) -> str:
