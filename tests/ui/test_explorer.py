@@ -27,7 +27,9 @@ def test_a_point_that_is_clicked_shows_its_net(cell):
     points.locator("img").wait_for()
     told.wait_for()
     assert told.inner_text() == "searched, seed 7"
-    names = cell.locator("select").last.locator("option").all_text_contents()
+    # ipywidgets writes spaces that do not break
+    options = cell.locator("select").last.locator("option").all_text_contents()
+    names = [text.replace("\xa0", " ") for text in options]
     # in the order of their cost: a step left from the chosen one
     place = next(i for i, name in enumerate(names) if name.startswith(told.inner_text()))
     points.focus()
