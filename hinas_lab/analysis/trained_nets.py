@@ -155,11 +155,18 @@ def _net_of_run(run: Path, header: dict, root: Path, device: str) -> TrainedNet:
         macs=cost.macs(genotype, config.width, HEIGHT, WIDTH, **shape),
         genotype=genotype,
         preset=header["preset"],
-        protocol=scores["protocol"],
-        device=scores.get("device") or read_environment(run).get("device", "cpu"),
+        protocol=_words(scores["protocol"]),
+        device=_words(scores.get("device") or _device_of(run)),
         test=_test(genotype.task, level_of(genotype, config), scores["test"]),
         folder=run,
     )
+
+
+def _device_of(run: Path) -> str:
+    """Where it was trained; packed runs may lack their env.json."""
+    if not (run / "env.json").exists():
+        return "not told"
+    return read_environment(run).get("device", "cpu")
 
 
 def _test(task: str, level: float | None, pictures: str) -> str:
@@ -184,12 +191,13 @@ def nets_of_record(record: Mapping, where: str = "record") -> Found:
         if row.get("psnr") is None or row.get("ssim") is None:
             without += 1
             continue
-        method = str(row.get("arm") or row.get("method") or record.get("study") or where)
+        method = _words(row.get("arm") or row.get("method") or record.get("study") or where)
         try:
             net = _net_of_row(row, record, method)
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{where}: row {number} ({method}): {error}") from None
-        shared = method, row.get("key") or number
+        # whatever somebody wrote into a file
+        except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+            raise ValueError(f"{where}: row {number} ({method}): {_words(error)}") from None
+        shared = method, str(row.get("key") or number)
         if shared not in seen:
             seen.add(shared)
             nets.append(net)
@@ -211,9 +219,9 @@ def _net_of_row(row: Mapping, record: Mapping, method: str) -> TrainedNet:
         numbers[name] = _number(name, row.get(name))
     seed, number = row.get("seed"), row.get("number")
     told = [method]
-    told += [] if number is None else [f"no. {number}"]
-    told += [] if seed is None else [f"seed {seed}"]
-    pictures = str(row.get("test") or row.get("dataset") or record.get("data", "test pictures"))
+    told += [] if number is None else [_words(f"no. {number}")]
+    told += [] if seed is None else [_words(f"seed {seed}")]
+    pictures = _words(row.get("test") or row.get("dataset") or record.get("data", "test pictures"))
     level = row.get("level", row.get("sigma"))
     if level is None and scale > 1:
         level = scale
@@ -224,9 +232,9 @@ def _net_of_row(row: Mapping, record: Mapping, method: str) -> TrainedNet:
         **numbers,
         **_time_of(row, pictures),
         genotype=genotype,
-        preset=str(row.get("preset") or record.get("preset", "")),
-        protocol=str(row.get("protocol") or _protocol_of(record, task)),
-        device=str(row.get("device") or record.get("device", "")),
+        preset=_words(row.get("preset") or record.get("preset", "")),
+        protocol=_words(row.get("protocol") or _protocol_of(record, task)),
+        device=_words(row.get("device") or record.get("device", "")),
         test=_test(task, level, pictures),
     )
 
@@ -235,7 +243,7 @@ def _time_of(row: Mapping, pictures: str) -> dict:
     """Milliseconds of a row, and of what picture."""
     if row.get("milliseconds") is not None:
         told = {"milliseconds": _number("milliseconds", row["milliseconds"])}
-        return told | {"picture": str(row.get("picture", PICTURE))}
+        return told | {"picture": _words(row.get("picture", PICTURE))}
     if row.get("seconds") is not None:
         seconds = _number("seconds", row["seconds"])
         return {"milliseconds": 1000 * seconds, "picture": f"mean of {pictures}"}
@@ -249,6 +257,11 @@ def _protocol_of(record: Mapping, task: str) -> str:
         if protocol(name).task == task:
             fitting.append(name)
     return fitting[0] if len(fitting) == 1 else "not told"
+
+
+def _words(value) -> str:
+    """What somebody wrote into a file, in one line."""
+    return " ".join(str(value).split())
 
 
 def _number(name: str, value) -> float | int | None:

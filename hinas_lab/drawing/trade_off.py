@@ -144,9 +144,13 @@ def figure_trade_off(seen: TradeOff, *, ringed: int | None = None) -> Figure:
     ax.set_title(seen.title, loc="left", parse_math=False)
     lines, labels = ax.get_legend_handles_labels()
     handles = [*_method_handles(seen), *_area_handles(seen), *lines]
-    ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1), labelspacing=0.7)
-    below = [f"measured as: {seen.nets[0].measured_as}", *seen.notes]
-    figure.supxlabel("\n".join(below), fontsize=8, color=style.INK, x=0.01, ha="left")
+    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)}
+    legend = ax.legend(handles=handles, labelspacing=0.7, **place)
+    for text in legend.get_texts():
+        # a folder may be called $x$
+        text.set_parse_math(False)
+    below = "\n".join([f"measured as: {seen.nets[0].measured_as}", *seen.notes])
+    figure.supxlabel(below, fontsize=8, color=style.INK, x=0.01, ha="left", parse_math=False)
     return figure
 
 
@@ -155,6 +159,8 @@ def _method_handles(seen: TradeOff) -> list[Line2D]:
     names = [net.method for net in seen.nets]
     for method, (mark, colour) in looks(seen).items():
         label = f"{method} ({names.count(method)})"
+        # matplotlib leaves out a label that begins with _
+        label = f" {label}" if method.startswith("_") else label
         handles.append(Line2D([], [], marker=mark, color=colour, ls="", ms=8, mec="w", label=label))
     return handles
 

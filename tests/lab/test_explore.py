@@ -1,6 +1,7 @@
 """Trained nets of folders and records: their trade-off, its picture, its widgets, its command."""
 
 import json
+import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,24 @@ def test_what_holds_no_nets_is_refused_in_one_line(what, words):
     with pytest.raises(ValueError) as error:
         find_nets(what)
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+def test_damaged_rows_end_in_one_line_or_in_nets():
+    rng = random.Random(0)
+    odd = (None, [], {}, "x", -1, 10**400, float("nan"), True, {"a": [1]}, "\n")
+    kept = 0
+    for _ in range(300):
+        damaged = row(level=50.0, seconds=1.0, protocol="whole", task="denoise")
+        for name in rng.sample([*damaged, "scale", "milliseconds", "test"], 2):
+            damaged[name] = rng.choice(odd)
+        record = {"rows": [damaged], "protocols": rng.choice([*odd, ["whole"]]), "data": "builtin"}
+        try:
+            seen = trade_off(find_nets(record), cost="parameters")
+        except ValueError as error:
+            assert "\n" not in str(error)
+        else:
+            kept += len(seen.nets)
+    assert 30 < kept < 270
 
 
 @pytest.fixture
@@ -289,6 +308,15 @@ def test_many_methods_look_different():
     assert len(set(looks(trade_off(Found(many))).values())) == 40
 
 
+def test_names_that_matplotlib_would_read_otherwise():
+    seen = trade_off(Found((net("a", "$x_"), net("b", "_old"), net("c", "$\\x$"))))
+    with style.theme():
+        figure = figure_trade_off(seen)
+        style.png(figure)
+    words = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert words[:3] == ["$x_ (1)", " _old (1)", "$\\x$ (1)"]
+
+
 def test_equal_nets_are_drawn():
     seen = trade_off(Found((net("a"), net("b"))))
     assert lab.draw_tradeoff(list(seen.nets)).axes[0].get_ylim()[0] < 26
@@ -335,7 +363,8 @@ def test_what_a_reader_asks_wrongly_is_said_and_changes_nothing():
 
 
 def test_groups_are_a_choice_and_a_run_restores_a_picture(runs, monkeypatch):
-    monkeypatch.setattr("hinas_lab.analysis.net_measures.REPEATS", 1)
+    for name, less in (("REPEATS", 1), ("HEIGHT", 64), ("WIDTH", 96)):
+        monkeypatch.setattr(f"hinas_lab.analysis.net_measures.{name}", less)
     found = nets_of_runs(runs / "searched")
     other = net("other", protocol="authors-eval")
     shown = explore(found._replace(nets=(*found.nets, other)))
