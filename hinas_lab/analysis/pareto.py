@@ -46,7 +46,10 @@ def hypervolume(cost: ArrayLike, quality: ArrayLike, reference: tuple[float, flo
     """
     cost, quality = _checked(cost, quality)
     dearest, lowest = reference
-    _checked([dearest], [lowest])
+    if not (np.isfinite(dearest) and dearest > 0 and np.isfinite(lowest)):
+        raise ValueError(
+            f"reference = ({dearest}, {lowest}): must be a cost above 0 and a quality, finite"
+        )
     counts = (cost < dearest) & (quality > lowest)
     if not counts.any():
         return 0.0

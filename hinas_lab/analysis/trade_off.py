@@ -94,9 +94,7 @@ def trade_off(
     budget: of the cost, as ``budget_of`` reads it. seed: of the band. A net whose cost is not known
     is left out and named. ValueError in one line for a name that is none, or when no net is left.
     """
-    _check_name("cost", cost, COSTS)
-    _check_name("quality", quality, QUALITIES)
-    budget = None if budget is None else budget_of(budget, cost)
+    budget = check_asked(cost, quality, budget)
     together = groups(found.nets)
     chosen = next(iter(together)) if measured_as is None else measured_as
     _check_name("measured_as", chosen, together)
@@ -104,7 +102,7 @@ def trade_off(
     others = [name for name in together if name != chosen]
     if others:
         count = len(found.nets) - len(together[chosen])
-        notes.append(f"not shown: {count} nets measured otherwise ({_some(others)})")
+        notes.append(f"measured otherwise, not shown: {count} ({_some(others)})")
     known = [net for net in together[chosen] if getattr(net, cost) is not None]
     unknown = [net.name for net in together[chosen] if getattr(net, cost) is None]
     if unknown:
@@ -130,6 +128,14 @@ def trade_off(
         budget=budget,
         notes=tuple(notes),
     )
+
+
+def check_asked(cost: str, quality: str, budget: str | float | None) -> float | None:
+    """The budget as a number; ValueError in one line for what ``trade_off`` would refuse of these:
+    to be asked before nets are measured."""
+    _check_name("cost", cost, COSTS)
+    _check_name("quality", quality, QUALITIES)
+    return None if budget is None else budget_of(budget, cost)
 
 
 def groups(nets: Sequence[TrainedNet]) -> dict[str, list[TrainedNet]]:

@@ -203,7 +203,7 @@ def nets_of_record(record: Mapping, where: str = "record") -> Found:
             nets.append(net)
     if not nets:
         raise ValueError(f"{where}: holds no trained nets (no row with psnr and ssim)")
-    left_out = (f"{where}: {without} rows without psnr and ssim",) if without else ()
+    left_out = (f"{where}: rows without psnr and ssim, left out: {without}",) if without else ()
     return Found(tuple(nets), left_out)
 
 

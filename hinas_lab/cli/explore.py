@@ -3,6 +3,9 @@ table and a picture."""
 
 from pathlib import Path
 
+FORMATS = (".svg", ".png", ".pdf")
+"of the picture"
+
 
 def add(commands):
     parser = commands.add_parser(
@@ -33,17 +36,16 @@ def add(commands):
 
 
 def run(args) -> int:
-    from hinas_lab.analysis.trade_off import in_units
+    from hinas_lab.analysis.trade_off import check_asked, in_units
+    from hinas_lab.analysis.trained_nets import find_nets
+    from hinas_lab.live.explore import Nets
 
     _check_out(args.out)
-    seen = _seen(args)
-    best = seen.within
-    shown = list(seen.front)
-    # it may be equal to a net of the front
-    if best is not None and best not in shown:
-        shown.append(best)
-    width = max(len(seen.nets[place].name) for place in shown)
-    for place in shown:
+    check_asked(args.cost, args.quality, args.budget)
+    nets = Nets(find_nets(args.nets, args.device), args.device)
+    seen = nets.seen(args.cost, args.quality, args.budget)
+    width = max(len(seen.nets[place].name) for place in seen.front)
+    for place in seen.front:
         cost, quality = in_units(seen.x[place], seen.cost), in_units(seen.y[place], seen.quality)
         print(f"{seen.nets[place].name:<{width}}  {cost:>16}  {quality:>9}")
     print(seen.title)
@@ -53,17 +55,6 @@ def run(args) -> int:
         _write(seen, args.out)
         print(f"wrote {args.out}")
     return 0
-
-
-def _seen(args):
-    from hinas_lab.analysis.trained_nets import find_nets
-    from hinas_lab.live.explore import Nets
-
-    nets = Nets(find_nets(args.nets, args.device), args.device)
-    return nets.seen(args.cost, args.quality, args.budget)
-
-
-FORMATS = (".svg", ".png", ".pdf")
 
 
 def _check_out(path: Path | None):

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from hinas_lab.analysis.trade_off import COSTS, QUALITIES, TradeOff, groups, in_units, trade_off
+from hinas_lab.analysis.trade_off import (
+    COSTS,
+    QUALITIES,
+    TradeOff,
+    check_asked,
+    groups,
+    in_units,
+    trade_off,
+)
 from hinas_lab.analysis.trained_nets import Found, TrainedNet, find_nets
 from hinas_lab.drawing import style
 from hinas_lab.drawing.genotype_graph import draw_genotype
@@ -30,6 +38,7 @@ def explore(
 ):
     """Widgets around the trained nets of ``what``, as ``trained_nets.find_nets`` finds them; where
     ``want_widgets`` says no, ``still``'s figure. Arguments as for it, errors too."""
+    check_asked(cost, quality, budget)
     found = find_nets(what, device)
     if not want_widgets():
         return still(found, cost=cost, quality=quality, budget=budget, device=device)
@@ -46,6 +55,7 @@ def still(
 ) -> Figure:
     """The nets' figure in the house style. ValueError in one line as for ``find_nets`` and
     ``trade_off``; nets whose weights are at hand are timed on ``device`` for milliseconds."""
+    check_asked(cost, quality, budget)
     nets = Nets(find_nets(what, device), device)
     seen = nets.seen(cost, quality, budget)
     return themed(seen, seen.within)

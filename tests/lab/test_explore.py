@@ -73,7 +73,7 @@ def test_a_training_that_rows_of_an_arm_share_counts_once():
     rows = [row(), row(), row(arm="again"), row(key="train-2"), row(key=None), row(key=None)]
     found = find_nets([*rows, {"arm": "searched", "seed": 3}])
     assert [n.method for n in found.nets] == ["searched", "again", "searched", *["searched"] * 2]
-    assert found.left_out == ("record: 1 rows without psnr and ssim",)
+    assert found.left_out == ("record: rows without psnr and ssim, left out: 1",)
 
 
 def test_a_row_says_its_protocol_level_and_time():
@@ -174,6 +174,17 @@ def test_a_folder_of_runs(runs):
     assert find_nets(found) is found
 
 
+def test_wrong_words_are_refused_before_anything_is_measured(runs, monkeypatch):
+    def never(*args):
+        raise AssertionError("measured")
+
+    monkeypatch.setattr("hinas_lab.analysis.net_measures.measured", never)
+    for wrong in ({"cost": "money"}, {"quality": "beauty"}, {"budget": "30ms"}):
+        for call in (explore, lab.draw_tradeoff):
+            with pytest.raises(ValueError, match="must be one of|is of milliseconds"):
+                call(runs, **wrong)
+
+
 def test_a_folder_without_a_training_says_so(runs, tmp_path):
     for name in ("search", "narrow"):
         shutil.copytree(runs / name, tmp_path / "few" / name)
@@ -218,7 +229,7 @@ def test_nets_that_cannot_be_compared_do_not_meet():
     assert len(seen.nets) == 4
     assert seen.notes == (
         "a note",
-        "not shown: 1 nets measured otherwise (denoise, builtin, protocol authors-eval)",
+        "measured otherwise, not shown: 1 (denoise, builtin, protocol authors-eval)",
         "milliseconds not known: untold",
         "milliseconds of 2 kinds, no ranking: cpu, 480 x 320; cuda, 480 x 320",
     )
