@@ -22,7 +22,9 @@ __version__ = "0.2.0"
 REPOSITORY = "hinas-lab/hinas_lab"
 
 _FACE = {
-    "hinas_lab.face": "draw evaluate load panel replay restore search train",
+    "hinas_lab.face": (
+        "draw draw_tradeoff evaluate explore load panel replay restore search train"
+    ),
     "hinas_lab.config": "SearchSpace",
     "hinas_lab.presets": "preset",
     "hinas_lab.space.genotype": "Genotype",

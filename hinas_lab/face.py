@@ -16,6 +16,7 @@ from hinas_lab.presets import Preset, preset
 if TYPE_CHECKING:  # loaded when they are needed: importing this module is cheap
     import numpy as np
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from hinas_lab.drawing.diagram.drawing import Drawing
     from hinas_lab.runs.folder import Run
@@ -316,6 +317,59 @@ def draw(what) -> "Drawing":
     return draw_genotype(what)
 
 
+def explore(
+    what,
+    *,
+    cost: str = "macs",
+    quality: str = "psnr",
+    budget: str | float | None = None,
+    device: str = "auto",
+):
+    """Which net is worth its price? Quality against cost of trained nets, in a notebook with
+    widgets: click on a point, or choose in the list, and see its numbers, its wiring and a picture
+    that it restored. Show the returned object as a cell's last value.
+
+    what: a folder of training runs, a study's record (its JSON file, or its name in
+    ``data/studies``: search, widths, ...), or the rows of one. A run that no study measured is
+    measured on the built-in test pictures, which takes about a second.
+    cost: macs, parameters, or milliseconds (of runs: measured here when it is asked for).
+    quality: psnr or ssim.
+    budget: of the cost, a vertical line: ``"1.5GMAC"``, ``"30ms"``, ``"0.2M"``, or a number.
+    device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
+
+    Without widgets the figure of ``lab.draw_tradeoff``. ValueError in one line where there are no
+    trained nets, or a number of a record is none.
+    """
+    from hinas_lab.live.explore import explore as show
+
+    return show(_nets_of(what), cost=cost, quality=quality, budget=budget, device=device)
+
+
+def draw_tradeoff(
+    what,
+    *,
+    cost: str = "macs",
+    quality: str = "psnr",
+    budget: str | float | None = None,
+    device: str = "auto",
+) -> "Figure":
+    """``lab.explore`` as a still, a matplotlib figure: a mark per method, its area by parameters,
+    the Pareto front with its band, a line at the budget, and a ring around the best net within it.
+
+    what, cost, quality, budget, device: as for ``lab.explore``. The band holds 95 of 100 fronts of
+    as many nets drawn from these with replacement (seed 0). What cannot be compared with the others
+    is left out and named below. ValueError as for ``lab.explore``.
+    """
+    from hinas_lab.live.explore import still
+
+    return still(_nets_of(what), cost=cost, quality=quality, budget=budget, device=device)
+
+
+def _nets_of(what):
+    """What ``find_nets`` takes: runs by their folder."""
+    return _folder_of(what) if hasattr(what, "folder") else what
+
+
 def _settings(chosen: Preset | str, seed: int | None, task: str = "", scale: int = 1) -> Preset:
     """The preset, with another seed; of ``task`` and ``scale`` where a genotype says them."""
     if isinstance(chosen, str):
@@ -356,7 +410,9 @@ def _name_of(net) -> str:
 
 __all__: Sequence[str] = (
     "draw",
+    "draw_tradeoff",
     "evaluate",
+    "explore",
     "load",
     "panel",
     "preset",

@@ -4,7 +4,7 @@ Published seconds are of one GTX 1080 Ti and never share an axis with ours.
 """
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isnan, nan
 
 import numpy as np
 from matplotlib import colormaps
@@ -16,6 +16,7 @@ from matplotlib.ticker import LogFormatter
 from hinas_book.kit.labels import place_labels
 from hinas_book.paper.published import paper_table
 from hinas_lab.drawing import style
+from hinas_lab.images.datasets.catalog import read_images
 
 SMALLEST, SIZE = 14, 36
 "points^2: the area of a mark, and what each million parameters adds to it"
@@ -33,10 +34,10 @@ def plot_tradeoff(
     """(method, cost, quality, parameters in millions) as marks named beside them. Axes-level.
 
     The cost axis is logarithmic. A mark's area and colour grow with the parameters; where they are
-    nan it is white. HiNAS has a bold name and frame.
+    nan it is white. HiNAS, or ours, has a bold name and frame.
     """
     for name, cost, quality, parameters in points:
-        ours = "HiNAS" in name
+        ours = _is_ours(name)
         frame = {"edgecolor": style.ALPHA if ours else style.INK, "linewidth": 2 if ours else 1}
         ax.scatter(cost, quality, zorder=3 if ours else 2, **_mark(parameters) | frame)
         printed = "" if isnan(parameters) else f", {parameters:.3g} M"
@@ -44,6 +45,10 @@ def plot_tradeoff(
     ax.set(xscale="log", xlabel=across, ylabel=up)
     ax.margins(0.16)
     return ax
+
+
+def _is_ours(name: str) -> bool:
+    return "HiNAS" in name or name.startswith("ours")
 
 
 def _mark(parameters: float) -> dict:
@@ -65,7 +70,7 @@ def _legend(figure: Figure):
 
 
 def _name(ax: Axes, name: str, point: tuple[float, float], offset: tuple[int, int], **how):
-    weight = "bold" if "HiNAS" in name else "normal"
+    weight = "bold" if _is_ours(name) else "normal"
     ax.annotate(
         name, point, offset, textcoords="offset points", fontsize=8, fontweight=weight, **how
     )
@@ -120,6 +125,72 @@ def figure_costs(rows: Sequence[Mapping]) -> Figure:
     _legend(figure)
     place_labels(ax)
     return figure
+
+
+def measured_points(rows: Sequence[Mapping], quality: str) -> list[tuple]:
+    """(method, seconds, ``quality``, parameters in millions or nan) of rows measured here.
+
+    A method that was trained several times is named with its learning rate. What was given and not
+    restored ("noisy") has no seconds and is left out.
+    """
+    methods = [row["method"] for row in rows]
+    points = []
+    for row in rows:
+        name = row["method"]
+        if name == "noisy":
+            continue
+        if methods.count(name) > 1:
+            name = f"{name}, rate {row['lr']:g}"
+        millions = nan if row["parameters"] is None else row["parameters"] / 1e6
+        points.append((name, row["seconds"], row[quality], millions))
+    return points
+
+
+def mixed(rows: Sequence[Mapping]) -> str:
+    """In what ``rows`` of one panel differ that share no axis, in a line; empty: in nothing."""
+    differ = []
+    for what in ("protocol", "level", "dataset", "device", "threads"):
+        values = sorted({str(row[what]) for row in rows})
+        if len(values) > 1:
+            differ.append(f"{what} {', '.join(values)}")
+    return f"mixed ({'; '.join(differ)}): heights are no ranking" if differ else ""
+
+
+def figure_measured(rows: Sequence[Mapping]) -> Figure:
+    """Figure 14 of ``study peers --train``'s rows, all measured here in one run. Figure-level.
+
+    A column a task; SSIM above, PSNR below, both against seconds.
+    """
+    tasks = {"denoise": "denoising, σ {:g}", "sr": "×{:g}"}
+    units = {"ssim": "SSIM", "psnr": "PSNR, dB"}
+    figure = Figure(figsize=(11, 7.6), layout="constrained")
+    for line, (metric, unit) in zip(figure.subplots(2, len(tasks)), units.items()):
+        for ax, (task, words) in zip(line, tasks.items()):
+            shown = [row for row in rows if row["task"] == task]
+            first = shown[0]
+            seconds = f"seconds a picture, {first['device']}, threads {first['threads']}"
+            plot_tradeoff(measured_points(shown, metric), ax=ax, across=seconds, up=unit)
+            level = words.format(first["level"])
+            title = f"{level}: {first['n']} pictures of {first['dataset']}, {first['protocol']}"
+            warning = mixed(shown)
+            colour = style.FRAME if warning else style.INK
+            ax.set_title(warning or title, loc="left", color=colour)
+    figure.suptitle(
+        f"ours, and others trained with its budget; test pictures of {_sizes()} pixels", fontsize=9
+    )
+    _legend(figure)
+    for ax in figure.axes:
+        place_labels(ax)
+    return figure
+
+
+def _sizes() -> str:
+    """Width x height of the built-in test pictures, the smallest and the largest."""
+    sizes = []
+    for image in read_images("builtin", "test").values():
+        height, width = image.shape[:2]
+        sizes.append((height * width, f"{width} × {height}"))
+    return f"{min(sizes)[1]} to {max(sizes)[1]}"
 
 
 def published_scores(number: int, place: str, scale: str = "") -> dict[str, tuple[float, float]]:

@@ -28,6 +28,7 @@ ORDER = (
     "search",
     "train",
     "evaluate",
+    "explore",
     "restore",
     "data",
     "study",

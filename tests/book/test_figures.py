@@ -15,8 +15,11 @@ from matplotlib.figure import Figure
 
 from hinas_book.ch10_state_of_the_art.figures import (
     figure_costs,
+    figure_measured,
     figure_scores,
     figure_tradeoff,
+    measured_points,
+    mixed,
     plot_tradeoff,
     published_points,
     published_scores,
@@ -613,6 +616,28 @@ def test_tradeoff_takes_printed_numbers_that_can_be_right():
         [{"method": "HiNAS", "macs": 10**9, "seconds": 0.1, "parameters": 10**5}]
     ).axes[0]
     assert "here" in here.get_ylabel() and "1080" not in here.get_xlabel() + here.get_ylabel()
+
+
+def test_the_trade_off_of_measured_rows_is_drawn_as_the_papers():
+    rows = recorded.recorded("peers-trained")["rows"]
+    points = measured_points([row for row in rows if row["task"] == "denoise"], "psnr")
+    told = {name: (seconds, psnr, millions) for name, seconds, psnr, millions in points}
+    assert len(told) == len(points) and "noisy" not in told and np.isnan(told["tv"][2])
+    assert {"DnCNN, rate 0.005", "DnCNN, rate 0.001", "nl_means"} < told.keys()
+    first = rows[0]
+    assert told[first["method"]] == (first["seconds"], first["psnr"], first["parameters"] / 1e6)
+    figure = figure_measured(rows)
+    assert [ax.get_ylabel() for ax in figure.axes] == ["SSIM", "SSIM", "PSNR, dB", "PSNR, dB"]
+    assert all(ax.get_xlabel() == "seconds a picture, cpu, threads 1" for ax in figure.axes)
+    assert "451 × 300 to 512 × 512 pixels" in figure.get_suptitle()
+    ours = [text for text in figure.axes[2].texts if text.get_text().startswith("ours")]
+    assert [text.get_fontweight() for text in ours] == ["bold"]
+    # rows of two protocols or machines on one axis are told
+    assert mixed(rows[:7]) == "" and "no ranking" not in figure.axes[0].get_title(loc="left")
+    others = [rows[0], rows[1] | {"device": "cuda", "protocol": "authors-eval"}, *rows[7:]]
+    assert "protocol authors-eval, sr-standard, whole" in mixed(others)
+    told = figure_measured(others).axes[0].get_title(loc="left")
+    assert "protocol authors-eval, whole; device cpu, cuda" in told and "no ranking" in told
 
 
 def test_two_scores_of_printed_numbers_that_can_be_right():

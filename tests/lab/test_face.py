@@ -21,7 +21,8 @@ import hinas_lab as lab
 from hinas_lab.images.datasets.catalog import load_images
 
 ROOT = Path(__file__).parents[2]
-CALLS = ("draw", "evaluate", "load", "panel", "preset", "replay", "restore", "search", "train")
+CALLS = ("draw", "draw_tradeoff", "evaluate", "explore", "load", "panel", "preset", "replay")
+CALLS += ("restore", "search", "train")
 
 
 def python(script: str, *args, cwd=ROOT) -> str:
@@ -98,6 +99,8 @@ def test_no_room_takes_the_place_of_a_call(photos):
         restored = lab.restore(net, "noisy.png", "out.png", device="cpu")
         assert restored.shape == (40, 56, 3) and Path("out.png").exists()
         assert lab.load(net).trained_for["task"] == "denoise"
+        for call in (lab.explore, lab.draw_tradeoff):
+            assert call("runs", device="cpu").axes[0].get_title(loc="left").startswith("one net")
     again = lab.restore(lab.load("net-50"), restored)
     assert again.shape == restored.shape and 0 <= again.min() and again.max() <= 1
 
@@ -121,6 +124,11 @@ def test_wrong_arguments_get_one_clear_line(photos):
         (lambda: lab.evaluate("net-50", "photos", limit=-1), "limit = -1"),
         (lambda: lab.evaluate("net-50", "photos", level=-5), "level = -5: must be from 0 to 255"),
         (lambda: lab.evaluate(nn.Identity(), "photos"), "is no net that lab.load gave"),
+        (lambda: lab.explore("nowhere"), "nowhere: no folder of runs, no record"),
+        (lambda: lab.explore("photos"), "photos: no finished training below it"),
+        (lambda: lab.explore("paths"), "holds no trained nets"),
+        (lambda: lab.draw_tradeoff("search", cost="money"), "cost = 'money': must be one of macs"),
+        (lambda: lab.draw_tradeoff("search", budget="30ms"), "is of milliseconds"),
         (lambda: lab.search("photos", preset=None), "preset = None: must be a name"),
         (lambda: lab.train(FOUND, preset=lab.preset("tiny", "sr", 2)), "the genotype for denoise"),
     ):
