@@ -85,8 +85,8 @@ def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterat
 
 def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> float:
     """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else
-    MATLAB's bicubic on the batches of a training's last TAIL steps (few patches differ much in what
-    bicubic leaves)."""
+    the bicubic of the training's skip on the batches of its last TAIL steps (few patches differ
+    much in what bicubic leaves)."""
     config = getattr(chosen, args.kind)
     if chosen.space.task == "denoise":
         return float(np.mean(np.square(config.sigmas))) / 255**2
@@ -102,12 +102,12 @@ def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> flo
         patches,
         graphs="off",
     )
-    errors = []
+    still, errors = GlobalSkip(patches.scale, chosen.train.upsampling), []
     for i in range(max(0, args.steps - TAIL), args.steps):
         degraded, clean = patches.make(
             [t.to(patches.device) for t in state.batches(i)], config.patch
         )
-        errors.append((GlobalSkip(patches.scale)(degraded) - clean).square().mean().item())
+        errors.append((still(degraded) - clean).square().mean().item())
     return float(np.mean(errors))
 
 
