@@ -32,6 +32,7 @@ from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip
 from hinas_lab.storage import environment
+from hinas_lab.training.losses import restoration_loss
 from hinas_lab.training.training import Training, train_step
 
 TAIL = 50
@@ -107,7 +108,7 @@ def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> flo
         degraded, clean = patches.make(
             [t.to(patches.device) for t in state.batches(i)], config.patch
         )
-        errors.append((still(degraded) - clean).square().mean().item())
+        errors.append(restoration_loss(still(degraded), clean, config.loss)[1].item())
     return float(np.mean(errors))
 
 
@@ -132,6 +133,8 @@ def tried(args: argparse.Namespace) -> dict:
         "patch": config.patch,
         "steps": args.steps,
     }
+    if config.loss.pixel != "mse":
+        row["pixel loss"] = config.loss.pixel
     row |= {"identity": unchanged(args, chosen, patches), "env": environment(args.seed, device)}
     start, seen, end = time.perf_counter(), [], ""
     try:
