@@ -319,6 +319,10 @@ class Loss:
 
 SSIM_WINDOW = 11
 "pixels: the side of SSIM's window, without which there is no l_ssim"
+MOST_RESCALE = 2.0
+"a crop is resized by at most this, up or down"
+VALIDATIONS = 25
+"times V is scored in the last quarter of a training: each 6,000 of the authors' 600,000 iterations"
 OPTIMIZERS = ("sgd", "adam")
 PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
 
@@ -330,6 +334,12 @@ def _check_learning(config):
     _need(len(sigmas) > 0, "sigmas", sigmas, "must name at least one noise level")
     for sigma in sigmas:
         _need(0 <= sigma <= 255, "sigma", sigma, "must be from 0 to 255")
+    factors = config.rescale
+    if factors is not None:
+        wanted = f"must be two factors, the smaller first, each from {1 / MOST_RESCALE:g} to "
+        wanted += f"{MOST_RESCALE:g}"
+        ok = len(factors) == 2 and 1 / MOST_RESCALE <= factors[0] <= factors[1] <= MOST_RESCALE
+        _need(ok, "rescale", factors, wanted)
     wide = config.patch >= SSIM_WINDOW or config.loss.lam == 0
     _need(wide, "patch", config.patch, "must be at least 11 pixels, the window of SSIM")
     _need(config.seed < 2**63, "seed", config.seed, "must be at least 0 and below 2**63")
@@ -401,6 +411,10 @@ class SearchConfig:
     "how they are read: a row of ``space.decode.DECODERS``"
     stop: str = setting("epochs", added=True)
     "when a search ends before its last epoch: a row of ``searching.stop.STOP_RULES``"
+    rescale: tuple[float, ...] | None = setting(None, added=True)
+    """least and largest factor by which half of the crops are resized before they are degraded,
+    drawn uniformly per crop; None: none is (the authors' denoising: 0.8, 1.2). Not for
+    super-resolution"""
 
     def __post_init__(self):
         gone = "was a misreading of the authors' code and is gone; theirs is wave"
@@ -419,10 +433,22 @@ class TrainConfig:
     """conv: two convolutions (the paper); authors: start, inputs of the cells and decoder of the
     authors' code, 128 / 48 / 176 channels; aspp: dilated branches and low-level features"""
     repeats: int = setting(2, least=1, most=16)
+    upsampling: str = setting("bicubic", among=("bicubic", "torch"), added=True)
+    """the SR skip: bicubic (MATLAB's kernel, a = -0.5), or torch (its bicubic, a = -0.75: the
+    authors' code)"""
     sigmas: tuple[float, ...] = (50.0,)
     batch: int = setting(24, least=1, most=MOST_CROPS)
     patch: int = setting(64, least=1)
+    crops_per_image: int = setting(1, least=1, most=MOST_CROPS, added=True)
+    """crops of each image drawn for a batch (the authors' super-resolution: 4); of the last one
+    fewer where they do not divide the batch"""
+    rescale: tuple[float, ...] | None = setting(None, added=True)
+    "as in SearchConfig"
     iterations: int = setting(400_000, least=1, most=100_000_000)
+    val_fraction: float = setting(0.0, least=0, most=0.5, added=True)
+    """share of the images, the last of the list, kept for V: it is scored VALIDATIONS times in the
+    last quarter of the iterations, by SSIM + PSNR / 100, and the best weights are the result; 0: no
+    V, and the last weights are (the authors' code: 0.01)"""
     loss: Loss = setting(Loss)
     optimizer: str = setting("sgd", among=OPTIMIZERS)
     lr: float = setting(0.05, above=0)

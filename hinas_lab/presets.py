@@ -48,9 +48,8 @@ def _paper(task: str, scale: int):
 
 
 def _authors(task: str, scale: int):
-    """Their public code, as far as it is built; docs/ledger.md says where it is not. Gradient
-    values cut at 5 do not keep a training stable: the norm is cut, too. A search holds as theirs
-    does."""
+    """Their public code; docs/ledger.md says where it is not. Gradient values cut at 5 do not keep
+    a training stable: the norm is cut, too. A search holds as theirs does."""
     space, search, train = _printed(task, scale)
     # l_ssim as their code has it
     theirs = Loss(average_terms=True, padding="zero", log_of="mean")
@@ -69,14 +68,17 @@ def _authors(task: str, scale: int):
         biases="double",
         value_clip=5.0,
         grad_clip=STABLE_NORM,
+        val_fraction=0.01,
     )
-    if task == "sr":
+    if task != "sr":
+        search, train = (replace(config, rescale=(0.8, 1.2)) for config in (search, train))
+    else:
         # their SR has a loss, a split and batches of its own
         l1 = replace(theirs, pixel="l1")
         space = replace(space, upsampling="bilinear")
         search, train = (
             replace(search, batch=24, val_fraction=0.05, loss=l1),
-            replace(train, batch=16, loss=l1),
+            replace(train, batch=16, loss=l1, crops_per_image=4, upsampling="torch"),
         )
     return space, search, train
 

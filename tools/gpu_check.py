@@ -22,10 +22,11 @@ from hinas_book.bench.gpu import pictures
 from hinas_lab.cli.common import use_machine
 from hinas_lab.images.patches import Patches
 from hinas_lab.presets import Preset, preset
-from hinas_lab.searching import scoring
 from hinas_lab.searching.loop import Search, arch_step, weight_step
+from hinas_lab.searching.scoring import validate
 from hinas_lab.space.genotype import sample
 from hinas_lab.storage import environment, write_json
+from hinas_lab.training import scoring
 from hinas_lab.training.training import Training, train_step
 
 PRECISIONS = ("float32", "tf32", "bfloat16", "float16")
@@ -108,9 +109,9 @@ def checks(name: str, device: str) -> Iterator[tuple[str, bool, str]]:
             state = Search(chosen.space, chosen.search, patches)
             shake(state.net.weight_parameters)
             v, config = state.split.v[:1], replace(chosen.search, validate_crop=160)
-            many = scoring.validate(state.net, patches, v, config)
+            many = validate(state.net, patches, v, config)
             several, scoring.pixels_at_once = scoring.pixels_at_once, lambda device: 1
-            one = scoring.validate(state.net, patches, v, config)
+            one = validate(state.net, patches, v, config)
             scoring.pixels_at_once = several
             apart = max(abs(many[k] - one[k]) for k in one)
             return apart < 1e-5, f"apart {apart:.1e}"

@@ -32,6 +32,7 @@ from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip
 from hinas_lab.storage import environment
+from hinas_lab.training.losses import restoration_loss
 from hinas_lab.training.training import Training, train_step
 
 TAIL = 50
@@ -85,8 +86,8 @@ def losses(args: argparse.Namespace, chosen: Preset, patches: Patches) -> Iterat
 
 def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> float:
     """Mean pixel loss of a net that changes nothing: of denoising the noise's mean variance, else
-    MATLAB's bicubic on the batches of a training's last TAIL steps (few patches differ much in what
-    bicubic leaves)."""
+    the bicubic of the training's skip on the batches of its last TAIL steps (few patches differ
+    much in what bicubic leaves)."""
     config = getattr(chosen, args.kind)
     if chosen.space.task == "denoise":
         return float(np.mean(np.square(config.sigmas))) / 255**2
@@ -102,12 +103,12 @@ def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> flo
         patches,
         graphs="off",
     )
-    errors = []
+    still, errors = GlobalSkip(patches.scale, chosen.train.upsampling), []
     for i in range(max(0, args.steps - TAIL), args.steps):
         degraded, clean = patches.make(
             [t.to(patches.device) for t in state.batches(i)], config.patch
         )
-        errors.append((GlobalSkip(patches.scale)(degraded) - clean).square().mean().item())
+        errors.append(restoration_loss(still(degraded), clean, config.loss)[1].item())
     return float(np.mean(errors))
 
 
@@ -132,6 +133,8 @@ def tried(args: argparse.Namespace) -> dict:
         "patch": config.patch,
         "steps": args.steps,
     }
+    if config.loss.pixel != "mse":
+        row["pixel loss"] = config.loss.pixel
     row |= {"identity": unchanged(args, chosen, patches), "env": environment(args.seed, device)}
     start, seen, end = time.perf_counter(), [], ""
     try:

@@ -20,6 +20,8 @@ from hinas_lab.images.tasks import task_named
 W, A, TRAIN, INIT, SPLIT, V_NOISE, CALIBRATE, RSWS = range(8)
 "random streams: one number each, so that no two uses share a sequence"
 
+Range = tuple[float, ...] | None
+"least and largest"
 LIMIT = 4 * 10**9
 "bytes of images kept in memory"
 
@@ -57,6 +59,19 @@ def split(n: int, share: float, seed: int, v_images: str = "random") -> Split:
     return Split(w=tuple(order[v:half]), a=tuple(order[half:]), v=tuple(order[:v]))
 
 
+def held_out(n: int, share: float) -> tuple[int, ...]:
+    """V of a training: of its n images the last max(1, round(share n)); none for a share of 0.
+
+    ValueError for a single image, which leaves none to learn from.
+    """
+    if share == 0:
+        return ()
+    if n < 2:
+        raise ValueError(f"{n} training image: with val_fraction above 0 at least 2 are needed")
+    # share is at most a half: one image at least is left
+    return tuple(range(n - max(1, round(share * n)), n))
+
+
 class Patches:
     """All training images of one data set on one device; ``batch`` draws from any subset of them.
 
@@ -90,51 +105,82 @@ class Patches:
     def __len__(self) -> int:
         return len(self.names)
 
-    def check_patch(self, patch: int):
-        """Raise ValueError when an image is smaller than a patch."""
+    def check_patch(self, patch: int, rescale: Range = None):
+        """Raise ValueError when an image is smaller than a patch, or than what the smallest factor
+        of ``rescale`` makes a patch of; and when ``rescale`` is asked for super-resolution."""
+        if rescale and self.scale > 1:
+            raise ValueError(
+                f"rescale = {rescale}: not for super-resolution, whose low images are made once; "
+                "leave it null"
+            )
+        least, why = patch, ""
+        if rescale and rescale[0] < 1:
+            least = int(_side(patch, torch.tensor(rescale[0])))
+            why = f" that is rescaled by {rescale[0]:g}, which takes {least} pixels"
         for name, clean in zip(self.names, self.clean):
             height, width = clean.shape[1] // self.scale, clean.shape[2] // self.scale
-            if min(height, width) < patch:
+            if min(height, width) < least:
                 raise ValueError(
                     f"image {name!r} of {height} x {width} pixels is smaller than a patch of "
-                    f"{patch}; remove it or lower patch"
+                    f"{patch}{why}; remove it or lower patch"
                 )
 
     def batch(
-        self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator
+        self,
+        chosen: Tensor,
+        patch: int,
+        sigmas: tuple[float, ...],
+        rng: torch.Generator,
+        rescale: Range = None,
     ) -> tuple[Tensor, Tensor]:
         """Random crops of the images ``chosen`` (B,), each in one of 8 orientations -> degraded
         (B, C, P, P), clean (B, C, S*P, S*P).
 
         float32 in [0, 1], degraded as the task does it: noise of a sigma drawn per patch from
-        ``sigmas`` (0-255 scale), not clipped; super-resolution adds none.
+        ``sigmas`` (0-255 scale), not clipped; super-resolution adds none. ``rescale``: half of the
+        crops are resized before by a factor drawn from this range.
         """
-        drawing = self.draw(chosen, patch, sigmas, rng)
-        return self.make([tensor.to(self.device) for tensor in drawing], patch)
+        drawing = self.draw(chosen, patch, sigmas, rng, rescale)
+        return self.make([tensor.to(self.device) for tensor in drawing], patch, bool(rescale))
 
     def draw(
-        self, chosen: Tensor, patch: int, sigmas: tuple[float, ...], rng: torch.Generator
+        self,
+        chosen: Tensor,
+        patch: int,
+        sigmas: tuple[float, ...],
+        rng: torch.Generator,
+        rescale: Range = None,
     ) -> list[Tensor]:
         """All that chance decides of ``batch``, on the CPU, the same for every device.
 
-        Images (B,), top left corners (B, 2), orientations (B,), and what the task draws.
+        Images (B,), top left corners (B, 2), orientations (B,), and what the task draws; with
+        ``rescale`` the factors (B,) behind them, half of which are 1.
         """
         n = len(chosen)
         u = torch.rand(2, n, generator=rng)
-        room = self._lr.sizes[chosen] - patch + 1
-        # clamped: u just below 1 times room may round up to room
-        corner = (u.t() * room).long().clamp_(max=room - 1)
         turn = torch.randint(8, (n,), generator=rng)
         shape = (n, self._lr.data.shape[1], patch, patch)
-        return [chosen, corner, turn, *self.task.draw(shape, sigmas, rng)]
+        drawn, side = self.task.draw(shape, sigmas, rng), patch
+        if rescale:
+            # drawn last: without it all other numbers are as they were
+            factor = _factors(n, rescale, rng)
+            drawn, side = [*drawn, factor], _side(patch, factor)[:, None]
+        room = self._lr.sizes[chosen] - side + 1
+        # clamped: u just below 1 times room may round up to room
+        corner = (u.t() * room).long().clamp_(max=room - 1)
+        return [chosen, corner, turn, *drawn]
 
-    def make(self, drawing: list[Tensor], patch: int) -> tuple[Tensor, Tensor]:
-        """``batch`` of what ``draw`` gave, moved to this device: (degraded, clean).
+    def make(
+        self, drawing: list[Tensor], patch: int, rescaled: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """``batch`` of what ``draw`` gave, moved to this device: (degraded, clean). ``rescaled``:
+        was it drawn with ``rescale``?
 
         Nothing is read back from the device: a CUDA graph can record it.
         """
         chosen, corner, turn, *drawn = drawing
-        low = self._lr.crop(chosen, corner, patch, turn)
+        factor = drawn.pop() if rescaled else None
+        low = self._lr.crop(chosen, corner, patch, turn, factor)
         clean = low
         if self.scale > 1:
             clean = self._hr.crop(chosen, corner * self.scale, patch * self.scale, turn)
@@ -226,23 +272,67 @@ class _Flat:
         self.data = torch.from_numpy(array).to(device)
         self._starts, self._widths = self.offsets.to(device), self.sizes[:, 1].to(device)
 
-    def crop(self, chosen: Tensor, corner: Tensor, patch: int, turn: Tensor) -> Tensor:
+    def crop(
+        self,
+        chosen: Tensor,
+        corner: Tensor,
+        patch: int,
+        turn: Tensor,
+        factor: Tensor | None = None,
+    ) -> Tensor:
         """(B, C, P, P) float32 in [0, 1] of images (B,), corners (B, 2) and orientations (B,) on
-        the device; ``turn`` bits: transpose, flip vertically, flip horizontally."""
-
-        def each(values: Tensor) -> Tensor:
-            """(B,) to go with (B, P, P)."""
-            return values.view(-1, 1, 1)
-
+        the device; ``turn`` bits: transpose, flip vertically, flip horizontally. ``factor`` (B,):
+        P / factor pixels a side are resized to P, bilinear as torch's interpolate."""
         along = torch.arange(patch, device=turn.device)
         rows, columns = along.view(1, -1, 1), along.view(1, 1, -1)
-        transposed, flipped, mirrored = (each(turn >> bit & 1).bool() for bit in range(3))
+        transposed, flipped, mirrored = (_each(turn >> bit & 1).bool() for bit in range(3))
         rows = torch.where(flipped, patch - 1 - rows, rows)
         columns = torch.where(mirrored, patch - 1 - columns, columns)
-        y = torch.where(transposed, columns, rows) + each(corner[:, 0])
-        x = torch.where(transposed, rows, columns) + each(corner[:, 1])
-        index = each(self._starts[chosen]) + y * each(self._widths[chosen]) + x
-        return self.data[index].permute(0, 3, 1, 2).float() / 255
+        y, x = torch.where(transposed, columns, rows), torch.where(transposed, rows, columns)
+        if factor is None:
+            return self._pixels(chosen, corner, y, x).permute(0, 3, 1, 2)
+        # of each axis the two pixels around the place, and how far it is behind the first
+        (above, below, down), (left, right, across) = (
+            _between(axis, patch, factor) for axis in (y, x)
+        )
+        rows = []
+        for row in (above, below):
+            first, second = (self._pixels(chosen, corner, row, column) for column in (left, right))
+            rows.append(first.lerp(second, across))
+        return rows[0].lerp(rows[1], down).permute(0, 3, 1, 2)
+
+    def _pixels(self, chosen: Tensor, corner: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """(B, P, P, C) float32 in [0, 1] of places (B, P, P) behind the corners."""
+        y, x = y + _each(corner[:, 0]), x + _each(corner[:, 1])
+        index = _each(self._starts[chosen]) + y * _each(self._widths[chosen]) + x
+        return self.data[index].float() / 255
+
+
+def _each(values: Tensor) -> Tensor:
+    """(B,) to go with (B, P, P)."""
+    return values.view(-1, 1, 1)
+
+
+def _factors(n: int, rescale: tuple[float, ...], rng: torch.Generator) -> Tensor:
+    """(n,) factors: 1, or as often one drawn uniformly from the range ``rescale``."""
+    chance, place = torch.rand(2, n, generator=rng)
+    low, high = rescale
+    return torch.where(chance < 0.5, low + (high - low) * place, torch.ones(n))
+
+
+def _side(patch: int, factor: Tensor) -> Tensor:
+    """Pixels of an image that a patch takes which is resized by ``factor``."""
+    return (patch / factor).ceil().long()
+
+
+def _between(axis: Tensor, patch: int, factor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where pixels ``axis`` (B, P, P) of the resized patches lie in the image: the pixel before,
+    the one behind it, and the share of the latter (B, P, P, 1)."""
+    # both grids span the same extent
+    place = ((axis + 0.5) / _each(factor) - 0.5).clamp_min(0)
+    before = place.long()
+    behind = torch.minimum(before + 1, _each(_side(patch, factor)) - 1)
+    return before, behind, (place - before)[..., None]
 
 
 def _channels_first(image: np.ndarray) -> np.ndarray:

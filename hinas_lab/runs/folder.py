@@ -223,7 +223,7 @@ def open_search(
     }
 
     def start() -> Search:
-        patches.check_patch(preset.search.patch)
+        patches.check_patch(preset.search.patch, preset.search.rescale)
         least = least_search_bytes(preset.space, preset.search)
         check_memory(least, lambda: search_step(preset.space, preset.search).total, device)
         return Search(preset.space, preset.search, patches, graphs)
@@ -289,7 +289,7 @@ def open_training(
     }
 
     def start() -> Training:
-        patches.check_patch(preset.train.patch)
+        patches.check_patch(preset.train.patch, preset.train.rescale)
         least = least_training_bytes(genotype, preset.train)
         check_memory(least, lambda: training_step(genotype, preset.train).total, device)
         return Training(genotype, preset.train, patches, preset.space.residual, graphs=graphs)

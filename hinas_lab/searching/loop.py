@@ -64,7 +64,7 @@ class Search:
         self.decoder = decoder(config.decoder)
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
-        patches.check_patch(config.patch)
+        patches.check_patch(config.patch, config.rescale)
         self.method.check(self)
         self.split = split(len(patches), config.val_fraction, config.seed, config.val_images)
         crops = config.crops_per_image * len(self.split.w)
@@ -117,7 +117,7 @@ class Search:
         places = (first + torch.arange(config.batch)) % len(order)
         # a function of the position alone: a resumed search draws the same
         rng = generator(config.seed, stream, self.epoch, 1 + self.iteration)
-        return self.patches.batch(order[places], config.patch, config.sigmas, rng)
+        return self.patches.batch(order[places], config.patch, config.sigmas, rng, config.rescale)
 
     def _order(self, stream: int) -> Tensor:
         """The images of this epoch's pass, shuffled; each epoch's orders are drawn once."""

@@ -3,17 +3,13 @@
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
 
 from hinas_lab.config import SearchConfig
 from hinas_lab.images.patches import CALIBRATE, Patches, generator
-from hinas_lab.images.tiles import apply_tiled, pixels_at_once
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import Mixture, SuperNet
-from hinas_lab.training.losses import ssim
+from hinas_lab.training.scoring import mean_scores, together
 
-TILE = 64
-"input pixels: V is scored in adjacent tiles of this side (Section 4.1)"
 CALIBRATION_PATCHES = 256
 
 
@@ -32,38 +28,12 @@ def validate(
     """
     training = net.training
     net.eval()
-    sigmas = config.sigmas if patches.task.has_levels else (0.0,)
-    rows = []
-    for index in v:
-        pairs = [patches.pair(index, sigma, config.seed, config.validate_crop) for sigma in sigmas]
-        restored = apply_tiled(
-            lambda x: net(x, weights),
-            [degraded for degraded, _ in pairs],
-            patches.scale,
-            TILE,
-            0,
-            pixels_at_once(patches.device),
-        )
-        for image, (_, clean) in zip(restored, pairs):
-            rows.append(scores_of(image.clamp(0, 1), clean))
+    psnr, similarity = mean_scores(
+        lambda x: net(x, weights), patches, v, config, config.validate_crop
+    )
     net.train(training)
-    psnr, similarity = torch.stack(rows).mean(0).tolist()
-    # the authors' code: SSIM counts a hundred times a dB
-    score = psnr if config.score == "psnr" else similarity + psnr / 100
+    score = psnr if config.score == "psnr" else together(psnr, similarity)
     return {"psnr": psnr, "ssim": similarity, "score": score}
-
-
-def scores_of(image: Tensor, truth: Tensor) -> Tensor:
-    """PSNR and SSIM (2,) of two images (C, H, W) in [0, 1], as ``images.metrics`` gives them: in
-    float64, on their device where it can (Apple's cannot)."""
-    if min(image.shape[-2:]) < 11:
-        raise ValueError(
-            f"an image of V of {image.shape[-2]} x {image.shape[-1]} pixels: "
-            "SSIM needs at least 11 x 11; remove it"
-        )
-    x, y = (t.cpu() if t.device.type == "mps" else t for t in (image, truth))
-    x, y = x.double(), y.double()
-    return torch.stack([-10 * (x - y).square().mean().log10(), ssim(x[None], y[None])[0]])
 
 
 @contextmanager

@@ -182,7 +182,7 @@ def receptive_radius(genotype: Genotype, *, end: str = "conv", repeats: int = 2)
             reach.append(max(reach[src] + OPS[op].reach(repeats) for op, src in edges))
         h1, h2 = max(reach[2:]), h1
         outputs.append(h1)
-    # the bicubic skip reaches 2, h1 is never less
+    # either bicubic skip reaches 2, h1 is never less
     if end == "conv":
         return h1 + 2
     if end == "aspp":

@@ -90,16 +90,20 @@ def make_op(name: str, channels: int, affine: bool, repeats: int = 2) -> nn.Modu
 
 
 class Start(nn.Module):
-    """The start part: (B, C, H, W) -> h_{-2} (B, stem, H, W), h_{-1} (B, N*W, H, W)."""
+    """The start part: (B, C, H, W) -> h_{-2} (B, stem, H, W), h_{-1} (B, width, H, W).
 
-    def __init__(self, channels: int, stem: int, width: int, affine: bool):
+    ``twice``: another LeakyReLU before the second convolution (the authors' decoded net): what is
+    negative enters it with SLOPE squared."""
+
+    def __init__(self, channels: int, stem: int, width: int, affine: bool, twice: bool = False):
         super().__init__()
         self.first = conv_bn(channels, stem, 3, affine, activate=True)
         self.second = conv_bn(stem, width, 3, affine)
+        self.twice = twice
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         first = self.first(x)
-        return first, self.second(first)
+        return first, self.second(F.leaky_relu(first, SLOPE) if self.twice else first)
 
 
 class ConvEnd(nn.Module):
@@ -262,8 +266,8 @@ def make_end(
 
 
 class GlobalSkip(nn.Module):
-    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale`` (bicubic: MATLAB's
-    kernel)."""
+    """f_skip of Eq. 7: the input itself, or its upscaling by ``scale``: bicubic (MATLAB's kernel, a
+    = -0.5), torch (its bicubic, a = -0.75) or bilinear."""
 
     def __init__(self, scale: int, upsampling: str = "bicubic"):
         super().__init__()
@@ -273,8 +277,9 @@ class GlobalSkip(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.scale == 1:
             return x
-        if self.upsampling == "bilinear":
-            return F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        if self.upsampling != "bicubic":
+            mode = "bicubic" if self.upsampling == "torch" else self.upsampling
+            return F.interpolate(x, scale_factor=self.scale, mode=mode, align_corners=False)
         # Patches have one size: their weights stay on the device, as a CUDA graph records no copy
         # from the host. Whole images differ.
         keep = self.training and not torch.is_inference_mode_enabled()

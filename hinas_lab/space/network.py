@@ -47,7 +47,7 @@ class Network(nn.Module):
         # the authors' start part gives both inputs of the first cell the stem's channels
         is_theirs, start = end == "authors", g.nodes * width
         h1 = stem if is_theirs else start
-        self.start = Start(g.channels, stem, h1, affine)
+        self.start = Start(g.channels, stem, h1, affine, twice=is_theirs)
         before, before2 = [h1, *out], [stem, h1, *out]
         self.first, self.second = nn.ModuleList(), nn.ModuleList()
         for inputs, channels in ((self.first, before), (self.second, before2)):

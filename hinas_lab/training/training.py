@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hinas_lab.config import TrainConfig
-from hinas_lab.images.patches import INIT, TRAIN, Patches, generator
+from hinas_lab.config import VALIDATIONS, TrainConfig
+from hinas_lab.images.patches import INIT, TRAIN, Patches, generator, held_out
 from hinas_lab.records import Records, Step
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.space.layers import GlobalSkip
 from hinas_lab.space.network import Network
 from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
 from hinas_lab.training.divergence import Divergence
@@ -31,6 +32,7 @@ from hinas_lab.training.optimisers import (
     set_rate,
     split_off_biases,
 )
+from hinas_lab.training.scoring import mean_scores, together
 from hinas_lab.training.step_memory import memory_advice, training_step
 
 RECORDS = 1000
@@ -47,7 +49,8 @@ AHEAD = 8
 
 
 class Training:
-    """The mutable state of a training: network, optimiser, position.
+    """The mutable state of a training: network, optimiser, position, and the best weights on V
+    where the config keeps images for it.
 
     ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None;
     with its first weights. ``graphs``: ``cuda_graphs.WHEN``."""
@@ -63,7 +66,10 @@ class Training:
     ):
         check_precision(config.precision, patches.device)
         self.genotype, self.config, self.patches = genotype, config, patches
-        patches.check_patch(config.patch)
+        patches.check_patch(config.patch, config.rescale)
+        self.v = held_out(len(patches), config.val_fraction)
+        self.images = len(patches) - len(self.v)
+        "that are trained on: V is the last ones"
         net = build_network(genotype, config, residual) if net is None else net
         self.net = net.to(patches.device)
         self.parameters = list(self.net.parameters())
@@ -83,19 +89,24 @@ class Training:
             self.gradients = Captured(self._gradients, self.net.buffers(), Recorder(graphs == "on"))
         self.divergence = Divergence("train", config)
         self.iteration = 0
+        self.best_iteration, self.best_score = 0, -math.inf
+        self.best: dict[str, Tensor] = {}
 
     def _draw(self, iteration: int) -> list[Tensor]:
         """What chance decides of a batch."""
         c, rng = self.config, generator(self.config.seed, TRAIN, iteration)
-        chosen = torch.randint(len(self.patches), (c.batch,), generator=rng)
-        return self.patches.draw(chosen, c.patch, c.sigmas, rng)
+        images = math.ceil(c.batch / c.crops_per_image)
+        chosen = torch.randint(self.images, (images,), generator=rng)
+        chosen = chosen.repeat_interleave(c.crops_per_image)[: c.batch]
+        return self.patches.draw(chosen, c.patch, c.sigmas, rng, c.rescale)
 
     def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
         """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with
         respect to each parameter."""
-        degraded, clean = self.patches.make(drawn, self.config.patch)
-        terms = loss_of(self.net, degraded, clean, self.config)
-        return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, self.config))
+        c = self.config
+        degraded, clean = self.patches.make(drawn, c.patch, bool(c.rescale))
+        terms = loss_of(self.net, degraded, clean, c)
+        return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, c))
 
     @property
     def finished(self) -> bool:
@@ -116,23 +127,60 @@ class Training:
             return c.lr_min + (c.lr - c.lr_min) * (1 - phase) ** 0.9
         return c.lr_min + (c.lr - c.lr_min) * (1 + math.cos(math.pi * phase)) / 2
 
+    def validation_due(self) -> bool:
+        """Is V scored now? VALIDATIONS times in the last quarter of the iterations, fewer where it
+        is shorter, behind the last iteration in any case."""
+        total = self.config.iterations
+        every = math.ceil(total / 4 / VALIDATIONS)
+        late = 4 * self.iteration > 3 * total
+        return bool(self.v) and late and (total - self.iteration) % every == 0
+
+    def validate(self):
+        """Score V, and keep the weights when they are the best so far; the net is not changed."""
+        use_tf32(self.config.precision == "tf32")
+        net = self.net.eval()
+        score = together(*mean_scores(net, self.patches, self.v, self.config))
+        net.train()
+        if score > self.best_score:
+            self.best_iteration, self.best_score = self.iteration, score
+            self.best = {name: value.detach().clone() for name, value in net.state_dict().items()}
+
+    def _best_tensors(self) -> dict[str, Tensor]:
+        """What is known of V: nothing before its first score, and without V."""
+        if not self.best:
+            return {}
+        out = {f"best/{name}": value for name, value in self.best.items()}
+        out["best_iteration"] = torch.tensor(self.best_iteration)
+        return out | {"best_score": torch.tensor(self.best_score, dtype=torch.float64)}
+
     def tensors(self) -> dict[str, Tensor]:
         """Everything needed to continue, as tensors; valid after any record."""
         out = {"place": torch.tensor([self.iteration]), "losses": self.divergence.tensor}
         out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
-        return out | optimizer_tensors(self.optimizer, "optimizer")
+        return out | self._best_tensors() | optimizer_tensors(self.optimizer, "optimizer")
 
     def check(self, tensors: dict[str, Tensor]):
         """ValueError unless ``tensors`` are the ``tensors()`` of a training like this one."""
-        like = {f"net/{name}": value for name, value in self.net.state_dict().items()}
+        net = self.net.state_dict()
+        like = {f"net/{name}": value for name, value in net.items()}
         like["place"] = torch.zeros(1, dtype=torch.int64)
         learning = optimizer_like(self.optimizer, "optimizer")
-        check_tensors(tensors, like, {"losses": self.divergence.tensor}, learning)
+        best = {f"best/{name}": value for name, value in net.items()}
+        best["best_iteration"] = torch.tensor(0)
+        best["best_score"] = torch.tensor(0.0, dtype=torch.float64)
+        check_tensors(tensors, like, {"losses": self.divergence.tensor}, best, learning)
         iteration = int(tensors["place"][0])
         if not 0 <= iteration <= self.config.iterations:
             raise ValueError(f"place = {iteration} is outside this training")
         if iteration and not learning.keys() <= tensors.keys():
             raise ValueError("the state of the optimiser is missing")
+        if "best_score" in tensors:
+            best_iteration, score = tensors["best_iteration"].item(), tensors["best_score"].item()
+            if not (self.v and 0 < best_iteration <= iteration and score > -math.inf):
+                raise ValueError(
+                    f"best_iteration = {best_iteration}, best_score = {score} "
+                    "do not belong to this training"
+                )
 
     def load(self, tensors: dict[str, Tensor], records: Records | None = None):
         """Continue from ``tensors()`` of a training with the same net, config and images.
@@ -142,14 +190,19 @@ class Training:
         self.iteration = int(tensors["place"][0])
         self.divergence.load(tensors.get("losses"))
         load_optimizer(self.optimizer, part_of(tensors, "optimizer/"))
+        self.best = {name: value.clone() for name, value in part_of(tensors, "best/").items()}
+        if self.best:
+            self.best_iteration = int(tensors["best_iteration"])
+            self.best_score = tensors["best_score"].item()
 
     def result(self) -> tuple[dict[str, Tensor], Genotype | None]:
-        return self.net.state_dict(), self.genotype
+        """The best weights on V, without V the last ones, and the genotype."""
+        return self.best or self.net.state_dict(), self.genotype
 
 
 def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True) -> Network:
     """The compact network of a training, with its first weights."""
-    return Network(
+    net = Network(
         genotype,
         width=config.width,
         stem=config.stem,
@@ -158,6 +211,8 @@ def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True
         residual=residual,
         generator=generator(config.seed, INIT),
     )
+    net.skip = GlobalSkip(genotype.scale, config.upsampling)
+    return net
 
 
 def train_step(state: Training) -> Tensor:
@@ -197,6 +252,8 @@ def train(state: Training) -> Iterator[Step]:
     start, sums, n, unread = time.perf_counter(), np.zeros(3), 0, []
     while not state.finished:
         unread.append(train_step(state))
+        if state.validation_due():
+            state.validate()
         slow = time.perf_counter() - start >= RECORD_SECONDS
         due = state.iteration % every == 0 or state.finished or slow
         if due or len(unread) >= state.read_every:
@@ -225,7 +282,7 @@ def _step(state: Training, means: np.ndarray, seconds: float) -> Step:
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not
     finite, and when the training diverges."""
-    pass_over_images = math.ceil(len(state.patches) / state.config.batch)
+    pass_over_images = math.ceil(state.images / state.config.batch)
     # a peak may come back within a pass over the pictures
     epoch = max(LEAST_EPOCH, pass_over_images)
     losses = torch.stack(unread).tolist()

@@ -70,6 +70,7 @@ OTHER = {
         "method": "uniform",
         "decoder": "other",
         "stop": "skips",
+        "rescale": (0.9, 1.1),
         "seed": 2**40,
     },
     TrainConfig: {
@@ -77,6 +78,10 @@ OTHER = {
         "stem": 32,
         "end": "aspp",
         "repeats": 1,
+        "upsampling": "torch",
+        "crops_per_image": 4,
+        "rescale": (0.8, 1.2),
+        "val_fraction": 0.01,
         "sigmas": (30.0, 70.0),
         "batch": 4,
         "patch": 32,
@@ -190,6 +195,7 @@ WRONG = {
         "method": (1, None),
         "decoder": (True,),
         "stop": (0,),
+        "rescale": ((), (0.8,), (1.2, 0.8), (0.4, 1.2), (0.8, 2.1), (0.8, NAN), 0.8, "0.8"),
         "seed": WHOLE[1:],
     },
     TrainConfig: {
@@ -205,6 +211,10 @@ WRONG = {
         "precision": ("half",),
         "schedule": ("wave", None),
         "biases": ("none", True),
+        "upsampling": ("bilinear", None),
+        "crops_per_image": WHOLE,
+        "val_fraction": (*NUMBER, 0.6),
+        "rescale": ((1.2, 0.8), True),
         "value_clip": (0, -1, "1", NAN),
     },
     Loss: {
@@ -400,6 +410,7 @@ STATED = {
             "schedule": "wave",
             "val_images": "last",
             "val_fraction": 0.02,
+            "rescale": (0.8, 1.2),
         },
         {
             "end": "authors",
@@ -409,12 +420,22 @@ STATED = {
             "biases": "double",
             "value_clip": 5.0,
             "grad_clip": 0.1,
+            "val_fraction": 0.01,
+            "rescale": (0.8, 1.2),
         },
     ),
     ("authors", "sr"): (
         {"upsampling": "bilinear", "end": "authors", "width": 8},
-        {"val_fraction": 0.05, "loss": AUTHORS_SR_LOSS},
-        {"batch": 16, "width": 16, "loss": AUTHORS_SR_LOSS},
+        {"val_fraction": 0.05, "loss": AUTHORS_SR_LOSS, "rescale": None},
+        {
+            "batch": 16,
+            "width": 16,
+            "loss": AUTHORS_SR_LOSS,
+            "crops_per_image": 4,
+            "upsampling": "torch",
+            "val_fraction": 0.01,
+            "rescale": None,
+        },
     ),
 }
 

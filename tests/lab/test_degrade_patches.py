@@ -18,7 +18,7 @@ from hinas_lab.images.degrade import (
     noise_field,
     upscale,
 )
-from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
+from hinas_lab.images.patches import INIT, A, Patches, W, generator, held_out, split
 
 scales = pytest.mark.parametrize("scale", [2, 3, 4])
 rng = np.random.default_rng(0)
@@ -252,6 +252,18 @@ def test_too_few_images_to_split_are_refused(n):
         split(n, 0.02, 0)
 
 
+@pytest.mark.parametrize(
+    "n, share, v", [(10, 0.0, ()), (10, 0.2, (8, 9)), (10, 0.01, (9,)), (2, 0.5, (1,))]
+)
+def test_v_of_a_training_is_the_last_images(n, share, v):
+    assert held_out(n, share) == v
+
+
+def test_a_training_keeps_one_image_to_learn_from():
+    with pytest.raises(ValueError, match="^1 training image: with val_fraction above 0 at least 2"):
+        held_out(1, 0.01)
+
+
 # ---- patches
 # --------------------------------------------------------------------------------------------------
 
@@ -371,6 +383,75 @@ def test_a_batch_is_of_its_generator_alone():
         for names in ((1, W, 1, 2), (0, A, 1, 2), (0, INIT, 1, 2), (0, W, 2, 1), (0, W, 1, 3))
     ]
     assert len({b.numpy().tobytes() for b in (first, *others)}) == 6
+
+
+@pytest.mark.parametrize("factor, patch", [(0.8, 16), (1.25, 20), (0.9, 18), (1.0, 16)])
+def test_a_rescaled_patch_is_torchs_interpolation_of_a_crop(factor, patch):
+    """Of the pixels that it takes, and of no others."""
+    image, side = rng.integers(0, 256, (40, 31, 3), dtype=np.uint8), round(patch / factor)
+    patches = Patches({"image": image})
+    many = torch.zeros(400, dtype=torch.long)
+    drawing = patches.draw(many, patch, (0.0,), generator(0, W), (factor, factor))
+    drawing[2].zero_()  # as it lies
+    clean = patches.make(drawing, patch, rescaled=True)[1]
+    corners, factors = drawing[1], drawing[-1]
+    assert set(factors.tolist()) == {1.0, torch.tensor(factor).item()}
+    whole = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    for (top, left), one, found in zip(corners.tolist(), factors.tolist(), clean):
+        taken = patch if one == 1 else side
+        crop = whole[:, :, top : top + taken, left : left + taken]
+        assert crop.shape[2:] == (taken, taken)
+        wanted = torch.nn.functional.interpolate(crop, size=(patch, patch), mode="bilinear")[0]
+        torch.testing.assert_close(found, wanted, atol=2e-5, rtol=0)
+    tops = {top for (top, _), one in zip(corners.tolist(), factors.tolist()) if one != 1}
+    assert factor == 1 or tops == set(range(40 - side + 1))
+
+
+def test_half_of_the_crops_are_rescaled_and_all_else_is_drawn_as_without():
+    patches = Patches(labelled(3))
+    plain = patches.draw(CHOSEN, 18, (30.0, 50.0), generator(0, W))
+    drawing = patches.draw(CHOSEN, 18, (30.0, 50.0), generator(0, W), (0.8, 1.2))
+    factors, same = drawing[-1], drawing[-1] == 1
+    assert 0.45 < same.float().mean() < 0.55
+    assert 0.8 <= factors.min() < 0.81 and 1.19 < factors.max() <= 1.2
+    assert factors[~same].mean().item() == pytest.approx(1, abs=0.02)
+    for i in (0, 2, 3, 4):
+        assert torch.equal(plain[i], drawing[i])
+    assert torch.equal(plain[1][same], drawing[1][same])
+    mine, theirs = (
+        patches.make(drawing, 18, rescaled=True)[0][same],
+        patches.make(plain, 18)[0][same],
+    )
+    assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_rescaled_patch_is_turned_like_any(turn):
+    patches = Patches({"image": rng.integers(0, 256, (40, 31), dtype=np.uint8)})
+    drawing = patches.draw(
+        torch.zeros(4, dtype=torch.long), 16, (0.0,), generator(0, W), (0.8, 0.9)
+    )
+    drawing[2].fill_(0)
+    upright = patches.make(drawing, 16, rescaled=True)[1]
+    drawing[2].fill_(turn)
+    turned = patches.make(drawing, 16, rescaled=True)[1]
+    assert any(torch.allclose(turned, o, atol=1e-6) for o in turns_of(upright))
+
+
+def turns_of(batch: torch.Tensor) -> list[torch.Tensor]:
+    """The 8 orientations of (B, C, P, P)."""
+    rotated = [torch.rot90(batch, k, (2, 3)) for k in range(4)]
+    return rotated + [r.transpose(2, 3) for r in rotated]
+
+
+def test_what_cannot_be_rescaled_is_refused():
+    image = {"small": np.zeros((24, 30), np.uint8)}
+    Patches(image).check_patch(19, (0.8, 1.2))  # takes 24 pixels
+    Patches(image).check_patch(24, (1.0, 1.2))
+    with pytest.raises(ValueError, match="'small' of 24 x 30 .* by 0.8, which takes 25 pixels"):
+        Patches(image).check_patch(20, (0.8, 1.2))
+    with pytest.raises(ValueError, match="rescale = .*: not for super-resolution"):
+        Patches(image, scale=2).check_patch(11, (0.8, 1.2))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hinas_lab.images.patches import generator
 from hinas_lab.presets import preset
 from hinas_lab.space.cost import macs, parameters, receptive_radius
 from hinas_lab.space.genotype import Genotype, make, sample
+from hinas_lab.space.layers import GlobalSkip
 from hinas_lab.space.network import Network
 from hinas_lab.space.ops import CHOICES
 
@@ -141,6 +142,8 @@ def test_receptive_radius_is_exact(space, shape, choices):
     too large."""
     g = sample(space, random.Random(7), choices)
     net = Network(g, width=2, stem=4, **shape).double().eval()
+    if shape["end"] == "authors":
+        net.skip = GlobalSkip(g.scale, "torch")
     with torch.no_grad():
         for p in net.parameters():
             if p.ndim == 4:  # also what starts at zero
@@ -166,6 +169,21 @@ def test_the_authors_low_level_features_come_from_a_narrow_cell_where_there_is_o
             before = net(x)
             net.low[0].weight.mul_(-1)
             assert torch.equal(net(x), before) != from_start
+
+
+def test_the_authors_start_activates_twice_before_its_second_convolution():
+    """What the second convolution hears is negative by the slope squared; the second input of the
+    first cell hears the first activation. Other ends do it once."""
+    g, x = draws(DENOISE, 1)[0], torch.rand(1, 1, 9, 9, generator=generator(0, 0))
+    for end, power in (("authors", 2), ("conv", 1), ("aspp", 1)):
+        start = Network(g, width=2, stem=4, end=end).eval().start
+        start.second = torch.nn.Identity()
+        first, heard = start(x)
+        before = start.first[:2](x)
+        wanted = torch.where(before < 0, 0.2**power * before, before)
+        assert (before < 0).any()
+        torch.testing.assert_close(heard, wanted)
+        torch.testing.assert_close(first, torch.where(before < 0, 0.2 * before, before))
 
 
 @pytest.mark.parametrize("residual", [True, False])

@@ -7,17 +7,21 @@ a finished search, a finished training."""
 import contextlib
 import gc
 import json
+import random
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from helpers import (
     FILES,
     RESULT,
     ROOT,
     SEARCH,
+    TRAIN,
     fill_disk,
     hinas,
     open_run,
@@ -35,7 +39,9 @@ from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, from_dict
 from hinas_lab.images.datasets.catalog import load_images
 from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Records, Step
+from hinas_lab.runs.folder import load_network, load_tensors
 from hinas_lab.searching import loop as engine_search
+from hinas_lab.space.genotype import sample
 
 both = pytest.mark.parametrize("kind", ["search", "train"])
 
@@ -199,6 +205,38 @@ def test_stopping_saves(tiny, tmp_path, kind, records):
         sum(rest.records.counts) + sum(1 for _ in rest.steps()) == sum(rest.records.counts) == total
     )
     same_result(folder, getattr(tiny, kind))
+
+
+def test_the_best_weights_on_v_are_the_result_also_after_a_stop(tiny, tmp_path):
+    """Super-resolution as the authors' code trains it: V, torch's bicubic, several crops of an
+    image. The stored net restores with that bicubic."""
+    (tmp_path / "genotype.json").write_text(
+        sample(replace(preset("tiny", "sr").space, layers=1, nodes=1), random.Random(0)).to_json()
+    )
+    theirs = TRAIN | {
+        "train.val_fraction": 0.3,
+        "train.upsampling": "torch",
+        "train.crops_per_image": 2,
+        "train.lr": 0.1,
+    }
+    argv = ["train", "--preset", "tiny", "--data", tiny.photos, *setting(theirs)]
+    argv += ["--genotype", tmp_path / "genotype.json"]
+    whole = tmp_path / "whole"
+    assert hinas(*argv, "--run", whole).code == 0
+    for records in (5, 10, 11, 12):
+        folder = start_run(argv, tmp_path / f"stopped-{records}", records)
+        assert hinas(*argv, "--run", folder, "--resume").code == 0
+        same_result(folder, whole)
+    state = load_tensors(whole / "state.safetensors")
+    best = load_tensors(whole / "best.safetensors")
+    assert 9 < state["best_iteration"] <= 12
+    for name, value in best.items():
+        assert torch.equal(value, state[f"best/{name}"])
+    net, x = load_network(whole)[0], torch.rand(1, 1, 8, 8)
+    torch.nn.init.zeros_(net.end.last.weight)
+    torch.nn.init.zeros_(net.end.last.bias)
+    bicubic = torch.nn.functional.interpolate(x, scale_factor=4, mode="bicubic")
+    torch.testing.assert_close(net(x), bicubic)
 
 
 def test_dropped_generator_saves(tiny, tmp_path):

@@ -580,6 +580,148 @@ def test_training_is_of_the_seed_and_learns():
     assert len(records[0]) == 30 and states[0].finished and states[0].result()[1] == GENOTYPE
 
 
+# Gray pictures, each of one level that names it: V is the last three of them.
+LEVELS = Patches({f"{i}": np.full((16, 20), 20 * i, np.uint8) for i in range(12)})
+
+
+def levels(clean: torch.Tensor) -> list[int]:
+    """Which of LEVELS each patch is of."""
+    return (clean.amax((1, 2, 3)) * 255 / 20).round().int().tolist()
+
+
+def test_a_training_never_learns_from_v_and_scores_it_in_the_last_quarter(monkeypatch):
+    """And keeps the weights that score best, which need not be the last ones."""
+    config = replace(TRAIN, iterations=400, batch=2, val_fraction=0.25)
+    state = Training(GENOTYPE, config, LEVELS)
+    scored, nets, seen = [], {}, set()
+
+    def scores(net, patches, v, config):
+        assert not net.training and v == (9, 10, 11)
+        scored.append(state.iteration)
+        nets[state.iteration] = bits(net.state_dict())
+        # the third one is the best; nan is never
+        return (math.nan if len(scored) == 5 else -abs(len(scored) - 3), 0.5)
+
+    make = LEVELS.make
+    monkeypatch.setattr(train_module, "mean_scores", scores)
+    monkeypatch.setattr(
+        LEVELS, "make", lambda *a: (seen.update(levels(make(*a)[1])), make(*a))[1], raising=False
+    )
+    for _ in train(state):
+        pass
+    assert seen == set(range(9))
+    assert scored == list(range(304, 401, 4)) and len(scored) == 25
+    assert state.best_iteration == 312 and bits(state.result()[0]) == nets[312] != nets[400]
+    assert bits(state.net.state_dict()) == nets[400]
+
+
+@pytest.mark.parametrize("iterations, first, times", [(1, 1, 1), (8, 7, 2), (403, 303, 21)])
+def test_v_is_scored_after_the_last_iteration_however_short(iterations, first, times):
+    state = training(iterations=iterations, val_fraction=0.1)
+    due = []
+    for state.iteration in range(1, iterations + 1):
+        if state.validation_due():
+            due.append(state.iteration)
+    assert (due[0], due[-1], len(due)) == (first, iterations, times)
+
+
+def test_v_is_scored_as_any_picture_is_and_changes_nothing_else():
+    """By SSIM + PSNR / 100 of whole restored images. Without V: the same steps of a training that
+    happens to draw the same images, and no best."""
+    state = training(iterations=4, val_fraction=0.1)
+    for _ in train(state):
+        pass
+    state.validate()
+    degraded, clean = PATCHES.pair(11, 50.0, 0)
+    restored = state.net.eval()(degraded[None])[0].clamp(0, 1).detach()
+    planes = [x[0].double().numpy() for x in (restored, clean)]
+    assert state.v == (11,) and state.best_iteration == 4
+    assert state.best_score == pytest.approx(ssim(*planes) + psnr(*planes) / 100, abs=1e-6)
+    plain = training(iterations=4)
+    for _ in train(plain):
+        pass
+    assert plain.v == () and not plain.best and "best_score" not in plain.tensors()
+    assert bits(plain.result()[0]) == bits(plain.net.state_dict())
+
+
+@pytest.mark.parametrize("after", [2, 9, 11])
+def test_a_resumed_training_keeps_its_best_bit_for_bit(after, monkeypatch):
+    """Rescaled crops and four of an image with it; a state without a best is of one that has not
+    scored V yet."""
+    monkeypatch.setattr(train_module, "RECORDS", 12)
+    asked = {
+        "iterations": 12,
+        "val_fraction": 0.2,
+        "patch": 12,
+        "rescale": (0.8, 1.2),
+        "crops_per_image": 4,
+        "lr": 0.05,
+    }
+    whole, first, resumed = training(**asked), training(**asked), training(**asked)
+    for _ in train(whole):
+        pass
+    for _ in zip(range(after), train(first)):
+        pass
+    stored = snapshot(first)
+    assert ("best_score" in stored) == (after > 9)
+    resumed.load(stored)
+    for _ in train(resumed):
+        pass
+    assert bits(resumed.tensors()) == bits(whole.tensors())
+    assert bits(resumed.result()[0]) == bits(whole.result()[0])
+    assert 9 < whole.best_iteration == resumed.best_iteration
+
+
+@pytest.mark.parametrize(
+    "change, wanted",
+    [
+        ({"best_iteration": torch.tensor(0)}, "best_iteration = 0"),
+        ({"best_iteration": torch.tensor(99)}, "best_iteration = 99"),
+        ({"best_score": torch.tensor(math.nan, dtype=torch.float64)}, "best_score = nan"),
+        ({"best_score": None}, "best_score is missing"),
+    ],
+)
+def test_a_damaged_best_is_refused_and_nothing_is_loaded(change, wanted):
+    state = training(iterations=4, val_fraction=0.1)
+    for _ in train(state):
+        pass
+    stored = {k: v for k, v in (snapshot(state) | change).items() if v is not None}
+    other = training(iterations=4, val_fraction=0.1)
+    before = bits(other.tensors())
+    with pytest.raises(ValueError, match=wanted):
+        other.load(stored)
+    assert bits(other.tensors()) == before
+    with pytest.raises(ValueError, match="do not belong to this training"):
+        training(iterations=4).load(snapshot(state))
+
+
+@pytest.mark.parametrize("batch, crops", [(16, 4), (6, 4), (5, 1), (3, 8)])
+def test_a_batch_holds_several_crops_of_each_image(batch, crops):
+    state = Training(GENOTYPE, replace(TRAIN, batch=batch, crops_per_image=crops), LEVELS)
+    for i in range(20):
+        drawn = state.batches(i)
+        found = levels(LEVELS.make(drawn, TRAIN.patch)[1])
+        assert found == drawn[0].tolist() and len(found) == batch
+        groups = [set(found[k : k + crops]) for k in range(0, batch, crops)]
+        assert all(len(group) == 1 for group in groups)
+    corners = drawn[1].tolist()
+    assert crops == 1 or len({tuple(c) for c in corners[:crops]}) > 1
+
+
+def test_a_search_may_rescale_its_crops(monkeypatch):
+    """The batch at every place is that of the same place without, its rescaled crops aside."""
+    plain, other = new(ONE, patch=12), new(ONE, patch=12, rescale=(0.8, 0.9))
+    same = 0
+    for plain.iteration in range(3):
+        other.iteration = plain.iteration
+        for a, b in zip(plain.batch(0)[1], other.batch(0)[1]):
+            same += torch.equal(a, b)
+    assert 0 < same < 6
+    assert torch.equal(other.batch(0)[0], other.batch(0)[0])
+    with pytest.raises(ValueError, match="smaller than a patch of 14 that is rescaled"):
+        new(ONE, patch=14, rescale=(0.8, 0.9))
+
+
 def test_training_lowers_the_loss():
     smooth = Patches({"ramp": np.add.outer(np.arange(48), np.arange(48)).astype(np.uint8)})
     losses = [r.loss for r in train(Training(GENOTYPE, replace(TRAIN, iterations=60), smooth))]
@@ -695,7 +837,9 @@ def test_a_training_starts_from_the_skip(task, scale):
     or upscaled image."""
     space, _, config = preset("tiny", task, scale)[1:]
     x = torch.rand(1, 1, 12, 12)
-    assert torch.equal(
-        build_network(sample(space, random.Random(0)), config)(x),
-        upscale(x, scale) if scale > 1 else x,
-    )
+    genotype = sample(space, random.Random(0))
+    still = build_network(genotype, config)(x)
+    assert torch.equal(still, upscale(x, scale) if scale > 1 else x)
+    theirs = build_network(genotype, replace(config, upsampling="torch"))(x)
+    wanted = x if scale == 1 else nn.functional.interpolate(x, scale_factor=scale, mode="bicubic")
+    assert torch.equal(theirs, wanted) and torch.equal(theirs, still) == (scale == 1)

@@ -66,9 +66,11 @@ def trained(chosen: Preset) -> tuple[list[float], float]:
         patches(chosen.space.channels, chosen.space.scale),
     )
     fixed = detailed(state.patches, chosen.train.sigmas)
+    if chosen.train.rescale:
+        fixed = [*fixed, torch.ones(len(fixed[0]))]
     state.batches = lambda i: fixed
     losses = [train_step(state)[0].item() for _ in range(STEPS)]
-    return losses, unchanged(chosen, *state.patches.make(fixed, PATCH), chosen.train)
+    return losses, unchanged(chosen, *state.patches.make(fixed[:5], PATCH), chosen.train)
 
 
 @cache
@@ -87,7 +89,7 @@ def unchanged(chosen: Preset, degraded, clean, config) -> float:
     one."""
     space = chosen.space
     if config is chosen.train:
-        still = GlobalSkip(space.scale)(degraded)
+        still = GlobalSkip(space.scale, config.upsampling)(degraded)
     else:
         still = GlobalSkip(space.scale, space.upsampling)(degraded)
         still = torch.sigmoid(still) if space.sigmoid else still

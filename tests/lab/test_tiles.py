@@ -15,11 +15,12 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.images.tiles import AT_ONCE, apply_tiled, batches, cut, pixels_at_once
 from hinas_lab.presets import preset
 from hinas_lab.restoration.restorer import restore_array
-from hinas_lab.searching import scoring
 from hinas_lab.searching.loop import Search
-from hinas_lab.searching.scoring import scores_of, validate
+from hinas_lab.searching.scoring import validate
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.network import Network
+from hinas_lab.training import scoring
+from hinas_lab.training.scoring import scores_of
 
 SIDE = st.integers(1, 40)
 
