@@ -5,7 +5,7 @@ A way is a generator of jobs that returns the genotype (JSON) it chose and the r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 
 import numpy as np
@@ -28,6 +28,10 @@ DRAWN = {"best-of": 30_000, "halving": 40_000}
 "arm -> what is added to its seed to draw its random nets"
 
 
+preset_of = cache(preset)
+"asked for by every job, and made anew each time"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lot:
     """What one choice is made with."""
@@ -40,7 +44,7 @@ class Lot:
 
     @property
     def config(self) -> SearchConfig:
-        return preset(self.setting.base, self.task).search
+        return preset_of(self.setting.base, self.task).search
 
     def search(self, **changes):
         return self.setting.search(self.seed, self.task, **changes)
@@ -53,7 +57,7 @@ class Lot:
 
     def random(self, n: int, arm: str) -> list[str]:
         """n random genotypes (JSON) of an arm's own."""
-        space = preset(self.setting.base, self.task).space
+        space = preset_of(self.setting.base, self.task).space
         drawn = random_genotypes(space, n, DRAWN[arm] + self.seed)
         return [genotype.to_json() for genotype in drawn]
 
@@ -66,7 +70,7 @@ class Lot:
             device=full.device,
             genotype=genotype,
             train=shortened(full.train, iterations),
-            search=self.search().search,
+            search=replace(self.config, seed=self.seed),
             residual=full.residual,
         )
 
@@ -92,7 +96,7 @@ def middle_budget(space: SearchSpace, train: TrainConfig) -> str:
 
 def under_budget(lot: Lot) -> Design:
     """The same with the MACs of the median random net as its budget."""
-    chosen = preset(lot.setting.base, lot.task)
+    chosen = preset_of(lot.setting.base, lot.task)
     (row,) = yield [lot.search(budget=middle_budget(chosen.space, chosen.train))]
     return {"genotype": row["genotype"], "rows": [row]}
 

@@ -93,23 +93,31 @@ def hypervolume(costs, quality, reference: tuple[float, float]) -> np.ndarray:
 
 
 def front_among(arm: Nets, random: Nets, reference: tuple[float, float], seed: int = 0) -> dict:
-    """The hypervolume of ``arm`` over log2 cost, and of as many random nets, drawn 10,000 times.
+    """The hypervolume of ``arm`` over log2 cost, and the mean of as many ``random`` nets.
 
-    Keys: arm, random (the mean), p: one-sided, the share of the draws that reach the arm's; nan
-    where there are fewer random nets than nets of the arm, or fewer than ``LEAST``. ``reference``:
-    (cost, dB).
+    Keys: arm, random (nan where there are fewer), p: one-sided, of labels drawn anew 10,000 times
+    among all nets of both; nan for fewer than ``LEAST``. ``reference``: (cost, dB), of which no
+    label may decide.
     """
     reference = (float(np.log2(reference[0])), reference[1])
-    ours = float(hypervolume(np.log2(arm.costs), arm.quality, reference))
     n, m = len(arm.costs), len(random.costs)
-    if n > m:
-        return {"arm": ours, "random": nan, "p": nan}
-    some = np.random.default_rng(seed).random((DRAWS, m)).argsort(-1)[:, :n]
-    drawn = hypervolume(np.log2(random.costs)[some], np.asarray(random.quality)[some], reference)
+    costs = np.log2(np.concatenate([arm.costs, random.costs]))
+    quality = np.concatenate([arm.quality, random.quality])
+
+    def area(chosen: np.ndarray) -> np.ndarray:
+        return hypervolume(costs[chosen], quality[chosen], reference)
+
+    rng, ours = np.random.default_rng(seed), float(area(np.arange(n)))
+    theirs = nan
+    if n <= m:
+        theirs = float(area(n + rng.random((DRAWS, m)).argsort(-1)[:, :n]).mean())
+    # Not the share of draws of random nets alone: a few of them cannot be better than their best,
+    # so that an arm that is no better would often be called so.
+    drawn = area(rng.random((DRAWS, n + m)).argsort(-1)[:, :n])
     # rounding must not make a draw of the same front a lower one
     reach = float((drawn >= ours - 1e-12).sum())
-    p = (1 + reach) / (1 + DRAWS) if n >= LEAST else nan
-    return {"arm": ours, "random": float(drawn.mean()), "p": p}
+    p = (1 + reach) / (1 + DRAWS) if min(n, m) >= LEAST else nan
+    return {"arm": ours, "random": theirs, "p": p}
 
 
 class Components(NamedTuple):

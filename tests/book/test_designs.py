@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import random
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from scipy import stats
 
 from hinas_book.ch07_ablations import widths
 from hinas_book.ch08_perturbations import perturb
-from hinas_book.ch09_against_random import findings
+from hinas_book.ch09_against_random import findings, worth
 from hinas_book.ch10_state_of_the_art import state_of_the_art
 from hinas_book.cli.study import lines
 from hinas_book.kit import sharing_cost
@@ -53,6 +54,12 @@ def no_pictures_and_no_supernets(monkeypatch):
                 seconds=seconds,
             )
 
+    # what matters is the same with fewer candidates
+    def few(setting, task, real=worth.counts_of):
+        counts, price = real(setting, task)
+        return replace(counts, best_of=3, halving=4, k_best=2), price
+
+    monkeypatch.setattr(worth, "counts_of", few)
     monkeypatch.setattr(jobs, "content", lambda data, channels, scale: "0" * 12)
     monkeypatch.setattr(sharing_cost, "predicted", predicted)
     monkeypatch.setattr(sharing_cost, "measured", predicted)
