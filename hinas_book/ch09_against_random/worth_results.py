@@ -82,6 +82,7 @@ def results(
                 "n": len(ours.macs),
                 "psnr": float(ours.quality.mean()),
                 "macs": float(ours.macs.mean()),
+                "outside": _outside(ours, others),
                 "seconds": float(np.mean(prices[task]["spent"][arm])),
                 "at_cost": asdict(cost_matched(ours.nets, others.nets)),
                 "front": front_among(ours.nets, others.nets, reference),
@@ -114,6 +115,13 @@ def _of_random(arm: Arm) -> dict:
         told["sd_nets"], told["sd_trainings"] = variance_components(arm.quality)
         told["sd_at_cost"] = variance_components(arm.quality, arm.macs).nets
     return told
+
+
+def _outside(ours: Arm, others: Arm) -> int:
+    """How many nets of ``ours`` cost less or more than any of ``others``: the line is drawn on
+    there."""
+    low, high = others.macs.min(), others.macs.max()
+    return int(((ours.macs < low) | (ours.macs > high)).sum())
 
 
 def _reference(rows: list[dict], task: str) -> list[float]:
@@ -212,10 +220,13 @@ def _arm_line(name: str, told: Mapping) -> str:
     at = told["at_cost"]
     contrast = format_contrast(at, "psnr", "95 % interval ")
     adjusted = _p(at["holm"], "Holm") if "holm" in at else ""
+    outside = ""
+    if told["outside"]:
+        outside = f"; {told['outside']} of its nets cost less or more than any random one"
     return (
         f"{ARMS[name].title}, n {told['n']}: {contrast} from random nets at equal cost"
         f"{_p(at['p'])}{adjusted}; {told['psnr']:.3f} dB, {told['macs'] / 1e9:.3g} GMAC; "
-        f"{told['seconds']:.0f} s a choice"
+        f"{told['seconds']:.0f} s a choice{outside}"
     )
 
 

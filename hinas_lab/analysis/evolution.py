@@ -3,12 +3,12 @@
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hinas_lab.analysis.jobs import OfSearch, run_job
 from hinas_lab.config import SearchSpace
-from hinas_lab.space.genotype import Genotype, legal_paths, neighbours, sample
+from hinas_lab.space.genotype import Genotype, legal_paths, sample
 
 Scored = tuple[float, Genotype]
 
@@ -16,12 +16,29 @@ Scored = tuple[float, Genotype]
 def mutated(genotype: Genotype, space: SearchSpace, rng: random.Random) -> Genotype:
     """One edit away: an operation, a source or a width by one step, each kind as likely as the
     others where it is possible."""
-    paths = set(legal_paths(space))
-    kinds: dict[str, list[Genotype]] = {}
-    for what, edited in neighbours(genotype, space.choices):
-        if edited.path in paths:
-            kinds.setdefault(what.partition(":")[0], []).append(edited)
-    return rng.choice(kinds[rng.choice(sorted(kinds))])
+    # described first: ``neighbours`` makes and checks every one, which takes as long as a score
+    kinds = {"operation": [], "source": [], "width": []}
+    for l, cell in enumerate(genotype.cells):
+        for i, node in enumerate(cell):
+            taken = {source for _, source in node}
+            for e, (op, source) in enumerate(node):
+                where = (l, i, e)
+                kinds["operation"] += [(where, (new, source)) for new in space.choices if new != op]
+                free = [new for new in range(i + 2) if new not in taken]
+                kinds["source"] += [(where, (op, new)) for new in free]
+    for path in legal_paths(space):
+        steps = sum(abs(a - b) for a, b in zip(path, genotype.path))
+        if steps == 1:
+            kinds["width"].append((None, path))
+    where, new = rng.choice(kinds[rng.choice([kind for kind, edits in kinds.items() if edits])])
+    if where is None:
+        return replace(genotype, path=new, path_score=None)
+    l, i, e = where
+    node = list(genotype.cells[l][i])
+    node[e] = new
+    cells = [list(cell) for cell in genotype.cells]
+    cells[l][i] = tuple(node)
+    return replace(genotype, cells=cells, path_score=None)
 
 
 def evolve(
