@@ -182,7 +182,9 @@ def judged(task: str, arm: str, told: dict) -> dict:
 
 def _taus(random: Arm, ranks: dict[str, list]) -> dict:
     """tau-b of each predictor with one training; of the second seed with the first."""
-    known = {**ranks, "parameters": random.parameters, "MACs": random.macs}
+    # as logarithms: of MACs nothing but their line is left then
+    known = {"parameters": np.log2(random.parameters), "MACs": np.log2(random.macs)}
+    known = ranks | known
     taus = rank_taus(known, random.quality, random.macs)
     again = {"another training": random.quality[:, 1]}
     taus = rank_taus(again, random.quality[:, :1], random.macs) | taus
