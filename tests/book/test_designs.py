@@ -60,6 +60,7 @@ def no_pictures_and_no_supernets(monkeypatch):
         return replace(counts, best_of=3, halving=4, k_best=2), price
 
     monkeypatch.setattr(worth, "counts_of", few)
+    monkeypatch.setattr(worth, "SEARCHES", 7)
     monkeypatch.setattr(jobs, "content", lambda data, channels, scale: "0" * 12)
     monkeypatch.setattr(sharing_cost, "predicted", predicted)
     monkeypatch.setattr(sharing_cost, "measured", predicted)
