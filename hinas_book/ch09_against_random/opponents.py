@@ -5,7 +5,7 @@ A way is a generator of jobs that returns the genotype (JSON) it chose and the r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -18,7 +18,7 @@ from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.short_training import ShortJob, rungs, short_winner, shortened
 from hinas_lab.analysis.soft_choice import MostProbableJob, can_decode_several
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
-from hinas_lab.presets import preset
+from hinas_lab.presets import Preset, preset
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype
 
@@ -89,7 +89,7 @@ def hinas(lot: Lot) -> Design:
 
 @cache
 def middle_budget(space: SearchSpace, train: TrainConfig) -> str:
-    """The median MACs of 200 random nets, as ``SearchConfig.budget`` takes them."""
+    """The median MACs of 200 random nets, as a budget is given."""
     macs = [net_macs(genotype, train) for genotype in random_genotypes(space, 200, 0)]
     return f"{np.median(macs) / 1e9:.4g}GMAC"
 
@@ -97,7 +97,8 @@ def middle_budget(space: SearchSpace, train: TrainConfig) -> str:
 def under_budget(lot: Lot) -> Design:
     """The same with the MACs of the median random net as its budget."""
     chosen = preset_of(lot.setting.base, lot.task)
-    (row,) = yield [lot.search(budget=middle_budget(chosen.space, chosen.train))]
+    limited = chosen.with_budget(middle_budget(chosen.space, chosen.train))
+    (row,) = yield [replace(lot.search(), search=replace(limited.search, seed=lot.seed))]
     return {"genotype": row["genotype"], "rows": [row]}
 
 
@@ -152,8 +153,8 @@ def evolution(lot: Lot) -> Design:
 
 
 def has_budget() -> bool:
-    """Does a search know ``budget``?"""
-    return "budget" in {f.name for f in fields(SearchConfig)}
+    """Can a preset search under a budget?"""
+    return hasattr(Preset, "with_budget")
 
 
 def _always() -> bool:

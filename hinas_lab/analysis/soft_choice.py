@@ -78,4 +78,4 @@ class MostProbableJob(OfSearch):
         found = decode.k_best_genotypes(
             self.search.space, *final_logits(self.search, folder), self.k
         )
-        return {"genotypes": [genotype.to_json() for genotype in found]}
+        return {"genotypes": [genotype.to_json() for genotype, _ in found]}

@@ -24,13 +24,13 @@ from hinas_lab.analysis.jobs import SearchJob, TrainJob
 from hinas_lab.analysis.price import Seconds
 from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.statistics import holm
-from hinas_lab.config import SearchConfig
 from hinas_lab.presets import preset
 from hinas_lab.space import cost, decode
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import write_json
 
-OF_STUDY = ("hinas", "rsws", "best-of", "halving", "evolution")
+BASIC = ("hinas", "rsws", "best-of", "halving", "evolution")
+"arms that need nothing else"
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def registered(monkeypatch, **changes):
 
 def test_no_choice_sees_a_seed_that_judges(made_up):
     """By their ranges, and in every job; nor is a seed of a pilot one of the study."""
-    study, pilot = drive(3), drive(3, first=worth.PILOT, tasks=("denoise",))
+    study, pilot = drive(3, arms=BASIC), drive(3, first=worth.PILOT, tasks=("denoise",))
     choosing, judging = {}, {}
     for name, told in (("study", study), ("pilot", pilot)):
         trained = {row["key"] for row in told.record["rows"]}
@@ -100,7 +100,7 @@ def test_seeds_stay_in_their_range():
 
 
 def test_every_winner_is_trained_twice(made_up):
-    record = drive(3).record
+    record = drive(3, arms=BASIC).record
     nets = {}
     for row in record["rows"]:
         key = row["task"], row["arm"], row["seed"], row.get("number")
@@ -109,7 +109,7 @@ def test_every_winner_is_trained_twice(made_up):
     count = {(task, arm): 0 for task, arm, *_ in nets}
     for task, arm, *_ in nets:
         count[task, arm] += 1
-    wanted = dict.fromkeys(itertools.product(worth.TASKS, OF_STUDY), 3)
+    wanted = dict.fromkeys(itertools.product(worth.TASKS, BASIC), 3)
     assert count == wanted | {(task, "random"): 6 for task in worth.TASKS}
 
 
@@ -117,7 +117,7 @@ def test_every_winner_is_trained_twice(made_up):
 
 
 def test_what_is_not_there_is_left_out(monkeypatch, made_up):
-    wanted = [*OF_STUDY]
+    wanted = [*BASIC]
     if opponents.has_budget():
         wanted.append("budget")
     if hasattr(decode, "k_best_genotypes"):
@@ -144,7 +144,7 @@ def test_a_budget_is_the_median_of_random_nets():
 
 
 def test_each_arm_spends_what_the_price_pays(made_up):
-    told = drive(1, tasks=("denoise",))
+    told = drive(1, tasks=("denoise",), arms=BASIC)
     counts, _ = worth.counts_of(Setting(base="tiny"), "denoise")
     asked = list(itertools.chain(*told.batches))
     searches = {job for job in asked if isinstance(job, SearchJob)}
@@ -178,7 +178,7 @@ def test_the_primary_contrast_is_the_registered_one(made_up, monkeypatch):
 
 
 def test_without_a_claim_nothing_is_judged(made_up):
-    assert drive(7).record["claims"] == {}
+    assert drive(7, arms=BASIC).record["claims"] == {}
 
 
 def test_a_pilot_judges_nothing(made_up, monkeypatch):
@@ -213,7 +213,7 @@ def searched(told) -> frozenset[str]:
 @pytest.mark.parametrize(("gain", "word"), [(0.5, "supported"), (-0.5, "contradicted")])
 def test_a_large_gain_is_found(made_up, monkeypatch, gain, word):
     registered(monkeypatch)
-    lucky = searched(drive(7))
+    lucky = searched(drive(7, arms=BASIC))
     record = drive(7, gain, lucky, tasks=("sr",), arms=("hinas", "rsws")).record
     told = record["claims"]["worth-sr"]
     assert told["verdict"] == word and told["mean"] == pytest.approx(gain, abs=0.2)
@@ -233,7 +233,7 @@ def test_too_little_is_not_supported():
 
 def test_numbers_of_a_record(made_up):
     """Again, from its rows, in another way."""
-    record = drive(7).record
+    record = drive(7, arms=BASIC).record
     rows = [row for row in record["rows"] if row["task"] == "denoise"]
 
     def nets(arm):
@@ -246,7 +246,7 @@ def test_numbers_of_a_record(made_up):
         return Nets(macs, np.array([np.mean([r["psnr"] for r in net]) for net in mine]))
 
     random, told, p = nets("random"), record["arms"]["denoise"], []
-    for arm in OF_STUDY:
+    for arm in BASIC:
         contrast = cost_matched(nets(arm), random)
         assert told[arm]["at_cost"]["mean"] == pytest.approx(contrast.mean, abs=1e-9)
         assert told[arm]["at_cost"]["low"] == pytest.approx(contrast.low, abs=1e-9)
@@ -266,7 +266,7 @@ def test_numbers_of_a_record(made_up):
             p += [(part["p"], part["holm"])] if part and "holm" in part else []
     raw, adjusted = zip(*p)
     assert adjusted == pytest.approx(holm(list(raw))) and len(p) == 2 * 13
-    everyone = [nets(arm) for arm in (*OF_STUDY, "random")]
+    everyone = [nets(arm) for arm in (*BASIC, "random")]
     assert record["random"]["denoise"]["reference"] == pytest.approx(
         [max(n.costs.max() for n in everyone), min(n.quality.min() for n in everyone)]
     )
@@ -286,7 +286,7 @@ def test_numbers_of_a_record(made_up):
 
 
 def test_a_record_is_told_and_drawn_from_its_file(made_up, tmp_path):
-    record = drive(7).record
+    record = drive(7, arms=BASIC).record
     write_json(tmp_path / "worth.json", record)
     again = json.loads((tmp_path / "worth.json").read_text())
     told = worth.findings(again)
@@ -362,6 +362,12 @@ def test_the_study_at_preset_tiny(few, tmp_path, monkeypatch):
     assert hinas(*argv).out == told.out
 
 
-def test_a_field_that_is_to_come():
-    """The arm asks for it by its name alone."""
-    assert opponents.has_budget() == hasattr(SearchConfig(), "budget")
+def test_a_search_under_a_budget(made_up):
+    if not opponents.has_budget():
+        pytest.skip("no search under a budget is there")
+    told = drive(1, tasks=("denoise",), arms=("budget", "hinas"))
+    jobs_asked = [job for job in itertools.chain(*told.batches) if isinstance(job, SearchJob)]
+    chosen = preset("tiny")
+    wanted = opponents.middle_budget(chosen.space, chosen.train)
+    assert {job.search.budget for job in jobs_asked} == {None, wanted}
+    assert all(job.seed == worth.FIRST for job in jobs_asked)
