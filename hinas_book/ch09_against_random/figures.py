@@ -265,7 +265,8 @@ def figure_worth_taus(record: dict) -> Figure:
     tasks = record["taus"]
     names = max(map(len, tasks.values()))
     figure = Figure(figsize=(10, (0.9 + 0.36 * names) * len(tasks)), layout="constrained")
-    axes = figure.subplots(len(tasks), 2, squeeze=False)
+    # one scale, so that panels can be compared
+    axes = figure.subplots(len(tasks), 2, squeeze=False, sharex=True)
     for row, (task, ranks) in zip(axes, tasks.items()):
         for ax, kind in zip(row, ("overall", "equal cost")):
             rows = []
@@ -275,7 +276,8 @@ def figure_worth_taus(record: dict) -> Figure:
                     values = {key: nan if x is None else x for key, x in both[kind].items()}
                     rows.append((name, Contrast(**values)))
             if rows:
-                plot_forest(rows, ax=ax, unit=f"{task}, {kind}: tau-b with one training")
+                plot_forest(rows, ax=ax, unit="Kendall's tau-b with one training")
+                ax.set_title(f"{task}, {kind}", loc="left")
             else:
                 ax.set_axis_off()
     return figure
