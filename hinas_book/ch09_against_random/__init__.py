@@ -7,6 +7,7 @@ STUDIES = (
     Study(name="search", question="searched nets among random ones (Tables 1 and 2)"),
     Study(name="epochs", question="ten checkpoints of a search three times as long (3.3)"),
     Study(name="paths", question="does the last layer end widest because of the search? (4.2.4)"),
+    Study(name="worth", question="is a search worth its price? ways to choose a net (4.2.1)"),
 )
 
 __getattr__, __dir__ = lazy(

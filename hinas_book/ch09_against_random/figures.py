@@ -7,6 +7,7 @@ hands it back.
 
 from collections import Counter
 from collections.abc import Sequence
+from math import isfinite, nan
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,6 +25,7 @@ from hinas_book.ch09_against_random.findings import (
 )
 from hinas_book.kit.intervals import plot_forest, spread_heights
 from hinas_book.kit.missing import unless_missing
+from hinas_lab.analysis.statistics import Contrast
 from hinas_lab.analysis.width_paths import is_widest_last
 from hinas_lab.drawing import style
 
@@ -253,4 +255,29 @@ def figure_epochs(record: dict) -> Figure:
         ax.set_title(title, loc="left")
     for ax in axes[1]:
         ax.set_xlabel("epoch")
+    return figure
+
+
+@unless_missing
+def figure_worth_taus(record: dict) -> Figure:
+    """Study ``worth``: what ranks random nets. tau-b of each predictor with its interval, a row of
+    panels a task: of all nets, and of what they are above the line in log MACs. Figure-level."""
+    tasks = record["taus"]
+    names = max(map(len, tasks.values()))
+    figure = Figure(figsize=(10, (0.9 + 0.36 * names) * len(tasks)), layout="constrained")
+    # one scale, so that panels can be compared
+    axes = figure.subplots(len(tasks), 2, squeeze=False, sharex=True)
+    for row, (task, ranks) in zip(axes, tasks.items()):
+        for ax, kind in zip(row, ("overall", "equal cost")):
+            rows = []
+            for name, both in ranks.items():
+                # a constant predictor has no tau, MACs none at equal cost; JSON says null
+                if both[kind] and isfinite(both[kind]["mean"] or nan):
+                    values = {key: nan if x is None else x for key, x in both[kind].items()}
+                    rows.append((name, Contrast(**values)))
+            if rows:
+                plot_forest(rows, ax=ax, unit="Kendall's tau-b with one training")
+                ax.set_title(f"{task}, {kind}", loc="left")
+            else:
+                ax.set_axis_off()
     return figure

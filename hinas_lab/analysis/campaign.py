@@ -130,3 +130,23 @@ def _stored_here(row: dict, job: Job, folder: Path) -> dict:
     if stored_row(job, folder) is None:
         store_row(job, folder, row)
     return row
+
+
+def together(designs: Iterable[Design]) -> Generator[list[Job], list[dict], list]:
+    """Inside a design, ``found = yield from together(designs)``: several at once, so that their
+    jobs share workers; what each returns, in order. In each batch lie the next jobs of all."""
+    designs = list(designs)
+    returned, answers = [None] * len(designs), dict.fromkeys(range(len(designs)))
+    while answers:
+        asked: dict[int, list[Job]] = {}
+        for number, answer in answers.items():
+            try:
+                asked[number] = designs[number].send(answer)
+            except StopIteration as end:
+                returned[number] = end.value
+        jobs = [job for batch in asked.values() for job in batch]
+        rows = iter((yield jobs) if jobs else [])
+        answers = {}
+        for number, batch in asked.items():
+            answers[number] = [next(rows) for _ in batch]
+    return returned

@@ -273,20 +273,26 @@ class TrainJob(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreJob(Job):
-    """Shared-weight scores of ``genotypes`` (JSON) on the supernet of ``search``, or
-    (``untrained``) on its first weights. Results: ``psnr``, ``raw``, a number for each genotype."""
+class OfSearch(Job):
+    """A job on what a search found; base, data and device are the search's."""
 
     search: SearchJob
-    genotypes: tuple[str, ...]
-    untrained: bool = False
-    kind = "score"
     seed = property(lambda self: self.search.seed)
 
     def __post_init__(self):
         # its search decides; object.__setattr__, as the job is frozen
         for name in ("base", "data", "device"):
             object.__setattr__(self, name, getattr(self.search, name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreJob(OfSearch):
+    """Shared-weight scores of ``genotypes`` (JSON) on the supernet of ``search``, or
+    (``untrained``) on its first weights. Results: ``psnr``, ``raw``, a number for each genotype."""
+
+    genotypes: tuple[str, ...]
+    untrained: bool = False
+    kind = "score"
 
     @property
     def spec(self) -> dict:

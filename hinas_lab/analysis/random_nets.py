@@ -1,7 +1,7 @@
 """Is the search worth something? The decoded genotype among random ones."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from hinas_lab.config import SearchConfig
 from hinas_lab.images.patches import Patches, split
@@ -35,3 +35,22 @@ def shared_weight_percentile(
     for other in random_genotypes(net.space, n, config.seed + 1):
         theirs.append(score(other))
         yield ours, theirs
+
+
+def stratified_genotypes(
+    space, n: int, seed: int, cost: Callable[[Genotype], float], pool: int = 20
+) -> list[Genotype]:
+    """n different random genotypes of a SearchSpace, spread evenly over the quantiles of log
+    ``cost``, cheapest first.
+
+    ``pool`` n genotypes are drawn and cut into n groups of equal size by cost, from each of which
+    one is taken: every cost is as frequent as in the space, and none is missed by chance. A space
+    that holds fewer gives all that it holds.
+    """
+    drawn = sorted(random_genotypes(space, pool * n, seed), key=cost)
+    if len(drawn) <= n:
+        return drawn
+    rng = random.Random(seed)
+    # the logarithm changes no quantile
+    edges = [round(i * len(drawn) / n) for i in range(n + 1)]
+    return [rng.choice(drawn[low:high]) for low, high in zip(edges, edges[1:])]

@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import random
+from dataclasses import replace
 from functools import cache
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from scipy import stats
 
 from hinas_book.ch07_ablations import widths
 from hinas_book.ch08_perturbations import perturb
-from hinas_book.ch09_against_random import findings
+from hinas_book.ch09_against_random import findings, worth
 from hinas_book.ch10_state_of_the_art import state_of_the_art
 from hinas_book.cli.study import lines
 from hinas_book.kit import sharing_cost
@@ -24,8 +25,11 @@ from hinas_book.kit.design import Setting, judge_claim, paired_by_seed
 from hinas_book.kit.registry import designs
 from hinas_book.kit.verdicts import all_verdicts
 from hinas_lab.analysis import jobs
+from hinas_lab.analysis.evolution import EvolutionJob
 from hinas_lab.analysis.jobs import ScoreJob, SearchJob, TrainJob
 from hinas_lab.analysis.random_nets import random_genotypes
+from hinas_lab.analysis.short_training import ShortJob
+from hinas_lab.analysis.soft_choice import MostProbableJob, SoftScoreJob
 from hinas_lab.analysis.statistics import percentile, share_worse
 from hinas_lab.config import SearchSpace
 from hinas_lab.space import cost
@@ -50,6 +54,13 @@ def no_pictures_and_no_supernets(monkeypatch):
                 seconds=seconds,
             )
 
+    # what matters is the same with fewer candidates
+    def few(setting, task, real=worth.counts_of):
+        counts, price = real(setting, task)
+        return replace(counts, best_of=3, halving=4, k_best=2), price
+
+    monkeypatch.setattr(worth, "counts_of", few)
+    monkeypatch.setattr(worth, "SEARCHES", 7)
     monkeypatch.setattr(jobs, "content", lambda data, channels, scale: "0" * 12)
     monkeypatch.setattr(sharing_cost, "predicted", predicted)
     monkeypatch.setattr(sharing_cost, "measured", predicted)
@@ -104,6 +115,15 @@ def row_for(job, lift=lambda job: 0.0) -> dict:
             "train_seconds": rng.uniform(20, 40),
             "images": {},
         }
+    elif isinstance(job, ShortJob):
+        row |= {"psnr": rng.uniform(20, 25), "score": rng.random(), "train_seconds": 2.0}
+    elif isinstance(job, EvolutionJob):
+        row |= {"genotype": sample(job.search.space, rng).to_json(), "scores": [0.5]}
+    elif isinstance(job, SoftScoreJob):
+        row |= {"soft": [rng.uniform(-9, 0) for _ in job.genotypes]}
+    elif isinstance(job, MostProbableJob):
+        several = [sample(job.search.space, rng) for _ in range(job.k)]
+        row |= {"genotypes": [genotype.to_json() for genotype in several]}
     else:
         assert isinstance(job, ScoreJob)
         row |= {
@@ -241,7 +261,8 @@ def test_few_seeds_resolve_nothing(name):
         name, 5, lift=lambda job: 5.0 * job.residual + 5.0 * (job.train.loss.lam > 0)
     ).record["claims"]
     assert {c["verdict"] for c in told.values() if c["n"] < 6} <= {"unresolved"}
-    assert name in ("perturb", "budget") or any(c["n"] < 6 for c in told.values())
+    # worth has no claim while no preset is named
+    assert name in ("perturb", "budget", "worth") or any(c["n"] < 6 for c in told.values())
 
 
 def test_designs_share_their_jobs():
