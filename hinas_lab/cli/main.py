@@ -32,6 +32,7 @@ ORDER = (
     "data",
     "study",
     "memory",
+    "latency",
     "bench",
     "figures",
     "runs",
