@@ -1,5 +1,6 @@
 """Milliseconds of the pieces of a space's nets on this machine, fitted to whole nets."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date
@@ -16,7 +17,7 @@ from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.presets import Preset
 from hinas_lab.space.cost import Part, macs, parts
 from hinas_lab.space.genotype import Genotype, legal_paths, make
-from hinas_lab.space.latency_table import HEIGHT, WIDTH, LatencyTable, Shape, this_machine
+from hinas_lab.space.latency_table import HEIGHT, WIDTH, LatencyTable, Machine, Shape, this_machine
 from hinas_lab.space.layers import channels_last
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.ops import OPS
@@ -43,13 +44,22 @@ Progress = Callable[[list[Subject]], Iterable[Subject]]
 "wraps the list of all calls, as ``tqdm`` does"
 
 
-def milliseconds(subject: Subject) -> float:
-    """Of one call, by ``torch.utils.benchmark``."""
-    # without num_threads the Timer would measure with one thread
-    timer = benchmark.Timer(
-        "call()", globals={"call": subject.call}, num_threads=torch.get_num_threads()
-    )
-    return 1000 * timer.blocked_autorange(min_run_time=BLOCK).median
+def stopwatch(machine: Machine) -> Timer:
+    """A timer of subjects on ``machine``, with ``torch.utils.benchmark`` and the machine's
+    clock."""
+    clock = time.thread_time if machine.clock == "cpu time" else benchmark.timer
+
+    def milliseconds(subject: Subject) -> float:
+        # without num_threads the Timer would measure with one thread
+        timer = benchmark.Timer(
+            "call()",
+            timer=clock,
+            globals={"call": subject.call},
+            num_threads=torch.get_num_threads(),
+        )
+        return 1000 * timer.blocked_autorange(min_run_time=BLOCK).median
+
+    return milliseconds
 
 
 class Measured(NamedTuple):
@@ -65,24 +75,27 @@ class Measured(NamedTuple):
 def measure(
     preset: Preset,
     device: str = "cpu",
-    rounds: int = 10,
-    timer: Timer = milliseconds,
+    rounds: int = 5,
+    timer: Timer | None = None,
     progress: Progress = iter,
 ) -> Measured:
     """Time the pieces of all nets of ``preset``'s space at its training width, and random nets
-    whole; fit the pieces to 20 of the nets, and hold the table against the 20 others. ValueError
-    for ``rounds`` below 1 and a space that has fewer nets."""
+    whole; fit the pieces to 20 of the nets, and hold the table against the 20 others. ``timer``:
+    None for the machine's own ``stopwatch``. ValueError for ``rounds`` below 1 and a space that has
+    fewer nets."""
     if not 1 <= rounds <= MOST_ROUNDS:
         raise ValueError(f"rounds = {rounds}: must be at least 1 and at most {MOST_ROUNDS}")
+    machine = this_machine(device)
     subjects = Subjects(preset, device)
-    pieces, nets = subjects.pieces(), subjects.nets(FITTED + CHECKED)
-    ms = timed([*pieces, *nets], rounds, timer, progress)
+    nets = subjects.nets(FITTED + CHECKED)
+    pieces = subjects.pieces()
+    ms = timed([*pieces, *nets], rounds, timer or stopwatch(machine), progress)
     known = {net.what: ms[net.what] for net in nets[:FITTED]}
     checked = {net.what: ms[net.what] for net in nets[FITTED:]}
     alone = LatencyTable(
         pieces={piece.what: ms[piece.what] for piece in pieces},
         fixed=0.0,
-        machine=this_machine(device),
+        machine=machine,
         shape=subjects.shape,
         preset=preset.name,
         date=date.today().isoformat(),

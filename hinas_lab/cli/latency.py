@@ -28,9 +28,9 @@ def add(commands):
     parser.add_argument(
         "--rounds",
         type=int,
-        default=8,
+        default=5,
         metavar="N",
-        help="how often everything is timed; more are steadier on a busy machine (8)",
+        help="how often everything is timed; more are steadier on a busy machine (5)",
     )
     parser.add_argument(
         "--out",
@@ -55,7 +55,7 @@ def run(args) -> int:
     _check_out(args.out)
     # disable=None: drawn on a terminal only
     bar = partial(tqdm, desc="latency", unit="", leave=False, dynamic_ncols=True, disable=None)
-    measured = latency.measure(chosen, device, args.rounds, latency.milliseconds, bar)
+    measured = latency.measure(chosen, device, args.rounds, progress=bar)
     for line in _lines(measured, chosen):
         print(line)
     try:
@@ -84,7 +84,7 @@ def _lines(measured, chosen):
     yield f"{table.machine}"
     yield (
         f"preset {chosen.name}, {chosen.space.task} x{table.shape.scale}: {len(table.pieces)} "
-        "pieces, one picture of 320 x 480 pixels"
+        f"pieces, one picture of 320 x 480 pixels, {table.machine.clock}"
     )
     yield (
         f"{len(whole)} random nets that the fit did not see, {whole[0]:.1f} to {whole[-1]:.1f} ms:"

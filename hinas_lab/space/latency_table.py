@@ -39,6 +39,9 @@ class Machine:
     "its version"
     threads: int | None
     "of a CPU; None where the work is not done by them"
+    clock: str
+    """what was read: cpu time with one thread, which neighbours on a shared machine hardly change,
+    else wall time"""
 
     def __str__(self) -> str:
         threads = "" if self.threads is None else f", threads {self.threads}"
@@ -56,7 +59,15 @@ def this_machine(device: str = "cpu") -> Machine:
     elif kind == "cuda":
         there = torch.cuda.is_available()
         name = torch.cuda.get_device_name(device) if there else "no NVIDIA GPU"
-    return Machine(name=name, device=device, torch=torch_version(), threads=threads)
+    # Windows counts CPU time in steps of 16 ms
+    alone = threads == 1 and sys.platform != "win32"
+    return Machine(
+        name=name,
+        device=device,
+        torch=torch_version(),
+        threads=threads,
+        clock="cpu time" if alone else "wall time",
+    )
 
 
 def torch_version() -> str:

@@ -1,6 +1,7 @@
 """Measured milliseconds: pieces of a space, the fit to whole nets, the table's error, its file, and
 what it refuses."""
 
+import itertools
 import json
 import random
 from dataclasses import replace
@@ -12,7 +13,7 @@ from helpers import hinas, refused
 from scipy import stats
 
 from hinas_lab.analysis import latency
-from hinas_lab.analysis.latency import Subject, Subjects, fitted, measure, milliseconds, with_error
+from hinas_lab.analysis.latency import Subject, Subjects, fitted, measure, with_error
 from hinas_lab.presets import preset
 from hinas_lab.space.cost import Part, macs, parts
 from hinas_lab.space.genotype import sample
@@ -144,9 +145,14 @@ def test_a_round_times_everything_once():
     assert ms == {"a": 6.0, "b": 5.0, "c": 4.0}
 
 
-def test_real_milliseconds(small_pictures):
-    subject = Subjects(TINY).nets(1)[0]
-    assert 0.01 < milliseconds(subject) < 1000
+def test_one_thread_is_timed_by_its_own_clock(monkeypatch):
+    """A clock that goes a second at each look, beside the wall's."""
+    look = itertools.count()
+    monkeypatch.setattr(latency.time, "thread_time", lambda: float(next(look)))
+    subject = Subject("nothing", lambda: None)
+    assert latency.stopwatch(this_machine())(subject) == 1000
+    torch.set_num_threads(2)
+    assert 0 < latency.stopwatch(this_machine())(subject) < 1
 
 
 def test_a_space_with_too_few_nets_is_refused():
@@ -254,7 +260,7 @@ def test_a_net_of_another_shape_is_refused(measured):
 
 @pytest.fixture
 def fake(monkeypatch):
-    monkeypatch.setattr(latency, "milliseconds", exact)
+    monkeypatch.setattr(latency, "stopwatch", lambda machine: exact)
 
 
 def test_command(fake, tmp_path):
@@ -281,7 +287,7 @@ def test_default_place(fake):
 
 def test_a_bad_fit_writes_nothing(monkeypatch, tmp_path):
     noise = random.Random(0)
-    monkeypatch.setattr(latency, "milliseconds", lambda subject: noise.uniform(1, 2))
+    monkeypatch.setattr(latency, "stopwatch", lambda machine: lambda subject: noise.uniform(1, 2))
     out = tmp_path / "table.json"
     out.write_text("an older one")
     code, text, err = hinas("latency", "--preset", "tiny", "--rounds", 1, "--out", out)
@@ -293,7 +299,7 @@ def test_an_interrupt_writes_nothing(monkeypatch, tmp_path):
     def interrupt(subject):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(latency, "milliseconds", interrupt)
+    monkeypatch.setattr(latency, "stopwatch", lambda machine: interrupt)
     code, _, err = hinas("latency", "--preset", "tiny", "--out", tmp_path / "table.json")
     assert code == 130 and "nothing was written" in err and not list(tmp_path.iterdir())
 
