@@ -108,16 +108,26 @@ def measure(
 
 
 def fitted(alone: LatencyTable, known: dict[Genotype, float]) -> LatencyTable:
-    """``alone``, whose pieces were timed alone, with them scaled and a constant for every net, as
-    fits best (relative squares) to the milliseconds of the nets ``known``."""
-    sums = np.array([alone.predict(g, **alone.shape.net) for g in known])
+    """``alone``, whose pieces were timed alone, as fits best (relative squares) to the milliseconds
+    of the nets ``known``: its pieces scaled, a term for each channel that a piece reads or writes,
+    and a constant for every net.
+
+    The second is there because a piece alone finds its input in a cache, in a net not always."""
     whole = np.array(list(known.values()))
-    # neither is ever negative
-    (scale, fixed), _ = optimize.nnls(
-        np.stack([sums, np.ones_like(sums)], 1) / whole[:, None], np.ones_like(sums)
-    )
-    pieces = {part: float(scale * ms) for part, ms in alone.pieces.items()}
-    return replace(alone, pieces=pieces, fixed=float(fixed))
+    columns = []
+    for g in known:
+        moved = sum(map(_moved, parts(g, **alone.shape.net)))
+        columns.append((alone.predict(g, **alone.shape.net), moved, 1.0))
+    # none is ever negative
+    coefficients, _ = optimize.nnls(np.array(columns) / whole[:, None], np.ones_like(whole))
+    scale, move, fixed = coefficients.tolist()
+    pieces = {part: scale * ms + move * _moved(part) for part, ms in alone.pieces.items()}
+    return replace(alone, pieces=pieces, fixed=fixed)
+
+
+def _moved(part: Part) -> int:
+    """Channels that a piece reads and writes."""
+    return 0 if part.kind == "low unused" else part.source + part.target
 
 
 def with_error(table: LatencyTable, checked: dict[Genotype, float]) -> LatencyTable:
@@ -228,12 +238,13 @@ def _bound(module: nn.Module, inputs: list[Tensor]) -> Callable[[], object]:
 def timed(
     subjects: list[Subject], rounds: int, timer: Timer, progress: Progress
 ) -> dict[Part | Genotype, float]:
-    """Milliseconds of each, the median over the rounds. A round times all of them in turn, so that
-    the neighbours on a shared machine disturb all alike; every other round goes backwards."""
+    """Milliseconds of each, the lower quartile over the rounds: neighbours on a shared machine only
+    ever add. A round times all in turn, so that they disturb all alike; every other round goes
+    backwards."""
     turns: list[Subject] = []
     for i in range(rounds):
         turns += subjects if i % 2 == 0 else subjects[::-1]
     found: dict[Part | Genotype, list[float]] = {subject.what: [] for subject in subjects}
     for subject in progress(turns):
         found[subject.what].append(timer(subject) / subject.share)
-    return {what: float(np.median(ms)) for what, ms in found.items()}
+    return {what: float(np.quantile(ms, 0.25)) for what, ms in found.items()}

@@ -202,7 +202,8 @@ class LatencyTable:
             raise ValueError(
                 f"latency table of preset {self.preset}: promises no milliseconds, as it ranks "
                 f"random nets with rho {self.rho:.2f}, below {LEAST_RHO}; measure again while the "
-                "machine is idle: hinas-lab latency --rounds 20"
+                "machine is idle, or with --threads 1, whose clock neighbours hardly change: "
+                f"hinas-lab latency --preset {self.preset} --rounds 20"
             )
 
     def save(self, path: str | Path):

@@ -22,8 +22,9 @@ from hinas_lab.space.network import Network
 
 TINY = preset("tiny")
 NET = Shape.of(TINY.space, TINY.train).net
-FIXED, SLOWER = 7.0, 1.5
-"of the made-up machine: what every net costs beside its pieces, and a piece in a net : alone"
+FIXED, SLOWER, MOVED = 7.0, 1.5, 0.01
+"""of the made-up machine: what every net costs beside its pieces, a piece in a net : alone, and
+what it costs more for each channel that it reads or writes"""
 
 
 def made_up(part: Part) -> float:
@@ -31,11 +32,16 @@ def made_up(part: Part) -> float:
     return 1 + random.Random(str(part)).random()
 
 
+def in_a_net(part: Part) -> float:
+    """The same inside a net."""
+    return SLOWER * made_up(part) + MOVED * (part.source + part.target)
+
+
 def exact(subject: Subject) -> float:
     """A timer of that machine."""
     if isinstance(subject.what, Part):
         return subject.share * made_up(subject.what)
-    return FIXED + SLOWER * sum(map(made_up, parts(subject.what, **NET)))
+    return FIXED + sum(map(in_a_net, parts(subject.what, **NET)))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +65,7 @@ def small_pictures(monkeypatch):
 def test_exact_costs_are_recovered(measured):
     table = measured.table
     for part, ms in table.pieces.items():
-        assert ms == pytest.approx(SLOWER * made_up(part))
+        assert ms == pytest.approx(in_a_net(part))
     assert table.fixed == pytest.approx(FIXED)
     assert table.rho == pytest.approx(1) and table.median_error == pytest.approx(0, abs=1e-6)
     for g in nets(20):
@@ -90,11 +96,11 @@ def test_nets_that_cost_the_same_have_no_rho(measured):
 
 
 def test_no_piece_gets_faster_than_nothing(measured):
-    """Where whole nets cost less the more their pieces do, nothing but the constant is left."""
+    """Also where whole nets cost less the more their pieces do."""
     alone = replace(measured.table, fixed=0.0)
     whole = {g: 100 - alone.predict(g, **NET) for g in nets(20)}
     table = fitted(alone, whole)
-    assert table.fixed > 0 and set(table.pieces.values()) == {0.0}
+    assert table.fixed > 0 and min(table.pieces.values()) >= 0
 
 
 @pytest.mark.parametrize("end", ["conv", "aspp", "authors"])
@@ -142,7 +148,7 @@ def test_a_round_times_everything_once():
 
     ms = latency.timed(subjects, 3, timer, iter)
     assert "".join(seen) == "abccbaabc"
-    assert ms == {"a": 6.0, "b": 5.0, "c": 4.0}
+    assert ms == {"a": 3.5, "b": 3.5, "c": 3.5}, "the lower quartile of 1 6 7, of 2 5 8, of 3 4 9"
 
 
 def test_one_thread_is_timed_by_its_own_clock(monkeypatch):
@@ -271,7 +277,7 @@ def test_command(fake, tmp_path):
     table = LatencyTable.load(out)
     assert str(table.machine) in text and f"wrote {out}" in text
     assert "rho 1.00, median error 0.0 %" in text and "  MACs   rho " in text
-    ms = SLOWER * made_up(Part("dil_5x5", 8, 8))
+    ms = in_a_net(Part("dil_5x5", 8, 8))
     row = next(line for line in text.splitlines() if line.startswith("dil_5x5"))
     assert f"{ms:.2f}" in row and row.endswith("4.0 x")
     assert "has 4.0 times the MACs" in text
