@@ -199,11 +199,12 @@ class LatencyTable:
         """ValueError in one line when the table's own rho is below 0.9."""
         # nan is no promise, either
         if not self.rho >= LEAST_RHO:
+            # neighbours hardly change the clock of one thread
+            timed = "" if self.machine.clock == "cpu time" else ", or with --threads 1"
             raise ValueError(
                 f"latency table of preset {self.preset}: promises no milliseconds, as it ranks "
                 f"random nets with rho {self.rho:.2f}, below {LEAST_RHO}; measure again while the "
-                "machine is idle, or with --threads 1, whose clock neighbours hardly change: "
-                f"hinas-lab latency --preset {self.preset} --rounds 20"
+                f"machine is idle{timed}: hinas-lab latency --preset {self.preset} --rounds 20"
             )
 
     def save(self, path: str | Path):
