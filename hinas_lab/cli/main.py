@@ -33,6 +33,7 @@ ORDER = (
     "data",
     "study",
     "memory",
+    "latency",
     "bench",
     "figures",
     "runs",

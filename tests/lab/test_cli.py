@@ -59,6 +59,7 @@ OPTIONS = {
     "study protocol": "--method --dataset --sigma --scale --limit --strides --run "
     "--device --threads",
     "study bicubic": "--json",
+    "latency": "--preset --task --scale --rounds --out --device --threads",
     "demo": "--run --seed",
     "doctor": "",
 }
