@@ -14,10 +14,12 @@ KINDS = ("weight", "arch", "train")
 "step kinds; their number is stored"
 
 
-def column(dtype, default=None):
+def column(dtype, default=None, optional: bool = False):
     """A field that is stored as a column of ``dtype``. ``default``: what it is where a record does
-    not say, and what it was in files that were written before it came; None: it must be there."""
-    metadata = {"dtype": dtype, "default": default}
+    not say, and what it was in files that were written before it came; None: it must be there.
+    ``optional``: a column of nan alone is in no file, so that a search without it keeps its
+    bytes."""
+    metadata = {"dtype": dtype, "default": default, "optional": optional}
     if default is None:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -69,12 +71,18 @@ class Epoch:
     best: int = column(np.int32)
     "epoch of the best score so far, 0 when none"
     seconds: float = column(np.float32)
+    expected_cost: float = column(np.float64, NAN, optional=True)
+    "of a search under a budget: what the decoded net costs in expectation, in MACs, parameters, ms"
+    decoded_cost: float = column(np.float64, NAN, optional=True)
+    "the same of the genotype"
+    mu: float = column(np.float64, NAN, optional=True)
+    "the price of cost: how many % of loss a net that is 1 % cheaper is worth"
     preview: np.ndarray | None = field(default=None, repr=False)
     "uint8 (2, C, P, P): one V patch restored by the soft supernet and by the decoded wiring"
 
 
 def columns_of(cls) -> dict[str, dict]:
-    """The stored fields of a record: name -> ``dtype`` and ``default``."""
+    """The stored fields of a record: name -> ``dtype``, ``default`` and ``optional``."""
     return {f.name: dict(f.metadata) for f in fields(cls) if "dtype" in f.metadata}
 
 
@@ -137,8 +145,11 @@ class Records:
 
     def to_bytes(self) -> bytes:
         """A compressed .npz."""
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **self.arrays())
+        buffer, columns = io.BytesIO(), self.arrays()
+        for name, spec in columns_of(Epoch).items():
+            if spec["optional"] and np.isnan(columns[f"epoch/{name}"]).all():
+                del columns[f"epoch/{name}"]
+        np.savez_compressed(buffer, **columns)
         return buffer.getvalue()
 
     @classmethod

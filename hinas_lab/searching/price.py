@@ -1,0 +1,56 @@
+"""The price of cost in a search under a budget: a user gives the budget, the price is found."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from hinas_lab.config import SearchConfig
+from hinas_lab.space.budget import Limit
+from hinas_lab.space.expected_cost import ExpectedCost
+
+MOST = 10.0
+"of the price: far above, the loss counts for nothing"
+DAMPING = 0.03
+"share of the excess that counts at once: without it the price is late and swings"
+
+
+class Price:
+    """Lets arch steps minimise log loss + mu log E[cost] instead of the loss, and finds mu by dual
+    ascent on log(E[cost] / budget) <= 0.
+
+    mu has no unit: a net that is 1 % cheaper may have a loss that is mu % larger. It starts at 0
+    with the first arch step, rises while the expected cost is above the budget, falls while it is
+    below, never under 0: a budget that no step would exceed changes nothing. ``steps``: arch steps
+    of the whole search, over which ``SearchConfig.budget_rate`` is spread.
+    """
+
+    def __init__(self, limit: Limit, config: SearchConfig, steps: int):
+        self.limit, self.mu = limit, 0.0
+        self.expected = ExpectedCost(limit.costs)
+        self._rate = config.budget_rate / max(1, steps)
+
+    def of(self, net: nn.Module) -> float:
+        """E[cost] under ``net``'s alpha and beta, in MACs, parameters or milliseconds."""
+        with torch.no_grad():
+            return self.expected(net.alpha, net.beta).item()
+
+    def add(self, net: nn.Module, parameters: list[Tensor], loss: float):
+        """Add the price's part to the gradients of an arch step whose loss was ``loss``; one step
+        of mu. FloatingPointError when the expected cost is not finite."""
+        cost = self.expected(net.alpha, net.beta)
+        excess = math.log(cost.item() / self.limit.budget.amount)
+        if not math.isfinite(excess):
+            raise FloatingPointError(f"the expected cost is {cost.item()}; lower search.arch_lr")
+        weight = min(max(0.0, self.mu + DAMPING * excess), MOST)
+        if weight:
+            # in units of the loss: of any loss and data the same price means the same
+            given = torch.autograd.grad(weight * loss * cost.log(), parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, given):
+                if gradient is not None:
+                    parameter.grad.add_(gradient)
+        self.mu = min(max(0.0, self.mu + self._rate * excess), MOST)
+
+    @property
+    def tensor(self) -> Tensor:
+        return torch.tensor(self.mu, dtype=torch.float64)
