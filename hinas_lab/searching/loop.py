@@ -255,7 +255,7 @@ class Search:
         self.stopped = "stopped" in tensors
         self.best_score = tensors["best_score"].item()
         if self.price is not None:
-            self.price.mu = tensors["price"].item()
+            self.price.load(tensors["price"])
             self.best_keeps = bool(tensors["best_keeps"])
         self.beta_grad.copy_(tensors["beta_grad"])
         self.divergence.load(tensors.get("losses"))
