@@ -17,8 +17,8 @@ KINDS = ("weight", "arch", "train")
 def column(dtype, default=None, optional: bool = False):
     """A field that is stored as a column of ``dtype``. ``default``: what it is where a record does
     not say, and what it was in files that were written before it came; None: it must be there.
-    ``optional``: a column of nan alone is in no file, so that a search without it keeps its
-    bytes."""
+    ``optional``: a column that is nan throughout is left out, so that the files of a search without
+    it keep their bytes."""
     metadata = {"dtype": dtype, "default": default, "optional": optional}
     if default is None:
         return field(metadata=metadata)
@@ -137,7 +137,9 @@ class Records:
         out = {}
         for group, cls, columns in (("step", Step, self.steps), ("epoch", Epoch, self.epochs)):
             for name, spec in columns_of(cls).items():
-                out[f"{group}/{name}"] = np.asarray(columns[name], dtype=spec["dtype"])
+                values = np.asarray(columns[name], dtype=spec["dtype"])
+                if not (spec["optional"] and np.isnan(values).all()):
+                    out[f"{group}/{name}"] = values
         if self.previews:
             out["preview/epoch"] = np.array(list(self.previews), dtype=np.int32)
             out["preview/images"] = np.stack(list(self.previews.values()))
@@ -145,19 +147,19 @@ class Records:
 
     def to_bytes(self) -> bytes:
         """A compressed .npz."""
-        buffer, columns = io.BytesIO(), self.arrays()
-        for name, spec in columns_of(Epoch).items():
-            if spec["optional"] and np.isnan(columns[f"epoch/{name}"]).all():
-                del columns[f"epoch/{name}"]
-        np.savez_compressed(buffer, **columns)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **self.arrays())
         return buffer.getvalue()
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Records":
         records = cls()
         for group, columns in (("step", records.steps), ("epoch", records.epochs)):
-            for name in columns:
-                columns[name] = list(arrays[f"{group}/{name}"])
+            for name, spec in columns_of(Step if group == "step" else Epoch).items():
+                if spec["optional"] and f"{group}/{name}" not in arrays:
+                    columns[name] = [spec["default"]] * len(arrays["epoch/epoch"])
+                else:
+                    columns[name] = list(arrays[f"{group}/{name}"])
         if "preview/epoch" in arrays:
             records.previews = dict(zip(arrays["preview/epoch"].tolist(), arrays["preview/images"]))
         return records
@@ -194,7 +196,7 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
         ) from None
     for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
         for name, spec in columns_of(cls).items():
-            if f"{group}/{name}" in columns:
+            if f"{group}/{name}" in columns or spec["optional"]:
                 continue
             # a column that came later: filled with what was so before
             if spec["default"] is None or f"{group}/{first}" not in columns:
@@ -222,6 +224,8 @@ def _check_columns(path: Path, columns: dict[str, np.ndarray]):
     for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
         rows = columns[f"{group}/{first}"].shape[:1]
         for name, spec in columns_of(cls).items():
+            if spec["optional"] and f"{group}/{name}" not in columns:
+                continue
             column = columns[f"{group}/{name}"]
             kinds = "iu" if np.dtype(spec["dtype"]).kind in "iu" else "f"
             flat = column.ndim == 1 or name in ("alpha", "beta", "beta_grad")

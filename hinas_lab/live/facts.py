@@ -57,7 +57,10 @@ def _budget(recording: Recording, row: int) -> dict[str, str]:
     search = recording.search
     if search.budget is None:
         return {}
-    expected, mu = (recording.records[f"epoch/{name}"][row] for name in ("expected_cost", "mu"))
+    nothing = np.full(row + 1, np.nan)
+    expected, mu = (
+        recording.records.get(f"epoch/{name}", nothing)[row] for name in ("expected_cost", "mu")
+    )
     return {
         "cost of the net": cost_text(recording.space, search, genotype_of(recording)),
         "expected cost": Budget.parse(search.budget).text(expected),

@@ -104,7 +104,9 @@ class Camera:
                 more[name] = number(columns[name][row])
         if self.budget is not None:
             factor = self.budget.unit.factor
-            expected, decoded, mu = (columns[name][row] for name in COSTS)
+            # before the first step nothing is recorded of them
+            nothing = [math.nan] * (row + 1)
+            expected, decoded, mu = (columns.get(name, nothing)[row] for name in COSTS)
             numbers["expected"] = number(expected / factor)
             numbers["decoded"] = number(decoded / factor)
             numbers["mu"] = number(mu)

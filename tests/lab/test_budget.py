@@ -6,6 +6,7 @@ import math
 import random
 import sys
 from dataclasses import replace
+from functools import cache
 from itertools import combinations, islice, product
 from types import ModuleType
 
@@ -27,7 +28,7 @@ from hinas_lab.presets import preset
 from hinas_lab.records import Epoch, Records, read_records
 from hinas_lab.searching.loop import Search, search
 from hinas_lab.searching.methods import Method
-from hinas_lab.searching.price import Price
+from hinas_lab.searching.price import DAMPING, Price
 from hinas_lab.space import budget as budget_module
 from hinas_lab.space import cost
 from hinas_lab.space.budget import Budget, Limit, Shape, all_parts, with_budget
@@ -43,11 +44,15 @@ from hinas_lab.space.expected_cost import ExpectedCost
 from hinas_lab.space.genotype import legal_paths, make, sample
 
 TINY = preset("tiny")
-SMALL = SearchSpace(layers=2, nodes=2, width=2, stem=4, ops=("conv_3x3", "none", "skip"))
-SPACES = {
-    "outgoing": SMALL,
-    "incoming": replace(SMALL, beta_norm="incoming"),
-    "one alpha": replace(SMALL, lwas=False),
+OPS = ("conv_3x3", "none", "skip")
+ONE_OP = ("none", "conv_3x3")
+SMALL = SearchSpace(layers=2, nodes=1, width=2, stem=4, ops=OPS)
+SPACES = {  # few genotypes each, so that all can be listed
+    "two layers": SMALL,
+    "two nodes": replace(SMALL, layers=1, nodes=2),
+    "three layers": replace(SMALL, layers=3, ops=("conv_3x3", "skip"), width_factors=(1.0, 2.0)),
+    "incoming": replace(SMALL, layers=3, beta_norm="incoming", ops=ONE_OP),
+    "one alpha": replace(SMALL, nodes=2, lwas=False),
     "a fixed path": replace(SMALL, fixed_path=(0, 1)),
 }
 every_space = pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
@@ -72,8 +77,10 @@ def expected(limit, alpha, beta, **sharp) -> float:
     return ExpectedCost(limit.costs, **sharp)(torch.tensor(alpha), torch.tensor(beta)).item()
 
 
-def every_genotype(space, alpha, beta):
-    """All genotypes with their weights, from the definition alone."""
+@cache
+def every_genotype(space):
+    """All genotypes with their weights under ``logits(space)``, from the definition alone."""
+    alpha, beta = logits(space)
     moves = {tuple(m): w for m, w in zip(space.moves, normalise_beta(space, beta))}
     p = softmax(alpha)
     layers = p if space.lwas else p[None]
@@ -154,7 +161,7 @@ def test_a_nets_cost_is_the_arithmetic_of_cost(end, task):
 @pytest.mark.parametrize("end", ["conv", "authors"])
 def test_cheapest_and_dearest_are_nets_of_the_space(space, end):
     limit = limit_of(space, end=end)
-    costs = [limit.costs(g) for _, g in every_genotype(space, *logits(space))]
+    costs = [limit.costs(g) for _, g in every_genotype(space)]
     assert limit.costs.extremes() == pytest.approx((min(costs), max(costs)), rel=1e-12)
 
 
@@ -166,7 +173,7 @@ def test_cheapest_and_dearest_are_nets_of_the_space(space, end):
 @pytest.mark.parametrize("sharpness", [1.0, 3.0])
 def test_the_expectation_is_the_sum_over_all_genotypes(space, end, sharpness):
     limit, (alpha, beta) = limit_of(space, end=end), logits(space)
-    found = every_genotype(space, alpha, beta)
+    found = every_genotype(space)
     p = np.array([weight for weight, _ in found]) ** sharpness
     costs = np.array([limit.costs(g) for _, g in found])
     exact = (p * costs).sum() / p.sum()
@@ -180,7 +187,7 @@ def test_the_expectation_is_the_mean_of_drawn_nets():
     rng, p, moves = np.random.default_rng(0), softmax(alpha), normalise_beta(space, beta)
     kept = [k for k, name in enumerate(space.ops) if name != "none"]
     drawn = []
-    for _ in range(3000):
+    for _ in range(600):
         path, at = [], 0
         for l in range(space.layers):
             ways = [m for m, move in enumerate(space.moves) if (move.layer, move.source) == (l, at)]
@@ -211,7 +218,7 @@ def test_sharp_alpha_and_beta_cost_what_they_decode_to(end, fixed):
         assert expected(limit, *far) == pytest.approx(limit.costs(g), rel=1e-12)
 
 
-@every_space
+@pytest.mark.parametrize("space", [SPACES["incoming"], SPACES["two nodes"]])
 def test_the_gradient_is_that_of_the_expectation(space):
     cost_of = ExpectedCost(limit_of(space).costs)
     given = [torch.tensor(values, requires_grad=True) for values in logits(space)]
@@ -224,7 +231,7 @@ def test_the_gradient_is_that_of_the_expectation(space):
 @every_space
 def test_k_best_genotypes_are_the_best_of_all(space):
     alpha, beta = logits(space)
-    listed = sorted(every_genotype(space, alpha, beta), key=lambda found: -found[0])
+    listed = sorted(every_genotype(space), key=lambda found: -found[0])
     best = k_best_genotypes(space, alpha, beta, len(listed) + 5)
     assert len({g.hash for g, _ in best}) == len(best) == len(listed)
     weights = {g.hash: math.log(weight) for weight, g in listed}
@@ -233,7 +240,7 @@ def test_k_best_genotypes_are_the_best_of_all(space):
     assert k_best_genotypes(space, alpha, beta, 3) == best[:3]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(st.data(), st.sampled_from(list(SPACES)))
 def test_the_first_is_what_decode_gives(data, name):
     """Also where many are equally good, or a probability is no number above 0."""
@@ -288,29 +295,43 @@ def patches() -> Patches:
 PATCHES = patches()
 
 
-def state_of(text="400MMAC", **changes) -> Search:
-    asked = TINY.with_budget(text) if text else TINY
+SHORT = TINY._replace(
+    space=replace(TINY.space, nodes=1), search=replace(TINY.search, epochs=2, budget_rate=30.0)
+)
+
+
+def state_of(text="250MMAC", **changes) -> Search:
+    """Two short epochs, the first of them warm-up."""
+    asked = SHORT.with_budget(text) if text else SHORT
     return Search(asked.space, replace(asked.search, **changes), PATCHES)
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A search under a budget, and what it told."""
+    state = state_of()
+    return state, list(search(state))
 
 
 def bytes_of(state) -> dict[str, bytes]:
     return {name: value.numpy().tobytes() for name, value in state.tensors().items()}
 
 
-def test_the_price_rises_only_while_nets_are_too_dear():
-    state = state_of(budget_rate=30.0)
-    epochs = [r for r in search(state) if isinstance(r, Epoch)]
+def test_the_price_rises_only_while_nets_are_too_dear(whole):
+    searched, records = whole
+    epochs = [r for r in records if isinstance(r, Epoch)]
     assert [e.mu for e in epochs[:2]] == [0, 0], "not in warm-up"
-    assert epochs[-1].mu > epochs[-2].mu > 0
-    assert epochs[-1].expected_cost < epochs[0].expected_cost
+    assert epochs[2].mu > 0 and epochs[2].expected_cost < epochs[0].expected_cost
     for e in epochs:
-        assert e.expected_cost > 400e6 >= e.decoded_cost == state.limit.costs(e.genotype)
-    # far below it falls to 0, and is never negative
+        assert e.expected_cost > 250e6 >= e.decoded_cost == searched.limit.costs(e.genotype)
+    # far below the budget it falls to 0, is never negative, and pulls at nothing any more
+    state = state_of("400MMAC")
+    state.price.load(torch.tensor([0.01, 1.0, 0.0], dtype=torch.float64))
     state.limit.budget = state.limit.budget._replace(amount=1e12)
     parameters = state.net.arch_parameters
-    for parameter in parameters:
-        parameter.grad = torch.zeros_like(parameter)
     for _ in range(20):
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
         state.price.add(state.net, parameters, 1.0)
     assert state.price.mu == 0 and not any(p.grad.any() for p in parameters)
 
@@ -321,16 +342,17 @@ def test_the_price_pulls_along_the_gradient_of_the_expected_cost():
     price.load(torch.tensor([0.5, 100.0, 0.0], dtype=torch.float64))  # the limit has come down
     parameters = state.net.arch_parameters
     for parameter in parameters:
-        parameter.grad = torch.zeros_like(parameter)
-    wanted = torch.autograd.grad(price.expected(*parameters).log(), parameters)
+        parameter.grad = torch.ones_like(parameter)
+    expectation = price.expected(*parameters)
+    wanted = torch.autograd.grad(expectation.log(), parameters)
     price.add(state.net, parameters, 0.2)
-    ratios = [p.grad / g for p, g in zip(parameters, wanted) if g.any()]
-    assert all(ratio[torch.isfinite(ratio)].std() < 1e-4 for ratio in ratios)
-    assert 0.5 < ratios[0][torch.isfinite(ratios[0])].mean() / 0.2 < 0.6
+    weight = 0.5 + DAMPING * math.log(expectation.item() / 250e6)
+    for parameter, gradient in zip(parameters, wanted):
+        torch.testing.assert_close(parameter.grad, 1 + 0.2 * weight * gradient)
 
 
 def test_a_budget_that_nothing_exceeds_changes_no_step():
-    plain, roomy = state_of(""), state_of("1.8GMAC")
+    plain, roomy = state_of(""), state_of("1.2GMAC")
     for state in (plain, roomy):
         for _ in search(state):
             pass
@@ -339,18 +361,17 @@ def test_a_budget_that_nothing_exceeds_changes_no_step():
     assert all(held[name] == value for name, value in free.items() if name != "genotype")
 
 
-@pytest.mark.parametrize("records", [1, 6, 9, 12])
-def test_a_search_under_a_budget_goes_on_bit_for_bit(records):
-    """After an epoch, in the warm-up, between an arch step and its weight step."""
-    whole = state_of(budget_rate=30.0)
-    told = list(search(whole))
-    first, second = state_of(budget_rate=30.0), state_of(budget_rate=30.0)
-    seen = Records()
+@pytest.mark.parametrize("records", [1, 3, 6])
+def test_a_search_under_a_budget_goes_on_bit_for_bit(whole, records):
+    """Before the first step, in the warm-up, between an arch step and its weight step."""
+    searched, told = whole
+    first, second, seen = state_of(), state_of(), Records()
     for record in islice(search(first), records):
         seen.add(record)
+    assert first.halfway == (records == 6)
     second.load({name: value.clone() for name, value in first.tensors().items()}, seen)
     rest = list(search(second))
-    assert bytes_of(second) == bytes_of(whole) and len(rest) == len(told) - records
+    assert bytes_of(second) == bytes_of(searched) and len(rest) == len(told) - records
     last, wanted = rest[-1], told[-1]
     assert (last.mu, last.expected_cost) == (wanted.mu, wanted.expected_cost)
     with pytest.raises(ValueError, match="best_keeps is no part of it"):
@@ -362,7 +383,7 @@ def test_only_epochs_within_the_budget_compete(monkeypatch):
         def validate(self, search):
             return {"psnr": 1.0, "ssim": 1.0, "score": float(search.epoch)}
 
-    for within, best in (((1, 2), 2), ((), 3), ((1,), 1)):
+    for within, best in (((1,), 1), ((), 2)):
         state = state_of()
         state.method = Scored()
         monkeypatch.setattr(
