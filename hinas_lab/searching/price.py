@@ -15,7 +15,8 @@ DAMPING = 0.03
 "share of the excess that counts at once: without it the price is late and swings"
 DESCENT = 0.6
 """share of the arch steps over which the limit comes down to the budget: a young supernet favours
-skips by itself, and one that was pushed at once had 12 % of its budget left at the end"""
+skips by itself. Pushed at once, a search at preset study (seed 0, 1.2 GMAC) ended at 1.05 GMAC,
+where a free one finds 1.17"""
 
 
 class Price:

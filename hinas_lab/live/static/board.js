@@ -445,7 +445,8 @@ function budget(film, moment, place) {
   const series = [["expected", "E", "expected", "arch"], ["decoded", "net", "decoded", "weight"]];
   const values = film.epochs.flatMap((row) => [row.expected, row.decoded]).filter(Number.isFinite);
   const ticks = ticksBetween(Math.min(amount, ...values), Math.max(amount, ...values));
-  const options = { title: `cost (${unit}, ${counted}) beside the budget ${digits(amount)}`, low: ticks[0], high: ticks.at(-1), ticks };
+  const what = counted === "parameters" ? `${unit} parameters` : unit;
+  const options = { title: `cost beside a budget of ${digits(amount)} ${what}`, low: ticks[0], high: ticks.at(-1), ticks };
   const frame = axes(film, moment, place, options);
   const y = frame.y(amount);
   let svg = frame.behind + line(frame.box.left, y, frame.box.right, y, { class: "dashed", "data-tip": `budget: ${digits(amount)} ${unit}` });
