@@ -415,6 +415,20 @@ class SearchConfig:
     """least and largest factor by which half of the crops are resized before they are degraded,
     drawn uniformly per crop; None: none is (the authors' denoising: 0.8, 1.2). Not for
     super-resolution"""
+    budget: str | None = setting(None, added=True)
+    """what the found net may cost, e.g. 1.5GMAC, 0.2M (parameters), 30ms (``space.budget.UNITS``);
+    None: anything. ``Preset.with_budget`` sets it with the fields that follow"""
+    budget_width: int | None = setting(None, least=1, most=WIDEST, added=True)
+    "of the net that the budget is of, the one that will be trained: W, as in TrainConfig"
+    budget_stem: int | None = setting(None, least=1, most=WIDEST, added=True)
+    budget_end: str | None = setting(None, among=ENDS, added=True)
+    budget_repeats: int | None = setting(None, least=1, most=16, added=True)
+    budget_ms: tuple[float, ...] | None = setting(None, added=True)
+    """of a budget in ms: what every net takes, then what each of ``space.budget.all_parts`` does,
+    as measured when the search was asked for"""
+    budget_rate: float = setting(0.3, least=0, added=True)
+    """how fast the price of cost rises: by so much in a whole search that is e times as dear as its
+    budget"""
 
     def __post_init__(self):
         gone = "was a misreading of the authors' code and is gone; theirs is wave"

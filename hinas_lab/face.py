@@ -32,6 +32,8 @@ def search(
     seed: int | None = None,
     device: str = "auto",
     resume: bool = True,
+    budget: str | None = None,
+    latency: str | Path | None = None,
 ) -> "Run":
     """Open a search for the operations and widths of a net; it is played by what you do with it.
 
@@ -47,6 +49,9 @@ def search(
     seed: another one than the preset's; the same seed, device and thread count give the same bits.
     device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
     resume: False refuses a folder that holds a run.
+    budget: what the found net may cost once it is trained: MACs of 320 x 480 pixels (``1.5GMAC``,
+    ``800MMAC``), parameters (``0.2M``, ``30k``) or milliseconds of the same picture (``30ms``).
+    latency: a table of this machine, which a budget in ms needs (``hinas-lab latency``).
 
     Returns the opened ``Run``. Asked again while its panel plays it, the same one; where another
     process plays it, one that can be looked at. ValueError in one line for a wrong setting, or a
@@ -57,6 +62,8 @@ def search(
     from hinas_lab.training.numerics import use_device
 
     settings = _settings(preset, seed)
+    if budget is not None or latency is not None:
+        settings = settings.with_budget(budget, latency)
     name = str(Path(run).resolve())
     opened = _OPEN.get(name) if resume else None
     if opened is not None and _is_playing(opened, settings, str(data)):

@@ -3,6 +3,7 @@ the paper's own size."""
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from hinas_lab.config import TASKS, Loss, SearchConfig, SearchSpace, TrainConfig
@@ -21,6 +22,15 @@ class Preset(NamedTuple):
         return self._replace(
             search=replace(self.search, seed=seed), train=replace(self.train, seed=seed)
         )
+
+    def with_budget(self, budget: str, latency: str | Path | None = None) -> "Preset":
+        """The same, searching under a budget for the net that is trained: ``1.5GMAC``, ``0.2M``
+        parameters, or ``30ms`` by a file of ``hinas-lab latency``. Its name gets a star, as it is
+        the preset's no more. ValueError as of ``space.budget.with_budget``."""
+        from hinas_lab.space.budget import with_budget
+
+        search = with_budget(self.space, self.search, self.train, budget, latency)
+        return self._replace(name=self.name.rstrip("*") + "*", search=search)
 
 
 def _printed(task: str, scale: int) -> tuple[SearchSpace, SearchConfig, TrainConfig]:

@@ -14,10 +14,12 @@ KINDS = ("weight", "arch", "train")
 "step kinds; their number is stored"
 
 
-def column(dtype, default=None):
+def column(dtype, default=None, optional: bool = False):
     """A field that is stored as a column of ``dtype``. ``default``: what it is where a record does
-    not say, and what it was in files that were written before it came; None: it must be there."""
-    metadata = {"dtype": dtype, "default": default}
+    not say, and what it was in files that were written before it came; None: it must be there.
+    ``optional``: a column that is nan throughout is left out, so that the files of a search without
+    it keep their bytes."""
+    metadata = {"dtype": dtype, "default": default, "optional": optional}
     if default is None:
         return field(metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -69,12 +71,18 @@ class Epoch:
     best: int = column(np.int32)
     "epoch of the best score so far, 0 when none"
     seconds: float = column(np.float32)
+    expected_cost: float = column(np.float64, NAN, optional=True)
+    "of a search under a budget: what the decoded net costs in expectation, in MACs, parameters, ms"
+    decoded_cost: float = column(np.float64, NAN, optional=True)
+    "the same of the genotype"
+    mu: float = column(np.float64, NAN, optional=True)
+    "the price of cost: how many % of loss a net that is 1 % cheaper is worth"
     preview: np.ndarray | None = field(default=None, repr=False)
     "uint8 (2, C, P, P): one V patch restored by the soft supernet and by the decoded wiring"
 
 
 def columns_of(cls) -> dict[str, dict]:
-    """The stored fields of a record: name -> ``dtype`` and ``default``."""
+    """The stored fields of a record: name -> ``dtype``, ``default`` and ``optional``."""
     return {f.name: dict(f.metadata) for f in fields(cls) if "dtype" in f.metadata}
 
 
@@ -129,7 +137,9 @@ class Records:
         out = {}
         for group, cls, columns in (("step", Step, self.steps), ("epoch", Epoch, self.epochs)):
             for name, spec in columns_of(cls).items():
-                out[f"{group}/{name}"] = np.asarray(columns[name], dtype=spec["dtype"])
+                values = np.asarray(columns[name], dtype=spec["dtype"])
+                if not (spec["optional"] and np.isnan(values).all()):
+                    out[f"{group}/{name}"] = values
         if self.previews:
             out["preview/epoch"] = np.array(list(self.previews), dtype=np.int32)
             out["preview/images"] = np.stack(list(self.previews.values()))
@@ -145,8 +155,11 @@ class Records:
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "Records":
         records = cls()
         for group, columns in (("step", records.steps), ("epoch", records.epochs)):
-            for name in columns:
-                columns[name] = list(arrays[f"{group}/{name}"])
+            for name, spec in columns_of(Step if group == "step" else Epoch).items():
+                if spec["optional"] and f"{group}/{name}" not in arrays:
+                    columns[name] = [spec["default"]] * len(arrays["epoch/epoch"])
+                else:
+                    columns[name] = list(arrays[f"{group}/{name}"])
         if "preview/epoch" in arrays:
             records.previews = dict(zip(arrays["preview/epoch"].tolist(), arrays["preview/images"]))
         return records
@@ -183,7 +196,7 @@ def read_records(run: str | Path) -> dict[str, np.ndarray]:
         ) from None
     for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
         for name, spec in columns_of(cls).items():
-            if f"{group}/{name}" in columns:
+            if f"{group}/{name}" in columns or spec["optional"]:
                 continue
             # a column that came later: filled with what was so before
             if spec["default"] is None or f"{group}/{first}" not in columns:
@@ -211,6 +224,8 @@ def _check_columns(path: Path, columns: dict[str, np.ndarray]):
     for group, cls, first in (("step", Step, "kind"), ("epoch", Epoch, "epoch")):
         rows = columns[f"{group}/{first}"].shape[:1]
         for name, spec in columns_of(cls).items():
+            if spec["optional"] and f"{group}/{name}" not in columns:
+                continue
             column = columns[f"{group}/{name}"]
             kinds = "iu" if np.dtype(spec["dtype"]).kind in "iu" else "f"
             flat = column.ndim == 1 or name in ("alpha", "beta", "beta_grad")

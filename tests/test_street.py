@@ -43,6 +43,7 @@ WITHOUT_TORCH = [
     "space.genotype",
     "space.decode",
     "space.cost",
+    "space.budget",
     "space.ops",
     "images.datasets.catalog",
     "images.datasets.sets",

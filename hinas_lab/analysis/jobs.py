@@ -22,7 +22,8 @@ from hinas_lab.config import TASKS, SearchConfig, SearchSpace, TrainConfig, to_d
 from hinas_lab.images.metrics import METRICS, measured_metrics
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.presets import Preset, preset
-from hinas_lab.space.decode import decoder, skip_share
+from hinas_lab.space.budget import reader
+from hinas_lab.space.decode import skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import environment, run_lock, write_json
 
@@ -149,7 +150,7 @@ class SearchJob(Job):
         epochs = {}
         for name in EPOCH_COLUMNS:
             epochs[name] = [round(float(x), 5) for x in columns[f"epoch/{name}"]]
-        decode = decoder(self.search.decoder)
+        decode = reader(self.space, self.search)
         scores, decoded = self._scores(folder), []
         for epoch in self.at:
             then = decode(self.space, alpha[epoch], beta[epoch])

@@ -10,14 +10,27 @@ def add(commands):
         "search", help="search an architecture: writes genotype.json and the supernet"
     )
     task_options(parser)
+    parser.add_argument(
+        "--budget",
+        help="what the found net may cost: 1.5GMAC, 0.2M (parameters), 30ms (default: anything)",
+    )
+    parser.add_argument(
+        "--latency",
+        metavar="FILE",
+        help="what operations take on this machine, for a budget in ms: a file of "
+        "'hinas-lab latency'",
+    )
     add_run_options(parser, ("space", "search"))
     parser.set_defaults(run_command=run)
 
 
 def run(args) -> int:
     from hinas_lab.runs.folder import load_genotype, open_search
+    from hinas_lab.space.budget import cost_text
 
     chosen = resolve(args, args.task, args.scale)
+    if args.budget is not None or args.latency is not None:
+        chosen = chosen.with_budget(args.budget, args.latency)
     search = open_search(
         args.run,
         chosen,
@@ -32,7 +45,10 @@ def run(args) -> int:
     for _ in follow(search, "search"):
         pass
     print(summary(search))
-    print(f"genotype: {load_genotype(args.run)}")
+    genotype = load_genotype(args.run)
+    print(f"genotype: {genotype}")
+    if chosen.search.budget is not None:
+        print(f"it costs {cost_text(chosen.space, chosen.search, genotype)}")
     print(f"wrote {args.run}/genotype.json, best.safetensors, records.npz")
     print(f"next: {_train_command(args)}")
     return 0

@@ -14,6 +14,7 @@ from hinas_lab.presets import preset
 from hinas_lab.records import kept_row
 from hinas_lab.runs.header import flat, read_json
 from hinas_lab.space import cost
+from hinas_lab.space.budget import Budget, cost_text
 from hinas_lab.space.genotype import Genotype
 
 
@@ -47,6 +48,23 @@ def results(recording: Recording) -> dict[str, str]:
         "entropy of beta": change("beta_entropy"),
         "share of skips": f"{kept('skip_share'):.0%}",
         **_net(recording),
+        **_budget(recording, row),
+    }
+
+
+def _budget(recording: Recording, row: int) -> dict[str, str]:
+    """Of a search under a budget: what the net costs beside it; {} without one."""
+    search = recording.search
+    if search.budget is None:
+        return {}
+    nothing = np.full(row + 1, np.nan)
+    expected, mu = (
+        recording.records.get(f"epoch/{name}", nothing)[row] for name in ("expected_cost", "mu")
+    )
+    return {
+        "cost of the net": cost_text(recording.space, search, genotype_of(recording)),
+        "expected cost": Budget.parse(search.budget).text(expected),
+        "price of cost": f"{_number(mu)} % of loss for 1 % of cost",
     }
 
 

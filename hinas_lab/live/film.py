@@ -15,12 +15,15 @@ from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.drawing import style
 from hinas_lab.live.recordings import Recording
 from hinas_lab.records import KINDS, Epoch, Records, columns_of
-from hinas_lab.space.decode import decoder, normalise_beta, softmax
+from hinas_lab.space.budget import Budget, reader
+from hinas_lab.space.decode import normalise_beta, softmax
 from hinas_lab.space.ops import OPS
 
 NUMBERS = ("score", "psnr", "ssim", "alpha_entropy", "beta_entropy", "skip_share", "flips", "best")
 "columns of an epoch that the board draws"
-NOT_DRAWN = ("epoch", "alpha", "beta", "beta_grad", "seconds")
+COSTS = ("expected_cost", "decoded_cost", "mu")
+"those of a search under a budget"
+NOT_DRAWN = ("epoch", "alpha", "beta", "beta_grad", "seconds", *COSTS)
 MOST_STEPS = 4000
 "of a recorded search, evenly thinned: a page stays small"
 
@@ -34,7 +37,8 @@ class Camera:
     def __init__(self, header: Mapping, name: str, device: str = ""):
         self.space = from_dict(SearchSpace, header["space"])
         self.search = from_dict(SearchConfig, header["search"])
-        self.decode = decoder(self.search.decoder)
+        self.budget = None if self.search.budget is None else Budget.parse(self.search.budget)
+        self.decode = reader(self.space, self.search)
         self.head = self._head(header, name, device)
 
     def _head(self, header: Mapping, name: str, device: str) -> dict:
@@ -53,7 +57,7 @@ class Camera:
                     "keepable": OPS[op].kind != "none",
                 }
             )
-        return {
+        head = {
             "name": name,
             "preset": header["preset"],
             "seed": self.search.seed,
@@ -70,6 +74,11 @@ class Camera:
             "moves": [[move.layer, move.source, move.target] for move in space.moves],
             "norm": space.beta_norm,
         }
+        if self.budget is not None:
+            unit = self.budget.unit
+            amount = number(self.budget.amount / unit.factor)
+            head["budget"] = {"amount": amount, "unit": unit.name, "counted": unit.counted}
+        return head
 
     def architecture(self, alpha: np.ndarray, beta: np.ndarray) -> dict:
         """alpha (L, E, K) or (E, K) and beta (M,), logits: their probabilities, and what they
@@ -93,6 +102,14 @@ class Camera:
         for name in columns_of(Epoch):
             if name not in NUMBERS and name not in NOT_DRAWN:
                 more[name] = number(columns[name][row])
+        if self.budget is not None:
+            factor = self.budget.unit.factor
+            # before the first step nothing is recorded of them
+            nothing = [math.nan] * (row + 1)
+            expected, decoded, mu = (columns.get(name, nothing)[row] for name in COSTS)
+            numbers["expected"] = number(expected / factor)
+            numbers["decoded"] = number(decoded / factor)
+            numbers["mu"] = number(mu)
         what = self.architecture(columns["alpha"][row], columns["beta"][row])
         return {"epoch": int(columns["epoch"][row]), **numbers, **what, "more": more}
 

@@ -11,7 +11,7 @@ from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.live.moment import Moment
 from hinas_lab.records import read_records, unpacked_bytes
 from hinas_lab.runs.header import load_genotype, read_header
-from hinas_lab.space.decode import decoder
+from hinas_lab.space.budget import reader
 from hinas_lab.space.genotype import Genotype
 
 LARGEST = 128
@@ -145,7 +145,7 @@ def moment(recording: Recording, epoch: int) -> Moment:
             f"epoch = {epoch!r}: {recording.folder} holds the epochs 0 to {recording.last}"
         )
     columns, space = recording.records, recording.space
-    decode = decoder(recording.search.decoder)
+    decode = reader(space, recording.search)
     # Steps are in the order of their epochs.
     steps = int(np.searchsorted(columns["step/epoch"], epoch, side="right"))
     records = {}

@@ -9,14 +9,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hinas_lab.config import SearchSpace, from_dict
+from hinas_lab.config import SearchConfig, SearchSpace, from_dict
 from hinas_lab.live.kept import bundle
 from hinas_lab.live.moment import Moment
 from hinas_lab.live.player import ENDS, Player
 from hinas_lab.live.still import figure_moment, pixels, png_of
 from hinas_lab.live.widgets import in_kernel
 from hinas_lab.records import Epoch, Records, kept_row
-from hinas_lab.space.decode import decoder, entropy, skip_share
+from hinas_lab.space.budget import reader
+from hinas_lab.space.decode import entropy, skip_share
 
 
 class Watch:
@@ -42,7 +43,7 @@ class Watch:
 
     @property
     def decode(self):
-        return decoder(self.player.search.header["search"].get("decoder", "viterbi"))
+        return reader(self.space, from_dict(SearchConfig, self.player.search.header["search"]))
 
     @property
     def device(self) -> str:

@@ -21,8 +21,10 @@ from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.images.patches import INIT, A, Patches, W, generator, split
 from hinas_lab.records import Epoch, Records, Step, rounded
 from hinas_lab.searching.methods import method
+from hinas_lab.searching.price import Price
 from hinas_lab.searching.scoring import calibrate
 from hinas_lab.searching.stop import stop_rule
+from hinas_lab.space.budget import Limit, reader
 from hinas_lab.space.decode import decoder, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import Mixture, SuperNet
@@ -61,7 +63,9 @@ class Search:
     ):
         self.method = method(config.method)
         self.stop_rule = stop_rule(config.stop)
-        self.decoder = decoder(config.decoder)
+        self.limit = None if config.budget is None else Limit(space, config)
+        decoder(config.decoder)  # there is one of that name
+        self.decoder = reader(space, config)
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
         patches.check_patch(config.patch, config.rescale)
@@ -74,6 +78,15 @@ class Search:
                 f"batch = {config.batch}: an epoch has only {crops} crops; "
                 "lower batch or raise crops_per_image"
             )
+        if self.limit is not None and not self.method.learns:
+            raise ValueError(
+                f"method = {config.method!r}: alpha and beta do not learn, so a budget has nothing "
+                "to pull at; use first-order"
+            )
+        self.price = None
+        if self.limit is not None:
+            learning = max(0, config.epochs - config.warmup_epochs)
+            self.price = Price(self.limit, config, learning * self.steps)
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         # one function per kind of step, so that a CUDA graph can record each
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
@@ -91,6 +104,7 @@ class Search:
         self.stopped = False  # the stop rule ended the search before its last epoch
         self.history = Records()  # epochs so far, without previews: what a stop rule sees
         self.best_epoch, self.best_score = 0, float("-inf")
+        self.best_keeps = False  # its decoded net is within the budget
         self.best: dict[str, Tensor] = {}
         self.genotype: Genotype = self.decode()
         self.beta_grad = torch.zeros_like(self.net.beta)
@@ -184,6 +198,9 @@ class Search:
         # absent where no rule ended the search, as in states of version 0.1
         if self.stopped:
             out["stopped"] = torch.tensor(True)
+        if self.price is not None:
+            out["price"] = self.price.tensor
+            out["best_keeps"] = torch.tensor(self.best_keeps)
         out |= {f"net/{name}": value for name, value in self.net.state_dict().items()}
         out |= {f"best/{name}": value for name, value in self.best.items()}
         out |= optimizer_tensors(self.weight_optimizer, "weight_optimizer")
@@ -200,6 +217,8 @@ class Search:
                 tensors["genotype"].numel(), dtype=torch.uint8
             ),  # of any length
         }
+        if self.price is not None:
+            like |= {"price": self.price.tensor, "best_keeps": torch.tensor(True)}
         like |= {f"net/{name}": value for name, value in net.items()}
         weight = optimizer_like(self.weight_optimizer, "weight_optimizer")
         check_tensors(
@@ -235,6 +254,9 @@ class Search:
         self.started, self.halfway = bool(started), bool(halfway)
         self.stopped = "stopped" in tensors
         self.best_score = tensors["best_score"].item()
+        if self.price is not None:
+            self.price.load(tensors["price"])
+            self.best_keeps = bool(tensors["best_keeps"])
         self.beta_grad.copy_(tensors["beta_grad"])
         self.divergence.load(tensors.get("losses"))
         self.genotype = Genotype.from_json(bytes(tensors["genotype"].tolist()).decode())
@@ -259,6 +281,8 @@ def arch_step(state: Search) -> Step:
     if net.space.fixed_path is None:
         # shows which moves are still pulled at, whatever Adam makes of it
         state.beta_grad += net.beta.grad.abs()
+    if state.price is not None:
+        state.price.add(net, parameters, values[0])
     state.arch_optimizer.step()
     state.arch_optimizer.zero_grad()
     return _step("arch", state, values, state.config.arch_lr, start)
@@ -322,13 +346,17 @@ def _epoch(state: Search, start: float) -> Epoch:
     c, net = state.config, state.net
     use_tf32(c.precision == "tf32")  # as in the steps, also when a run is continued just here
     scores = state.method.validate(state)
+    before, state.genotype = state.genotype, state.decode()
+    costs = _costs(state)
     if scores:
-        # the first of equally good ones stays: collapse comes late (Section 3.3)
-        if scores["score"] > state.best_score:
+        # Under a budget an epoch whose net keeps it is before all that do not. The first of equally
+        # good ones stays: collapse comes late (Section 3.3).
+        keeps = state.limit is not None and state.limit.keeps(costs["decoded_cost"])
+        if (keeps, scores["score"]) > (state.best_keeps, state.best_score):
             state.best_score, state.best_epoch = scores["score"], state.epoch
+            state.best_keeps = keeps
             if c.keep_supernet == "best":
                 state.best = {k: v.detach().clone() for k, v in net.state_dict().items()}
-    before, state.genotype = state.genotype, state.decode()
     alpha, beta = (p.detach().cpu().numpy().copy() for p in (net.alpha, net.beta))
     alpha_entropy, beta_entropy = entropy(state.space, alpha, beta)
     # in warm-up there were none, and beta_grad is zero
@@ -347,10 +375,22 @@ def _epoch(state: Search, start: float) -> Epoch:
         seconds=time.perf_counter() - start,
         preview=_preview(state) if preview_due(state.epoch, c.epochs) else None,
         **scores,
+        **costs,
     )
     # as a file keeps them: a rule sees the same numbers when the search is continued
     state.history.add(rounded(replace(record, preview=None)))
     return record
+
+
+def _costs(state: Search) -> dict[str, float]:
+    """What the records say of a budget; {} without one."""
+    if state.price is None:
+        return {}
+    return {
+        "expected_cost": state.price.of(state.net),
+        "decoded_cost": state.limit.costs(state.genotype),
+        "mu": state.price.mu,
+    }
 
 
 def preview_due(epoch: int, epochs: int) -> bool:

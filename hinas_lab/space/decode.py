@@ -4,7 +4,10 @@ numpy only.
 Letters: L layers, E edges of a cell, K operations, M width moves.
 """
 
+import heapq
 import math
+from collections.abc import Iterator
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -131,6 +134,132 @@ def decode(space: SearchSpace, alpha: np.ndarray, beta: np.ndarray) -> Genotype:
     probabilities = softmax(per_layer(space, np.asarray(alpha, dtype=np.float64)))
     cells = tuple(decode_cell(space, layer) for layer in probabilities)
     return make(space, cells, path, path_score=float(f"{value:.6g}"))
+
+
+def k_best_genotypes(
+    space: SearchSpace, alpha: np.ndarray, beta: np.ndarray, k: int
+) -> list[tuple[Genotype, float]]:
+    """The k most probable genotypes with the logarithm of their weight, best first; exact.
+
+    A genotype weighs the product of its path's normalised beta and of its kept edges' softmax of
+    alpha, none being no choice: normalised, the distribution that ``expected_cost`` means. The
+    first is ``decode``'s. Where alpha is tied its cell counts once."""
+    ranked = Ranked(space, alpha, beta)
+    found = []
+    for value, chosen in islice(ranked, k):
+        found.append((ranked.genotype(chosen), value))
+    return found
+
+
+Chosen = tuple[int, ...]
+"a genotype by numbers: which path, then which option of each node, as ``Ranked`` lists them"
+UNLIKELY = 1e-300
+"a probability below this counts as this: its logarithm is finite"
+
+
+class Ranked:
+    """All genotypes of ``space`` in the order of their weight under alpha and beta; iterating gives
+    (log weight, ``Chosen``), lazily.
+
+    ``paths``: the paths with their products. ``nodes``: a row for each node of each cell (of one
+    cell, where alpha is tied), and in it the options: two edges (operation's number, edge) each."""
+
+    most_paths = 4096
+    "paths that take part: all of them up to eight layers of three widths"
+
+    def __init__(self, space: SearchSpace, alpha: np.ndarray, beta: np.ndarray):
+        self.space = space
+        self.paths = k_best_paths(space, beta, self.most_paths)
+        probabilities = softmax(np.asarray(alpha, dtype=np.float64))
+        if not space.lwas:
+            probabilities = probabilities[None] if probabilities.ndim == 2 else probabilities[:1]
+        scores = [np.log([max(value, UNLIKELY) for _, value in self.paths])]
+        self.nodes: list[list[tuple]] = []
+        for layer in probabilities:
+            for node in range(space.nodes):
+                score, options = _options(space, layer, node)
+                scores.append(score)
+                self.nodes.append(options)
+        self._scores = scores
+
+    def __iter__(self) -> Iterator[tuple[float, Chosen]]:
+        return best_sums(self._scores)
+
+    def genotype(self, chosen: Chosen) -> Genotype:
+        """The genotype of those numbers."""
+        space = self.space
+        path, value = self.paths[chosen[0]]
+        nodes = []
+        for options, number in zip(self.nodes, chosen[1:]):
+            edges = sorted(options[number], key=lambda kept: kept[1])
+            nodes.append(tuple((space.ops[k], space.edges[e][0]) for k, e in edges))
+        cells = [tuple(nodes[i : i + space.nodes]) for i in range(0, len(nodes), space.nodes)]
+        if not space.lwas:
+            cells = cells * space.layers
+        # the score is written with six digits, as ``decode`` does
+        return make(space, tuple(cells), path, path_score=float(f"{value:.6g}"))
+
+
+def _options(space: SearchSpace, probabilities: np.ndarray, node: int):
+    """What one node can be decoded to: falling log weights (n,), and two (operation, edge) each.
+
+    Equals stand in the order in which ``decode_cell`` would take them."""
+    keepable = [k for k, name in enumerate(space.ops) if OPS[name].kind != "none"]
+    incoming = [e for e, (_, target) in enumerate(space.edges) if target == node]
+    found = []
+    for e in incoming:
+        best = sorted(keepable, key=lambda k: -probabilities[e, k])
+        found.append((e, best))
+    # the strongest edge first; sorting is stable: ties keep the lower source
+    found.sort(key=lambda edge: -probabilities[edge[0], edge[1][0]])
+    logs = np.log(np.maximum(probabilities, UNLIKELY))
+    scores, options = [], []
+    for (e, first), (f, second) in combinations(found, 2):
+        scores.append(np.add.outer(logs[e, first], logs[f, second]).ravel())
+        options += [((k, e), (j, f)) for k in first for j in second]
+    score = np.concatenate(scores)
+    # sums that differ by rounding alone count as ties
+    order = np.argsort(-np.round(score, 12), kind="stable")
+    return score[order], [options[n] for n in order]
+
+
+def best_sums(lists: list[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """All sums of one number of each of ``lists``, largest first, with the places of the numbers;
+    each list falls. Lazy: a sum costs the logarithm of how many came before it."""
+    total, place = float(sum(values[0] for values in lists)), (0,) * len(lists)
+    yield total, place
+    # Lists whose second number costs least come first. Then every combination has one parent, of at
+    # least its sum: it moves the last list that moved by one, or hands a single move to the next.
+    falls = [[float(v) for v in values - values[0]] for values in lists]
+    order = sorted((n for n, fall in enumerate(falls) if len(fall) > 1), key=lambda n: -falls[n][1])
+    if not order:
+        return
+
+    def moved(place, *changes):
+        changed = list(place)
+        for n, j in changes:
+            changed[n] = j
+        return tuple(changed)
+
+    first = order[0]
+    # as costs, which rise: a heap gives the least
+    heap = [(-falls[first][1], 0, moved(place, (first, 1)))]
+    while heap:
+        cost, at, place = heapq.heappop(heap)
+        yield total - cost, place
+        n, fall = order[at], falls[order[at]]
+        j = place[n]
+        if j + 1 < len(fall):
+            longer = cost + fall[j] - fall[j + 1]
+            heapq.heappush(heap, (longer, at, moved(place, (n, j + 1))))
+        if at + 1 == len(order):
+            continue
+        after = order[at + 1]
+        step = falls[after][1]
+        heapq.heappush(heap, (cost - step, at + 1, moved(place, (after, 1))))
+        if j == 1:
+            handed = cost + fall[1] - step
+            heapq.heappush(heap, (handed, at + 1, moved(place, (n, 0), (after, 1))))
 
 
 DECODERS = {"viterbi": decode}

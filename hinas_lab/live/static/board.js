@@ -439,6 +439,31 @@ function flips(film, moment, place) {
   return { svg, height: frame.height, lookup, label: `Flips. ${lookup(frame.x(moment.t))}` };
 }
 
+// of a search under a budget: what the decoded net costs, in expectation and as decoded
+function budget(film, moment, place) {
+  const { amount, unit, counted } = film.head.budget;
+  const series = [["expected", "E", "expected", "arch"], ["decoded", "net", "decoded", "weight"]];
+  const values = film.epochs.flatMap((row) => [row.expected, row.decoded]).filter(Number.isFinite);
+  const ticks = ticksBetween(Math.min(amount, ...values), Math.max(amount, ...values));
+  const what = counted === "parameters" ? `${unit} parameters` : unit;
+  const options = { title: `cost beside a budget of ${digits(amount)} ${what}`, low: ticks[0], high: ticks.at(-1), ticks };
+  const frame = axes(film, moment, place, options);
+  const y = frame.y(amount);
+  let svg = frame.behind + line(frame.box.left, y, frame.box.right, y, { class: "dashed", "data-tip": `budget: ${digits(amount)} ${unit}` });
+  const labels = series.map(([key, name, , kind]) => {
+    const points = moment.rows.map((row) => [frame.x(row.epoch), frame.y(row[key] ?? NaN)]);
+    svg += polyline(points, { class: kind });
+    return { x: points.at(-1)[0], y: points.at(-1)[1], name, colour: `var(--${kind})` };
+  });
+  svg += endLabels(frame, place.em, labels);
+  const lookup = (px) => {
+    const row = nearest(moment, frame.time(px));
+    const costs = series.map(([key, , name]) => `${name} ${digits(row[key] ?? NaN)} ${unit}`);
+    return [`epoch ${row.epoch}`, ...costs, `budget ${digits(amount)} ${unit}`, `price μ ${digits(row.mu ?? NaN)}`].join("\n");
+  };
+  return { svg, height: frame.height, lookup, label: `Cost beside the budget. ${lookup(frame.x(moment.t)).replaceAll("\n", ", ")}` };
+}
+
 // a recorded column of somebody's own, as a curve
 function own(name) {
   return (film, moment, place) => {
@@ -470,6 +495,7 @@ class Board {
     this.element.innerHTML = `<h3></h3><div class="grid"></div>`;
     this.grid = this.element.querySelector(".grid");
     this.panes = { ...PANES };
+    if (film.head.budget) this.panes.budget = budget;
     for (const name of Object.keys(rowsOf(film)[0].more)) this.panes[`own-${name}`] = own(name);
     for (const name of Object.keys(this.panes)) {
       const pane = this.grid.appendChild(document.createElement("div"));
