@@ -18,6 +18,8 @@ import hinas_lab
 
 PATIENCE = 1.0
 "seconds in which a file that is held is tried again"
+LARGEST_JSON = 16 * 2**20
+"bytes of a JSON file: ours have some thousand"
 
 
 def write_atomic(path: Path, data: bytes):
@@ -95,6 +97,26 @@ def run_lock(folder: Path, name: str = "config.json") -> Iterator[None]:
 def write_json(path: Path, values: dict):
     """Indented JSON, atomically; values that are no finite number become null."""
     write_atomic(path, (json.dumps(_finite(values), indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict:
+    """A JSON object from a file; ValueError in one line for anything else."""
+    try:
+        check_json_size(path)
+        values = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: damaged or unreadable ({type(error).__name__})") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: damaged (not a JSON object)")
+    return values
+
+
+def check_json_size(path: Path):
+    """ValueError for a JSON file that is too large to be ours."""
+    if path.stat().st_size > LARGEST_JSON:
+        raise ValueError(
+            f"{path}: {path.stat().st_size / 1e6:.0f} MB, no JSON of a run is so large"
+        )
 
 
 def _finite(value):

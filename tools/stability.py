@@ -27,11 +27,11 @@ from hinas_lab.images.patches import Patches
 from hinas_lab.presets import Preset
 from hinas_lab.records import KINDS, read_records
 from hinas_lab.runs.folder import training_patches
-from hinas_lab.runs.header import read_header, read_json
+from hinas_lab.runs.header import read_header
 from hinas_lab.searching.loop import Search, arch_step, weight_step
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.layers import GlobalSkip
-from hinas_lab.storage import environment
+from hinas_lab.storage import environment, read_json
 from hinas_lab.training.losses import restoration_loss
 from hinas_lab.training.training import Training, train_step
 

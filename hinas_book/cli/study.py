@@ -118,7 +118,7 @@ def _check_figure(study: Study, file: Path | None):
 
 def _same_study(args):
     """A record is not overwritten by another study's, nor by one that was asked for otherwise."""
-    from hinas_lab.runs.header import read_json
+    from hinas_lab.storage import read_json
 
     if not args.json or not args.json.exists():
         return

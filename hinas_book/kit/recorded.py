@@ -12,7 +12,7 @@ from hinas_book.kit.registry import designs
 from hinas_lab.config import SearchConfig, SearchSpace
 from hinas_lab.paths import data
 from hinas_lab.presets import Preset, preset
-from hinas_lab.runs.header import read_json
+from hinas_lab.storage import read_json
 
 FOLDER = data("studies")
 RUNS = data("runs")

@@ -175,7 +175,7 @@ class SearchJob(Job):
 
     def _scores(self, folder: Path) -> dict[str, dict]:
         """Epoch, as JSON's keys are text -> the shared-weight scores of what was decoded then."""
-        from hinas_lab.runs.header import read_json
+        from hinas_lab.storage import read_json
 
         file = folder / self.key / SCORES_FILE
         return read_json(file) if file.exists() else {}
@@ -356,7 +356,7 @@ def stored_row(job: Job, folder: Path) -> dict | None:
     path = folder / job.key / "row.json"
     if not path.exists():
         return None
-    from hinas_lab.runs.header import read_json
+    from hinas_lab.storage import read_json
 
     row = read_json(path)
     # through JSON and back, as the stored one: a tuple is a list there

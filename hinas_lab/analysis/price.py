@@ -266,7 +266,7 @@ def price_file(folder: Path, base: str, task: str) -> Path:
 def frozen_counts(folder: Path, base: str, task: str, advice: str) -> tuple[Counts, dict]:
     """The counts of a preset and task, and all that their file says. ValueError, with ``advice``,
     where there is none."""
-    from hinas_lab.runs.header import read_json
+    from hinas_lab.storage import read_json
 
     path = price_file(folder, base, task)
     if not path.exists():

@@ -12,9 +12,10 @@ from hinas_lab.config import TrainConfig, from_dict
 from hinas_lab.images.protocol import protocol
 from hinas_lab.images.tasks import task_named
 from hinas_lab.paths import data
-from hinas_lab.runs.header import load_genotype, read_environment, read_header, read_json
+from hinas_lab.runs.header import load_genotype, read_environment, read_header
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.storage import read_json
 
 HEIGHT, WIDTH = 320, 480
 "pixels of the picture whose multiply-accumulates and milliseconds are told: about one of BSDS500"
@@ -112,9 +113,13 @@ def nets_of_runs(folder: str | Path, device: str = "cpu") -> Found:
     """
     from tqdm import tqdm
 
+    from hinas_lab.training.numerics import use_device
+
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
+    # a device that is not there is no fault of a run
+    device = use_device(device)
     runs = sorted(path.parent for path in folder.rglob("config.json"))
     nets, left_out = [], []
     for run in tqdm(runs, desc="nets", unit="run", disable=None):

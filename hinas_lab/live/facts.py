@@ -12,10 +12,11 @@ from hinas_lab.images.tasks import TASKS
 from hinas_lab.live.recordings import Recording, moment
 from hinas_lab.presets import preset
 from hinas_lab.records import kept_row
-from hinas_lab.runs.header import flat, read_json
+from hinas_lab.runs.header import flat
 from hinas_lab.space import cost
 from hinas_lab.space.budget import Budget, cost_text
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.storage import read_json
 
 
 def genotype_of(recording: Recording) -> Genotype:

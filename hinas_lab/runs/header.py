@@ -1,10 +1,10 @@
 """A run's config.json and genotype.json: what was asked, and what came out. No torch."""
 
-import json
 from pathlib import Path
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig, check_types, is_a
 from hinas_lab.space.genotype import Genotype
+from hinas_lab.storage import check_json_size, read_json
 
 FORMAT = 1
 "of config.json; a run of another format is refused"
@@ -26,8 +26,6 @@ TYPES = {
     "residual": bool,
     "genotype": dict,
 }
-LARGEST = 16 * 2**20
-"bytes of a JSON file: ours have some thousand"
 
 
 def read_header(folder: str | Path) -> dict:
@@ -73,26 +71,6 @@ def read_environment(folder: str | Path) -> dict:
     return values
 
 
-def read_json(path: Path) -> dict:
-    """A JSON object from a file; ValueError in one line for anything else."""
-    try:
-        _check_size(path)
-        values = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: damaged or unreadable ({type(error).__name__})") from None
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: damaged (not a JSON object)")
-    return values
-
-
-def _check_size(path: Path):
-    """ValueError for a file that is too large to be ours."""
-    if path.stat().st_size > LARGEST:
-        raise ValueError(
-            f"{path}: {path.stat().st_size / 1e6:.0f} MB, no JSON of a run is so large"
-        )
-
-
 def load_genotype(path: str | Path) -> Genotype:
     """A genotype from its JSON file or from a finished run's folder. ValueError in one line for
     anything else."""
@@ -100,7 +78,7 @@ def load_genotype(path: str | Path) -> Genotype:
     if path.is_dir():
         path = _genotype_file(path)
     try:
-        _check_size(path)
+        check_json_size(path)
         text = path.read_text()
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None

@@ -14,10 +14,9 @@ from pathlib import Path
 from hinas_lab.config import TrainConfig, is_a
 from hinas_lab.images.datasets.catalog import cache_folder
 from hinas_lab.presets import Preset
-from hinas_lab.runs.header import read_json
 from hinas_lab.space.cost import Part, parts
 from hinas_lab.space.genotype import Genotype
-from hinas_lab.storage import write_json
+from hinas_lab.storage import read_json, write_json
 
 HEIGHT, WIDTH = 320, 480
 "pixels of the network's input that all milliseconds are of"

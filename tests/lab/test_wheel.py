@@ -40,7 +40,8 @@ def test_what_it_carries(installed):
     assert (installed / "hinas_book" / "kit" / "registry.py").exists()
     assert not (installed / "hinas_lab" / "data" / "training").exists()
     static = {path.name for path in (installed / "hinas_lab" / "live" / "static").iterdir()}
-    assert static == {"board.css", "board.js", "page.css", "page.js"}
+    pages = {"board.css", "board.js", "explore.css", "explore.js", "page.css", "page.js"}
+    assert static == pages
     (scripts,) = installed.glob("hinas_lab-*.dist-info/entry_points.txt")
     assert "hinas-lab = hinas_lab.cli.main:main" in scripts.read_text()
 
