@@ -11,7 +11,7 @@ from scipy import stats
 
 from hinas_book.ch07_ablations.chosen_n import announced, choices, plan, tost_interval
 from hinas_book.kit.claims import claim
-from hinas_book.kit.missing import scale
+from hinas_book.kit.missing import scale, unless_missing
 from hinas_book.kit.verdicts import format_contrast
 from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.statistics import LEAST, Contrast, paired, verdict
@@ -189,9 +189,7 @@ def of_paths(record: dict) -> list[str]:
     """Study ``widths``: what the path matters beside a seed, and where Viterbi's path stands."""
     lines, count = [], record["paths"]
     for arm, ranks in record["ranks"].items():
-        rows = [row for row in record["rows"] if row["arm"] == arm]
-        each = by_arm([row | {"arm": tuple(row["path"])} for row in rows])
-        values = np.array(list(each.values()))  # (paths, seeds)
+        values = _path_values(record, arm)
         means = values.mean(1)
         noise = ""  # one seed says nothing of it
         if values.shape[1] > 1:
@@ -212,6 +210,13 @@ def of_paths(record: dict) -> list[str]:
         lines += outlier_line(name, judgement["differences"])
     lines.append(line("ws - the same path, cells again", paired(record["again"])))
     return lines + outlier_line("cells again", record["again"])
+
+
+def _path_values(record: dict, arm: str) -> np.ndarray:
+    """(paths, seeds) PSNR in dB of every path in one arm of study ``widths``."""
+    rows = [row for row in record["rows"] if row["arm"] == arm]
+    each = by_arm([row | {"arm": tuple(row["path"])} for row in rows])
+    return np.array(list(each.values()))
 
 
 def rows_differ(values: np.ndarray) -> float:
@@ -265,3 +270,139 @@ def of_change(record: dict) -> list[str]:
     """A study of one change (``one_change``)."""
     label = f"changed {record['change']} - as it is"
     return [scale(record), line(label, paired(record["differences"]), wide=0)]
+
+
+# conclusions: one sentence each, its words chosen by the record
+
+
+@unless_missing
+def conclude_factors(record: dict) -> str:
+    """Study ``lwas-residual``: which switches are told from another seed."""
+    sides = {"supported": [], "contradicted": [], "unresolved": []}
+    for id, judgement in record["claims"].items():
+        sides[verdict(contrast_of(judgement))].append(_factor_name(id))
+    parts = []
+    for side, words in (
+        ("supported", "above 0"),
+        ("contradicted", "below 0"),
+        ("unresolved", "not told from another seed, which is not the same as no effect"),
+    ):
+        if sides[side]:
+            parts.append(f"{words}: {', '.join(sides[side])}")
+    return f"**So:** {'; '.join(parts)}."
+
+
+def _factor_name(id: str) -> str:
+    """``lwas-sr`` -> layer-wise sharing in super-resolution."""
+    factor, _, task = id.partition("-")
+    return f"{NAMES[factor]} in {TASKS.get(task, task)}"
+
+
+def conclude_choices(contrasts: Mapping[str, Sequence[float]], size: float) -> str:
+    """What a choice of three seeds can announce of each contrast, per-seed differences in dB."""
+    said = {"a gain or a loss, as one likes": [], "only a gain": [], "only a loss": []}
+    for id, differences in contrasts.items():
+        a = announced(differences, min(3, len(differences)), size)
+        if a.gain and a.loss:
+            said["a gain or a loss, as one likes"].append(_factor_name(id))
+        elif a.gain or a.loss:
+            said["only a gain" if a.gain else "only a loss"].append(_factor_name(id))
+    parts = [f"of {' and '.join(names)} {words}" for words, names in said.items() if names]
+    if not parts:
+        return f"**So:** no choice of three seeds announces {size:g} dB."
+    return f"**So:** three chosen seeds can announce {size:g} dB, {'; '.join(parts)}."
+
+
+def conclude_plan(differences: Sequence[float], size: float) -> str:
+    """Can the record find an effect of ``size`` dB? Nothing without two seeds."""
+    if len(differences) < 2:
+        return ""
+    p = plan(differences, size)
+    if p.needed <= p.n:
+        return f"**So:** the {p.n} pairs here are enough to find {size:g} dB four times in five."
+    return (
+        f"**So:** {size:g} dB needs {p.needed:,} pairs and there are {p.n}: this record cannot "
+        "find such an effect, so it cannot deny it either."
+    )
+
+
+@unless_missing
+def conclude_budget(record: dict) -> str:
+    """Study ``budget``: does the effect change with the length of training?"""
+    first, last = record["along"][0], record["along"][-1]
+    change = verdict(paired(np.subtract(last["differences"], first["differences"])))
+    seen = ", ".join(f"{point['mean']:+.3f} dB at {point['times']} x" for point in (first, last))
+    if change == "unresolved":
+        return f"**So:** these seeds do not tell whether the effect changes with training ({seen})."
+    if change == "supported":
+        return f"**So:** the effect grows with training: a short one understates it ({seen})."
+    left = "what is left is not told from 0"
+    if verdict(contrast_of(last)) == "supported":
+        left = "what is left is still above 0"
+    elif verdict(contrast_of(last)) == "contradicted":
+        left = "in the end it is a loss"
+    early = ""
+    if verdict(contrast_of(first)) == "supported":
+        early = "part of the early effect is a head start; "
+    return f"**So:** the effect falls with training ({seen}): {early}{left}."
+
+
+@unless_missing
+def conclude_lambda(record: dict) -> str:
+    """Study ``loss``: what the paper's lambda does to each metric, and who agrees with SSIM."""
+    told: dict[str, dict[str, str]] = {}
+    for entry in record["against_none"]:
+        if entry["lam"] == 0.6:  # the paper's
+            # GMSD measures a distortion
+            better = -1 if entry["metric"] == "gmsd" else 1
+            side = verdict(contrast_of(entry), better)
+            told.setdefault(entry["task"], {})[entry["metric"]] = {
+                "supported": "better",
+                "contradicted": "worse",
+            }.get(side, "unresolved")
+    parts = []
+    for task, sides in told.items():
+        each = ", ".join(f"{metric.upper()} {side}" for metric, side in sides.items())
+        others = [side for metric, side in sides.items() if metric != "ssim"]
+        word = "no gain is shown even at its own metric"
+        if sides["ssim"] == "better":
+            word = "another metric agrees" if "better" in others else "no other metric agrees"
+        parts.append(f"in {TASKS[task]} {each}: {word}")
+    return f"**So:** with lambda 0.6, {'; '.join(parts)}."
+
+
+@unless_missing
+def conclude_paths(record: dict) -> str:
+    """Study ``widths``: do paths differ beyond seeds, also at equal parameters?"""
+    differ = []
+    for arm in record["ranks"]:
+        values = _path_values(record, arm)
+        differ.append(values.shape[1] > 1 and rows_differ(values) < 0.05)
+    # as wide as they come, then at equal parameters
+    word = {
+        (True, True): "paths differ beyond seeds, at equal parameters too: which path matters",
+        (True, False): "paths differ beyond seeds as wide as they come; at equal parameters that "
+        "is not seen, which fits size as the cause",
+        (False, True): "paths differ beyond seeds at equal parameters only",
+        (False, False): "no difference between paths is seen beyond seeds",
+    }[tuple(differ)]
+    ranks = " and ".join(f"{np.mean(ranks):.1f}" for ranks in record["ranks"].values())
+    lot = (record["paths"] + 1) / 2
+    return f"**So:** {word}. Viterbi's path has mean rank {ranks}, one drawn by lot {lot:g}."
+
+
+@unless_missing
+def conclude_sharing(record: dict) -> str:
+    """Study ``sharing``: different, equal, both or neither; and the bytes saved."""
+    judgement, cost = record["claims"]["sharing-equal"], record["cost"]
+    n, margin = judgement["n"], f"± {judgement['least']:g} dB"
+    equal = judgement["verdict"] == "supported"
+    differs = verdict(contrast_of(judgement)) != "unresolved"
+    word = {
+        (True, True): f"sharing differs from not sharing, by less than the margin of {margin}",
+        (True, False): f"sharing is as good within {margin}",
+        (False, True): f"sharing changes the quality, and equality within {margin} is not shown",
+        (False, False): f"{n} seeds show neither a difference nor equality within {margin}",
+    }[equal, differs]
+    saved = cost["off"]["kept"] / cost["on"]["kept"]
+    return f"**So:** {word}; without sharing {saved:.2f} times the bytes are kept."

@@ -18,7 +18,7 @@ from hinas_book.kit.missing import unless_missing
 from hinas_book.kit.verdicts import format_contrast, worse
 from hinas_book.paper.published import paper_table, sentences
 from hinas_book.paper.published import where as place
-from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, wilson
+from hinas_lab.analysis.statistics import LEAST, kendall, share_by_luck, verdict, wilson
 
 
 def printed_drops() -> str:
@@ -217,6 +217,87 @@ def two_edits_text(p: Perturbed, first: int, second: int) -> str:
 def readings_table(p: Perturbed) -> str:
     """``readings`` as Markdown."""
     lines = ['| what "an optimum" may mean | found | verdict |', "|---|---|---|"]
-    for reading, seen, verdict in readings(p):
-        lines.append(f"| {reading} | {seen} | **{verdict}** |")
+    for reading, seen, word in readings(p):
+        lines.append(f"| {reading} | {seen} | **{word}** |")
     return "\n".join(lines)
+
+
+# conclusions: one sentence each, its words chosen by the record
+
+
+@unless_missing
+def conclude_drops(p: Perturbed) -> str:
+    """Are edited nets worse more often than noise alone would have it?"""
+    parts = []
+    for kind in KINDS:
+        if kind not in p.shares:
+            continue
+        n, worse_edits = p.shares[kind]["n"], p.shares[kind]["worse"]
+        if n < LEAST:
+            parts.append(f"{kind} has {n} edits, too few to tell")
+            continue
+        low, high = share_by_luck(n, len(p.null))
+        word = "as often worse as noise alone may have it"
+        if worse_edits / n > high:
+            word = "worse more often than noise alone has it"
+        elif worse_edits / n < low:
+            word = "better more often than noise alone has it"
+        more, better, alone = beyond(p, kind)
+        parts.append(
+            f"edits {kind} are {word}; of {n}, beyond the noise, {more} are worse and {better} "
+            f"better (noise alone: about {alone:.1f} each)"
+        )
+    return f"**So:** {'; '.join(parts)}."
+
+
+@unless_missing
+def conclude_control(p: Perturbed) -> str:
+    """Do edits cost the found net more than random nets?"""
+    parts = []
+    for kind in KINDS:
+        if p.controls[kind]:
+            word = {
+                "supported": "cost the found net more than random ones",
+                "contradicted": "cost the found net less than random ones",
+            }.get(verdict(against_random(p, kind)), "do not tell the found net from a random one")
+            parts.append(f"edits {kind} {word}")
+    return f"**So:** {'; '.join(parts) or 'without random nets nothing is owed to the search'}."
+
+
+@unless_missing
+def conclude_parameters(p: Perturbed) -> str:
+    """Is a drop left when size is taken out, and does size explain any of it?"""
+    left = {
+        "supported": "a drop is left at unchanged size",
+        "contradicted": "at unchanged size an edit helps",
+    }.get(verdict(at_equal_parameters(p)), "no drop is seen at unchanged size")
+    tau = kendall(p.values("parameters"), p.drops())
+    size = {
+        "supported": "larger edits drop more",
+        "contradicted": "the more parameters an edit adds, the smaller its drop",
+    }.get(verdict(tau), "drops are not seen to follow the parameters")
+    return f"**So:** {left}; {size}."
+
+
+@unless_missing
+def conclude_judge(p: Perturbed) -> str:
+    """Can the supernet's weights stand in for training?"""
+    word = {
+        "supported": "ranks the edits somewhat as training does: a hint, no replacement",
+        "contradicted": "ranks the edits against training",
+    }.get(
+        verdict(kendall(p.values("shared_drop"), p.drops())),
+        "is not seen to rank the edits as training does: it cannot stand in for it here",
+    )
+    return f"**So:** the cheap judge {word}."
+
+
+@unless_missing
+def conclude_readings(p: Perturbed) -> str:
+    """Which readings of "an optimum" hold."""
+    said: dict[str, list[str]] = {}
+    for reading, _, word in readings(p):
+        said.setdefault(word, []).append(reading.partition(":")[0])
+    parts = [f"{word}: {'; '.join(names)}" for word, names in said.items()]
+    first = "" if "holds" in said else "no reading holds. "
+    return f"**So:** {first}{'. '.join(parts)}."

@@ -20,7 +20,7 @@ from hinas_book.ch07_ablations.single_change import one_change
 from hinas_book.kit import recorded
 from hinas_book.kit.claims import NOT_TESTED
 from hinas_book.kit.design import Setting
-from hinas_book.kit.missing import load_and_print
+from hinas_book.kit.missing import load_and_print, load_record
 from hinas_book.kit.registry import designs
 from hinas_book.kit.verdicts import against_least, all_verdicts, verdict_table
 from hinas_book.lessons.questions import solve
@@ -614,3 +614,148 @@ def test_every_word_is_an_answer():
         "both",
         "neither",
     }
+
+
+# conclusions
+
+
+def test_what_the_prose_says_of_table_1():
+    """Notebook 07 speaks of 0.03 dB at sigma 30; notebook 10 of residual learning in Table 2."""
+    best, next_best = sorted((row["psnr_s30"].value for row in paper_table(1).rows), reverse=True)[
+        :2
+    ]
+    assert round(best - next_best, 2) == 0.03
+    psnr = [t for t in printed_tests() if t.column.startswith("psnr")]
+    assert all(
+        t.contrast.resolved and t.contrast.mean > 0
+        for t in psnr
+        if (t.table, t.what) == (2, "residual learning")
+    )
+
+
+def moved(record: dict, id: str, by: float) -> dict:
+    """The record with the claim ``id`` at a mean of ``by`` and a narrow interval."""
+    told = record["claims"][id] | {"mean": by, "low": by - 0.01, "high": by + 0.01}
+    return record | {"claims": record["claims"] | {id: told}}
+
+
+def test_conclusion_of_the_factors_turns_with_the_record(records):
+    record = records["lwas-residual"]
+    above, below = (moved(record, "lwas-denoise", by) for by in (0.2, -0.2))
+    name = "layer-wise sharing in denoising"
+    assert re.search(f"above 0: [^;]*{name}", findings.conclude_factors(above))
+    assert re.search(f"below 0: {name}", findings.conclude_factors(below))
+    wide = moved(record, "lwas-denoise", 0.0)
+    assert re.search(f"not the same as no effect: [^;]*{name}", findings.conclude_factors(wide))
+
+
+def test_conclusion_of_three_chosen_seeds():
+    both, gain, none = [-0.1, -0.1, -0.1, 0.1, 0.1, 0.1], [0.1] * 6, [0.0] * 6
+    said = findings.conclude_choices({"lwas-sr": both, "residual-sr": gain, "x": none}, 0.03)
+    assert "of layer-wise sharing in super-resolution a gain or a loss, as one likes" in said
+    assert said.endswith("of residual learning in super-resolution only a gain.")
+    assert "only a loss" in findings.conclude_choices({"lwas-sr": [-0.1] * 6}, 0.03)
+    assert findings.conclude_choices({"lwas-sr": both}, 1) == (
+        "**So:** no choice of three seeds announces 1 dB."
+    )
+
+
+def test_conclusion_of_a_pilot():
+    d = drawn(8, spread=0.06)
+    assert "cannot find such an effect" in findings.conclude_plan(d, 0.01)
+    assert "are enough to find 0.5 dB" in findings.conclude_plan(d, 0.5)
+    assert findings.conclude_plan([0.1], 0.03) == ""
+
+
+@pytest.mark.parametrize(
+    "first, last, said",
+    [
+        (1.0, 0.5, "head start; what is left is still above 0"),
+        (1.0, 0.0, "head start; what is left is not told from 0"),
+        (1.0, -0.5, "head start; in the end it is a loss"),
+        (-0.2, -0.5, r"16 x\): in the end it is a loss"),
+        (0.5, 1.0, "grows with training"),
+        (0.5, 0.5, "do not tell whether"),
+    ],
+)
+def test_conclusion_of_the_budget(first, last, said):
+    spread = np.array([-0.02, -0.01, 0.0, 0.0, 0.01, 0.02])
+    along = []
+    for times, mean_, noise in ((1, first, spread), (16, last, spread[::-1])):
+        c = paired(mean_ + noise)
+        along.append({"times": times, "differences": (mean_ + noise).tolist(), **vars(c)})
+    assert re.search(said, findings.conclude_budget({"along": along}))
+
+
+@pytest.mark.parametrize(
+    "ssim, gmsd, said",
+    [
+        (0.1, 0.1, "PSNR worse, SSIM better, GMSD worse: no other metric agrees"),
+        (0.1, -0.1, "GMSD better: another metric agrees"),
+        (0.0, -0.1, "SSIM unresolved, GMSD better: no gain is shown even at its own metric"),
+        (-0.1, 0.0, "SSIM worse, GMSD unresolved: no gain is shown"),
+    ],
+)
+def test_conclusion_of_lambda(ssim, gmsd, said):
+    """GMSD measures a distortion: less of it is better."""
+    entries = [
+        {"task": "denoise", "metric": metric, "lam": lam, "n": 8}
+        | {"mean": mean_, "low": mean_ - 0.01, "high": mean_ + 0.01}
+        for metric, mean_ in (("psnr", -0.1), ("ssim", ssim), ("gmsd", gmsd))
+        for lam in (0.06, 0.6)
+    ]
+    assert said in findings.conclude_lambda({"against_none": entries})
+
+
+@pytest.mark.parametrize("wide", [0.0, 1.0])
+@pytest.mark.parametrize("equal", [0.0, 1.0])
+def test_conclusion_of_the_paths(records, wide, equal):
+    """Paths that differ by 1 dB each are told from seeds; equal ones are not."""
+    arms = dict(zip(records["widths"]["ranks"], (wide, equal)))
+    rows = []
+    for arm, step in arms.items():
+        for path in range(12):
+            for seed in range(4):
+                # as many of each remainder in every path: their means are equal
+                psnr = 26 + step * path + 0.05 * ((path + seed) % 4)
+                rows.append({"arm": arm, "path": [path], "seed": seed, "psnr": psnr})
+    said = findings.conclude_paths(records["widths"] | {"rows": rows})
+    word = {
+        (1.0, 1.0): "at equal parameters too",
+        (1.0, 0.0): "which fits size as the cause",
+        (0.0, 1.0): "at equal parameters only",
+        (0.0, 0.0): "no difference between paths is seen",
+    }[wide, equal]
+    assert word in said and "one drawn by lot 6.5" in said
+
+
+@pytest.mark.parametrize(
+    "verdict, mean_, said",
+    [
+        ("supported", 0.0, "is as good within ± 0.1 dB"),
+        ("supported", 0.05, "differs from not sharing, by less than the margin"),
+        ("unresolved", 0.0, "8 seeds show neither a difference nor equality"),
+        ("unresolved", 0.05, "changes the quality, and equality"),
+    ],
+)
+def test_conclusion_of_sharing(records, verdict, mean_, said):
+    record = moved(records["sharing"], "sharing-equal", mean_)
+    record["claims"]["sharing-equal"]["verdict"] = verdict
+    assert said in findings.conclude_sharing(record)
+
+
+def test_conclusions_of_the_stored_records_and_of_none(tmp_path, monkeypatch):
+    """Each is a sentence of the real record, and the line of a record that is not there."""
+    functions = {
+        "lwas-residual": findings.conclude_factors,
+        "budget": findings.conclude_budget,
+        "loss": findings.conclude_lambda,
+        "widths": findings.conclude_paths,
+        "sharing": findings.conclude_sharing,
+    }
+    for name, conclude in functions.items():
+        said = conclude(load_record(name))
+        assert said.startswith("**So:** ") and said.endswith(".") and "nan" not in said
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path)
+    for name, conclude in functions.items():
+        assert conclude(load_record(name)).startswith(f"recorded study '{name}'")

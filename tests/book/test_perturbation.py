@@ -360,6 +360,48 @@ def test_nets_are_units_where_there_are_enough():
     assert said["owed to the search, R1"] == "fails"
 
 
+def test_conclusions_turn_with_the_record(leaning):
+    """Each sentence says another thing of another record."""
+    none, better = read(made(lean=0.0)), read(made(lean=-0.05))
+    assert "R1 are worse more often than noise alone has it" in words.conclude_drops(leaning)
+    assert "R1 are as often worse as noise alone may have it" in words.conclude_drops(none)
+    assert "R1 are better more often" in words.conclude_drops(better)
+    assert "R2 has 4 edits, too few to tell" in words.conclude_drops(leaning)
+
+    def control(lean: float) -> str:
+        return words.conclude_control(read(made(lean=lean, randoms=20)))
+
+    assert "edits R1 cost the found net more than random ones" in control(0.1)
+    assert "edits R1 cost the found net less than random ones" in control(-0.1)
+    assert "edits R1 do not tell the found net from a random one" in control(0.0)
+    assert "without random nets" in words.conclude_control(read(made(randoms=0)))
+
+    assert "a drop is left at unchanged size" in words.conclude_parameters(leaning)
+    assert "at unchanged size an edit helps" in words.conclude_parameters(better)
+    assert "no drop is seen at unchanged size" in words.conclude_parameters(none)
+    sizes = read(made(lean=0.0, per_parameter=-1e-3))
+    assert "adds, the smaller its drop" in words.conclude_parameters(sizes)
+    assert "larger edits drop more" in words.conclude_parameters(
+        read(made(lean=0.0, per_parameter=1e-3))
+    )
+    assert "holds: weak, R1" in words.conclude_readings(leaning)
+    assert "no reading holds" not in words.conclude_readings(leaning)
+    assert words.conclude_readings(better).startswith("**So:** no reading holds.")
+
+
+def test_conclusion_of_the_cheap_judge():
+    record = made()
+    assert "ranks the edits somewhat as training" in words.conclude_judge(read(record))
+    rows = record["rows"]
+    turned = [row | {"shared_drop": -row["drop"]} if "shared_drop" in row else row for row in rows]
+    assert "against training" in words.conclude_judge(read(record | {"rows": turned}))
+    lots = np.random.default_rng(0).standard_normal(len(rows)).tolist()
+    drawn = [
+        row | {"shared_drop": lot} if "shared_drop" in row else row for row, lot in zip(rows, lots)
+    ]
+    assert "cannot stand in for it here" in words.conclude_judge(read(record | {"rows": drawn}))
+
+
 def test_printed_drops_are_the_tables():
     text = words.printed_drops()
     assert (
@@ -553,6 +595,8 @@ def test_a_record_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys):
         p,
         scale(absent),
         words.drop_text(p),
+        words.conclude_drops(p),
+        words.conclude_readings(p),
         views.figure_drops(p),
         two_edits(p, 0, 1),
         train_edits(p, (0,), "tiny", "x"),
