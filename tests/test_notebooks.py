@@ -182,6 +182,25 @@ def test_what_05_asks_to_train(tmp_path, monkeypatch):
     assert read_header(tmp_path / "run")["train"]["loss"]["lam"] == 0.02
 
 
+@pytest.mark.parametrize("stem", ["07_ablations", "08_perturbations", "10_state_of_the_art"])
+def test_every_reading_has_its_conclusion(stem):
+    """After "How to read it" stands one "So": in the text, or of a cell that takes it from the
+    record."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells
+    readings = 0
+    for place, cell in enumerate(cells):
+        _, reads, text = cell.source.partition("**How to read it.**")
+        if not reads:
+            continue
+        readings += 1
+        # up to the next section
+        said = text.partition("\n## ")[0].count("**So:**")
+        following = cells[place + 1].source
+        computed = following.startswith("Markdown(findings.conclude_")
+        assert said + computed == 1, f"{stem}, cell {cell.id}"
+    assert readings >= 5
+
+
 @each_notebook
 def test_format(path):
     nb = nbformat.read(path, as_version=4)

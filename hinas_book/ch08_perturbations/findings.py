@@ -244,8 +244,8 @@ def conclude_drops(p: Perturbed) -> str:
             word = "better more often than noise alone has it"
         more, better, alone = beyond(p, kind)
         parts.append(
-            f"edits {kind} are {word}; of {n}, beyond the noise, {more} are worse and {better} "
-            f"better (noise alone: about {alone:.1f} each)"
+            f"edits {kind} are {word}; of {n}, beyond the noise lie {more} worse and "
+            f"{better} better (noise alone: about {alone:.1f} each)"
         )
     return f"**So:** {'; '.join(parts)}."
 
@@ -298,6 +298,6 @@ def conclude_readings(p: Perturbed) -> str:
     said: dict[str, list[str]] = {}
     for reading, _, word in readings(p):
         said.setdefault(word, []).append(reading.partition(":")[0])
-    parts = [f"{word}: {'; '.join(names)}" for word, names in said.items()]
-    first = "" if "holds" in said else "no reading holds. "
+    parts = [f"{word.capitalize()}: {'; '.join(names)}" for word, names in said.items()]
+    first = "" if "holds" in said else "No reading holds. "
     return f"**So:** {first}{'. '.join(parts)}."

@@ -384,9 +384,9 @@ def test_conclusions_turn_with_the_record(leaning):
     assert "larger edits drop more" in words.conclude_parameters(
         read(made(lean=0.0, per_parameter=1e-3))
     )
-    assert "holds: weak, R1" in words.conclude_readings(leaning)
-    assert "no reading holds" not in words.conclude_readings(leaning)
-    assert words.conclude_readings(better).startswith("**So:** no reading holds.")
+    assert "Holds: weak, R1" in words.conclude_readings(leaning)
+    assert "No reading holds" not in words.conclude_readings(leaning)
+    assert words.conclude_readings(better).startswith("**So:** No reading holds.")
 
 
 def test_conclusion_of_the_cheap_judge():
