@@ -84,7 +84,7 @@ def _lines(measured, chosen):
     yield f"{table.machine}"
     yield (
         f"preset {chosen.name}, {chosen.space.task} x{table.shape.scale}: {len(table.pieces)} "
-        f"pieces, one picture of 320 x 480 pixels, {table.machine.clock}"
+        f"pieces, one picture of 320 x 480, {table.machine.clock}"
     )
     yield (
         f"{len(whole)} random nets that the fit did not see, {whole[0]:.1f} to {whole[-1]:.1f} ms:"
