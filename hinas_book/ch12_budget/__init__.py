@@ -11,15 +11,14 @@ __getattr__, __dir__ = lazy(
             "figure_equal_cost figure_pieces figure_price figure_search_under figures_sharpened"
         ),
         "hinas_book.ch12_budget.moved": "moved_text",
-        "hinas_book.ch12_budget.pieces": "pieces_text",
+        "hinas_book.ch12_budget.pieces": "macs_of pieces_text",
         "hinas_book.ch12_budget.price_toy": "next_price",
         "hinas_book.kit.recorded": "recorded_run",
         "hinas_book.lessons": "check",
-        "hinas_lab.config": "SearchConfig",
         "hinas_lab.drawing.style": "theme",
         "hinas_lab.live.recordings": "read_recording",
         "hinas_lab.live.sliders": "slider",
-        "hinas_lab.space.budget": "Costs Limit Shape",
+        "hinas_lab.space.budget": "Limit",
         "hinas_lab.space.expected_cost": "ExpectedCost SHARPNESS",
     },
 )

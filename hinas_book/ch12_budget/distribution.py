@@ -11,7 +11,7 @@ import numpy as np
 from hinas_lab.live.recordings import Recording
 from hinas_lab.presets import preset
 from hinas_lab.records import kept_row
-from hinas_lab.space.budget import Costs, Limit
+from hinas_lab.space.budget import K_BEST, Costs, Limit
 from hinas_lab.space.cost import Part
 from hinas_lab.space.decode import Ranked, k_best_genotypes, softmax
 
@@ -70,21 +70,23 @@ def drawn_costs(
     return np.array([costs(ranked.genotype(chosen)) for chosen in drawn])
 
 
-def probable_text(recording: Recording, limit: Limit, k: int = 8) -> str:
+def probable_text(recording: Recording, limit: Limit, k: int = 6) -> str:
     """The ``k`` most probable nets with their weight beside the first one's and their cost; then
     what decoding under the budget takes."""
     alpha, beta = kept_logits(recording)
     budget = limit.budget
     lines = [f"{'rank':>4}{'weight':>9}  {'cost':<12}within {budget}?"]
-    ranked = k_best_genotypes(limit.space, alpha, beta, k)
-    costs = []
-    for rank, (genotype, weight) in enumerate(ranked, 1):
-        costs.append(limit.costs(genotype))
+    ranked = k_best_genotypes(limit.space, alpha, beta, K_BEST)
+    for rank, (genotype, weight) in enumerate(ranked[:k], 1):
+        cost = limit.costs(genotype)
         share = np.exp(weight - ranked[0][1])
-        word = "yes" if limit.keeps(costs[-1]) else f"no, {budget.excess(costs[-1])} above"
-        lines.append(f"{rank:>4}{share:>9.2f}  {budget.text(costs[-1]):<12}{word}")
+        word = "yes" if limit.keeps(cost) else f"no, {budget.excess(cost)} above"
+        lines.append(f"{rank:>4}{share:>9.2f}  {budget.text(cost):<12}{word}")
     chosen = limit.decode(limit.space, alpha, beta)
-    place = next((n for n, (g, _) in enumerate(ranked, 1) if g.hash == chosen.hash), None)
-    where = f"rank {place}" if place else f"none of the first {k}, a later one"
-    lines.append(f"decoded within {budget}: {where}, {budget.text(limit.costs(chosen))}")
-    return "\n".join(lines)
+    cost = limit.costs(chosen)
+    rank = 1 + [genotype.hash for genotype, _ in ranked].index(chosen.hash)
+    end = f"rank {rank}, {budget.text(cost)}"
+    if not limit.keeps(cost):
+        end = f"none of the {K_BEST} likeliest is within; the cheapest of them is taken: {end}, "
+        end += f"{budget.excess(cost)} above"
+    return "\n".join([*lines, f"decoded under {budget}: {end}"])

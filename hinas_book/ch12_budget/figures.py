@@ -11,10 +11,11 @@ from math import exp, log
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from hinas_book.ch12_budget.distribution import drawn_costs, expected_cost, kept_logits
 from hinas_book.ch12_budget.equal_cost import field_of
-from hinas_book.ch12_budget.moved import operations_expected, over_epochs
+from hinas_book.ch12_budget.moved import channels_expected, operations_expected, over_epochs
 from hinas_book.ch12_budget.pieces import UNITS, channels_of, costs_by, measured_here, rows_of
 from hinas_book.kit.intervals import plot_forest
 from hinas_book.kit.missing import unless_missing
@@ -117,16 +118,19 @@ def figure_search_under(recordings: dict[str, Recording], limit: Limit) -> Figur
     """A search under a budget, the first of ``recordings``, and free ones of the same space behind
     it. Figure-level.
 
-    Above expected and decoded cost with the budget, and the price mu; below, for each search, on
-    how many edges of its net it expects each operation."""
-    figure = Figure(figsize=(10.5, 6.4), layout="constrained")
-    above, below = figure.subfigures(2, 1)
-    costs, prices = above.subplots(1, 2)
+    Above expected and decoded cost with the budget, the price mu, and the channels of a layer that
+    each search expects; below, for each, on how many edges of its net it expects each operation.
+    """
+    figure = Figure(figsize=(11, 6.6), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=(1.15, 1))
+    costs, prices, widths = above.subplots(1, 3, width_ratios=(1.6, 1, 1))
     _plot_costs(recordings, limit, costs)
+    _plot_channels(recordings, limit, widths)
     under = next(iter(recordings.values()))
     epochs = under.records["epoch/epoch"]
     prices.plot(epochs, under.records["epoch/mu"], "o-", color=style.ARCH, ms=3)
     prices.set(xlabel="epoch", ylabel="μ", title="the price of cost", ylim=(0, None))
+    prices.xaxis.get_major_locator().set_params(integer=True)
     _shade_warm_up(under, prices)
     panels = below.subplots(1, len(recordings), squeeze=False, sharey=True)[0]
     for ax, (name, recording) in zip(panels, recordings.items()):
@@ -191,7 +195,23 @@ def _plot_costs(recordings: dict[str, Recording], limit: Limit, ax: Axes):
     )
     _shade_warm_up(under, ax)
     ax.set(xlabel="epoch", ylabel=unit, title="cost of the net")
-    ax.legend(fontsize=8)
+    _legend_below(ax)
+
+
+def _legend_below(ax: Axes):
+    """Where no curve is."""
+    ax.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+
+
+def _plot_channels(recordings: dict[str, Recording], limit: Limit, ax: Axes):
+    for number, (name, recording) in enumerate(recordings.items()):
+        how = {"color": style.FAINT if number else style.ARCH, "label": name}
+        epochs = recording.records["epoch/epoch"]
+        ax.plot(epochs, channels_expected(recording, limit), "o-", ms=3, **how)
+    _shade_warm_up(next(iter(recordings.values())), ax)
+    ax.set(xlabel="epoch", ylabel="channels of a layer", title="width expected")
+    _legend_below(ax)
+    ax.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _expected_now(limit: Limit, alpha: np.ndarray, beta: np.ndarray) -> float:
@@ -244,6 +264,9 @@ def figure_equal_cost(record: dict, budget: str, task: str = "denoise") -> Figur
         ylabel="PSNR, dB, mean of a net's trainings",
         title=f"study {field.study}: line of the random nets, budget {limit}",
     )
+    left.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_locator(NullLocator())
     left.legend(fontsize=8)
     plot_forest(list(field.contrasts.items()), ax=right, unit="dB above random nets of equal cost")
     return figure

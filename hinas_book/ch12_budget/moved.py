@@ -30,12 +30,18 @@ def over_epochs(recording: Recording, function) -> np.ndarray:
 
 
 def layers_of_width(recording: Recording, limit: Limit) -> np.ndarray:
-    """(W,): how many layers of the net are expected to have each width at the end."""
+    """(W, epochs + 1): how many layers of the net are expected to have each width."""
     numbers = []
     for channels in channels_of(limit):
         is_it = _enters(channels)
-        numbers.append(over_epochs(recording, expected_number(limit, is_it))[-1])
+        numbers.append(over_epochs(recording, expected_number(limit, is_it)))
     return np.array(numbers)
+
+
+def channels_expected(recording: Recording, limit: Limit) -> np.ndarray:
+    """(epochs + 1,): channels of a node, the mean over the layers of the net."""
+    layers = layers_of_width(recording, limit)
+    return np.array(channels_of(limit)) @ layers / limit.space.layers
 
 
 def channels_of(limit: Limit) -> list[int]:
@@ -53,15 +59,15 @@ def _enters(channels: int):
 
 
 def moved_text(limit: Limit, recordings: dict[str, Recording]) -> str:
-    """The operations and widths that each search expects at its end; the first recording's under
-    the name of its key, what falls most from the last one first."""
+    """The operations and widths that each search expects of its net at its end; first what is
+    rarer in the first search than in the last one."""
     names = list(recordings)
     numbers: dict[str, list[float]] = {name: [] for name in limit.space.choices}
     widths = []
     for recording in recordings.values():
         for name, values in operations_expected(recording, limit).items():
             numbers[name].append(values[-1])
-        widths.append(layers_of_width(recording, limit))
+        widths.append(layers_of_width(recording, limit)[:, -1])
     lines = [_line("expected at the end", names)]
     costs = limit.costs.operations[0]
     order = sorted(numbers, key=lambda name: numbers[name][0] - numbers[name][-1])

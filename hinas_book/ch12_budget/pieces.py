@@ -1,12 +1,13 @@
 """What the pieces of a space's nets cost: MACs, parameters, and milliseconds of this machine."""
 
 from collections.abc import Callable
+from operator import attrgetter
 
 import numpy as np
 
 from hinas_lab.presets import Preset
 from hinas_lab.space.budget import HEIGHT, WIDTH, Costs, Shape
-from hinas_lab.space.cost import Part, part_convolutions
+from hinas_lab.space.cost import Conv, Part, part_convolutions
 from hinas_lab.space.latency_table import LatencyTable, table_path
 
 UNITS = {"MACs": (1e6, "MMAC"), "parameters": (1.0, "parameters"), "milliseconds": (1.0, "ms")}
@@ -22,36 +23,42 @@ def shape_of(settings: Preset) -> Shape:
 def measured_here(settings: Preset) -> LatencyTable | str:
     """This machine's latency table of the preset; where there is none that holds, the line that
     says why, and the command that measures it."""
+    path = table_path(settings)
+    command = f"hinas-lab latency --preset {settings.name}"
+    if not path.exists():
+        return f"milliseconds: not measured on this machine yet; measure them: {command}"
     try:
-        table = LatencyTable.load(table_path(settings))
+        table = LatencyTable.load(path)
         table.check_machine()
         table.check_shape(type(table.shape).of(settings.space, settings.train))
     except ValueError as error:
-        # the path is this machine's own, and no part of the lesson
-        why = str(error).rpartition(".json: ")[2]
-        return f"milliseconds: {why} (preset {settings.name})"
+        return f"milliseconds: {error}"
     return table
+
+
+def macs_of(settings: Preset) -> Costs:
+    """What the pieces of the preset's nets cost in MACs."""
+    return _counted(settings, lambda conv: HEIGHT * WIDTH * conv.weights * conv.computed)
+
+
+def _counted(settings: Preset, count: Callable[[Conv], int]) -> Costs:
+    """Costs by what is counted of each convolution."""
+    space, shape = settings.space, shape_of(settings)
+
+    def part_cost(part: Part) -> float:
+        made = part_convolutions(part, space, shape.width, **shape.words)
+        return float(sum(count(conv) for conv in made))
+
+    return Costs(space, shape, part_cost)
 
 
 def costs_by(settings: Preset, table: LatencyTable | str) -> dict[str, Costs]:
     """What is counted -> what the preset's pieces cost; milliseconds only with a table."""
-    space, shape = settings.space, shape_of(settings)
-
-    def macs(part: Part) -> float:
-        made = part_convolutions(part, space, shape.width, **shape.words)
-        return float(HEIGHT * WIDTH * sum(conv.weights for conv in made if conv.computed))
-
-    def parameters(part: Part) -> float:
-        made = part_convolutions(part, space, shape.width, **shape.words)
-        return float(sum(conv.parameters for conv in made))
-
-    asked: dict[str, tuple[Callable[[Part], float], float]] = {
-        "MACs": (macs, 0.0),
-        "parameters": (parameters, 0.0),
-    }
+    by = {"MACs": macs_of(settings), "parameters": _counted(settings, attrgetter("parameters"))}
     if isinstance(table, LatencyTable):
-        asked["milliseconds"] = (table.part_cost, table.fixed)
-    return {counted: Costs(space, shape, *priced) for counted, priced in asked.items()}
+        shape = shape_of(settings)
+        by["milliseconds"] = Costs(settings.space, shape, table.part_cost, table.fixed)
+    return by
 
 
 def channels_of(settings: Preset) -> list[int]:

@@ -26,7 +26,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "affine": {"affine": True},
     # seed 1, whose free search finds a dear net: with seed 0 a budget would hardly bind
     "study-seed-1": {"preset": "study", "seed": 1},
-    "study-budget": {"preset": "study", "seed": 1, "budget": "1.5GMAC"},
+    "study-budget": {"preset": "study", "seed": 1, "budget": "1.2GMAC"},
 }
 """the recorded searches: what each changes of preset ``classroom`` (or the one it names) with seed
 0 on the built-in photographs"""

@@ -132,7 +132,7 @@ def test_toys_take_arrays_and_refuse_unknown_rules():
 
 # questions
 
-CHAPTERS = [f"{n:02}" for n in range(1, 12)]
+CHAPTERS = [f"{n:02}" for n in range(1, 13)]
 NAMES = ["", "Ada", "Emmy", "Kurt", "Sofia", "李", "\udcff"]
 each_question = pytest.mark.parametrize("id", QUESTIONS)
 
