@@ -355,7 +355,7 @@ def test_an_unknown_id_names_its_neighbours():
         ("01a", "01.a"),
         ("03.z", "03.a"),
         (None, "01.a"),
-        (1.5, "0"),
+        (1.5, "1"),
     ):
         for call in (lessons.question, lambda i: lessons.check(i, 3)):
             with pytest.raises(ValueError, match=f"no question .*did you mean.*{near}"):
