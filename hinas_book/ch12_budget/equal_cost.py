@@ -79,7 +79,19 @@ def equal_cost_text(record: dict, budget: str, task: str = "denoise") -> str:
             contrast = field.contrasts[title]
             said = f"{format_contrast(contrast)}: {WORDS[verdict(contrast)]}"
         lines.append(f"{title:<28}{len(nets.costs):>5}{within:>18}  {said}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_seconds(record, task)])
+
+
+def _seconds(record: dict, task: str) -> list[str]:
+    """What a choice took, as far as the record says."""
+    spent = record.get("price", {}).get(task, {}).get("spent", {})
+    if spent:
+        means = [f"{arm} {np.mean(seconds):.0f} s" for arm, seconds in spent.items()]
+        return [f"the price of a choice: {', '.join(means)}"]
+    if "search" in record.get("seconds", {}):
+        search, training = (record["seconds"][name] for name in ("search", "training"))
+        return [f"the price: a search took {search:.0f} s, a training {training:.0f} s"]
+    return []
 
 
 WORDS = {

@@ -163,6 +163,7 @@ def test_the_recorded_study_is_read_as_the_laboratory_would():
     assert field.contrasts["searched"] == cost_matched(field.arms["searched"], field.random)
     text = equal_cost_text(recorded("search"), "1.5GMAC")
     assert "random, by shared weights" in text and "study search" in text
+    assert "a search took 61 s, a training 20 s" in text
     assert len(figure_equal_cost(recorded("search"), "1.5GMAC").axes) == 2
 
 
@@ -189,6 +190,8 @@ def test_the_study_that_comes_is_read_by_task():
     assert field.contrasts["hinas"].mean == pytest.approx(0.1)
     assert "better" in equal_cost_text(record, "1.5GMAC").splitlines()[-1]
     assert "worse" in equal_cost_text(record, "1.5GMAC", "sr").splitlines()[-1]
+    record["price"] = {"denoise": {"spent": {"hinas": [60.0, 62.0]}}}
+    assert "hinas 61 s" in equal_cost_text(record, "1.5GMAC").splitlines()[-1]
 
 
 def test_worth_is_taken_as_soon_as_it_is_there(monkeypatch):
