@@ -107,6 +107,14 @@ KEY_NUMBERS = {
         r"2\.0 times as long",
         r"NOT SO +inference so many times as fast as SAN \(x4\): 20\.97 x; the cells give 21\.4",
     ),
+    "12_a_net_under_a_budget": (
+        r"power +6: 1\.84 convolutions, ([\d.]+) MMAC by hand, \1 by the package",
+        r"layers of 8 channels +1\.99 +0\.01",
+        r"cost 1\.200, mu 0\.511; by calculus 0\.511",
+        r"rank 10, 1\.17",
+        "none of the 4096 likeliest is within",
+        "random .*the line that the others are held against",
+    ),
 }
 """stem -> patterns of what it must print at preset tiny; numbers that follow from neither training
 nor search"""

@@ -162,7 +162,8 @@ class Ranked:
     (log weight, ``Chosen``), lazily.
 
     ``paths``: the paths with their products. ``nodes``: a row for each node of each cell (of one
-    cell, where alpha is tied), and in it the options: two edges (operation's number, edge) each."""
+    cell, where alpha is tied), and in it the options: two edges (operation's number, edge) each.
+    ``scores``: the log weights of the paths, then of each row of ``nodes``, each falling."""
 
     most_paths = 4096
     "paths that take part: all of them up to eight layers of three widths"
@@ -180,10 +181,10 @@ class Ranked:
                 score, options = _options(space, layer, node)
                 scores.append(score)
                 self.nodes.append(options)
-        self._scores = scores
+        self.scores = scores
 
     def __iter__(self) -> Iterator[tuple[float, Chosen]]:
-        return best_sums(self._scores)
+        return best_sums(self.scores)
 
     def genotype(self, chosen: Chosen) -> Genotype:
         """The genotype of those numbers."""

@@ -20,6 +20,7 @@ from hinas_lab.records import Epoch, kept_row, read_records
 from hinas_lab.runs.folder import load_genotype, load_supernet
 from hinas_lab.searching.loop import search
 from hinas_lab.searching.methods import first_order
+from hinas_lab.space.budget import reader
 from hinas_lab.space.decode import decode
 from hinas_lab.training.step_memory import search_step
 
@@ -234,9 +235,9 @@ def test_the_genotype_is_what_the_kept_epoch_decodes_to(name):
     columns = read_records(folder)
     row = kept_row(columns, keep)
     assert columns["epoch/epoch"].tolist() == list(range(config["search"]["epochs"] + 1))
-    assert decode(space, columns["epoch/alpha"][row], columns["epoch/beta"][row]) == load_genotype(
-        folder
-    )
+    read = reader(space, from_dict(SearchConfig, config["search"]))
+    found = read(space, columns["epoch/alpha"][row], columns["epoch/beta"][row])
+    assert found == load_genotype(folder)
     warm = columns["step/epoch"] <= config["search"]["warmup_epochs"]
     assert not (columns["step/kind"][warm] == 1).any() and (columns["step/kind"][~warm] == 1).any()
 
