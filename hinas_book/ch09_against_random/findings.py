@@ -15,6 +15,7 @@ from hinas_book.kit.missing import unless_missing
 from hinas_book.kit.verdicts import format_contrast
 from hinas_book.paper.published import paper_table
 from hinas_lab.analysis.statistics import Contrast, best_of, kendall, percentile, verdict
+from hinas_lab.analysis.trained_nets import RENAMED
 from hinas_lab.space.cost import receptive_radius
 from hinas_lab.space.genotype import Genotype
 
@@ -26,7 +27,7 @@ COLUMNS = {
     "MACs": "macs",
 }
 "predictor -> where a row of the record has it; the receptive radius follows from the genotype"
-NAMES = {"searched": "searched", "rsws": "random, search's supernet"}
+NAMES = {"searched": "searched", "rsws": RENAMED["search", "rsws"]}
 """arm -> its name in a text; rsws: random architectures scored on the gradient search's own
 supernet, which is not the cited RSWS (``searching/methods/rsws.py``)"""
 DRAWS = 4000

@@ -10,12 +10,11 @@ from hinas_book.kit.recorded import names
 from hinas_book.kit.verdicts import format_contrast
 from hinas_lab.analysis.equal_cost import Nets, cost_matched
 from hinas_lab.analysis.statistics import Contrast, verdict
+from hinas_lab.analysis.trained_nets import RENAMED
 from hinas_lab.space.budget import Budget
 
 RECORDS = ("worth", "search")
 "the first one that is there is read: ``worth`` was designed for this question"
-TITLES = {("search", "rsws"): "random, by shared weights"}
-"(study, arm) -> its name where that says too little"
 
 
 def best_record() -> dict | MissingRecord:
@@ -56,7 +55,7 @@ def field_of(record: dict, task: str = "denoise") -> Field:
     for arm, found in nets.items():
         macs = [trainings[0]["macs"] for trainings in found.values()]
         quality = [np.mean([row["psnr"] for row in rows]) for rows in found.values()]
-        title = TITLES.get((record["study"], arm), arm)
+        title = RENAMED.get((record["study"], arm), arm)
         arms[title] = Nets(np.array(macs, float), np.array(quality, float))
     random = arms.pop("random")
     return Field(study=record["study"], task=task, arms=arms, random=random)

@@ -59,6 +59,11 @@ class TrainedNet:
         return f"{self.test}, protocol {self.protocol}"
 
 
+RENAMED = {("search", "rsws"): "random, search's supernet"}
+"""(study, arm) of a record -> what it is: random nets scored on the gradient search's own supernet,
+which is not the cited RSWS"""
+
+
 class Found(NamedTuple):
     """Nets, and in a line each what was there and is not among them."""
 
@@ -196,7 +201,8 @@ def nets_of_record(record: Mapping, where: str = "record") -> Found:
         if row.get("psnr") is None or row.get("ssim") is None:
             without += 1
             continue
-        method = _words(row.get("arm") or row.get("method") or record.get("study") or where)
+        method = row.get("arm") or row.get("method") or record.get("study") or where
+        method = _words(RENAMED.get((record.get("study"), method), method))
         try:
             net = _net_of_row(row, record, method)
         # whatever somebody wrote into a file
