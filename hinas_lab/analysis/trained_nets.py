@@ -201,8 +201,9 @@ def nets_of_record(record: Mapping, where: str = "record") -> Found:
         if row.get("psnr") is None or row.get("ssim") is None:
             without += 1
             continue
-        method = row.get("arm") or row.get("method") or record.get("study") or where
-        method = _words(RENAMED.get((record.get("study"), method), method))
+        study = _words(record.get("study") or "")
+        method = _words(row.get("arm") or row.get("method") or study or where)
+        method = RENAMED.get((study, method), method)
         try:
             net = _net_of_row(row, record, method)
         # whatever somebody wrote into a file

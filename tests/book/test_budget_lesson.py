@@ -162,7 +162,7 @@ def test_the_recorded_study_is_read_as_the_laboratory_would():
     assert len(field.random.costs) == 30 and len(field.arms["searched"].costs) == 8
     assert field.contrasts["searched"] == cost_matched(field.arms["searched"], field.random)
     text = equal_cost_text(recorded("search"), "1.5GMAC")
-    assert "random, by shared weights" in text and "study search" in text
+    assert "random, search's supernet" in text and "study search" in text
     assert "a search took 61 s, a training 20 s" in text
     assert len(figure_equal_cost(recorded("search"), "1.5GMAC").axes) == 2
 
