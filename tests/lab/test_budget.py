@@ -4,11 +4,9 @@ genotypes, the price, and what a user is told."""
 import io
 import math
 import random
-import sys
 from dataclasses import replace
 from functools import cache
 from itertools import combinations, islice, product
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -30,7 +28,7 @@ from hinas_lab.searching.loop import Search, search
 from hinas_lab.searching.methods import Method
 from hinas_lab.searching.price import DAMPING, Price
 from hinas_lab.space import budget as budget_module
-from hinas_lab.space import cost
+from hinas_lab.space import cost, latency_table
 from hinas_lab.space.budget import Budget, Limit, Shape, all_parts, with_budget
 from hinas_lab.space.decode import (
     best_sums,
@@ -515,16 +513,18 @@ class FakeTable:
         if self.refuses:
             raise ValueError(self.refuses)
 
+    def check_shape(self, asked):
+        pass
+
     def part_cost(self, part):
         return self.skip if part.kind == "skip" else 1.0
 
 
 @pytest.fixture
 def table(monkeypatch):
-    module = ModuleType("hinas_lab.space.latency_table")
-    module.LatencyTable = type("Table", (FakeTable,), {})
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    return module.LatencyTable
+    table = type("Table", (FakeTable,), {})
+    monkeypatch.setattr(latency_table, "LatencyTable", table)
+    return table
 
 
 def test_milliseconds_are_kept_in_the_config(table):
