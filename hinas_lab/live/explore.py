@@ -135,7 +135,7 @@ class Explorer:
         self.budget = Text(
             "" if budget is None else str(budget),
             description="budget",
-            placeholder="1.5G",
+            placeholder="1.5GMAC",
             continuous_update=False,
             layout={"width": "14em"},
         )

@@ -53,9 +53,10 @@ class Budget(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
-        """``1.5GMAC``, ``800MMAC``, ``0.2M`` and ``30k`` (parameters), ``30ms``. ValueError in one
-        line for anything else."""
-        found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)\s*", str(text))
+        """``1.5GMAC``, ``800MMAC``, ``0.2M`` and ``30k`` (``0.2M parameters``, too), ``30ms``.
+        ValueError in one line for anything else."""
+        number = r"\s*(\d+\.?\d*|\.\d+)\s*"
+        found = re.fullmatch(number + r"([A-Za-z]*)((?<=[Mk]) parameters)?\s*", str(text))
         units = {unit.name: unit for unit in UNITS}
         if not found or found[2] not in units or not 0 < float(found[1]) < 1e9:
             known = ", ".join(f"{unit.name} ({unit.counted})" for unit in UNITS)

@@ -123,12 +123,13 @@ def every_genotype(space):
 def test_a_budget_in_words(text, amount, counted):
     budget = Budget.parse(text)
     assert budget.amount == pytest.approx(amount) and budget.unit.counted == counted
-    assert Budget.parse(str(budget).removesuffix(" parameters")) == budget
+    assert Budget.parse(str(budget)) == budget
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1.5", "GMAC", "nanGMAC", "infms", "-1GMAC", "0M", "1.5.2M", "2 weeks", "1gmac"]
-)
+WRONG = ["", "1.5", "GMAC", "nanGMAC", "infms", "-1GMAC", "0M", "1.5.2M", "2 weeks", "1gmac"]
+
+
+@pytest.mark.parametrize("text", [*WRONG, "1ms parameters", "1parameters"])
 def test_what_is_no_budget(text):
     with pytest.raises(ValueError, match=r"^budget = .*units are GMAC \(MACs\).*ms \(mill") as told:
         Budget.parse(text)
