@@ -153,7 +153,7 @@ def budget_of(text: str | float, cost: str) -> float:
     a search's budget (``Budget.parse``). ValueError in one line for anything else."""
     try:
         value, of = float(text), cost
-    except ValueError:
+    except (TypeError, ValueError):
         budget = Budget.parse(text)
         value, of = budget.amount, budget.unit.counted
     if of.lower() != cost:

@@ -24,7 +24,7 @@ from hinas_lab.searching.methods import method
 from hinas_lab.searching.price import Price
 from hinas_lab.searching.scoring import calibrate
 from hinas_lab.searching.stop import stop_rule
-from hinas_lab.space.budget import Limit, reader
+from hinas_lab.space.budget import limit_of, reader
 from hinas_lab.space.decode import decoder, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import Mixture, SuperNet
@@ -63,7 +63,7 @@ class Search:
     ):
         self.method = method(config.method)
         self.stop_rule = stop_rule(config.stop)
-        self.limit = None if config.budget is None else Limit(space, config)
+        self.limit = None if config.budget is None else limit_of(space, config)
         decoder(config.decoder)  # there is one of that name
         self.decoder = reader(space, config)
         check_precision(config.precision, patches.device)

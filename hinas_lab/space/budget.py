@@ -145,7 +145,8 @@ def _measured(
     table.check_shape(latency_table.Shape.of(space, train))
     values = [float(table.fixed)]
     for part in all_parts(space, shape):
-        values.append(float(table.part_cost(part)))
+        # six digits are more than a clock tells
+        values.append(float(f"{table.part_cost(part):.6g}"))
         if not math.isfinite(values[-1]) or values[-1] < 0:
             raise ValueError(
                 f"{file}: {part.kind} {part.source} -> {part.target} takes {values[-1]} ms; "
@@ -384,17 +385,18 @@ class Limit:
 def reader(space: SearchSpace, search: SearchConfig):
     """How a search reads alpha and beta, a function like ``decode.decode``: its decoder, or under a
     budget the one that keeps it."""
-    return decoder(search.decoder) if search.budget is None else _limit(space, search).decode
+    return decoder(search.decoder) if search.budget is None else limit_of(space, search).decode
 
 
 @cache
-def _limit(space: SearchSpace, search: SearchConfig) -> Limit:
+def limit_of(space: SearchSpace, search: SearchConfig) -> Limit:
+    """The limit of a search under a budget, made once."""
     return Limit(space, search)
 
 
 def cost_text(space: SearchSpace, search: SearchConfig, genotype: Genotype) -> str:
     """One line: what a found net costs beside the search's budget, and how far it is outside."""
-    limit = _limit(space, search)
+    limit = limit_of(space, search)
     budget, cost = limit.budget, limit.costs(genotype)
     text = f"{budget.text(cost)}, its budget is {budget}"
     if limit.keeps(cost):

@@ -174,6 +174,18 @@ def test_a_folder_of_runs(runs):
     assert find_nets(found) is found
 
 
+def test_a_study_measures_at_the_first_level_of_a_training(runs):
+    """Where several were trained for, a run that no study measured is measured at another one."""
+    for run in ("one", "two"):
+        file = runs / "searched" / run / "config.json"
+        header = json.loads(file.read_text())
+        header["train"]["sigmas"] = [30.0, 50.0, 70.0]
+        file.write_text(json.dumps(header))
+    (runs / "searched" / "two" / "row.json").unlink()
+    tests = {n.name: n.test for n in nets_of_runs(runs / "searched").nets}
+    assert tests == {"one": "denoise sigma 30, builtin", "two": "denoise sigma 50, builtin"}
+
+
 def test_wrong_words_are_refused_before_anything_is_measured(runs, monkeypatch):
     def never(*args):
         raise AssertionError("measured")

@@ -244,6 +244,9 @@ def test_another_machine_is_refused_by_name(measured, field, there):
     line = str(error.value)
     assert str(here) in line and str(table.machine) in line and str(there) in line
     assert "\n" not in line
+    table = replace(table, shape=replace(table.shape, scale=4))
+    with pytest.raises(ValueError, match="latency --preset tiny --task sr --scale 4$"):
+        table.check_machine()
 
 
 @pytest.mark.parametrize("rho", [0.85, -1.0, float("nan")])
