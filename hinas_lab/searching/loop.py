@@ -352,7 +352,9 @@ def _epoch(state: Search, start: float) -> Epoch:
         # Under a budget an epoch whose net keeps it is before all that do not. The first of equally
         # good ones stays: collapse comes late (Section 3.3).
         keeps = state.limit is not None and state.limit.keeps(costs["decoded_cost"])
-        if (keeps, scores["score"]) > (state.best_keeps, state.best_score):
+        better = (keeps, scores["score"]) > (state.best_keeps, state.best_score)
+        # nan is above nothing
+        if better and scores["score"] > -math.inf:
             state.best_score, state.best_epoch = scores["score"], state.epoch
             state.best_keeps = keeps
             if c.keep_supernet == "best":

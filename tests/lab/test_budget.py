@@ -379,11 +379,16 @@ def test_a_search_under_a_budget_goes_on_bit_for_bit(whole, records):
 
 def test_only_epochs_within_the_budget_compete(monkeypatch):
     class Scored(Method):
-        def validate(self, search):
-            return {"psnr": 1.0, "ssim": 1.0, "score": float(search.epoch)}
+        first = 1.0
 
-    for within, best in (((1,), 1), ((), 2)):
+        def validate(self, search):
+            score = self.first if search.epoch == 1 else float(search.epoch)
+            return {"psnr": 1.0, "ssim": 1.0, "score": score}
+
+    # a score that is no number is never the best
+    for first, within, best in ((1.0, (1,), 1), (1.0, (), 2), (math.nan, (1, 2), 2)):
         state = state_of()
+        monkeypatch.setattr(Scored, "first", first)
         state.method = Scored()
         monkeypatch.setattr(
             state.limit, "keeps", lambda price, state=state, at=within: state.epoch in at
