@@ -285,6 +285,22 @@ def test_a_record_is_told_and_drawn_from_its_file(made_up, tmp_path):
     assert overall[0] == "another training" and "MACs" in overall and "MACs" not in equal
 
 
+def test_choices_that_found_the_same_net_are_told(made_up):
+    """They are one training: the interval, of nets drawn as if each had its own, is too narrow."""
+    told = drive(7, tasks=("denoise",), arms=("hinas",))
+    rows = [dict(row) for row in told.record["rows"]]
+    for row in rows:
+        if (row["arm"], row["seed"]) == ("hinas", 103):
+            twin = next(r for r in rows if (r["arm"], r["seed"]) == ("hinas", 100))
+            row |= {key: twin[key] for key in ("key", "genotype", "psnr", "macs")}
+    assert worth_results.arm_of(rows, "denoise", "hinas").different == 6
+    assert told.record["arms"]["denoise"]["hinas"]["different"] == 7
+    record = json.loads(json.dumps(told.record))
+    assert "n 7: " in worth.findings(record)[0]
+    record["arms"]["denoise"]["hinas"]["different"] = 6
+    assert "n 7 (6 different nets): " in worth.findings(record)[0]
+
+
 def test_one_search_is_told_and_drawn(made_up):
     record = drive(1).record
     assert max(map(len, lines(record, studies()["worth"]))) <= 80
