@@ -143,16 +143,16 @@ def _measured(
     table.check_machine()
     # pieces of nets of another shape can have the same channels
     table.check_shape(latency_table.Shape.of(space, train))
-    values = [float(table.fixed)]
+    values = [table.fixed]
     for part in all_parts(space, shape):
-        # six digits are more than a clock tells
-        values.append(float(f"{table.part_cost(part):.6g}"))
+        values.append(table.part_cost(part))
         if not math.isfinite(values[-1]) or values[-1] < 0:
             raise ValueError(
                 f"{file}: {part.kind} {part.source} -> {part.target} takes {values[-1]} ms; "
                 "measure the table again"
             )
-    return tuple(values)
+    # six digits are more than a clock tells
+    return tuple(float(f"{ms:.6g}") for ms in values)
 
 
 def all_parts(space: SearchSpace, shape: Shape) -> list[Part]:

@@ -388,6 +388,17 @@ def test_what_a_reader_asks_wrongly_is_said_and_changes_nothing():
     assert shown.net.value is not None
 
 
+def test_nets_that_cannot_be_timed_are_told_and_change_nothing(monkeypatch):
+    def full(nets, device):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("hinas_lab.analysis.net_measures.timed", full)
+    shown = explore(list(FOUR))
+    seen = shown.seen
+    shown.cost.value = "milliseconds"
+    assert "RuntimeError: out of memory" in shown.status.value and shown.seen is seen
+
+
 def test_groups_are_a_choice_and_a_run_restores_a_picture(runs, monkeypatch):
     for name, less in (("REPEATS", 1), ("HEIGHT", 64), ("WIDTH", 96)):
         monkeypatch.setattr(f"hinas_lab.analysis.net_measures.{name}", less)
