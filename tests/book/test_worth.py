@@ -283,6 +283,9 @@ def test_a_record_is_told_and_drawn_from_its_file(made_up, tmp_path):
     assert isinstance(figure, Figure) and len(figure.axes) == 4
     overall, equal = ([t.get_text() for t in ax.get_yticklabels()] for ax in figure.axes[:2])
     assert overall[0] == "another training" and "MACs" in overall and "MACs" not in equal
+    again["taus"]["denoise"]["parameters"]["overall"]["mean"] = 0.0
+    ticks = worth.figure(again).axes[0].get_yticklabels()
+    assert [tick.get_text() for tick in ticks] == overall, "no rank at all is a finding"
 
 
 def test_choices_that_found_the_same_net_are_told(made_up):
