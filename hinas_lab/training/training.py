@@ -106,10 +106,14 @@ class Training:
     def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
         """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with
         respect to each parameter."""
-        c = self.config
-        degraded, clean = self.patches.make(drawn, c.patch, bool(c.rescale))
-        terms = loss_of(self.net, degraded, clean, c)
-        return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, c))
+        terms = loss_of(self.net, *self.make(drawn), self.config)
+        given = gradients(terms[0], self.parameters, self.config)
+        return (*(t.detach() for t in terms), *given)
+
+    def make(self, drawn: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The batch that was ``drawn``, on the device: degraded and clean."""
+        config = self.config
+        return self.patches.make(list(drawn), config.patch, bool(config.rescale))
 
     @property
     def finished(self) -> bool:
