@@ -254,7 +254,8 @@ def _time_of(row: Mapping, pictures: str) -> dict:
     if row.get("milliseconds") is not None:
         told = {"milliseconds": _number("milliseconds", row["milliseconds"])}
         return told | {"picture": _words(row.get("picture", PICTURE))}
-    if row.get("seconds") is not None:
+    # a mean over n pictures; other seconds are of a training
+    if row.get("seconds") is not None and row.get("n") is not None:
         seconds = _number("seconds", row["seconds"])
         return {"milliseconds": 1000 * seconds, "picture": f"mean of {pictures}"}
     return {}

@@ -78,14 +78,16 @@ def test_a_training_that_rows_of_an_arm_share_counts_once():
 
 def test_a_row_says_its_protocol_level_and_time():
     rows = [
-        row(genotype=None, method="tv", arm=None, level=50.0, dataset="Set5", seconds=0.25),
+        row(genotype=None, method="tv", arm=None, level=50.0, dataset="Set5", seconds=0.25, n=5),
         row(arm="x4", scale=4, genotype=None, protocol="sr-standard", milliseconds=7.0, macs=None),
+        row(seconds=40.0),
     ]
-    tv, sr = find_nets({"rows": rows, "protocols": ["sr-standard", "whole"]}).nets
+    tv, sr, trained = find_nets({"rows": rows, "protocols": ["sr-standard", "whole"]}).nets
     assert (tv.method, tv.measured_as) == ("tv", "denoise sigma 50, Set5, protocol whole")
     assert (tv.milliseconds, tv.picture, tv.genotype) == (250, "mean of Set5", None)
     assert sr.measured_as == "sr x4, test pictures, protocol sr-standard"
     assert (sr.milliseconds, sr.picture, sr.macs) == (7, "480 x 320", None)
+    assert trained.milliseconds is None, "seconds of a training"
 
 
 @pytest.mark.parametrize(
