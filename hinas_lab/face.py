@@ -341,7 +341,8 @@ def explore(
     measured on the built-in test pictures, which takes about a second.
     cost: macs, parameters, or milliseconds (of runs: measured here when it is asked for).
     quality: psnr or ssim.
-    budget: of the cost, a vertical line: ``"1.5GMAC"``, ``"30ms"``, ``"0.2M"``, or a number.
+    budget: of the cost, a vertical line: a number, or as for ``lab.search`` (``"1.5GMAC"``,
+    ``"0.2M"`` parameters, ``"30ms"``).
     device: auto (an NVIDIA GPU where there is one, else the CPU), cpu, cuda, cuda:1, mps.
 
     Without widgets the figure of ``lab.draw_tradeoff``. ValueError in one line where there are no

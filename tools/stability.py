@@ -105,9 +105,7 @@ def unchanged(args: argparse.Namespace, chosen: Preset, patches: Patches) -> flo
     )
     still, errors = GlobalSkip(patches.scale, chosen.train.upsampling), []
     for i in range(max(0, args.steps - TAIL), args.steps):
-        degraded, clean = patches.make(
-            [t.to(patches.device) for t in state.batches(i)], config.patch
-        )
+        degraded, clean = state.make([t.to(patches.device) for t in state.batches(i)])
         errors.append(restoration_loss(still(degraded), clean, config.loss)[1].item())
     return float(np.mean(errors))
 

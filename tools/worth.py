@@ -12,7 +12,7 @@ import argparse
 from pathlib import Path
 
 from hinas_book.ch09_against_random import worth
-from hinas_book.ch09_against_random.opponents import ARMS, arms_there
+from hinas_book.ch09_against_random.opponents import ARMS
 from hinas_book.cli.study import lines
 from hinas_book.kit.design import Setting
 from hinas_book.kit.registry import studies
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     option("--rounds", type=int, default=9, help="of the calibration")
     option("--folder", type=Path, default=data("prices"), help="where prices are kept")
     option("--seeds", type=int, default=6, help="of the pilot")
-    option("--arms", nargs="+", choices=ARMS, help="of the pilot; default: all that can be run")
+    option("--arms", nargs="+", choices=ARMS, help="of the pilot; default: all")
     option("--run", type=Path, default=Path("runs/campaign"), help="folder of finished jobs")
     option("--workers", type=int, default=2)
     option("--json", type=Path, help="where the pilot's record is kept")
@@ -57,8 +57,7 @@ def calibrate(args) -> int:
 
 def pilot(args) -> int:
     setting = Setting(base=args.preset, seeds=args.seeds, data=args.data, device=args.device)
-    arms = args.arms or list(arms_there())
-    design = worth.design(setting, args.task, arms, worth.PILOT)
+    design = worth.design(setting, args.task, args.arms, worth.PILOT)
 
     def tell(done: int, asked: int):
         print(f"{done} of {asked} jobs", end="\r", flush=True)

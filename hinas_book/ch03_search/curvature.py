@@ -51,7 +51,7 @@ def curvature_at_the_start(settings: Preset, device: str = "auto") -> float:
     config = replace(settings.train, batch=6, patch=40)
     state = Training(sample(space, random.Random(0)), config, patches, space.residual)
     drawn = [tensor.to(device) for tensor in state.batches(0)]
-    degraded, _ = patches.make(drawn, config.patch)
+    degraded, _ = state.make(drawn)
     return last_layer_curvature(state.net, degraded)
 
 

@@ -7,7 +7,7 @@ hands it back.
 
 from collections import Counter
 from collections.abc import Sequence
-from math import isfinite, nan
+from math import isfinite
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +23,7 @@ from hinas_book.ch09_against_random.findings import (
     percentiles,
     taus,
 )
+from hinas_book.ch09_against_random.worth_results import number
 from hinas_book.kit.intervals import plot_forest, spread_heights
 from hinas_book.kit.missing import unless_missing
 from hinas_lab.analysis.statistics import Contrast
@@ -272,9 +273,9 @@ def figure_worth_taus(record: dict) -> Figure:
             rows = []
             for name, both in ranks.items():
                 # a constant predictor has no tau, MACs none at equal cost; JSON says null
-                if both[kind] and isfinite(both[kind]["mean"] or nan):
-                    values = {key: nan if x is None else x for key, x in both[kind].items()}
-                    rows.append((name, Contrast(**values)))
+                told = {key: number(value) for key, value in (both[kind] or {}).items()}
+                if told and isfinite(told["mean"]):
+                    rows.append((name, Contrast(**told)))
             if rows:
                 plot_forest(rows, ax=ax, unit="Kendall's tau-b with one training")
                 ax.set_title(f"{task}, {kind}", loc="left")

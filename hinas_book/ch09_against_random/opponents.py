@@ -5,7 +5,7 @@ A way is a generator of jobs that returns the genotype (JSON) it chose and the r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,9 +16,9 @@ from hinas_lab.analysis.evolution import EvolutionJob
 from hinas_lab.analysis.price import RUNGS, Counts, shorter
 from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.analysis.short_training import ShortJob, rungs, short_winner, shortened
-from hinas_lab.analysis.soft_choice import MostProbableJob, can_decode_several
+from hinas_lab.analysis.soft_choice import MostProbableJob
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
-from hinas_lab.presets import Preset, preset
+from hinas_lab.presets import preset
 from hinas_lab.space import cost
 from hinas_lab.space.genotype import Genotype
 
@@ -152,15 +152,6 @@ def evolution(lot: Lot) -> Design:
     return {"genotype": row["genotype"], "rows": [trained, row]}
 
 
-def has_budget() -> bool:
-    """Can a preset search under a budget?"""
-    return hasattr(Preset, "with_budget")
-
-
-def _always() -> bool:
-    return True
-
-
 @dataclass(frozen=True, kw_only=True)
 class Arm:
     """A way to choose a net."""
@@ -169,20 +160,17 @@ class Arm:
     title: str
     "what a registered claim calls it"
     choose: Callable[[Lot], Design]
-    there: Callable[[], bool] = field(default=_always)
-    "can it be run with what the laboratory has?"
 
 
 ARMS: dict[str, Arm] = {
     arm.name: arm
     for arm in (
         Arm(name="hinas", title="HiNAS", choose=hinas),
-        Arm(name="budget", title="HiNAS under a budget", choose=under_budget, there=has_budget),
+        Arm(name="budget", title="HiNAS under a budget", choose=under_budget),
         Arm(
             name="k-best",
             title="HiNAS, k-best decoding and successive halving",
             choose=k_best,
-            there=can_decode_several,
         ),
         Arm(name="rsws", title="RSWS", choose=rsws),
         Arm(name="best-of", title="best of k random nets by short training", choose=best_of),
@@ -190,11 +178,6 @@ ARMS: dict[str, Arm] = {
         Arm(name="evolution", title="regularised evolution on shared weights", choose=evolution),
     )
 }
-
-
-def arms_there() -> dict[str, Arm]:
-    """Those that can be run now."""
-    return {name: arm for name, arm in ARMS.items() if arm.there()}
 
 
 def arm_called(words: str) -> Arm:

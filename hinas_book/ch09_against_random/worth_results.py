@@ -36,6 +36,8 @@ class Arm(NamedTuple):
     "(n,)"
     parameters: np.ndarray
     "(n,)"
+    different: int
+    "nets: what several choices found is trained once, and has one noise"
 
     @property
     def nets(self) -> Nets:
@@ -57,7 +59,8 @@ def arm_of(rows: list[dict], task: str, name: str) -> Arm:
     macs, parameters = (
         np.array([row[key] for row in first], float) for key in ("macs", "parameters")
     )
-    return Arm(np.array(quality), macs, parameters)
+    different = len({row["key"] for row in first})
+    return Arm(np.array(quality), macs, parameters, different)
 
 
 def results(
@@ -80,6 +83,7 @@ def results(
             ours = arm_of(rows, task, arm)
             arms[task][arm] = {
                 "n": len(ours.macs),
+                "different": ours.different,
                 "psnr": float(ours.quality.mean()),
                 "macs": float(ours.macs.mean()),
                 "outside": _outside(ours, others),
@@ -222,11 +226,14 @@ def _arm_line(name: str, told: Mapping) -> str:
     at = told["at_cost"]
     contrast = format_contrast(at, "psnr", "95 % interval ")
     adjusted = _p(at["holm"], "Holm") if "holm" in at else ""
+    # the interval takes each choice for a net with noise of its own
+    n = f"n {told['n']}"
+    n += f" ({told['different']} different nets)" if told["different"] < told["n"] else ""
     outside = ""
     if told["outside"]:
         outside = f"; {told['outside']} of its nets cost less or more than any random one"
     return (
-        f"{ARMS[name].title}, n {told['n']}: {contrast} from random nets at equal cost"
+        f"{ARMS[name].title}, {n}: {contrast} from random nets at equal cost"
         f"{_p(at['p'])}{adjusted}; {told['psnr']:.3f} dB, {told['macs'] / 1e9:.3g} GMAC; "
         f"{told['seconds']:.0f} s a choice{outside}"
     )

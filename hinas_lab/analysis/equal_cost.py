@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from hinas_lab.analysis.pareto import hypervolume
 from hinas_lab.analysis.statistics import LEAST, Contrast, kendall, pairs_needed
 
 DRAWS = 10_000
@@ -75,33 +76,15 @@ def _drawn(nets: Nets, rng) -> Nets:
     return Nets(nets.costs[chosen], nets.quality[chosen])
 
 
-def hypervolume(costs, quality, reference: tuple[float, float]) -> np.ndarray:
-    """The area that nets dominate, between their front and ``reference`` (cost, quality); one for
-    each row of (..., n) values.
-
-    A lower cost and a higher quality are better; costs count as they are given. Nets that are
-    dearer or worse than the reference add nothing.
-    """
-    end, floor = reference
-    order = np.argsort(costs, axis=-1, kind="stable")
-    places = np.minimum(np.take_along_axis(np.asarray(costs, float), order, -1), end)
-    gains = np.maximum(np.take_along_axis(np.asarray(quality, float), order, -1) - floor, 0)
-    # what can be had for at most so much
-    best = np.maximum.accumulate(gains, axis=-1)
-    widths = np.diff(places, axis=-1, append=np.full_like(places[..., :1], end))
-    return (widths * best).sum(-1)
-
-
 def front_among(arm: Nets, random: Nets, reference: tuple[float, float], seed: int = 0) -> dict:
-    """The hypervolume of ``arm`` over log2 cost, and the mean of as many ``random`` nets.
+    """``pareto.hypervolume`` of ``arm``, and the mean of as many ``random`` nets.
 
     Keys: arm, random (nan where there are fewer), p: one-sided, of labels drawn anew 10,000 times
     among all nets of both; nan for fewer than ``LEAST``. ``reference``: (cost, dB), of which no
     label may decide.
     """
-    reference = (float(np.log2(reference[0])), reference[1])
     n, m = len(arm.costs), len(random.costs)
-    costs = np.log2(np.concatenate([arm.costs, random.costs]))
+    costs = np.concatenate([arm.costs, random.costs])
     quality = np.concatenate([arm.quality, random.quality])
 
     def area(chosen: np.ndarray) -> np.ndarray:

@@ -1,12 +1,10 @@
 """What a trained net in a run folder does on the built-in test pictures, how long it takes, and one
 of its pictures."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -63,28 +61,19 @@ def _measured(run: Path, written: int, name: str, level: float, device: str) -> 
 def timed(nets: Sequence[TrainedNet], device: str = "cpu") -> tuple[TrainedNet, ...]:
     """The nets with the milliseconds that those take here whose weights are at hand: the median of
     ``REPEATS`` restorations of one picture of 480 x 320 pixels, the nets in turn."""
+    from hinas_lab.analysis.timing import interleaved
     from hinas_lab.training.numerics import use_device
 
     device = use_device(device)
-    restorers = {}
+    rng, calls = np.random.default_rng(0), {}
     for place, net in enumerate(nets):
         if net.folder is not None:
-            restorers[place] = _restorer(net.folder, device)
-    seconds = {place: [] for place in restorers}
-    rng = np.random.default_rng(0)
-    # the first one of a net warms it up
-    for number in range(REPEATS + 1):
-        for place, restore in restorers.items():
-            channels = nets[place].genotype.channels
-            shape = (HEIGHT, WIDTH) if channels == 1 else (HEIGHT, WIDTH, channels)
-            picture = rng.random(shape, dtype=np.float32)
-            start = time.perf_counter()
-            restore(picture)
-            if number:
-                seconds[place].append(time.perf_counter() - start)
+            more = () if net.genotype.channels == 1 else (net.genotype.channels,)
+            picture = rng.random((HEIGHT, WIDTH, *more), dtype=np.float32)
+            calls[place] = partial(_restorer(net.folder, device), picture)
     told = list(nets)
-    for place, values in seconds.items():
-        milliseconds = 1000 * median(values)
+    for place, seconds in interleaved(calls, REPEATS).items():
+        milliseconds = 1000 * float(np.median(seconds))
         told[place] = replace(
             told[place], milliseconds=milliseconds, picture=PICTURE, device=device
         )

@@ -52,9 +52,10 @@ class NetTrainer:
         state = Training(genotype, config, self._patches, space.residual)
         for step in train(state):
             tell(step.iteration / config.iterations)
+        net = state.result_net()
 
         def restore(image):
-            return restore_array(state.net.eval(), image, clip=False, device=self.device)
+            return restore_array(net, image, clip=False, device=self.device)
 
         has_levels = TASKS[space.task].has_levels
         level = usual_level(config.sigmas) if has_levels else space.scale

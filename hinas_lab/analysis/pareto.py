@@ -37,27 +37,26 @@ def best_within(cost: ArrayLike, quality: ArrayLike, budgets: ArrayLike) -> np.n
     return _staircase(cost[order], quality[order], np.asarray(budgets, dtype=np.float64))
 
 
-def hypervolume(cost: ArrayLike, quality: ArrayLike, reference: tuple[float, float]) -> float:
+def hypervolume(cost: ArrayLike, quality: ArrayLike, reference: tuple[float, float]) -> np.ndarray:
     """The area between the front and ``reference``, (a cost, a quality), in halvings of the cost
-    times the unit of quality: cost is taken in log2.
+    times the unit of quality: cost is taken in log2. One for each row of (..., N) points.
 
     The reference is worse than what is compared, and the same for all that are: what costs as much
     or is no better counts for nothing. ValueError as for ``front``.
     """
-    cost, quality = _checked(cost, quality)
+    cost, quality = np.asarray(cost, dtype=np.float64), np.asarray(quality, dtype=np.float64)
+    _checked(cost.ravel(), quality.ravel())
     dearest, lowest = reference
     if not (np.isfinite(dearest) and dearest > 0 and np.isfinite(lowest)):
         raise ValueError(
             f"reference = ({dearest}, {lowest}): must be a cost above 0 and a quality, finite"
         )
-    counts = (cost < dearest) & (quality > lowest)
-    if not counts.any():
-        return 0.0
-    cost, quality = cost[counts], quality[counts]
-    steps = front(cost, quality)
+    order = np.argsort(cost, axis=-1, kind="stable")
+    edges = np.log2(np.minimum(np.take_along_axis(cost, order, -1), dearest))
+    gains = np.maximum(np.take_along_axis(quality, order, -1) - lowest, 0)
     # each step of the staircase reaches to where the next one begins
-    edges = np.log2(np.append(cost[steps], dearest))
-    return float(np.diff(edges) @ (quality[steps] - lowest))
+    widths = np.diff(edges, axis=-1, append=np.full_like(edges[..., :1], np.log2(dearest)))
+    return (widths * np.maximum.accumulate(gains, axis=-1)).sum(-1)
 
 
 def front_band(

@@ -179,11 +179,11 @@ def calibrate(preset: Preset, data: str, device: str, rounds: int = 9) -> tuple[
 def _calls(preset: Preset, data: str, device: str) -> tuple[dict[str, Callable], int]:
     """What is timed, and the iterations of an epoch."""
     from hinas_lab.analysis.random_nets import random_genotypes
-    from hinas_lab.analysis.short_training import WithoutV, score_on_v
+    from hinas_lab.analysis.short_training import score_on_v
     from hinas_lab.runs.folder import training_patches
     from hinas_lab.searching.loop import Search, arch_step, weight_step
     from hinas_lab.searching.scoring import shared_weight_score
-    from hinas_lab.training.training import train_step
+    from hinas_lab.training.training import Training, train_step
 
     space, config = preset.space, preset.search
     patches = training_patches(data, space.task, space.channels, space.scale, device)
@@ -211,7 +211,7 @@ def _calls(preset: Preset, data: str, device: str) -> tuple[dict[str, Callable],
     for i in range(GENOTYPES):
         # a small space may hold fewer
         g = genotypes[i % len(genotypes)]
-        net = WithoutV(g, preset.train, patches, sets, space.residual)
+        net = Training(g, preset.train, patches, space.residual, images=sets.w + sets.a)
         calls[f"score {i}"] = _bound(
             shared_weight_score, soft.net, g, patches, sets.w, sets.v, config
         )

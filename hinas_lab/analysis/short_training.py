@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from hinas_lab.analysis import jobs
 from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.jobs import Job
 from hinas_lab.config import SearchConfig, TrainConfig, to_dict
-from hinas_lab.images.patches import TRAIN, Patches, Split, generator, split
+from hinas_lab.images.patches import Patches, Split, split
 from hinas_lab.runs.folder import training_patches
 from hinas_lab.searching.scoring import validate
 from hinas_lab.space.genotype import Genotype
@@ -68,25 +67,12 @@ class ShortJob(Job):
         patches = training_patches(self.data, g.task, g.channels, g.scale, self.device)
         sets = split(len(patches), c.val_fraction, c.seed, c.val_images)
         start = time.perf_counter()
-        state = WithoutV(g, self.train, patches, sets, self.residual)
+        state = Training(g, self.train, patches, self.residual, images=sets.w + sets.a)
         for _ in train(state):
             pass
         seconds = time.perf_counter() - start
-        scores = score_on_v(state.net, patches, sets, replace(c, sigmas=self.train.sigmas))
+        scores = score_on_v(state.result_net(), patches, sets, replace(c, sigmas=self.train.sigmas))
         return {"psnr": scores["psnr"], "score": scores["score"], "train_seconds": seconds}
-
-
-class WithoutV(Training):
-    """A training that draws from Train W and Train A alone."""
-
-    def __init__(self, genotype, config, patches: Patches, sets: Split, residual: bool = True):
-        self._seen = torch.tensor(sets.w + sets.a)
-        super().__init__(genotype, config, patches, residual)
-
-    def _draw(self, iteration: int) -> list[Tensor]:
-        c, rng = self.config, generator(self.config.seed, TRAIN, iteration)
-        chosen = self._seen[torch.randint(len(self._seen), (c.batch,), generator=rng)]
-        return self.patches.draw(chosen, c.patch, c.sigmas, rng)
 
 
 class _Decoded(nn.Module):

@@ -24,13 +24,11 @@ def log_probability(
 
 def final_logits(job: SearchJob, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """alpha and beta of the supernet that a finished search picked."""
-    from hinas_lab.records import read_records
+    from hinas_lab.records import kept_row, read_records
 
     columns = read_records(folder / job.key)
-    # 0: none was scored, and the last one is the result
-    epoch = int(columns["epoch/best"][-1]) if job.search.keep_supernet == "best" else 0
-    epoch = epoch or len(columns["epoch/best"]) - 1
-    return columns["epoch/alpha"][epoch], columns["epoch/beta"][epoch]
+    row = kept_row(columns, job.search.keep_supernet)
+    return columns["epoch/alpha"][row], columns["epoch/beta"][row]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +52,6 @@ class SoftScoreJob(OfSearch):
         logits, space = final_logits(self.search, folder), self.search.space
         genotypes = map(Genotype.from_json, self.genotypes)
         return {"soft": [log_probability(space, *logits, genotype) for genotype in genotypes]}
-
-
-def can_decode_several() -> bool:
-    """Is ``space.decode.k_best_genotypes`` there?"""
-    return hasattr(decode, "k_best_genotypes")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 ``torch.utils.benchmark``."""
 
 import timeit
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from torch.utils import benchmark
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1
-) -> dict[str, np.ndarray]:
+    calls: Mapping[Hashable, Callable[[], object]], rounds: int, warmup: int = 1
+) -> dict[Hashable, np.ndarray]:
     """Seconds of each of ``calls``, (rounds,), under its name. A round runs each of them once, in
     turn, so that the neighbours on a shared machine disturb all alike; every other round runs them
     backwards, so that none always comes first. The first ``warmup`` rounds do not count.
@@ -19,7 +19,7 @@ def interleaved(
     # benchmark.Timer itself calls twice before it measures: a third of what a round takes would
     # count. Its clock and its base class measure a single call.
     timers = {name: timeit.Timer(call, timer=benchmark.timer) for name, call in calls.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in timers}
+    seconds: dict[Hashable, list[float]] = {name: [] for name in timers}
     order = list(timers)
     for _ in range(warmup + rounds):
         for name in order:

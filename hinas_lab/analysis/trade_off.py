@@ -1,6 +1,5 @@
 """Trained nets on two axes, a cost and a quality: the numbers before they are drawn."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -10,6 +9,7 @@ import numpy as np
 
 from hinas_lab.analysis.pareto import best_within, front, front_band
 from hinas_lab.analysis.trained_nets import Found, TrainedNet
+from hinas_lab.space.budget import Budget
 
 
 class Axis(NamedTuple):
@@ -27,10 +27,7 @@ COSTS = {
     "milliseconds": Axis("milliseconds a picture", "ms", ".3g"),
 }
 QUALITIES = {"psnr": Axis("PSNR", "dB", ".2f"), "ssim": Axis("SSIM", "", ".4f")}
-PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "K": 1e3, "": 1.0}
-UNITS = {"": "", "mac": "macs", "macs": "macs", "ms": "milliseconds", "parameters": "parameters"}
-"of a budget -> the cost that it is of"
-BUDGET = re.compile(r"([0-9.]+(?:e[+-]?[0-9]+)?) *([kKMG]?) *(macs?|ms|parameters)?", re.I)
+PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,18 +149,14 @@ def staircase(seen: TradeOff) -> np.ndarray:
 
 
 def budget_of(text: str | float, cost: str) -> float:
-    """A budget of ``cost`` (parameters, macs, milliseconds) as a number: 1.5e9, ``1.5G``,
-    ``1.5GMAC``, ``30ms``, ``0.2M``. ValueError in one line for anything else."""
-    match = BUDGET.fullmatch(str(text).strip())
+    """A budget of ``cost`` (parameters, macs, milliseconds) as a number: a number, or the words of
+    a search's budget (``Budget.parse``). ValueError in one line for anything else."""
     try:
-        value = float(match[1]) * PREFIXES[match[2]]
-    except (TypeError, ValueError, KeyError):
-        raise ValueError(
-            f"budget = {text!r}: must be a number, with k, M or G and a unit where it has them: "
-            "1.5GMAC, 30ms, 0.2M"
-        ) from None
-    of = UNITS[(match[3] or "").lower()]
-    if of and of != cost:
+        value, of = float(text), cost
+    except (TypeError, ValueError):
+        budget = Budget.parse(text)
+        value, of = budget.amount, budget.unit.counted
+    if of.lower() != cost:
         raise ValueError(f"budget = {text!r}: is of {of}, the cost that is asked for is {cost}")
     if not (isfinite(value) and value > 0):
         raise ValueError(f"budget = {text!r}: must be finite and above 0")

@@ -49,7 +49,7 @@ class TrainedNet:
     device: str
     "where it was trained or measured"
     test: str
-    "the data set that it was measured on, and how degraded: ``denoise σ 50, builtin``"
+    "the data set that it was measured on, and how degraded: ``denoise sigma 50, builtin``"
     folder: Path | None = None
     "of its run, where its weights are at hand"
 
@@ -151,9 +151,14 @@ def _net_of_run(run: Path, header: dict, root: Path, device: str) -> TrainedNet:
         raise ValueError(f"{run}: not finished, or without its weights")
     config = from_dict(TrainConfig, header["train"])
     shape = {name: getattr(config, name) for name in ("stem", "end", "repeats")}
-    scores = read_json(run / "row.json") if (run / "row.json").exists() else {}
+    scores, level = {}, level_of(genotype, config)
+    if (run / "row.json").exists():
+        scores = read_json(run / "row.json")
     if not SCORES <= scores.keys():
         scores = measured(run, genotype, config, device)
+    elif task_named(genotype.task).has_levels:
+        # where a study measures
+        level = config.sigmas[0]
     path = run.relative_to(root)
     return TrainedNet(
         name=str(path) if path.parts else run.resolve().name,
@@ -167,7 +172,7 @@ def _net_of_run(run: Path, header: dict, root: Path, device: str) -> TrainedNet:
         preset=header["preset"],
         protocol=_words(scores["protocol"]),
         device=_words(scores.get("device") or _device_of(run)),
-        test=_test(genotype.task, level_of(genotype, config), scores["test"]),
+        test=_test(genotype.task, level, scores["test"]),
         folder=run,
     )
 
@@ -256,7 +261,8 @@ def _time_of(row: Mapping, pictures: str) -> dict:
     if row.get("milliseconds") is not None:
         told = {"milliseconds": _number("milliseconds", row["milliseconds"])}
         return told | {"picture": _words(row.get("picture", PICTURE))}
-    if row.get("seconds") is not None:
+    # a mean over n pictures; other seconds are of a training
+    if row.get("seconds") is not None and row.get("n") is not None:
         seconds = _number("seconds", row["seconds"])
         return {"milliseconds": 1000 * seconds, "picture": f"mean of {pictures}"}
     return {}

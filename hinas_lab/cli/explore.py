@@ -24,7 +24,7 @@ def add(commands):
     )
     parser.add_argument("--quality", default="psnr", help="psnr or ssim (default: psnr)")
     parser.add_argument(
-        "--budget", metavar="B", help="of the cost, with k, M or G and a unit: 1.5GMAC, 30ms, 0.2M"
+        "--budget", metavar="B", help="of the cost: a number, 1.5GMAC, 0.2M (parameters), 30ms"
     )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="write the picture there: .svg, .png or .pdf"

@@ -3,6 +3,8 @@
 from functools import partial
 from math import log
 from pathlib import Path
+from shlex import quote
+from statistics import median
 
 from hinas_lab.cli.common import add_machine_options, task_options, use_machine
 from hinas_lab.presets import PRESETS, preset
@@ -66,7 +68,18 @@ def run(args) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     measured.table.save(path)
     print(f"wrote {path}")
+    print(f"next: {_search_command(measured, path, args.threads)}")
     return 0
+
+
+def _search_command(measured, path: Path, threads: int | None) -> str:
+    """A search under a budget by the table that was written: what the median net takes."""
+    ms = median(measured.checked.values())
+    command = measured.table.command.replace(" latency ", " search ", 1)
+    command += f" --budget {ms:.1f}ms --latency {quote(str(path))}"
+    # a table is of so many
+    command += "" if threads is None else f" --threads {threads}"
+    return f"{command} --run NEW_FOLDER"
 
 
 def _check_out(path: Path | None):

@@ -29,13 +29,15 @@ def run(args) -> int:
     from hinas_lab.space.budget import cost_text
 
     chosen = resolve(args, args.task, args.scale)
+    # the threads first: a latency table is of so many
+    device = use_machine(args)
     if args.budget is not None or args.latency is not None:
         chosen = chosen.with_budget(args.budget, args.latency)
     search = open_search(
         args.run,
         chosen,
         data=args.data,
-        device=use_machine(args),
+        device=device,
         resume=args.resume,
         graphs=args.graphs,
     )

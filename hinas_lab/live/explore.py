@@ -135,7 +135,7 @@ class Explorer:
         self.budget = Text(
             "" if budget is None else str(budget),
             description="budget",
-            placeholder="1.5G",
+            placeholder="1.5GMAC",
             continuous_update=False,
             layout={"width": "14em"},
         )
@@ -188,8 +188,10 @@ class Explorer:
                 self.budget.value.strip() or None,
                 self.measured_as.value,
             )
-        except (ValueError, OSError) as error:
-            self.status.value = _paragraph(str(error))
+        except Exception as error:
+            # whatever nets that are timed meet, too
+            told = str(error) if isinstance(error, ValueError | OSError) else one_line(error)
+            self.status.value = _paragraph(told)
             return
         self.status.value = ""
         self._show(seen)

@@ -24,7 +24,7 @@ from hinas_lab.searching.methods import method
 from hinas_lab.searching.price import Price
 from hinas_lab.searching.scoring import calibrate
 from hinas_lab.searching.stop import stop_rule
-from hinas_lab.space.budget import Limit, reader
+from hinas_lab.space.budget import limit_of, reader
 from hinas_lab.space.decode import decoder, entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import Mixture, SuperNet
@@ -63,7 +63,7 @@ class Search:
     ):
         self.method = method(config.method)
         self.stop_rule = stop_rule(config.stop)
-        self.limit = None if config.budget is None else Limit(space, config)
+        self.limit = None if config.budget is None else limit_of(space, config)
         decoder(config.decoder)  # there is one of that name
         self.decoder = reader(space, config)
         check_precision(config.precision, patches.device)
@@ -352,7 +352,9 @@ def _epoch(state: Search, start: float) -> Epoch:
         # Under a budget an epoch whose net keeps it is before all that do not. The first of equally
         # good ones stays: collapse comes late (Section 3.3).
         keeps = state.limit is not None and state.limit.keeps(costs["decoded_cost"])
-        if (keeps, scores["score"]) > (state.best_keeps, state.best_score):
+        better = (keeps, scores["score"]) > (state.best_keeps, state.best_score)
+        # nan is above nothing
+        if better and scores["score"] > -math.inf:
             state.best_score, state.best_epoch = scores["score"], state.epoch
             state.best_keeps = keeps
             if c.keep_supernet == "best":

@@ -53,9 +53,10 @@ class Budget(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Budget":
-        """``1.5GMAC``, ``800MMAC``, ``0.2M`` and ``30k`` (parameters), ``30ms``. ValueError in one
-        line for anything else."""
-        found = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([A-Za-z]*)\s*", str(text))
+        """``1.5GMAC``, ``800MMAC``, ``0.2M`` and ``30k`` (``0.2M parameters``, too), ``30ms``.
+        ValueError in one line for anything else."""
+        number = r"\s*(\d+\.?\d*|\.\d+)\s*"
+        found = re.fullmatch(number + r"([A-Za-z]*)((?<=[Mk]) parameters)?\s*", str(text))
         units = {unit.name: unit for unit in UNITS}
         if not found or found[2] not in units or not 0 < float(found[1]) < 1e9:
             known = ", ".join(f"{unit.name} ({unit.counted})" for unit in UNITS)
@@ -127,26 +128,31 @@ def with_budget(
     changes = {"budget": text, "budget_ms": None}
     changes |= {f"budget_{name}": getattr(shape, name) for name in SHAPE}
     if table is not None:
-        changes["budget_ms"] = _measured(space, shape, table)
+        changes["budget_ms"] = _measured(space, train, shape, table)
     return replace(search, **changes)
 
 
-def _measured(space: SearchSpace, shape: Shape, file: str | Path) -> tuple[float, ...]:
+def _measured(
+    space: SearchSpace, train: TrainConfig, shape: Shape, file: str | Path
+) -> tuple[float, ...]:
     """Milliseconds of all nets alike, then of each of ``all_parts``, from a table of this
     machine."""
-    from hinas_lab.space.latency_table import LatencyTable
+    from hinas_lab.space import latency_table
 
-    table = LatencyTable.load(file)
+    table = latency_table.LatencyTable.load(file)
     table.check_machine()
-    values = [float(table.fixed)]
+    # pieces of nets of another shape can have the same channels
+    table.check_shape(latency_table.Shape.of(space, train))
+    values = [table.fixed]
     for part in all_parts(space, shape):
-        values.append(float(table.part_cost(part)))
+        values.append(table.part_cost(part))
         if not math.isfinite(values[-1]) or values[-1] < 0:
             raise ValueError(
                 f"{file}: {part.kind} {part.source} -> {part.target} takes {values[-1]} ms; "
                 "measure the table again"
             )
-    return tuple(values)
+    # six digits are more than a clock tells
+    return tuple(float(f"{ms:.6g}") for ms in values)
 
 
 def all_parts(space: SearchSpace, shape: Shape) -> list[Part]:
@@ -167,7 +173,8 @@ class Costs:
     start: of every net. first (W, W): the 1x1 of h_{l-1}, from width b to width c; ``first_layer``
     (W,) where that is the start part. second (W, W): the same of h_{l-2}; of the first two layers
     ``second_layers`` (2, W). operations (W, K): an edge at that width, of none 0. end (W,): behind
-    a last cell of that width. low (2,): the authors' low-level features, unused and used.
+    a last cell of that width. low (2,): the authors' low-level features, unused and used. 0 for
+    pieces that no net of the space has: nobody measured them.
     """
 
     def __init__(
@@ -184,28 +191,33 @@ class Costs:
         c = [self._channels(factor) for factor in space.width_factors]
         start = shape.stem if theirs else base
         self.start = fixed + part_cost(Part("start", space.channels, start))
-        widths = range(len(c))
-        self.first_layer = np.array([part_cost(Part("first", start, n)) for n in c])
-        self.second_layers = np.array(
-            [
-                [part_cost(Part("second", shape.stem, n)) for n in c],
-                [part_cost(Part("second", start, n)) for n in c],
-            ]
-        )
+        self.first_layer, self.end = np.zeros((2, len(c)))
+        self.second_layers = np.zeros((2, len(c)))
         self.first, self.second = np.zeros((2, len(c), len(c)))
-        for b in widths:
-            for n in widths:
+        into: dict[tuple[int, int], list[int]] = {}  # layer, width -> widths of the layer before
+        for l, b, n in space.moves:
+            if l == 0:
+                self.first_layer[n] = part_cost(Part("first", start, c[n]))
+            else:
                 self.first[b, n] = part_cost(Part("first", nodes * c[b], c[n]))
-                self.second[b, n] = part_cost(Part("second", nodes * c[b], c[n]))
+            if l < 2:
+                before = (shape.stem, start)[l]
+                self.second_layers[l, n] = part_cost(Part("second", before, c[n]))
+            for a in into.get((l - 1, b), ()) if l >= 2 else ():
+                self.second[a, n] = part_cost(Part("second", nodes * c[a], c[n]))
+            into.setdefault((l, n), []).append(b)
         self.operations = np.zeros((len(c), len(space.ops)))
+        widths = sorted({n for _, n in into})
         for k, name in enumerate(space.ops):
             if OPS[name].kind != "none":
-                self.operations[:, k] = [part_cost(Part(name, n, n)) for n in c]
+                self.operations[widths, k] = [part_cost(Part(name, c[n], c[n])) for n in widths]
         out = space.channels * space.scale**2
-        self.end = np.array([part_cost(Part("end", nodes * n, out)) for n in c])
+        for n in space.cells[-1]:
+            self.end[n] = part_cost(Part("end", nodes * c[n], out))
         self.low = np.zeros(2)
-        if theirs:
-            for used, kind in enumerate(("low unused", "low")):
+        for used, kind in enumerate(("low unused", "low") if theirs else ()):
+            # a fixed path has one of them
+            if space.fixed_path is None or used == self.low_used(space.fixed_path):
                 self.low[used] = part_cost(Part(kind, shape.stem, base))
 
     def _channels(self, factor: float) -> int:
@@ -373,17 +385,18 @@ class Limit:
 def reader(space: SearchSpace, search: SearchConfig):
     """How a search reads alpha and beta, a function like ``decode.decode``: its decoder, or under a
     budget the one that keeps it."""
-    return decoder(search.decoder) if search.budget is None else _limit(space, search).decode
+    return decoder(search.decoder) if search.budget is None else limit_of(space, search).decode
 
 
 @cache
-def _limit(space: SearchSpace, search: SearchConfig) -> Limit:
+def limit_of(space: SearchSpace, search: SearchConfig) -> Limit:
+    """The limit of a search under a budget, made once."""
     return Limit(space, search)
 
 
 def cost_text(space: SearchSpace, search: SearchConfig, genotype: Genotype) -> str:
     """One line: what a found net costs beside the search's budget, and how far it is outside."""
-    limit = _limit(space, search)
+    limit = limit_of(space, search)
     budget, cost = limit.budget, limit.costs(genotype)
     text = f"{budget.text(cost)}, its budget is {budget}"
     if limit.keeps(cost):

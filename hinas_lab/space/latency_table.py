@@ -146,6 +146,12 @@ class LatencyTable:
         if not all(is_a(float, ms) and ms >= 0 for ms in numbers):
             raise ValueError("a piece without milliseconds, which must be 0 or more")
 
+    @property
+    def command(self) -> str:
+        """What measures nets of the same space."""
+        task = f" --task sr --scale {self.shape.scale}" if self.shape.scale > 1 else ""
+        return f"hinas-lab latency --preset {self.preset}{task}"
+
     def part_cost(self, part: Part) -> float:
         """Milliseconds of one piece of a net. ValueError when it was not measured."""
         # built and not run
@@ -189,8 +195,7 @@ class LatencyTable:
         here = this_machine(self.machine.device)
         if here != self.machine:
             raise ValueError(
-                f"latency table of {self.machine}: this is {here}; measure here: "
-                f"hinas-lab latency --preset {self.preset}"
+                f"latency table of {self.machine}: this is {here}; measure here: {self.command}"
             )
         self.check_error()
 
@@ -203,7 +208,7 @@ class LatencyTable:
             raise ValueError(
                 f"latency table of preset {self.preset}: promises no milliseconds, as it ranks "
                 f"random nets with rho {self.rho:.2f}, below {LEAST_RHO}; measure again while the "
-                f"machine is idle{timed}: hinas-lab latency --preset {self.preset} --rounds 20"
+                f"machine is idle{timed}: {self.command} --rounds 20"
             )
 
     def save(self, path: str | Path):

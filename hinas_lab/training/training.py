@@ -3,7 +3,7 @@
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -53,7 +53,8 @@ class Training:
     where the config keeps images for it.
 
     ``net``: any (B, C, P, P) -> (B, C, S*P, S*P) instead of the genotype's, which may then be None;
-    with its first weights. ``graphs``: ``cuda_graphs.WHEN``."""
+    with its first weights. ``graphs``: ``cuda_graphs.WHEN``. ``images``: numbers of those that it
+    may see, None for all; V is of them, too."""
 
     def __init__(
         self,
@@ -63,13 +64,15 @@ class Training:
         residual: bool = True,
         net: torch.nn.Module | None = None,
         graphs: str = "auto",
+        images: Sequence[int] | None = None,
     ):
         check_precision(config.precision, patches.device)
         self.genotype, self.config, self.patches = genotype, config, patches
         patches.check_patch(config.patch, config.rescale)
-        self.v = held_out(len(patches), config.val_fraction)
-        self.images = len(patches) - len(self.v)
-        "that are trained on: V is the last ones"
+        known = list(range(len(patches)) if images is None else images)
+        self.v = tuple(known[place] for place in held_out(len(known), config.val_fraction))
+        # V is the last ones
+        self.images = torch.tensor(known[: len(known) - len(self.v)])
         net = build_network(genotype, config, residual) if net is None else net
         self.net = net.to(patches.device)
         self.parameters = list(self.net.parameters())
@@ -95,18 +98,22 @@ class Training:
     def _draw(self, iteration: int) -> list[Tensor]:
         """What chance decides of a batch."""
         c, rng = self.config, generator(self.config.seed, TRAIN, iteration)
-        images = math.ceil(c.batch / c.crops_per_image)
-        chosen = torch.randint(self.images, (images,), generator=rng)
+        n = math.ceil(c.batch / c.crops_per_image)
+        chosen = self.images[torch.randint(len(self.images), (n,), generator=rng)]
         chosen = chosen.repeat_interleave(c.crops_per_image)[: c.batch]
         return self.patches.draw(chosen, c.patch, c.sigmas, rng, c.rescale)
 
     def _gradients(self, *drawn: Tensor) -> tuple[Tensor, ...]:
         """Of the batch that was ``drawn``: the three terms of the loss, then its gradient with
         respect to each parameter."""
-        c = self.config
-        degraded, clean = self.patches.make(drawn, c.patch, bool(c.rescale))
-        terms = loss_of(self.net, degraded, clean, c)
-        return (*(t.detach() for t in terms), *gradients(terms[0], self.parameters, c))
+        terms = loss_of(self.net, *self.make(drawn), self.config)
+        given = gradients(terms[0], self.parameters, self.config)
+        return (*(t.detach() for t in terms), *given)
+
+    def make(self, drawn: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """The batch that was ``drawn``, on the device: degraded and clean."""
+        config = self.config
+        return self.patches.make(list(drawn), config.patch, bool(config.rescale))
 
     @property
     def finished(self) -> bool:
@@ -199,6 +206,11 @@ class Training:
         """The best weights on V, without V the last ones, and the genotype."""
         return self.best or self.net.state_dict(), self.genotype
 
+    def result_net(self) -> torch.nn.Module:
+        """The net with the weights of ``result``, in eval mode."""
+        self.net.load_state_dict(self.result()[0])
+        return self.net.eval()
+
 
 def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True) -> Network:
     """The compact network of a training, with its first weights."""
@@ -282,7 +294,7 @@ def _step(state: Training, means: np.ndarray, seconds: float) -> Step:
 def _read(state: Training, unread: list[Tensor]) -> list[list[float]]:
     """The losses of the last iterations as numbers. FloatingPointError at the first that is not
     finite, and when the training diverges."""
-    pass_over_images = math.ceil(state.images / state.config.batch)
+    pass_over_images = math.ceil(len(state.images) / state.config.batch)
     # a peak may come back within a pass over the pictures
     epoch = max(LEAST_EPOCH, pass_over_images)
     losses = torch.stack(unread).tolist()

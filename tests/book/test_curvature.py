@@ -2,6 +2,7 @@
 descent begins to grow."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -63,3 +64,10 @@ def test_the_papers_rate_is_beyond_it_and_the_classrooms_is_not():
         largest_rate(curvature_at_the_start(classroom), classroom.train.momentum)
         > classroom.train.lr
     )
+
+
+def test_of_a_training_whose_crops_are_rescaled():
+    tiny = preset("tiny")
+    rescaled = tiny._replace(train=replace(tiny.train, rescale=(0.8, 1.2)))
+    same, other = (curvature_at_the_start(chosen, "cpu") for chosen in (tiny, rescaled))
+    assert 0 < other != same

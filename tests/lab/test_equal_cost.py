@@ -11,7 +11,6 @@ from hinas_lab.analysis.equal_cost import (
     Nets,
     cost_matched,
     front_among,
-    hypervolume,
     line,
     plan,
     rank_taus,
@@ -73,24 +72,6 @@ def test_the_same_nets_give_the_same_interval():
     arm, random = drawn(rng, 8), drawn(rng, 16)
     assert cost_matched(arm, random) == cost_matched(arm, random)
     assert cost_matched(arm, random) != cost_matched(arm, random, seed=1)
-
-
-def test_hypervolume_by_hand():
-    # steps: from cost 1 to 3 one dB, from 3 to 5 two
-    costs, quality = [3.0, 1.0, 2.0], [12.0, 11.0, 10.5]
-    assert hypervolume(costs, quality, (5, 10)) == pytest.approx(2 * 1 + 2 * 2)
-    assert hypervolume([6.0, 1.0], [20.0, 9.0], (5, 10)) == 0, "too dear, too bad"
-    rows = hypervolume([costs, [4.0, 4.0, 4.0]], [quality, [11.0, 12.0, 11.0]], (5, 10))
-    assert rows == pytest.approx([6, 2])
-
-
-def test_hypervolume_is_the_share_of_points_that_are_dominated():
-    rng = np.random.default_rng(5)
-    costs, quality = rng.random(6), rng.random(6)
-    points = rng.random((40_000, 2))
-    cheap, good = costs <= points[:, :1], quality >= points[:, 1:]
-    share = (cheap & good).any(1).mean()
-    assert hypervolume(costs, quality, (1, 0)) == pytest.approx(share, abs=0.01)
 
 
 def test_a_front_among_random_ones_is_no_better_than_chance():

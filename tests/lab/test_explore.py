@@ -78,14 +78,16 @@ def test_a_training_that_rows_of_an_arm_share_counts_once():
 
 def test_a_row_says_its_protocol_level_and_time():
     rows = [
-        row(genotype=None, method="tv", arm=None, level=50.0, dataset="Set5", seconds=0.25),
+        row(genotype=None, method="tv", arm=None, level=50.0, dataset="Set5", seconds=0.25, n=5),
         row(arm="x4", scale=4, genotype=None, protocol="sr-standard", milliseconds=7.0, macs=None),
+        row(seconds=40.0),
     ]
-    tv, sr = find_nets({"rows": rows, "protocols": ["sr-standard", "whole"]}).nets
+    tv, sr, trained = find_nets({"rows": rows, "protocols": ["sr-standard", "whole"]}).nets
     assert (tv.method, tv.measured_as) == ("tv", "denoise sigma 50, Set5, protocol whole")
     assert (tv.milliseconds, tv.picture, tv.genotype) == (250, "mean of Set5", None)
     assert sr.measured_as == "sr x4, test pictures, protocol sr-standard"
     assert (sr.milliseconds, sr.picture, sr.macs) == (7, "480 x 320", None)
+    assert trained.milliseconds is None, "seconds of a training"
 
 
 @pytest.mark.parametrize(
@@ -174,6 +176,18 @@ def test_a_folder_of_runs(runs):
     assert find_nets(found) is found
 
 
+def test_a_study_measures_at_the_first_level_of_a_training(runs):
+    """Where several were trained for, a run that no study measured is measured at another one."""
+    for run in ("one", "two"):
+        file = runs / "searched" / run / "config.json"
+        header = json.loads(file.read_text())
+        header["train"]["sigmas"] = [30.0, 50.0, 70.0]
+        file.write_text(json.dumps(header))
+    (runs / "searched" / "two" / "row.json").unlink()
+    tests = {n.name: n.test for n in nets_of_runs(runs / "searched").nets}
+    assert tests == {"one": "denoise sigma 30, builtin", "two": "denoise sigma 50, builtin"}
+
+
 def test_wrong_words_are_refused_before_anything_is_measured(runs, monkeypatch):
     def never(*args):
         raise AssertionError("measured")
@@ -248,24 +262,27 @@ def test_a_cost_that_is_nan_is_refused():
 
 
 def test_budgets():
+    """In the words of a search's: M and k alone are of parameters."""
     for text, of, wanted in (
         ("1.5GMAC", "macs", 1.5e9),
-        ("1.5 G", "macs", 1.5e9),
-        ("800MMACs", "macs", 8e8),
+        ("1.5 GMAC", "macs", 1.5e9),
+        ("800MMAC", "macs", 8e8),
         (2e9, "macs", 2e9),
         ("30ms", "milliseconds", 30),
         ("0.2M", "parameters", 2e5),
-        ("12k parameters", "parameters", 12000),
+        ("12 k parameters", "parameters", 12000),
         ("1e4", "parameters", 1e4),
     ):
         assert budget_of(text, of) == pytest.approx(wanted)
     for text, of, words in (
         ("30ms", "macs", "is of milliseconds, the cost that is asked for is macs"),
-        ("3 apples", "macs", "1.5GMAC, 30ms, 0.2M"),
-        ("1.2.3G", "macs", "must be a number"),
+        ("0.2M", "macs", "is of parameters, the cost that is asked for is macs"),
+        ("3 apples", "macs", "units are GMAC"),
+        ("1.5G", "macs", "units are GMAC"),
+        ("1.2.3GMAC", "macs", "must be a number"),
         ("", "macs", "must be a number"),
         ("0", "macs", "must be finite and above 0"),
-        (float("nan"), "macs", "must be a number"),
+        (float("nan"), "macs", "must be finite and above 0"),
     ):
         with pytest.raises(ValueError) as error:
             budget_of(text, of)
@@ -284,7 +301,7 @@ def test_numbers_as_they_are_read():
 
 
 def test_a_mark_a_method_an_area_by_parameters_and_the_front():
-    seen = trade_off(Found(FOUR), budget="2.5G")
+    seen = trade_off(Found(FOUR), budget="2.5GMAC")
     assert len(set(looks(seen).values())) == 2
     # in proportion to parameters, above the least area
     assert np.diff(areas(seen)) == pytest.approx([38.5, 0, 77])
@@ -338,7 +355,7 @@ def test_equal_nets_are_drawn():
 
 
 def test_the_explorer_shows_the_net_that_is_chosen():
-    shown = explore("search", budget="1.5G")
+    shown = explore("search", budget="1.5GMAC")
     assert isinstance(shown, Explorer)
     assert shown.seen.within == shown.points.chosen == shown.net.value
     assert "searched, seed 7" in shown.numbers.value and "1.27 GMAC" in shown.numbers.value
@@ -365,12 +382,23 @@ def test_what_a_reader_asks_wrongly_is_said_and_changes_nothing():
     for budget in ("30ms", "many"):
         shown.budget.value = budget
         assert "budget = " in shown.status.value and shown.seen is seen
-    shown.budget.value = "2.5G"
+    shown.budget.value = "2.5GMAC"
     assert shown.status.value == "" and shown.seen.nets[shown.seen.within].name == "middle"
     shown.cost.value = "milliseconds"
     assert "known of none" in shown.status.value and shown.budget.value == ""
     shown.points.chosen = -1
     assert shown.net.value is not None
+
+
+def test_nets_that_cannot_be_timed_are_told_and_change_nothing(monkeypatch):
+    def full(nets, device):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr("hinas_lab.analysis.net_measures.timed", full)
+    shown = explore(list(FOUR))
+    seen = shown.seen
+    shown.cost.value = "milliseconds"
+    assert "RuntimeError: out of memory" in shown.status.value and shown.seen is seen
 
 
 def test_groups_are_a_choice_and_a_run_restores_a_picture(runs, monkeypatch):
@@ -391,7 +419,7 @@ def test_groups_are_a_choice_and_a_run_restores_a_picture(runs, monkeypatch):
 
 def test_without_widgets_it_is_the_still(monkeypatch):
     monkeypatch.setenv("HINAS_LIVE", "0")
-    figure = lab.explore(list(FOUR), budget="2.5G")
+    figure = lab.explore(list(FOUR), budget="2.5GMAC")
     assert "middle" in figure.axes[0].get_title(loc="left")
 
 
@@ -400,13 +428,13 @@ def test_without_widgets_it_is_the_still(monkeypatch):
 
 def test_the_command_prints_the_front_and_writes_the_picture(tmp_path, capsys):
     out = tmp_path / "all.svg"
-    assert main(["explore", "search", "--budget", "1.5G", "--out", str(out)]) == 0
+    assert main(["explore", "search", "--budget", "1.5GMAC", "--out", str(out)]) == 0
     text = capsys.readouterr().out
     assert "best of 12 nets within 1.5 GMAC: 26.63 dB, searched, seed 7" in text
     front = trade_off(find_nets("search")).front
     assert text.splitlines()[len(front)].startswith("best of") and f"wrote {out}" in text
     first = out.read_bytes()
-    assert main(["explore", "search", "--budget", "1.5G", "--out", str(out)]) == 0
+    assert main(["explore", "search", "--budget", "1.5GMAC", "--out", str(out)]) == 0
     assert out.read_bytes() == first and b"<svg" in first
 
 

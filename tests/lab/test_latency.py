@@ -4,6 +4,7 @@ what it refuses."""
 import itertools
 import json
 import random
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,9 @@ from scipy import stats
 from hinas_lab.analysis import latency
 from hinas_lab.analysis.latency import Subject, Subjects, fitted, measure, with_error
 from hinas_lab.presets import preset
+from hinas_lab.runs.header import load_genotype
+from hinas_lab.space import budget
+from hinas_lab.space.budget import all_parts
 from hinas_lab.space.cost import Part, macs, parts
 from hinas_lab.space.genotype import sample
 from hinas_lab.space.latency_table import LatencyTable, Shape, this_machine
@@ -241,6 +245,9 @@ def test_another_machine_is_refused_by_name(measured, field, there):
     line = str(error.value)
     assert str(here) in line and str(table.machine) in line and str(there) in line
     assert "\n" not in line
+    table = replace(table, shape=replace(table.shape, scale=4))
+    with pytest.raises(ValueError, match="latency --preset tiny --task sr --scale 4$"):
+        table.check_machine()
 
 
 @pytest.mark.parametrize("rho", [0.85, -1.0, float("nan")])
@@ -286,7 +293,7 @@ def test_command(fake, tmp_path):
 
 def test_default_place(fake):
     text = hinas("latency", "--preset", "tiny", "--rounds", 1).out
-    path = text.rpartition("wrote ")[2].strip()
+    path = text.rpartition("wrote ")[2].partition("\n")[0]
     assert "hinas-data" in path and path.endswith("cpu-1-threads-tiny-denoise-x1.json")
     LatencyTable.load(path).check_machine()
 
@@ -315,3 +322,49 @@ def test_command_refuses(fake, tmp_path):
     refused(hinas("latency", "--preset", "tiny", "--rounds", 0), "rounds = 0")
     refused(hinas("latency", "--preset", "tiny", "--out", tmp_path / "no/t.json"), "does not exist")
     refused(hinas("latency", "--preset", "tiny", "--out", tmp_path), "is a folder")
+
+
+# A search under a budget by such a table
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_search_takes_the_table_that_the_command_writes(fake, two_threads, tmp_path):
+    """By the line that it ends with. Threads are those that both are told, whatever the process
+    began with."""
+    out = tmp_path / "a table.json"
+    told = hinas("latency", "--preset", "tiny", "--threads", 1, "--rounds", 1, "--out", out)
+    torch.set_num_threads(2)
+    _, *command = shlex.split(told.out.rpartition("next: ")[2])
+    command[-1] = tmp_path / "s"
+    code, text, err = hinas(*command, "--device", "cpu", "--set", "search.epochs=1")
+    assert code == 0, err
+    net, budget = load_genotype(tmp_path / "s"), command[command.index("--budget") + 1]
+    ms = LatencyTable.load(out).predict(net, **NET)
+    assert f"it costs {ms:.4g}ms, its budget is {float(budget[:-2]):.4g}ms" in text
+
+
+@pytest.mark.parametrize("task", ["denoise", "sr"])
+@pytest.mark.parametrize("name", ["tiny", "authors"])
+def test_a_budget_asks_for_no_piece_that_was_not_measured(name, task, monkeypatch):
+    """For the pieces that nets of the space have, and no others."""
+    chosen = preset(name, task)
+    monkeypatch.setattr(Subjects, "_piece", lambda self, part, module: Subject(part, None))
+    measured = {subject.what for subject in Subjects(chosen).pieces()}
+    shape = Shape.of(chosen.space, chosen.train)
+    asked = set(all_parts(chosen.space, budget.Shape(**shape.net)))
+    assert {part for part in asked if part.kind != "low unused"} == measured
+
+
+def test_a_budget_refuses_a_table_of_other_nets(measured, tmp_path):
+    """Their pieces can have the same channels: no name tells them apart."""
+    measured.table.save(tmp_path / "table.json")
+    other = TINY._replace(train=replace(TINY.train, repeats=1))
+    with pytest.raises(ValueError, match="for nets with repeats = 2, not 1"):
+        other.with_budget("60ms", tmp_path / "table.json")

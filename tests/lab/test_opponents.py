@@ -27,6 +27,7 @@ from hinas_lab.runs.folder import training_patches
 from hinas_lab.space import cost, decode
 from hinas_lab.space.genotype import Genotype, check_fits, diff, legal_paths
 from hinas_lab.storage import write_json
+from hinas_lab.training.training import Training
 
 SPACE = {"layers": 1, "nodes": 2, "stem": 2, "repeats": 1}
 SEARCH = {"space": SPACE, "epochs": 2, "crops_per_image": 3, "patch": 11, "validate_crop": 24}
@@ -64,26 +65,35 @@ def short(photos, genotype: str, iterations: int = 3, seed: int = 0, **v) -> Sho
     )
 
 
-def test_a_short_training_never_draws_v(photos, monkeypatch, tmp_path):
+THEIRS = {"rescale": (0.9, 1.1), "crops_per_image": 2, "batch": 4, "val_fraction": 0.2}
+"of a training as the authors' code has it: it has a V of its own"
+
+
+@pytest.mark.parametrize("changes", [{}, THEIRS], ids=["tiny", "authors"])
+def test_a_short_training_never_draws_v(photos, monkeypatch, tmp_path, changes):
     """And is scored on V alone, which is the V of a search with that seed."""
     genotype = random_genotypes(replace(WIDE, layers=1), 1, 0)[0].to_json()
-    drawn, scored = set(), []
+    drawn, scored, own = [], [], []
 
-    def draw(self, iteration, real=short_training.WithoutV._draw):
+    def draw(self, iteration, real=Training._draw):
         out = real(self, iteration)
-        drawn.update(out[0].tolist())
+        drawn.append(out[0].tolist())
+        own.append(self.v)
         return out
 
     def score(net, patches, sets, config, real=short_training.score_on_v):
         scored.append(sets)
         return real(net, patches, sets, config)
 
-    monkeypatch.setattr(short_training.WithoutV, "_draw", draw)
+    monkeypatch.setattr(Training, "_draw", draw)
     monkeypatch.setattr(short_training, "score_on_v", score)
-    row = run_job(short(photos, genotype, 30, seed=5), tmp_path)
+    job = short(photos, genotype, 30, seed=5)
+    row = run_job(replace(job, train=replace(job.train, **changes)), tmp_path)
     n = len(training_patches(photos, "denoise", 1, 1, "cpu"))
-    (sets,) = scored
-    assert sets == split(n, 0.1, 0) and drawn == {*sets.w, *sets.a} and not drawn & {*sets.v}
+    (sets,), seen = scored, set(sum(drawn, []))
+    assert sets == split(n, 0.1, 0) and not seen & {*sets.v}
+    assert seen | {*own[0]} == {*sets.w, *sets.a} and not seen & {*own[0]}
+    assert len(own[0]) == (1 if changes else 0)
     assert np.isfinite(row["psnr"]) and np.isfinite(row["score"]) and row["train_seconds"] > 0
 
 
@@ -284,13 +294,7 @@ def test_a_log_probability_by_hand():
     assert found == pytest.approx(np.log(0.5 * 0.6 * 0.25))
 
 
-def test_several_genotypes_of_a_search(search, folder, monkeypatch):
-    several = random_genotypes(search.space, 5, 0)
-    if not soft_choice.can_decode_several():
-        # (genotype, log weight) each, as it will be
-        several = [(genotype, 0.0) for genotype in several]
-        monkeypatch.setattr(decode, "k_best_genotypes", lambda *args: several[:3], raising=False)
-    assert soft_choice.can_decode_several()
+def test_several_genotypes_of_a_search(search, folder):
     row = run_job(MostProbableJob(base="tiny", search=search, k=3), folder)
     found = decode.k_best_genotypes(search.space, *soft_choice.final_logits(search, folder), 3)
     assert row["genotypes"] == [genotype.to_json() for genotype, _ in found]

@@ -613,6 +613,7 @@ def test_a_training_never_learns_from_v_and_scores_it_in_the_last_quarter(monkey
     assert scored == list(range(304, 401, 4)) and len(scored) == 25
     assert state.best_iteration == 312 and bits(state.result()[0]) == nets[312] != nets[400]
     assert bits(state.net.state_dict()) == nets[400]
+    assert bits(state.result_net().state_dict()) == nets[312] and not state.net.training
 
 
 @pytest.mark.parametrize("iterations, first, times", [(1, 1, 1), (8, 7, 2), (403, 303, 21)])

@@ -610,6 +610,22 @@ def test_a_trained_net_is_a_matter_of_its_seed():
         NetTrainer(tiny)(sample(preset("tiny", "sr").space, random.Random(0)), stop)
 
 
+def test_a_trained_net_has_the_weights_that_are_best_on_v(monkeypatch):
+    from hinas_lab.analysis.net_trainer import NetTrainer
+    from hinas_lab.training import training
+
+    tiny = preset("tiny")
+    kept = tiny._replace(train=replace(tiny.train, iterations=8, val_fraction=0.1))
+    genotype = sample(tiny.space, random.Random(0))
+
+    def psnr_if(scores):
+        monkeypatch.setattr(training, "mean_scores", lambda *a: (next(scores), 0.5))
+        return NetTrainer(kept, device="cpu")(genotype, lambda share: None)
+
+    # V is scored behind the iterations 7 and 8
+    assert psnr_if(iter((20.0, 10.0))) != psnr_if(iter((10.0, 20.0)))
+
+
 def test_a_patch_is_restored_by_the_wiring_that_is_asked_for(tiny):
     from hinas_lab.analysis.supernet_scorer import shared_scorer
 
