@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hinas_book.paper.tables import markdown_grid
 from hinas_lab.analysis.campaign import run_design
 from hinas_lab.analysis.equal_cost import Nets, line, variance_components
 from hinas_lab.analysis.executors import executor
@@ -29,6 +30,8 @@ DRAWN = 7
 "the seed that draws the nets"
 TRAININGS = (1, 2)
 "seeds"
+FEWEST = 3
+"nets of a space"
 RECORD = data("pilots", "spaces.json")
 PAGE = Path(__file__).parents[1] / "docs" / "spaces.md"
 PAPERS, WIDE = (1.0, 1.5, 2.0), (1.0, 2.0, 4.0)
@@ -38,11 +41,11 @@ Made by `python tools/space_pilot.py table` from `data/pilots/spaces.json` (`...
 of each space, trained twice each with seeds {seeds}; preset `study` with the changes named;
 built-in photographs, sigma 50 (`whole`) or x4 (`sr-standard`), CPU, one thread a job.
 
-*Between*: standard deviation between nets, *trainings*: of one training of a net, in dB. *At equal
-cost*: between nets, after a line in the logarithm of multiply-accumulates (320 x 480) is taken out;
-*ratio*: that over *trainings*. *Slope*: dB for each doubling of multiply-accumulates. *r*: of the
-nets' means with the logarithm of their parameters. *Seconds*: CPU of one training, on a shared
-machine.
+*Between*: standard deviation between nets, *trainings*: of one training of a net, in dB, without
+what a seed does to all nets alike. *At equal cost*: between nets, after a line in the logarithm of
+multiply-accumulates (320 x 480) is taken out; *ratio*: that over *trainings*. *Slope*: dB for each
+doubling of multiply-accumulates. *r*: of the nets' means with the logarithm of their parameters.
+*Seconds*: CPU of one training, on a shared machine.
 """
 
 
@@ -107,7 +110,7 @@ def measure(tasks: list[str], names: list[str], n: int):
         values = {key: row[key] for key in ("psnr", "ssim", "macs", "parameters", "key")}
         where = {"task": task, "space": name, "number": number, "seed": seed}
         seconds = round(row["train_seconds"], 1)
-        rows.append(where | values | {"seconds": seconds, "commit": row["env"]["commit"]})
+        rows.append(where | values | {"train_seconds": seconds, "commit": row["env"]["commit"]})
     return rows
 
 
@@ -133,7 +136,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
                 "r": f"{np.corrcoef(np.log(one['parameters'].astype(float)), means)[0, 1]:+.2f}",
                 "at equal cost": f"{equal.nets:.3f}",
                 "ratio": f"{equal.nets / plain.trainings:.2f}",
-                "seconds": f"{nets['seconds'].median():.0f}",
+                "seconds": f"{nets['train_seconds'].median():.0f}",
             }
         )
     return pd.DataFrame(told)
@@ -142,9 +145,9 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
 def page(record: dict) -> str:
     spaces = pd.DataFrame(record["spaces"]).T
     spaces["factors"] = [", ".join(f"{f:g}" for f in factors) for factors in spaces["factors"]]
-    measured = summary(pd.DataFrame(record["rows"])).to_markdown(index=False, disable_numparse=True)
+    measured = markdown_grid(summary(pd.DataFrame(record["rows"])))
     about = ABOUT.format(seeds=" and ".join(map(str, TRAININGS)))
-    listed = spaces.rename_axis("space").to_markdown(disable_numparse=True)
+    listed = markdown_grid(spaces.rename_axis("space").reset_index())
     return f"{about}\n{measured}\n\n## The spaces\n\n{listed}\n"
 
 
@@ -158,6 +161,8 @@ def main(argv: list[str] | None = None) -> int:
     option("--folder", type=Path, default=Path("runs/pilot"), help="folder of finished jobs")
     option("--workers", type=int, default=2)
     args = parser.parse_args(argv)
+    if args.nets < FEWEST:
+        parser.error(f"--nets {args.nets}: a line and a spread need at least {FEWEST}")
     if args.what == "table":
         PAGE.write_text(page(read_json(RECORD)))
         return 0
@@ -168,9 +173,9 @@ def main(argv: list[str] | None = None) -> int:
     with executor("process", args.workers) as pool:
         rows = run_design(measure(args.task, args.spaces, args.nets), args.folder, pool, tell)
     # what was measured before, and not now, stays
-    new = {(row["task"], row["space"]) for row in rows}
+    new = {row["key"] for row in rows}
     before = read_json(RECORD)["rows"] if RECORD.exists() else []
-    kept = [row for row in before if (row["task"], row["space"]) not in new]
+    kept = [row for row in before if row["key"] not in new]
     RECORD.parent.mkdir(parents=True, exist_ok=True)
     spaces = {name: asdict(pilot) for name, pilot in PILOTS.items()}
     write_json(RECORD, {"preset": BASE, "drawn": DRAWN, "spaces": spaces, "rows": kept + rows})
