@@ -139,7 +139,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
                 "seconds": f"{nets['train_seconds'].median():.0f}",
             }
         )
-    return pd.DataFrame(told)
+    return pd.DataFrame(told).astype(str)
 
 
 def page(record: dict) -> str:
@@ -147,7 +147,7 @@ def page(record: dict) -> str:
     spaces["factors"] = [", ".join(f"{f:g}" for f in factors) for factors in spaces["factors"]]
     measured = markdown_grid(summary(pd.DataFrame(record["rows"])))
     about = ABOUT.format(seeds=" and ".join(map(str, TRAININGS)))
-    listed = markdown_grid(spaces.rename_axis("space").reset_index())
+    listed = markdown_grid(spaces.rename_axis("space").reset_index().astype(str))
     return f"{about}\n{measured}\n\n## The spaces\n\n{listed}\n"
 
 
