@@ -35,7 +35,7 @@ from hinas_lab.training.numerics import use_device
 
 ROOT = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(ROOT.rglob("*.ipynb"))
-COMPUTING = {f"{number:02}" for number in range(10)}
+COMPUTING = {f"{number:02}" for number in (*range(10), 12)}
 "notebooks; 10 shows records, 11 has classical methods alone, exercises are a student's own numpy"
 HANDED_ON = {"restore_photo"}
 "whose ``device`` is one of the options that it hands to ``restore_array``"
