@@ -664,6 +664,7 @@ def test_two_scores_of_printed_numbers_that_can_be_right():
 # ---- the registry
 
 
+@pytest.mark.slow
 def test_every_id_is_registered_once_and_has_what_it_needs(tmp_path):
     assert len(IDS) == 26 and set(paper_figures()) == {f"fig{n:02}" for n in range(1, 15)}
     for id in (

@@ -5,6 +5,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+import pytest
 from test_designs import drive, no_pictures_and_no_supernets  # noqa: F401
 
 from hinas_lab import config, presets
@@ -83,6 +84,7 @@ def grown(cls):
     return more
 
 
+@pytest.mark.slow
 def test_every_recorded_key_is_found_again_with_a_field_more_in_every_config(monkeypatch):
     monkeypatch.setattr(jobs, "content", content)  # the pictures' own digest is in every key
     for name in ("SearchSpace", "SearchConfig", "TrainConfig", "Loss"):

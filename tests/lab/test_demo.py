@@ -104,6 +104,7 @@ def test_test_photographs_are_never_trained_on():
     assert not any(np.array_equal(a, b) for a in train.values() for b in test.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_classical_methods_denoise(method):
     """Tuned on training photographs, each gains at least 8 dB at sigma 50; a method that only blurs

@@ -280,6 +280,7 @@ def test_a_gif_holds_a_frame_per_epoch_in_one_palette(run, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_a_gif_of_two_runs_lies_side_by_side(run, short, tmp_path):
     with Image.open(write_gif(run, tmp_path / "two.gif", other=short)) as gif:
         assert gif.size == (1680, 658) and gif.n_frames == 4

@@ -127,6 +127,7 @@ def test_the_best_of_thirty_is_the_result(finished):
     assert [np.isnan(e.score) for e in epochs] == [True] * config.epochs + [False]
 
 
+@pytest.mark.slow
 def test_a_search_that_is_continued_is_the_same_to_the_bit(finished):
     for stop in (0, 3, 7):
         first = state_of()

@@ -578,6 +578,7 @@ def test_without_a_trainer_there_is_no_button():
     assert panel.train not in [widget for row in shown for widget in getattr(row, "children", ())]
 
 
+@pytest.mark.slow
 def test_a_process_ends_while_it_trains():
     code = (
         "import random, sys, time; from hinas_lab.config import SearchSpace; "
