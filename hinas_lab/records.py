@@ -174,6 +174,14 @@ def kept_row(columns: dict[str, np.ndarray], keep: str = "best") -> int:
     )
 
 
+def kept_logits(
+    columns: dict[str, np.ndarray], keep: str = "best"
+) -> tuple[np.ndarray, np.ndarray]:
+    """alpha (L, E, K) or (E, K) and beta (M,) of the supernet in ``kept_row``, logits."""
+    row = kept_row(columns, keep)
+    return columns["epoch/alpha"][row], columns["epoch/beta"][row]
+
+
 def read_records(run: str | Path) -> dict[str, np.ndarray]:
     """The columns of a run folder's ``records.npz``; ValueError in one line when it is missing or
     damaged."""

@@ -45,7 +45,7 @@ built-in photographs, sigma 50 (`whole`) or x4 (`sr-standard`), CPU, one thread 
 what a seed does to all nets alike. *At equal cost*: between nets, after a line in the logarithm of
 multiply-accumulates (320 x 480) is taken out; *ratio*: that over *trainings*. *Slope*: dB for each
 doubling of multiply-accumulates. *r*: of the nets' means with the logarithm of their parameters.
-*Seconds*: CPU of one training, on a shared machine.
+*Seconds*: of one training on one thread of a busy machine, the median.
 """
 
 
@@ -60,7 +60,6 @@ class Pilot:
     width: int
     "base width W of the trained nets"
     iterations: int = 600
-    lr: float = 5e-3
 
     def space(self, task: str) -> SearchSpace:
         return replace(
@@ -76,7 +75,7 @@ class Pilot:
     def jobs(self, task: str, n: int) -> dict[tuple[int, int], TrainJob]:
         """(number of the net, training seed) -> its training."""
         changes = {"width": self.width, "stem": self.stem, "iterations": self.iterations}
-        train = replace(preset(BASE, task).train, **changes, lr=self.lr)
+        train = replace(preset(BASE, task).train, **changes)
         jobs = {}
         for number, genotype in enumerate(random_genotypes(self.space(task), n, DRAWN)):
             for seed in TRAININGS:
@@ -97,7 +96,7 @@ PILOTS = {
 
 
 def measure(tasks: list[str], names: list[str], n: int):
-    """A design: every net of every space, the cheapest to lose first: net by net."""
+    """A design: net by net, so that one that is stopped has whole nets of every space."""
     jobs = {}
     for task in tasks:
         for name in names:
@@ -107,11 +106,22 @@ def measure(tasks: list[str], names: list[str], n: int):
     trained = yield [jobs[place] for place in order]
     rows = []
     for (number, seed, task, name), row in zip(order, trained):
-        values = {key: row[key] for key in ("psnr", "ssim", "macs", "parameters", "key")}
-        where = {"task": task, "space": name, "number": number, "seed": seed}
-        seconds = round(row["train_seconds"], 1)
-        rows.append(where | values | {"train_seconds": seconds, "commit": row["env"]["commit"]})
+        rows.append(recorded({"task": task, "space": name, "number": number, "seed": seed}, row))
     return rows
+
+
+def recorded(where: dict, row: dict) -> dict:
+    """What is kept of a finished training."""
+    kept = ("psnr", "ssim", "macs", "parameters", "protocol", "key")
+    values = {name: row[name] for name in kept}
+    env = {name: row["env"][name] for name in ("device", "commit")}
+    return where | values | {"train_seconds": round(row["train_seconds"], 1)} | env
+
+
+def record_of(rows: list[dict]) -> dict:
+    """The record: preset, what the spaces are, and all that was measured."""
+    spaces = {name: asdict(pilot) for name, pilot in PILOTS.items()}
+    return {"preset": BASE, "data": "builtin", "drawn": DRAWN, "spaces": spaces, "rows": rows}
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -177,8 +187,7 @@ def main(argv: list[str] | None = None) -> int:
     before = read_json(RECORD)["rows"] if RECORD.exists() else []
     kept = [row for row in before if row["key"] not in new]
     RECORD.parent.mkdir(parents=True, exist_ok=True)
-    spaces = {name: asdict(pilot) for name, pilot in PILOTS.items()}
-    write_json(RECORD, {"preset": BASE, "drawn": DRAWN, "spaces": spaces, "rows": kept + rows})
+    write_json(RECORD, record_of(kept + rows))
     print(summary(pd.DataFrame(kept + rows)).to_string(index=False))
     return 0
 

@@ -23,6 +23,7 @@ from hinas_lab.analysis.campaign import Design
 from hinas_lab.analysis.statistics import paired
 from hinas_lab.presets import preset
 from hinas_lab.space import cost
+from hinas_lab.space.budget import Shape
 from hinas_lab.space.genotype import Genotype, legal_paths
 
 SPACE = {"layers": 3}
@@ -46,7 +47,7 @@ def rescaled(genotype: Genotype, train, target: int) -> tuple[Genotype, int]:
 
     Its width factors are rounded to whole channels.
     """
-    shape = {name: getattr(train, name) for name in ("stem", "end", "repeats")}
+    shape = Shape.trained(train).words
     fits = []
     for width in WIDTHS:
         factors = tuple(round(factor * width) / width for factor in genotype.width_factors)

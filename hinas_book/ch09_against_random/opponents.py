@@ -20,10 +20,9 @@ from hinas_lab.analysis.soft_choice import MostProbableJob
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
 from hinas_lab.presets import preset
 from hinas_lab.space import cost
+from hinas_lab.space.budget import Shape
 from hinas_lab.space.genotype import Genotype
 
-SIZE = (320, 480)
-"height and width of the net's input for which MACs count"
 DRAWN = {"best-of": 30_000, "halving": 40_000}
 "arm -> what is added to its seed to draw its random nets"
 
@@ -77,8 +76,8 @@ class Lot:
 
 def net_macs(genotype: Genotype, train: TrainConfig) -> int:
     """MACs of the net that is trained, for an input of 320 x 480 pixels."""
-    shape = {name: getattr(train, name) for name in ("stem", "end", "repeats")}
-    return cost.macs(genotype, train.width, *SIZE, **shape)
+    shape = Shape.trained(train).words
+    return cost.macs(genotype, train.width, cost.HEIGHT, cost.WIDTH, **shape)
 
 
 def hinas(lot: Lot) -> Design:

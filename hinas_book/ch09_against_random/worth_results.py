@@ -27,7 +27,7 @@ LEAST_EFFECT = 0.05
 "dB, the smallest effect of interest where no claim says another"
 
 
-class Arm(NamedTuple):
+class ArmNets(NamedTuple):
     """The nets of an arm, in the order of the rows."""
 
     quality: np.ndarray
@@ -45,7 +45,7 @@ class Arm(NamedTuple):
         return Nets(self.macs, self.quality.mean(1))
 
 
-def arm_of(rows: list[dict], task: str, name: str) -> Arm:
+def arm_of(rows: list[dict], task: str, name: str) -> ArmNets:
     """The nets of an arm of a task."""
     nets: dict[tuple, list[dict]] = {}
     for row in rows:
@@ -60,7 +60,7 @@ def arm_of(rows: list[dict], task: str, name: str) -> Arm:
         np.array([row[key] for row in first], float) for key in ("macs", "parameters")
     )
     different = len({row["key"] for row in first})
-    return Arm(np.array(quality), macs, parameters, different)
+    return ArmNets(np.array(quality), macs, parameters, different)
 
 
 def results(
@@ -103,7 +103,7 @@ def results(
     }
 
 
-def _of_random(arm: Arm) -> dict:
+def _of_random(arm: ArmNets) -> dict:
     """The line of the random nets, and what varies."""
     intercept, slope = line(arm.nets)
     told = {
@@ -121,7 +121,7 @@ def _of_random(arm: Arm) -> dict:
     return told
 
 
-def _outside(ours: Arm, others: Arm) -> int:
+def _outside(ours: ArmNets, others: ArmNets) -> int:
     """How many nets of ``ours`` cost less or more than any of ``others``: the line is drawn on
     there."""
     low, high = others.macs.min(), others.macs.max()
@@ -139,7 +139,7 @@ def _reference(rows: list[dict], task: str) -> list[float]:
     ]
 
 
-def _ahead(ours: Arm, theirs: Arm) -> dict:
+def _ahead(ours: ArmNets, theirs: ArmNets) -> dict:
     """At equal price, whatever the nets cost: ``ours`` minus ``theirs`` in PSNR (Welch)."""
     means = [arm.quality.mean(1) for arm in (ours, theirs)]
     n = len(means[0])
@@ -184,7 +184,7 @@ def judged(task: str, arm: str, told: dict) -> dict:
     }
 
 
-def _taus(random: Arm, ranks: dict[str, list]) -> dict:
+def _taus(random: ArmNets, ranks: dict[str, list]) -> dict:
     """tau-b of each predictor with one training; of the second seed with the first."""
     # as logarithms: of MACs nothing but their line is left then
     known = {"parameters": np.log2(random.parameters), "MACs": np.log2(random.macs)}

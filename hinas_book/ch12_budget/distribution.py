@@ -10,7 +10,7 @@ import numpy as np
 
 from hinas_lab.live.recordings import Recording
 from hinas_lab.presets import preset
-from hinas_lab.records import kept_row
+from hinas_lab.records import kept_logits
 from hinas_lab.space.budget import K_BEST, Costs, Limit
 from hinas_lab.space.cost import Part
 from hinas_lab.space.decode import Ranked, k_best_genotypes, softmax
@@ -25,13 +25,6 @@ def limit_of(recording: Recording, budget: str) -> Limit:
     name, space = recording.preset.rstrip("*"), recording.space
     settings = preset(name, space.task, space.scale).with_budget(budget)
     return Limit(space, settings.search)
-
-
-def kept_logits(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """alpha, beta of the supernet that is the result of the search."""
-    columns = recording.records
-    row = kept_row(columns, recording.search.keep_supernet)
-    return columns["epoch/alpha"][row], columns["epoch/beta"][row]
 
 
 def expected_cost(costs: Costs, alpha: np.ndarray, beta: np.ndarray, sharpness: float) -> float:
@@ -73,7 +66,7 @@ def drawn_costs(
 def probable_text(recording: Recording, limit: Limit, k: int = 6) -> str:
     """The ``k`` most probable nets with their weight beside the first one's and their cost; then
     what decoding under the budget takes."""
-    alpha, beta = kept_logits(recording)
+    alpha, beta = kept_logits(recording.records, recording.search.keep_supernet)
     budget = limit.budget
     lines = [f"{'rank':>4}{'weight':>9}  {'cost':<12}within {budget}?"]
     ranked = k_best_genotypes(limit.space, alpha, beta, K_BEST)

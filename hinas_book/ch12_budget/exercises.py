@@ -1,7 +1,6 @@
 """Questions of notebook 12: what a net costs in expectation, at least and at most, which one fits,
 and what the price does next."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -100,8 +99,8 @@ def dearest(rng):
 
 
 @cache
-def _tiny_limit() -> Limit:
-    settings = preset("tiny").with_budget("1GMAC")
+def _tiny_limit(budget: str) -> Limit:
+    settings = preset("tiny").with_budget(budget)
     return Limit(settings.space, settings.search)
 
 
@@ -114,7 +113,7 @@ def _tiny_limit() -> Limit:
     "In code: `Limit(space, search).decode(space, alpha, beta)` of `hinas_lab.space.budget`.",
 )
 def which_fits(rng):
-    limit = _tiny_limit()
+    limit = _tiny_limit("1GMAC")
     space = limit.space
     while True:
         drawn = np.random.default_rng(rng.randrange(2**31))
@@ -129,7 +128,7 @@ def which_fits(rng):
         budget = (order[place - 1] + order[place]) // 2
         if order[0] < budget < order[-1] and budget not in order and costs[0] > budget:
             break
-    asked = replace_budget(limit, budget * 1e6)
+    asked = _tiny_limit(f"{budget}MMAC")
     chosen = asked.decode(space, alpha, beta)
     answer = 1 + [genotype.hash for genotype in ranked].index(chosen.hash)
     cheapest = 1 + costs.index(min(costs))
@@ -144,14 +143,6 @@ def which_fits(rng):
         (cheapest, "The cheapest one fits, but a likelier one does, too."),
         (nearest, "The budget need not be used up: a likelier one fits."),
     )
-
-
-def replace_budget(limit: Limit, amount: float) -> Limit:
-    """The same space and shape under another budget, in MACs."""
-    settings = preset("tiny")
-    text = f"{amount / 1e6:g}MMAC"
-    search = replace(settings.with_budget(text).search)
-    return Limit(limit.space, search)
 
 
 @asks(

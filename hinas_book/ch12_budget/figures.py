@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from hinas_book.ch12_budget.distribution import drawn_costs, expected_cost, kept_logits
+from hinas_book.ch12_budget.distribution import drawn_costs, expected_cost
 from hinas_book.ch12_budget.equal_cost import field_of
 from hinas_book.ch12_budget.moved import channels_expected, operations_expected, over_epochs
 from hinas_book.ch12_budget.pieces import UNITS, channels_of, costs_by, measured_here, rows_of
@@ -23,6 +23,7 @@ from hinas_lab.analysis.equal_cost import line
 from hinas_lab.drawing import style
 from hinas_lab.live.recordings import Recording
 from hinas_lab.presets import Preset
+from hinas_lab.records import kept_logits
 from hinas_lab.space.budget import Budget, Limit
 from hinas_lab.space.decode import decode
 
@@ -59,7 +60,7 @@ def figures_sharpened(
     """For each sharpness, by its name: the costs of nets drawn from the distribution of a recorded
     search, their expectation, and the cost of the net that is decoded; beside it the expectation
     over all of ``sharpness``."""
-    alpha, beta = kept_logits(recording)
+    alpha, beta = kept_logits(recording.records, recording.search.keep_supernet)
     costs, size = limit.costs, limit.budget.unit.factor
     decoded = costs(decode(limit.space, alpha, beta)) / size
     means = [expected_cost(costs, alpha, beta, s) / size for s in sharpness]

@@ -1,23 +1,13 @@
 """What the pieces of a space's nets cost: MACs, parameters, and milliseconds of this machine."""
 
-from collections.abc import Callable
-from operator import attrgetter
-
 import numpy as np
 
 from hinas_lab.presets import Preset
-from hinas_lab.space.budget import HEIGHT, WIDTH, Costs, Shape
-from hinas_lab.space.cost import Conv, Part, part_convolutions
-from hinas_lab.space.latency_table import LatencyTable, table_path
+from hinas_lab.space.budget import Costs, Shape, arithmetic
+from hinas_lab.space.latency_table import LatencyTable, TableShape, table_path
 
 UNITS = {"MACs": (1e6, "MMAC"), "parameters": (1.0, "parameters"), "milliseconds": (1.0, "ms")}
 "what is counted -> how much of it a printed 1 is, and what that is called"
-
-
-def shape_of(settings: Preset) -> Shape:
-    """Of the net that is trained at this preset."""
-    train = settings.train
-    return Shape(train.width, train.stem, train.end, train.repeats)
 
 
 def measured_here(settings: Preset) -> LatencyTable | str:
@@ -30,7 +20,7 @@ def measured_here(settings: Preset) -> LatencyTable | str:
     try:
         table = LatencyTable.load(path)
         table.check_machine()
-        table.check_shape(type(table.shape).of(settings.space, settings.train))
+        table.check_shape(TableShape.of(settings.space, settings.train))
     except ValueError as error:
         return f"milliseconds: {error}"
     return table
@@ -38,25 +28,19 @@ def measured_here(settings: Preset) -> LatencyTable | str:
 
 def macs_of(settings: Preset) -> Costs:
     """What the pieces of the preset's nets cost in MACs."""
-    return _counted(settings, lambda conv: HEIGHT * WIDTH * conv.weights * conv.computed)
+    return _counted(settings, "MACs")
 
 
-def _counted(settings: Preset, count: Callable[[Conv], int]) -> Costs:
-    """Costs by what is counted of each convolution."""
-    space, shape = settings.space, shape_of(settings)
-
-    def part_cost(part: Part) -> float:
-        made = part_convolutions(part, space, shape.width, **shape.words)
-        return float(sum(count(conv) for conv in made))
-
-    return Costs(space, shape, part_cost)
+def _counted(settings: Preset, counted: str) -> Costs:
+    space, shape = settings.space, Shape.trained(settings.train)
+    return Costs(space, shape, arithmetic(space, shape, counted))
 
 
 def costs_by(settings: Preset, table: LatencyTable | str) -> dict[str, Costs]:
     """What is counted -> what the preset's pieces cost; milliseconds only with a table."""
-    by = {"MACs": macs_of(settings), "parameters": _counted(settings, attrgetter("parameters"))}
+    by = {counted: _counted(settings, counted) for counted in ("MACs", "parameters")}
     if isinstance(table, LatencyTable):
-        shape = shape_of(settings)
+        shape = Shape.trained(settings.train)
         by["milliseconds"] = Costs(settings.space, shape, table.part_cost, table.fixed)
     return by
 

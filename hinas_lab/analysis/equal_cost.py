@@ -176,8 +176,9 @@ def rank_taus(
     """How well each of ``predictors`` ranks nets: tau-b overall and at equal cost.
 
     ``quality`` (n nets, k trainings) in dB. A predictor holds (n,) values, or (judges, n) of
-    several; tau, its interval and its p are means over judges and trainings. At equal cost: of what
-    both are above their lines in log2 ``costs``; None where nothing is left of a predictor.
+    several; tau and its interval are means over judges and trainings, p is twice the mean p and at
+    most 1, a p however they depend on each other (Vovk and Wang 2020). At equal cost: of what both
+    are above their lines in log2 ``costs``; None where nothing is left of a predictor.
     """
     quality, told = np.asarray(quality, float), {}
     for name, values in predictors.items():
@@ -196,4 +197,6 @@ def _mean_tau(judges: np.ndarray, trainings: np.ndarray) -> Contrast:
     means = {}
     for name in ("mean", "low", "high", "p"):
         means[name] = float(np.mean([getattr(tau, name) for tau in taus]))
+    if len(taus) > 1:
+        means["p"] = min(1.0, 2 * means["p"])
     return Contrast(**means, n=judges.shape[1])

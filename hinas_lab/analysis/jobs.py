@@ -22,7 +22,7 @@ from hinas_lab.config import TASKS, SearchConfig, SearchSpace, TrainConfig, to_d
 from hinas_lab.images.metrics import METRICS, measured_metrics
 from hinas_lab.images.protocol import Restore, default_protocol
 from hinas_lab.presets import Preset, preset
-from hinas_lab.space.budget import reader
+from hinas_lab.space.budget import Shape, reader
 from hinas_lab.space.decode import skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import environment, run_lock, write_json
@@ -252,14 +252,13 @@ class TrainJob(Job):
         for _ in run.steps():
             pass
         level = float(self.train.sigmas[0]) if TASKS[g.task].has_levels else g.scale
-        shape = {name: getattr(self.train, name) for name in ("stem", "end", "repeats")}
+        shape = Shape.trained(self.train).words
         return {
             "preset": self.preset.name,
             "protocol": spec["protocol"],
             **measure(self.restore(folder), level, self.test, spec["protocol"]),
             "parameters": cost.parameters(g, self.train.width, **shape),
-            # about the size of BSDS500's images
-            "macs": cost.macs(g, self.train.width, 320, 480, **shape),
+            "macs": cost.macs(g, self.train.width, cost.HEIGHT, cost.WIDTH, **shape),
             "genotype": g.to_json(),
             "train_seconds": spent_seconds(run.records.arrays()),
         }

@@ -15,9 +15,9 @@ from torch.utils import benchmark
 
 from hinas_lab.analysis.random_nets import random_genotypes
 from hinas_lab.presets import Preset
-from hinas_lab.space.cost import Part, macs, parts
+from hinas_lab.space.cost import HEIGHT, WIDTH, Part, macs, parts
 from hinas_lab.space.genotype import Genotype, legal_paths, make
-from hinas_lab.space.latency_table import HEIGHT, WIDTH, LatencyTable, Machine, Shape, this_machine
+from hinas_lab.space.latency_table import LatencyTable, Machine, TableShape, this_machine
 from hinas_lab.space.layers import channels_last
 from hinas_lab.space.network import Network, fold
 from hinas_lab.space.ops import OPS
@@ -153,7 +153,7 @@ class Subjects:
 
     def __init__(self, preset: Preset, device: str = "cpu"):
         self.space, self.device = preset.space, device
-        self.shape = Shape.of(preset.space, preset.train)
+        self.shape = TableShape.of(preset.space, preset.train)
         self._inputs: dict[int, list[Tensor]] = {}
 
     def pieces(self) -> list[Subject]:

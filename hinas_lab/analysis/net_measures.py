@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hinas_lab.analysis.trained_nets import HEIGHT, PICTURE, WIDTH, TrainedNet
+from hinas_lab.analysis.trained_nets import PICTURE, TrainedNet
 from hinas_lab.config import TrainConfig, from_dict
 from hinas_lab.images.protocol import Restore, default_protocol, protocol
 from hinas_lab.images.tasks import TASKS
 from hinas_lab.restoration.measure import usual_level
 from hinas_lab.runs.header import read_header
+from hinas_lab.space.cost import HEIGHT, WIDTH
 from hinas_lab.space.genotype import Genotype
 
 TEST = "builtin"

@@ -7,6 +7,7 @@ import numpy as np
 
 from hinas_lab.analysis.jobs import OfSearch, SearchJob, run_job
 from hinas_lab.config import SearchSpace
+from hinas_lab.records import kept_logits, read_records
 from hinas_lab.space import decode
 from hinas_lab.space.genotype import Genotype
 
@@ -24,11 +25,7 @@ def log_probability(
 
 def final_logits(job: SearchJob, folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """alpha and beta of the supernet that a finished search picked."""
-    from hinas_lab.records import kept_row, read_records
-
-    columns = read_records(folder / job.key)
-    row = kept_row(columns, job.search.keep_supernet)
-    return columns["epoch/alpha"][row], columns["epoch/beta"][row]
+    return kept_logits(read_records(folder / job.key), job.search.keep_supernet)
 
 
 @dataclass(frozen=True, kw_only=True)

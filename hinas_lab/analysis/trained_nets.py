@@ -14,11 +14,11 @@ from hinas_lab.images.tasks import task_named
 from hinas_lab.paths import data
 from hinas_lab.runs.header import load_genotype, read_environment, read_header
 from hinas_lab.space import cost
+from hinas_lab.space.budget import Shape
+from hinas_lab.space.cost import HEIGHT, WIDTH
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import read_json
 
-HEIGHT, WIDTH = 320, 480
-"pixels of the picture whose multiply-accumulates and milliseconds are told: about one of BSDS500"
 PICTURE = f"{WIDTH} x {HEIGHT}"
 SCORES = {"psnr", "ssim", "protocol", "test"}
 "what the row of a study says that left a run"
@@ -150,7 +150,7 @@ def _net_of_run(run: Path, header: dict, root: Path, device: str) -> TrainedNet:
     if not (run / "best.safetensors").exists():
         raise ValueError(f"{run}: not finished, or without its weights")
     config = from_dict(TrainConfig, header["train"])
-    shape = {name: getattr(config, name) for name in ("stem", "end", "repeats")}
+    shape = Shape.trained(config).words
     scores, level = {}, level_of(genotype, config)
     if (run / "row.json").exists():
         scores = read_json(run / "row.json")

@@ -25,7 +25,7 @@ from hinas_lab.searching.price import Price
 from hinas_lab.searching.scoring import calibrate
 from hinas_lab.searching.stop import stop_rule
 from hinas_lab.space.budget import limit_of, reader
-from hinas_lab.space.decode import decoder, entropy, flips, skip_share
+from hinas_lab.space.decode import entropy, flips, skip_share
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.supernet import Mixture, SuperNet
 from hinas_lab.training.cuda_graphs import Captured, Recorder, graphs_on
@@ -63,8 +63,6 @@ class Search:
     ):
         self.method = method(config.method)
         self.stop_rule = stop_rule(config.stop)
-        self.limit = None if config.budget is None else limit_of(space, config)
-        decoder(config.decoder)  # there is one of that name
         self.decoder = reader(space, config)
         check_precision(config.precision, patches.device)
         self.space, self.config, self.patches = space, config, patches
@@ -78,15 +76,15 @@ class Search:
                 f"batch = {config.batch}: an epoch has only {crops} crops; "
                 "lower batch or raise crops_per_image"
             )
-        if self.limit is not None and not self.method.learns:
+        if config.budget is not None and not self.method.learns:
             raise ValueError(
                 f"method = {config.method!r}: alpha and beta do not learn, so a budget has nothing "
                 "to pull at; use first-order"
             )
-        self.price = None
-        if self.limit is not None:
+        self.price = None  # without a budget cost has none
+        if config.budget is not None:
             learning = max(0, config.epochs - config.warmup_epochs)
-            self.price = Price(self.limit, config, learning * self.steps)
+            self.price = Price(limit_of(space, config), config, learning * self.steps)
         self.net = SuperNet(space, generator(config.seed, INIT)).to(patches.device)
         # one function per kind of step, so that a CUDA graph can record each
         self.gradients = {A: self._arch_gradients, W: self._weight_gradients}
@@ -351,7 +349,7 @@ def _epoch(state: Search, start: float) -> Epoch:
     if scores:
         # Under a budget an epoch whose net keeps it is before all that do not. The first of equally
         # good ones stays: collapse comes late (Section 3.3).
-        keeps = state.limit is not None and state.limit.keeps(costs["decoded_cost"])
+        keeps = state.price is not None and state.price.limit.keeps(costs["decoded_cost"])
         better = (keeps, scores["score"]) > (state.best_keeps, state.best_score)
         # nan is above nothing
         if better and scores["score"] > -math.inf:
@@ -390,7 +388,7 @@ def _costs(state: Search) -> dict[str, float]:
         return {}
     return {
         "expected_cost": state.price.of(state.net),
-        "decoded_cost": state.limit.costs(state.genotype),
+        "decoded_cost": state.price.limit.costs(state.genotype),
         "mu": state.price.mu,
     }
 

@@ -16,13 +16,11 @@ from typing import NamedTuple
 import numpy as np
 
 from hinas_lab.config import SearchConfig, SearchSpace, TrainConfig
-from hinas_lab.space.cost import Part, part_convolutions, parts
+from hinas_lab.space.cost import HEIGHT, WIDTH, Part, part_convolutions, parts
 from hinas_lab.space.decode import Ranked, decoder
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.ops import OPS
 
-HEIGHT, WIDTH = 320, 480
-"pixels of the input that MACs and milliseconds are of"
 K_BEST = 4096
 "genotypes among which one within the budget is looked for: 0.05 s where none is"
 
@@ -90,9 +88,14 @@ class Shape:
     end: str
     repeats: int
 
+    @classmethod
+    def trained(cls, train: TrainConfig) -> "Shape":
+        """Of nets trained as ``train`` says."""
+        return cls(train.width, train.stem, train.end, train.repeats)
+
     @property
     def words(self) -> dict:
-        """As ``cost.parts`` takes them."""
+        """As functions of ``cost`` take them beside genotype and width."""
         return {"stem": self.stem, "end": self.end, "repeats": self.repeats}
 
 
@@ -114,7 +117,7 @@ def with_budget(
     if text is None:
         raise ValueError(f"latency = {str(table)!r}: is for a budget in ms; give one, e.g. 30ms")
     budget = Budget.parse(text)
-    shape = Shape(train.width, train.stem, train.end, train.repeats)
+    shape = Shape.trained(train)
     counted = budget.unit.counted
     if (counted == "milliseconds") != (table is not None):
         if table is not None:
@@ -142,7 +145,7 @@ def _measured(
     table = latency_table.LatencyTable.load(file)
     table.check_machine()
     # pieces of nets of another shape can have the same channels
-    table.check_shape(latency_table.Shape.of(space, train))
+    table.check_shape(latency_table.TableShape.of(space, train))
     values = [table.fixed]
     for part in all_parts(space, shape):
         values.append(table.part_cost(part))
@@ -326,15 +329,7 @@ class Limit:
                     f"pieces, this space has {1 + len(known)}; give the budget again"
                 )
             return dict(zip(known, values[1:])).__getitem__, values[0]
-
-        @cache
-        def arithmetic(part: Part) -> float:
-            made = part_convolutions(part, space, shape.width, **shape.words)
-            if self.budget.unit.counted == "parameters":
-                return float(sum(conv.parameters for conv in made))
-            return float(HEIGHT * WIDTH * sum(conv.weights for conv in made if conv.computed))
-
-        return arithmetic, 0.0
+        return arithmetic(space, shape, self.budget.unit.counted), 0.0
 
     def _within_reach(self, text: str):
         least, most = self.costs.extremes()
@@ -380,6 +375,19 @@ class Limit:
                 at = operations[paths[number][place // nodes]]
                 total += at[k] + at[j]
             yield chosen, total
+
+
+def arithmetic(space: SearchSpace, shape: Shape, counted: str) -> Callable[[Part], float]:
+    """What a piece of the space's nets costs in MACs or parameters, as ``counted`` says."""
+
+    @cache
+    def part_cost(part: Part) -> float:
+        made = part_convolutions(part, space, shape.width, **shape.words)
+        if counted == "parameters":
+            return float(sum(conv.parameters for conv in made))
+        return float(HEIGHT * WIDTH * sum(conv.weights for conv in made if conv.computed))
+
+    return part_cost
 
 
 def reader(space: SearchSpace, search: SearchConfig):

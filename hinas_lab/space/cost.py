@@ -8,6 +8,8 @@ from typing import NamedTuple
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.space.ops import OPS
 
+HEIGHT, WIDTH = 320, 480
+"pixels of the input that MACs and milliseconds are told of: about a picture of BSDS500"
 ASPP_RATES = (2, 4, 6)
 JOINED, LOW = 128, 48
 "channels of the authors' decoder: behind the last cell, and of the low-level features"

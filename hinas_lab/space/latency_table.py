@@ -14,12 +14,11 @@ from pathlib import Path
 from hinas_lab.config import TrainConfig, is_a
 from hinas_lab.images.datasets.catalog import cache_folder
 from hinas_lab.presets import Preset
+from hinas_lab.space.budget import Shape
 from hinas_lab.space.cost import Part, parts
 from hinas_lab.space.genotype import Genotype
 from hinas_lab.storage import read_json, write_json
 
-HEIGHT, WIDTH = 320, 480
-"pixels of the network's input that all milliseconds are of"
 LEAST_RHO = 0.9
 "Spearman's rho of predicted and measured milliseconds, below which a table promises none"
 FORMAT = 1
@@ -93,32 +92,22 @@ def cpu_name() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class TableShape(Shape):
     """What all nets of a table have in common."""
 
     scale: int
     channels: int
-    width: int
-    stem: int
-    end: str
-    repeats: int
 
     @classmethod
-    def of(cls, genotype, train: TrainConfig) -> "Shape":
+    def of(cls, genotype, train: TrainConfig) -> "TableShape":
         """Of ``genotype``, which may be a SearchSpace, trained as ``train`` says."""
-        return cls(
-            scale=genotype.scale,
-            channels=genotype.channels,
-            width=train.width,
-            stem=train.stem,
-            end=train.end,
-            repeats=train.repeats,
-        )
+        trained = asdict(Shape.trained(train))
+        return cls(scale=genotype.scale, channels=genotype.channels, **trained)
 
     @property
     def net(self) -> dict:
         """What a net and its cost take beside the genotype."""
-        return {name: getattr(self, name) for name in ("width", "stem", "end", "repeats")}
+        return {"width": self.width, **self.words}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +120,7 @@ class LatencyTable:
     fixed: float
     "milliseconds of every net beside its pieces"
     machine: Machine
-    shape: Shape
+    shape: TableShape
     preset: str
     "whose search space was measured"
     date: str
@@ -171,14 +160,14 @@ class LatencyTable:
         """Milliseconds of the compact net. ValueError when the table is of nets of another
         shape."""
         g = genotype
-        asked = Shape(
+        asked = TableShape(
             scale=g.scale, channels=g.channels, width=width, stem=stem, end=end, repeats=repeats
         )
         self.check_shape(asked)
         pieces = parts(genotype, width, stem, end, repeats)
         return self.fixed + sum(self.part_cost(part) for part in pieces)
 
-    def check_shape(self, asked: Shape):
+    def check_shape(self, asked: TableShape):
         """ValueError in one line when the table was measured for nets of another shape."""
         for name, value in asdict(asked).items():
             measured = getattr(self.shape, name)
@@ -245,7 +234,7 @@ def _typed(values: dict) -> dict:
     typed = {
         "pieces": pieces,
         "machine": Machine(**values["machine"]),
-        "shape": Shape(**values["shape"]),
+        "shape": TableShape(**values["shape"]),
     }
     for name in ("rho", "median_error"):
         # JSON has no nan

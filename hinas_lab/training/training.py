@@ -223,6 +223,7 @@ def build_network(genotype: Genotype, config: TrainConfig, residual: bool = True
         residual=residual,
         generator=generator(config.seed, INIT),
     )
+    # without weights: which one it is changes no draw of the net's first ones
     net.skip = GlobalSkip(genotype.scale, config.upsampling)
     return net
 

@@ -14,7 +14,6 @@ from hinas_book.ch12_budget import equal_cost, exercises, pieces
 from hinas_book.ch12_budget.distribution import (
     drawn_costs,
     expected_cost,
-    kept_logits,
     limit_of,
     probable_text,
 )
@@ -34,13 +33,13 @@ from hinas_book.lessons.questions import variant
 from hinas_lab.analysis.equal_cost import cost_matched
 from hinas_lab.live.recordings import read_recording
 from hinas_lab.presets import preset
+from hinas_lab.records import kept_logits
 from hinas_lab.searching import price
 from hinas_lab.space.budget import Limit
 from hinas_lab.space.cost import macs
 from hinas_lab.space.decode import decode
 from hinas_lab.space.expected_cost import SHARPNESS, ExpectedCost
-from hinas_lab.space.latency_table import LatencyTable, this_machine
-from hinas_lab.space.latency_table import Shape as TableShape
+from hinas_lab.space.latency_table import LatencyTable, TableShape, this_machine
 
 FREE = read_recording(recorded_run("study-seed-1"))
 UNDER = read_recording(recorded_run("study-budget"))
@@ -76,14 +75,14 @@ def test_the_recorded_search_shows_what_the_text_says():
 
 @pytest.mark.parametrize("sharpness", [1, SHARPNESS, 30])
 def test_drawn_nets_cost_what_is_expected(sharpness):
-    alpha, beta = kept_logits(FREE)
+    alpha, beta = kept_logits(FREE.records)
     drawn = drawn_costs(LIMIT.costs, alpha, beta, sharpness, 2000)
     mean = expected_cost(LIMIT.costs, alpha, beta, sharpness)
     assert abs(drawn.mean() - mean) < 4 * drawn.std() / len(drawn) ** 0.5
 
 
 def test_a_high_power_expects_the_decoded_net():
-    alpha, beta = kept_logits(FREE)
+    alpha, beta = kept_logits(FREE.records)
     decoded = LIMIT.costs(decode(FREE.space, alpha, beta))
     assert expected_cost(LIMIT.costs, alpha, beta, 500) == pytest.approx(decoded, rel=0.01)
     assert drawn_costs(LIMIT.costs, alpha, beta, 50_000, 20) == pytest.approx(decoded)
@@ -131,7 +130,9 @@ def test_without_a_table_the_command_is_said(monkeypatch, tmp_path):
 def test_with_a_table_it_is_said_where_macs_and_milliseconds_part(monkeypatch, tmp_path):
     monkeypatch.setenv("HINAS_DATA", str(tmp_path))
     asked = {}
-    pieces.Costs(TINY.space, pieces.shape_of(TINY), lambda part: asked.setdefault(part, 0.5))
+    pieces.Costs(
+        TINY.space, pieces.Shape.trained(TINY.train), lambda part: asked.setdefault(part, 0.5)
+    )
     table = LatencyTable(
         pieces=asked,
         fixed=1.0,
@@ -250,7 +251,7 @@ def test_a_node_by_hand(name):
     space = exercises.ONE_CELL
     alpha = np.log([[numbers_of(values, f"p, edge {n}") for n in (1, 2)]])
     prices = dict(zip(space.ops, costs))
-    shape = pieces.shape_of(TINY)
+    shape = pieces.Shape.trained(TINY.train)
     package = ExpectedCost(pieces.Costs(space, shape, lambda part: prices.get(part.kind, 0.0)), 1)
     assert answer == pytest.approx(package(torch.tensor(alpha), torch.zeros(1)).item())
 

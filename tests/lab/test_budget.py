@@ -322,11 +322,11 @@ def test_the_price_rises_only_while_nets_are_too_dear(whole):
     assert [e.mu for e in epochs[:2]] == [0, 0], "not in warm-up"
     assert epochs[2].mu > 0 and epochs[2].expected_cost < epochs[0].expected_cost
     for e in epochs:
-        assert e.expected_cost > 250e6 >= e.decoded_cost == searched.limit.costs(e.genotype)
+        assert e.expected_cost > 250e6 >= e.decoded_cost == searched.price.limit.costs(e.genotype)
     # far below the budget it falls to 0, is never negative, and pulls at nothing any more
     state = state_of("400MMAC")
     state.price.load(torch.tensor([0.01, 1.0, 0.0], dtype=torch.float64))
-    state.limit.budget = state.limit.budget._replace(amount=1e12)
+    state.price.limit.budget = state.price.limit.budget._replace(amount=1e12)
     parameters = state.net.arch_parameters
     for _ in range(20):
         for parameter in parameters:
@@ -337,7 +337,7 @@ def test_the_price_rises_only_while_nets_are_too_dear(whole):
 
 def test_the_price_pulls_along_the_gradient_of_the_expected_cost():
     state = state_of()
-    price = Price(state.limit, state.config, 100)
+    price = Price(state.price.limit, state.config, 100)
     price.load(torch.tensor([0.5, 100.0, 0.0], dtype=torch.float64))  # the limit has come down
     parameters = state.net.arch_parameters
     for parameter in parameters:
@@ -391,7 +391,7 @@ def test_only_epochs_within_the_budget_compete(monkeypatch):
         monkeypatch.setattr(Scored, "first", first)
         state.method = Scored()
         monkeypatch.setattr(
-            state.limit, "keeps", lambda price, state=state, at=within: state.epoch in at
+            state.price.limit, "keeps", lambda price, state=state, at=within: state.epoch in at
         )
         for _ in search(state):
             pass

@@ -21,11 +21,11 @@ from hinas_lab.space import budget
 from hinas_lab.space.budget import all_parts
 from hinas_lab.space.cost import Part, macs, parts
 from hinas_lab.space.genotype import sample
-from hinas_lab.space.latency_table import LatencyTable, Shape, this_machine
+from hinas_lab.space.latency_table import LatencyTable, TableShape, this_machine
 from hinas_lab.space.network import Network
 
 TINY = preset("tiny")
-NET = Shape.of(TINY.space, TINY.train).net
+NET = TableShape.of(TINY.space, TINY.train).net
 FIXED, SLOWER, MOVED = 7.0, 1.5, 0.01
 """of the made-up machine: what every net costs beside its pieces, a piece in a net : alone, and
 what it costs more for each channel that it reads or writes"""
@@ -357,7 +357,7 @@ def test_a_budget_asks_for_no_piece_that_was_not_measured(name, task, monkeypatc
     chosen = preset(name, task)
     monkeypatch.setattr(Subjects, "_piece", lambda self, part, module: Subject(part, None))
     measured = {subject.what for subject in Subjects(chosen).pieces()}
-    shape = Shape.of(chosen.space, chosen.train)
+    shape = TableShape.of(chosen.space, chosen.train)
     asked = set(all_parts(chosen.space, budget.Shape(**shape.net)))
     assert {part for part in asked if part.kind != "low unused"} == measured
 
